@@ -1,0 +1,128 @@
+/** The other actors of a host: NMIs, ticks, PMU sections; and scripts, which combine everything. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { CpuActionRequest } from '../schemas/actor.js';
+import { ActorOutcomeSchema, CpuActionRequestSchema, NmiRequestSchema } from '../schemas/actor.js';
+import { HostParamsSchema } from '../schemas/host.js';
+import { problems } from '../schemas/problem.js';
+import { ScriptRequestSchema, ScriptSchema } from '../schemas/script.js';
+import type { HostSession } from '../src/service/host-session.js';
+import { actorItem, scriptItem } from '../src/service/outcomes.js';
+import { runScript } from '../src/service/scripts.js';
+
+const CHANGE_PROBLEMS = problems(
+  'validation',
+  'not_found',
+  'conflict',
+  'rule_violated',
+  'too_many_requests',
+);
+
+/** The routes that act on one CPU and take nothing but NMIs to land meanwhile. */
+const CPU_ACTIONS = [
+  {
+    path: 'ticks',
+    operationId: 'tick',
+    summary: 'A timer tick',
+    description: 'Starts throttled events again, between PMU disable and enable.',
+    act: (session: HostSession, { cpu, inject }: CpuActionRequest) => session.tick(cpu, inject),
+  },
+  {
+    path: 'pmu/disable',
+    operationId: 'disablePmu',
+    summary: 'PMU disable',
+    description: 'perf_pmu_disable() on a CPU; the PMU stays off until PMU enable.',
+    act: (session: HostSession, { cpu, inject }: CpuActionRequest) =>
+      session.pmuDisable(cpu, inject),
+  },
+  {
+    path: 'pmu/enable',
+    operationId: 'enablePmu',
+    summary: 'PMU enable',
+    description: 'perf_pmu_enable() on a CPU whose PMU was disabled.',
+    act: (session: HostSession, { cpu, inject }: CpuActionRequest) =>
+      session.pmuEnable(cpu, inject),
+  },
+] as const;
+
+export const actorRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  const { hosts } = app.services;
+
+  app.post(
+    '/hosts/:host/nmis',
+    {
+      config: { optionalBody: true },
+      schema: {
+        tags: ['actors'],
+        operationId: 'deliverNmi',
+        summary: 'An NMI in the host',
+        description:
+          'Counters overflow and perf handles the PMI, throttling the events named; without counters it is a foreign NMI.',
+        params: HostParamsSchema,
+        body: NmiRequestSchema,
+        response: { 200: ActorOutcomeSchema, ...CHANGE_PROBLEMS },
+      },
+    },
+    async ({ params, body }) =>
+      hosts.change(
+        params.host,
+        (session) => session.nmi(body),
+        (host, session, cpu) => actorItem(host, session.run, cpu.index),
+      ),
+  );
+
+  for (const { path, act, ...texts } of CPU_ACTIONS) {
+    app.post(
+      `/hosts/:host/${path}`,
+      {
+        config: { optionalBody: true },
+        schema: {
+          tags: ['actors'],
+          ...texts,
+          params: HostParamsSchema,
+          body: CpuActionRequestSchema,
+          response: { 200: ActorOutcomeSchema, ...CHANGE_PROBLEMS },
+        },
+      },
+      async ({ params, body }) =>
+        hosts.change(
+          params.host,
+          (session) => act(session, body),
+          (host, session, cpu) => actorItem(host, session.run, cpu.index),
+        ),
+    );
+  }
+
+  app.post(
+    '/hosts/:host/scripts',
+    {
+      schema: {
+        tags: ['actors'],
+        operationId: 'runScript',
+        summary: 'Several actions as one transaction',
+        description:
+          'Either all of them happen or none; the form in which a counterexample is handed out.',
+        params: HostParamsSchema,
+        body: ScriptRequestSchema,
+        response: {
+          200: ScriptSchema,
+          ...problems(
+            'validation',
+            'not_found',
+            'conflict',
+            'limit_reached',
+            'value_out_of_range',
+            'rule_violated',
+            'perf_errno',
+            'too_many_requests',
+          ),
+        },
+      },
+    },
+    async ({ params, body }) =>
+      hosts.change(
+        params.host,
+        (session) => runScript(session, body),
+        (host, session, results) => scriptItem(host, session.run, results),
+      ),
+  );
+};

@@ -1,0 +1,93 @@
+/** The stateless calculators and the comparison of kernels. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import {
+  ComparisonRequestSchema,
+  ComparisonSchema,
+  ComparisonTextSchema,
+} from '../schemas/comparison.js';
+import { problems } from '../schemas/problem.js';
+import { RoundTripsRequestSchema, RoundTripsSchema } from '../schemas/round-trip.js';
+import { SwitchListRequestSchema, SwitchListSchema } from '../schemas/switch-list.js';
+import { roundTrips, switchList } from '../src/service/calculators.js';
+import { compare, toCsv, toMarkdown } from '../src/service/comparisons.js';
+
+const JSON_TYPE = 'application/json';
+const CSV_TYPE = 'text/csv';
+const MARKDOWN_TYPE = 'text/markdown';
+
+export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  app.post(
+    '/switch-lists',
+    {
+      schema: {
+        tags: ['calculators'],
+        operationId: 'calculateSwitchList',
+        summary: 'What perf hands KVM in a given state',
+        description:
+          'Returns the list of perf_guest_get_msrs() in the order of the kernel, and what KVM makes of each entry.',
+        body: SwitchListRequestSchema,
+        response: {
+          200: SwitchListSchema,
+          ...problems('validation', 'value_out_of_range', 'rule_violated'),
+        },
+      },
+    },
+    async ({ body }) => switchList(body),
+  );
+
+  app.post(
+    '/round-trips',
+    {
+      schema: {
+        tags: ['calculators'],
+        operationId: 'calculateRoundTrips',
+        summary: 'Successive runs of one vCPU from given states',
+        description:
+          'The MSR-load areas start empty and persist from step to step. Before each step perf has loaded its own values; a throttling NMI lands after the lists are applied and before VM-entry.',
+        body: RoundTripsRequestSchema,
+        response: {
+          200: RoundTripsSchema,
+          ...problems('validation', 'value_out_of_range', 'rule_violated'),
+        },
+      },
+    },
+    async ({ body }) => roundTrips(body),
+  );
+
+  app.post(
+    '/comparisons',
+    {
+      config: { produces: [JSON_TYPE, CSV_TYPE, MARKDOWN_TYPE] },
+      schema: {
+        tags: ['calculators'],
+        operationId: 'compareKernels',
+        summary: 'What a round trip costs, kernel by kernel',
+        description:
+          'MSR writes of one round trip in the steady state, for each kernel, CPU model and scenario; as JSON, CSV or Markdown.',
+        body: ComparisonRequestSchema,
+        response: {
+          200: {
+            description: 'the table',
+            content: {
+              [JSON_TYPE]: { schema: ComparisonSchema },
+              [CSV_TYPE]: { schema: ComparisonTextSchema },
+              [MARKDOWN_TYPE]: { schema: ComparisonTextSchema },
+            },
+          },
+          ...problems('validation', 'rule_violated', 'not_acceptable'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const comparison = compare(request.body);
+      switch (request.answerType) {
+        case CSV_TYPE:
+          return reply.type(CSV_TYPE).send(toCsv(comparison));
+        case MARKDOWN_TYPE:
+          return reply.type(MARKDOWN_TYPE).send(toMarkdown(comparison));
+        default:
+          return reply.type(JSON_TYPE).send(comparison);
+      }
+    },
+  );
+};

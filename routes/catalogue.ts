@@ -1,0 +1,111 @@
+/** What the simulator knows: CPU models, kernels, invariants, the scenarios of the write counts. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import {
+  CatalogueParamsSchema,
+  CpuModelPageSchema,
+  CpuModelSchema,
+  InvariantPageSchema,
+  InvariantParamsSchema,
+  InvariantSchema,
+  KernelPageSchema,
+  KernelSchema,
+} from '../schemas/catalogue.js';
+import { PageQuerySchema } from '../schemas/common.js';
+import { problems } from '../schemas/problem.js';
+import { sendPage } from '../src/paging.js';
+import { cpuModels, invariants, kernelItemById, kernels } from '../src/service/catalogue.js';
+import { missing } from '../src/service/hosts.js';
+
+export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  app.get(
+    '/cpu-models',
+    {
+      schema: {
+        tags: ['catalogue'],
+        operationId: 'listCpuModels',
+        summary: 'The CPU models',
+        description: 'Lists the CPU models, each with its platform class and its sources.',
+        querystring: PageQuerySchema,
+        response: { 200: CpuModelPageSchema, ...problems('validation') },
+      },
+    },
+    async (request, reply) => sendPage(reply, cpuModels, request.query, ({ id }) => id),
+  );
+
+  app.get(
+    '/cpu-models/:id',
+    {
+      schema: {
+        tags: ['catalogue'],
+        operationId: 'getCpuModel',
+        summary: 'A CPU model',
+        description: 'What perf and KVM conclude from a CPU model.',
+        params: CatalogueParamsSchema,
+        response: { 200: CpuModelSchema, ...problems('validation', 'not_found') },
+      },
+    },
+    async ({ params: { id } }) =>
+      cpuModels.find((model) => model.id === id) ?? missing('CPU model', id),
+  );
+
+  app.get(
+    '/kernels',
+    {
+      schema: {
+        tags: ['catalogue'],
+        operationId: 'listKernels',
+        summary: 'The kernels',
+        description: 'Lists the kernel variants, each with its patches and how certain they are.',
+        querystring: PageQuerySchema,
+        response: { 200: KernelPageSchema, ...problems('validation') },
+      },
+    },
+    async (request, reply) => sendPage(reply, kernels, request.query, ({ id }) => id),
+  );
+
+  app.get(
+    '/kernels/:id',
+    {
+      schema: {
+        tags: ['catalogue'],
+        operationId: 'getKernel',
+        summary: 'A kernel',
+        description: 'What a kernel variant does differently, by its id or an alias.',
+        params: CatalogueParamsSchema,
+        response: { 200: KernelSchema, ...problems('validation', 'not_found') },
+      },
+    },
+    async ({ params: { id } }) => kernelItemById(id) ?? missing('kernel', id),
+  );
+
+  app.get(
+    '/invariants',
+    {
+      schema: {
+        tags: ['catalogue'],
+        operationId: 'listInvariants',
+        summary: 'The invariants',
+        description: 'Lists what must be true of a machine, and where that is evaluated.',
+        querystring: PageQuerySchema,
+        response: { 200: InvariantPageSchema, ...problems('validation') },
+      },
+    },
+    async (request, reply) => sendPage(reply, invariants, request.query, ({ id }) => id),
+  );
+
+  app.get(
+    '/invariants/:id',
+    {
+      schema: {
+        tags: ['catalogue'],
+        operationId: 'getInvariant',
+        summary: 'An invariant',
+        description: 'One invariant: in words, as a predicate, and where it is evaluated.',
+        params: InvariantParamsSchema,
+        response: { 200: InvariantSchema, ...problems('validation', 'not_found') },
+      },
+    },
+    async ({ params: { id } }) =>
+      invariants.find((invariant) => invariant.id === id) ?? missing('invariant', id),
+  );
+};

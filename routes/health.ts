@@ -1,0 +1,88 @@
+/** The routes that watch the service itself; they stand outside /v1. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import {
+  ExpositionSchema,
+  LivenessSchema,
+  OpenApiDocumentSchema,
+  ReadinessSchema,
+} from '../schemas/health.js';
+import { problems } from '../schemas/problem.js';
+
+const PROMETHEUS = 'text/plain';
+const OPENMETRICS = 'application/openmetrics-text';
+
+export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  app.get(
+    '/livez',
+    {
+      schema: {
+        tags: ['operations'],
+        operationId: 'getLiveness',
+        summary: 'Whether the process answers',
+        description: 'Says only that the process runs; restart it when this fails.',
+        response: { 200: LivenessSchema, ...problems('bad_request') },
+      },
+    },
+    async () => ({ status: 'ok' as const }),
+  );
+
+  app.get(
+    '/readyz',
+    {
+      schema: {
+        tags: ['operations'],
+        operationId: 'getReadiness',
+        summary: 'Whether this instance can serve',
+        description: 'Lists every part and how it is; 503 when one is not well, or on shutdown.',
+        response: { 200: ReadinessSchema, 503: ReadinessSchema, ...problems('bad_request') },
+      },
+    },
+    async (_request, reply) => {
+      const report = await app.readiness.report();
+      reply.header('cache-control', 'no-store');
+      reply.code(report.status === 'ok' ? 200 : 503);
+      return { status: report.status, checks: report.checks };
+    },
+  );
+
+  app.get(
+    '/metrics',
+    {
+      config: { produces: [PROMETHEUS, OPENMETRICS] },
+      schema: {
+        tags: ['operations'],
+        operationId: 'getMetrics',
+        summary: 'Metrics for Prometheus',
+        description: 'Of the service and of the process, as OpenMetrics where that is asked for.',
+        response: {
+          200: {
+            description: 'the metrics',
+            content: {
+              [PROMETHEUS]: { schema: ExpositionSchema },
+              [OPENMETRICS]: { schema: ExpositionSchema },
+            },
+          },
+          ...problems('not_acceptable'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { contentType, text } = await app.metrics.expose(request.answerType === OPENMETRICS);
+      return reply.type(contentType).send(text);
+    },
+  );
+
+  app.get(
+    '/openapi.json',
+    {
+      schema: {
+        tags: ['operations'],
+        operationId: 'getOpenApi',
+        summary: 'This document',
+        description: 'The OpenAPI 3.1 document that the running service generates.',
+        response: { 200: OpenApiDocumentSchema, ...problems('bad_request') },
+      },
+    },
+    async () => app.swagger(),
+  );
+};

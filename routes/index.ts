@@ -1,0 +1,23 @@
+/** The routes by name, in the order of the document: adding a resource adds one line. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { actorRoutes } from './actors.js';
+import { calculatorRoutes } from './calculators.js';
+import { catalogueRoutes } from './catalogue.js';
+import { healthRoutes } from './health.js';
+import { hostRoutes } from './hosts.js';
+import { perfEventRoutes } from './perf-events.js';
+import { problemRoutes } from './problems.js';
+import { vcpuRoutes } from './vcpus.js';
+
+/** Mounted at the root. */
+export const ROOT_ROUTES: readonly FastifyPluginAsyncTypebox[] = [healthRoutes, problemRoutes];
+
+/** Mounted under /v1. */
+export const V1_ROUTES: readonly FastifyPluginAsyncTypebox[] = [
+  catalogueRoutes,
+  calculatorRoutes,
+  hostRoutes,
+  perfEventRoutes,
+  vcpuRoutes,
+  actorRoutes,
+];

@@ -1,0 +1,188 @@
+/** The perf events of a host: opening, enabling, disabling, closing. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { EventActionRequestSchema } from '../schemas/actor.js';
+import { NothingSchema, PageQuerySchema } from '../schemas/common.js';
+import { HostParamsSchema } from '../schemas/host.js';
+import {
+  EventParamsSchema,
+  PerfEventCreateSchema,
+  PerfEventPageSchema,
+  PerfEventSchema,
+} from '../schemas/perf-event.js';
+import { problems } from '../schemas/problem.js';
+import { sendPage } from '../src/paging.js';
+import type { Host } from '../src/service/host.js';
+import { eventItem } from '../src/service/host-views.js';
+import { missing } from '../src/service/hosts.js';
+
+const CHANGE_PROBLEMS = problems(
+  'validation',
+  'not_found',
+  'conflict',
+  'rule_violated',
+  'perf_errno',
+  'too_many_requests',
+);
+
+/** The slot of an event by its id. */
+function slotOf(host: Host, id: string): number {
+  const at = host.events.findIndex((event) => event?.id === id);
+  return at < 0 ? missing('perf event', id) : at;
+}
+
+export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  const { hosts } = app.services;
+
+  app.post(
+    '/hosts/:host/perf-events',
+    {
+      schema: {
+        tags: ['perf events'],
+        operationId: 'openPerfEvent',
+        summary: 'Open a perf event',
+        description:
+          "As perf_event_open(2): perf's own rules pick the counter, and refuse with the errno perf would give.",
+        params: HostParamsSchema,
+        body: PerfEventCreateSchema,
+        response: {
+          201: PerfEventSchema,
+          ...problems(
+            'validation',
+            'not_found',
+            'conflict',
+            'limit_reached',
+            'value_out_of_range',
+            'rule_violated',
+            'perf_errno',
+            'too_many_requests',
+          ),
+        },
+      },
+    },
+    async ({ params, body }, reply) => {
+      const item = await hosts.change(
+        params.host,
+        (session) => session.openEvent(body),
+        (host, _session, at) => eventItem(host, at),
+      );
+      reply.code(201).header('location', `/v1/hosts/${params.host}/perf-events/${item.id}`);
+      return item;
+    },
+  );
+
+  app.get(
+    '/hosts/:host/perf-events',
+    {
+      schema: {
+        tags: ['perf events'],
+        operationId: 'listPerfEvents',
+        summary: 'The perf events',
+        description: "Lists the open events, KVM's own included.",
+        params: HostParamsSchema,
+        querystring: PageQuerySchema,
+        response: { 200: PerfEventPageSchema, ...problems('validation', 'not_found') },
+      },
+    },
+    async (request, reply) => {
+      const host = hosts.get(request.params.host);
+      const items = host.events.flatMap((event, at) =>
+        event === undefined ? [] : [eventItem(host, at)],
+      );
+      return sendPage(reply, items, request.query, ({ id }) => id);
+    },
+  );
+
+  app.get(
+    '/hosts/:host/perf-events/:event',
+    {
+      schema: {
+        tags: ['perf events'],
+        operationId: 'getPerfEvent',
+        summary: 'A perf event',
+        description: 'Where the event stands and on which counter.',
+        params: EventParamsSchema,
+        response: { 200: PerfEventSchema, ...problems('not_found') },
+      },
+    },
+    async ({ params }) => {
+      const host = hosts.get(params.host);
+      return eventItem(host, slotOf(host, params.event));
+    },
+  );
+
+  app.post(
+    '/hosts/:host/perf-events/:event/enable',
+    {
+      config: { optionalBody: true },
+      schema: {
+        tags: ['perf events'],
+        operationId: 'enablePerfEvent',
+        summary: 'Enable a perf event',
+        description: 'Schedules it between PMU disable and enable; NMIs may land in between.',
+        params: EventParamsSchema,
+        body: EventActionRequestSchema,
+        response: { 200: PerfEventSchema, ...CHANGE_PROBLEMS },
+      },
+    },
+    async ({ params, body }) =>
+      hosts.change(
+        params.host,
+        (session) => {
+          const at = slotOf(session.draft, params.event);
+          session.enableEvent(at, body.inject);
+          return at;
+        },
+        (host, _session, at) => eventItem(host, at),
+      ),
+  );
+
+  app.post(
+    '/hosts/:host/perf-events/:event/disable',
+    {
+      config: { optionalBody: true },
+      schema: {
+        tags: ['perf events'],
+        operationId: 'disablePerfEvent',
+        summary: 'Disable a perf event',
+        description: 'Takes it off its counter between PMU disable and enable.',
+        params: EventParamsSchema,
+        body: EventActionRequestSchema,
+        response: { 200: PerfEventSchema, ...CHANGE_PROBLEMS },
+      },
+    },
+    async ({ params, body }) =>
+      hosts.change(
+        params.host,
+        (session) => {
+          const at = slotOf(session.draft, params.event);
+          session.disableEvent(at, body.inject);
+          return at;
+        },
+        (host, _session, at) => eventItem(host, at),
+      ),
+  );
+
+  app.delete(
+    '/hosts/:host/perf-events/:event',
+    {
+      config: { optionalBody: true },
+      schema: {
+        tags: ['perf events'],
+        operationId: 'closePerfEvent',
+        summary: 'Close a perf event',
+        description: 'Closes it; an event that holds no counter touches no register.',
+        params: EventParamsSchema,
+        body: EventActionRequestSchema,
+        response: { 204: NothingSchema, ...CHANGE_PROBLEMS },
+      },
+    },
+    async ({ params, body }, reply) => {
+      await hosts.change(
+        params.host,
+        (session) => session.closeEvent(slotOf(session.draft, params.event), body.inject),
+        () => null,
+      );
+      return reply.code(204).send(null);
+    },
+  );
+};

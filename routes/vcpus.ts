@@ -1,0 +1,183 @@
+/** The vCPUs of a host: adding them, guest WRMSRs, transitions, migration. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { MigrateRequestSchema } from '../schemas/actor.js';
+import { PageQuerySchema } from '../schemas/common.js';
+import { HostParamsSchema } from '../schemas/host.js';
+import { problems } from '../schemas/problem.js';
+import { TransitionRequestSchema, TransitionSchema } from '../schemas/transition.js';
+import {
+  VcpuCreateSchema,
+  VcpuPageSchema,
+  VcpuParamsSchema,
+  VcpuSchema,
+  WrmsrRequestSchema,
+  WrmsrSchema,
+} from '../schemas/vcpu.js';
+import { sendPage } from '../src/paging.js';
+import type { Host } from '../src/service/host.js';
+import { guestPmu, vcpuItem } from '../src/service/host-views.js';
+import { missing } from '../src/service/hosts.js';
+import { transitionItem } from '../src/service/outcomes.js';
+
+const CHANGE_PROBLEMS = problems(
+  'validation',
+  'not_found',
+  'conflict',
+  'limit_reached',
+  'value_out_of_range',
+  'rule_violated',
+  'too_many_requests',
+);
+
+/** The index of a vCPU by its id. */
+function indexOf(host: Host, id: string): number {
+  const at = host.vcpus.findIndex((vcpu) => vcpu.id === id);
+  return at < 0 ? missing('vCPU', id) : at;
+}
+
+export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  const { hosts } = app.services;
+
+  app.post(
+    '/hosts/:host/vcpus',
+    {
+      config: { optionalBody: true },
+      schema: {
+        tags: ['vcpus'],
+        operationId: 'addVcpu',
+        summary: 'Add a vCPU',
+        description: 'Its MSR-load areas start empty; its guest sees a PMU unless said otherwise.',
+        params: HostParamsSchema,
+        body: VcpuCreateSchema,
+        response: { 201: VcpuSchema, ...CHANGE_PROBLEMS },
+      },
+    },
+    async ({ params, body }, reply) => {
+      const item = await hosts.change(
+        params.host,
+        (session) => session.addVcpu(body),
+        (host, _session, at) => vcpuItem(host, at),
+      );
+      reply.code(201).header('location', `/v1/hosts/${params.host}/vcpus/${item.id}`);
+      return item;
+    },
+  );
+
+  app.get(
+    '/hosts/:host/vcpus',
+    {
+      schema: {
+        tags: ['vcpus'],
+        operationId: 'listVcpus',
+        summary: 'The vCPUs',
+        description: 'Lists the vCPUs of the host.',
+        params: HostParamsSchema,
+        querystring: PageQuerySchema,
+        response: { 200: VcpuPageSchema, ...problems('validation', 'not_found') },
+      },
+    },
+    async (request, reply) => {
+      const host = hosts.get(request.params.host);
+      const items = host.vcpus.map((_, at) => vcpuItem(host, at));
+      return sendPage(reply, items, request.query, ({ id }) => id);
+    },
+  );
+
+  app.get(
+    '/hosts/:host/vcpus/:vcpu',
+    {
+      schema: {
+        tags: ['vcpus'],
+        operationId: 'getVcpu',
+        summary: 'A vCPU',
+        description: 'Where it is in its run, what its guest sees, and what its load areas hold.',
+        params: VcpuParamsSchema,
+        response: { 200: VcpuSchema, ...problems('not_found') },
+      },
+    },
+    async ({ params }) => {
+      const host = hosts.get(params.host);
+      return vcpuItem(host, indexOf(host, params.vcpu));
+    },
+  );
+
+  app.post(
+    '/hosts/:host/vcpus/:vcpu/wrmsr',
+    {
+      schema: {
+        tags: ['vcpus'],
+        operationId: 'guestWrmsr',
+        summary: 'A WRMSR of the guest',
+        description:
+          'KVM emulates it: the answer is what the guest sees afterwards, or the #GP it takes.',
+        params: VcpuParamsSchema,
+        body: WrmsrRequestSchema,
+        response: { 200: WrmsrSchema, ...CHANGE_PROBLEMS },
+      },
+    },
+    async ({ params, body }) =>
+      hosts.change(
+        params.host,
+        (session) => {
+          const at = indexOf(session.draft, params.vcpu);
+          return { at, fault: session.wrmsr(at, body) };
+        },
+        (host, _session, { at, fault }) => ({
+          gp: fault !== null,
+          ...(fault === null ? {} : { reason: fault }),
+          pmu: guestPmu(host, at),
+        }),
+      ),
+  );
+
+  app.post(
+    '/hosts/:host/vcpus/:vcpu/transitions',
+    {
+      schema: {
+        tags: ['vcpus'],
+        operationId: 'makeTransitions',
+        summary: 'Move a vCPU between host and guest',
+        description:
+          'VM-entries, VM-exits, round trips or single micro-steps, with NMIs landing right after the micro-steps named.',
+        params: VcpuParamsSchema,
+        body: TransitionRequestSchema,
+        response: { 200: TransitionSchema, ...CHANGE_PROBLEMS },
+      },
+    },
+    async ({ params, body }) =>
+      hosts.change(
+        params.host,
+        async (session) => {
+          const at = indexOf(session.draft, params.vcpu);
+          return { at, counts: await session.transition(at, body) };
+        },
+        (host, session, { at, counts }) =>
+          transitionItem(host, session.run, at, counts, body.trace),
+      ),
+  );
+
+  app.post(
+    '/hosts/:host/vcpus/:vcpu/migrate',
+    {
+      schema: {
+        tags: ['vcpus'],
+        operationId: 'migrateVcpu',
+        summary: 'Move a vCPU to another CPU',
+        description: 'Its events leave with it; its MSR-load areas go where it goes.',
+        params: VcpuParamsSchema,
+        body: MigrateRequestSchema,
+        response: { 200: VcpuSchema, ...CHANGE_PROBLEMS },
+      },
+    },
+    async ({ params, body }) =>
+      hosts.change(
+        params.host,
+        (session) => {
+          const at = indexOf(session.draft, params.vcpu);
+          session.migrate(at, body.cpu);
+          return at;
+        },
+        (host, _session, at) => vcpuItem(host, at),
+      ),
+  );
+};

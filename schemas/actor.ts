@@ -1,0 +1,66 @@
+/** The other actors of a host: NMIs, ticks, PMU sections, migration, microcode, BPF. */
+import { type Static, Type } from 'typebox';
+import { CpuNumberSchema, counters, defaulted, ref, U64InputSchema } from './common.js';
+import { INJECT_FIELD, msrViews, OUTCOME_FIELDS } from './transition.js';
+
+const cpu = defaulted(
+  Type.Integer({
+    minimum: 0,
+    maximum: 7,
+    default: 0,
+    description: 'the CPU it happens on',
+  }),
+);
+
+/** Each shared by its route and the script action. */
+export const NMI_FIELDS = {
+  cpu,
+  overflow: Type.Optional(counters('counters that overflow and are not throttled')),
+  throttle: Type.Optional(counters('counters that overflow and whose events perf throttles')),
+};
+export const CPU_ACTION_FIELDS = { cpu, ...INJECT_FIELD };
+export const MIGRATE_FIELDS = { cpu: ref(CpuNumberSchema, 'the CPU to move to') };
+export const MICROCODE_FIELDS = { microcode: ref(U64InputSchema, 'the revision that is loaded') };
+
+export const NmiRequestSchema = Type.Object(NMI_FIELDS, {
+  $id: 'NmiRequest',
+  additionalProperties: false,
+  description: 'an NMI on a CPU; with neither list it is one of another device',
+  examples: [{ cpu: 0, throttle: ['PMC0'] }],
+});
+export type NmiRequest = Static<typeof NmiRequestSchema>;
+
+export const CpuActionRequestSchema = Type.Object(CPU_ACTION_FIELDS, {
+  $id: 'CpuActionRequest',
+  additionalProperties: false,
+  description: 'a tick or a PMU section on a CPU, with the NMIs that land in it',
+  examples: [{ cpu: 0 }],
+});
+export type CpuActionRequest = Static<typeof CpuActionRequestSchema>;
+
+export const EventActionRequestSchema = Type.Object(INJECT_FIELD, {
+  $id: 'EventActionRequest',
+  additionalProperties: false,
+  description: 'an action on a perf event, with the NMIs that land in it',
+  examples: [{}, { inject: [{ at: 'd4', occurrence: 1, nmi: { throttle: ['PMC0'] } }] }],
+});
+export type EventActionRequest = Static<typeof EventActionRequestSchema>;
+
+export const MigrateRequestSchema = Type.Object(MIGRATE_FIELDS, {
+  $id: 'MigrateRequest',
+  additionalProperties: false,
+  description: 'where a vCPU moves to',
+  examples: [{ cpu: 1 }],
+});
+export type MigrateRequest = Static<typeof MigrateRequestSchema>;
+
+export const ActorOutcomeSchema = Type.Object(
+  { cpu: ref(CpuNumberSchema), msrs: msrViews, ...OUTCOME_FIELDS },
+  {
+    $id: 'ActorOutcome',
+    additionalProperties: false,
+    description: 'what an action did on a CPU',
+    examples: [{ cpu: 0, msrs: [], msr_writes: [], throttles: 0, violations: [] }],
+  },
+);
+export type ActorOutcome = Static<typeof ActorOutcomeSchema>;

@@ -1,0 +1,394 @@
+/** The static catalogue: CPU models, kernels, invariants, scenarios. */
+import { type Static, Type } from 'typebox';
+import {
+  count,
+  nullable,
+  oneOf,
+  pageOf,
+  prose,
+  ref,
+  SlugSchema,
+  SourcesSchema,
+  U64Schema,
+} from './common.js';
+
+export const CatalogueParamsSchema = Type.Object(
+  { id: ref(SlugSchema) },
+  {
+    $id: 'CatalogueParams',
+    additionalProperties: false,
+    description: 'which entry of the catalogue is meant',
+    examples: [{ id: 'emerald-rapids' }],
+  },
+);
+
+export const PLATFORM_CLASSES = ['K1', 'K2', 'K3', 'K4'] as const;
+
+export const PlatformClassSchema = oneOf(PLATFORM_CLASSES, {
+  $id: 'PlatformClass',
+  description:
+    'K1 without PEBS isolation, K2 isolated without PEBS under EPT, K3 isolated with it, K4 arch-PEBS',
+  examples: ['K3'],
+});
+export type PlatformClass = Static<typeof PlatformClassSchema>;
+
+export const MicrocodeRowSchema = Type.Object(
+  {
+    stepping: Type.Integer({ minimum: 0, maximum: 15, description: 'the stepping of the CPU' }),
+    revision: ref(U64Schema, 'the first microcode revision that isolates PEBS'),
+  },
+  {
+    $id: 'MicrocodeRow',
+    additionalProperties: false,
+    description: 'from which microcode revision on a stepping isolates PEBS',
+    examples: [{ stepping: 2, revision: '0x0000000000000037' }],
+  },
+);
+
+export const PebsTraitsSchema = Type.Object(
+  {
+    format: nullable(
+      Type.Integer({ minimum: 0, maximum: 15 }),
+      'the PEBS record format; null where it does not apply or was not read',
+    ),
+    kind: oneOf(['ds', 'arch', 'none'], {
+      description: 'through the DS area, architectural PEBS, or none',
+    }),
+    baseline: Type.Boolean({ description: 'adaptive PEBS on every counter (PEBS_BASELINE)' }),
+    ept: Type.Boolean({ description: 'whether perf lets KVM expose PEBS to guests' }),
+    capable: ref(U64Schema, 'the counters that can do PEBS, as a mask'),
+  },
+  {
+    $id: 'PebsTraits',
+    additionalProperties: false,
+    description: 'what PEBS a CPU model has',
+    examples: [{ format: 4, kind: 'ds', baseline: true, ept: true, capable: '0xffffffffffffffff' }],
+  },
+);
+
+export const IsolationTraitsSchema = Type.Object(
+  {
+    default: Type.Boolean({ description: 'whether PEBS is isolated without any microcode' }),
+    microcode: Type.Array(ref(MicrocodeRowSchema), {
+      maxItems: 32,
+      description: 'which microcode isolates it where the model alone does not',
+    }),
+  },
+  {
+    $id: 'IsolationTraits',
+    additionalProperties: false,
+    description: 'whether a disabled counter writes no PEBS record across VM-entry',
+    examples: [{ default: true, microcode: [] }],
+  },
+);
+
+export const CounterCountsSchema = Type.Object(
+  {
+    general_purpose: Type.Integer({ minimum: 0, maximum: 16, description: 'PMC0 and on' }),
+    fixed: Type.Integer({ minimum: 0, maximum: 16, description: 'FIXED0 and on' }),
+  },
+  {
+    $id: 'CounterCounts',
+    additionalProperties: false,
+    description: 'how many counters there are',
+    examples: [{ general_purpose: 8, fixed: 4 }],
+  },
+);
+
+export const CpuModelSchema = Type.Object(
+  {
+    id: ref(SlugSchema),
+    title: prose('the name people use'),
+    family: Type.Integer({ minimum: 0, maximum: 255, description: 'CPUID family' }),
+    model: Type.Integer({ minimum: 0, maximum: 255, description: 'CPUID model' }),
+    perfmon_version: Type.Integer({ minimum: 0, maximum: 15, description: 'CPUID 0AH version' }),
+    counters: ref(CounterCountsSchema),
+    intel_ctrl: ref(U64Schema, 'all counters perf may use, as IA32_PERF_GLOBAL_CTRL has them'),
+    pebs: ref(PebsTraitsSchema),
+    isolation: ref(IsolationTraitsSchema),
+    load_perf_global_ctrl: Type.Boolean({
+      description: 'whether the VMCS can load IA32_PERF_GLOBAL_CTRL',
+    }),
+    platform_class: ref(PlatformClassSchema),
+    sources: ref(SourcesSchema),
+  },
+  {
+    $id: 'CpuModel',
+    additionalProperties: false,
+    description: 'a CPU model as the simulator knows it',
+    examples: [
+      {
+        id: 'emerald-rapids',
+        title: 'Emerald Rapids',
+        family: 6,
+        model: 207,
+        perfmon_version: 5,
+        counters: { general_purpose: 8, fixed: 4 },
+        intel_ctrl: '0x0001000f000000ff',
+        pebs: { format: 4, kind: 'ds', baseline: true, ept: true, capable: '0xffffffffffffffff' },
+        isolation: { default: true, microcode: [] },
+        load_perf_global_ctrl: true,
+        platform_class: 'K3',
+        sources: ['linux v6.12 arch/x86/events/intel/core.c'],
+      },
+    ],
+  },
+);
+export type CpuModel = Static<typeof CpuModelSchema>;
+
+export const KernelPatchSchema = Type.Object(
+  {
+    n: Type.Integer({ minimum: 1, maximum: 100, description: 'its place in the series' }),
+    title: prose('the subject of the patch'),
+    behavioural: Type.Boolean({ description: 'whether it changes what is written to an MSR' }),
+  },
+  {
+    $id: 'KernelPatch',
+    additionalProperties: false,
+    description: 'a patch that a kernel variant carries on top of its base',
+    examples: [{ n: 1, title: "Don't write PEBS_ENABLED", behavioural: true }],
+  },
+);
+
+export const HostOptionsSchema = Type.Object(
+  {
+    group_throttle: Type.Optional(
+      Type.Boolean({ description: 'throttling stops the whole group, as from 6.16 on' }),
+    ),
+    autoload_slots_taken: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 8,
+        description: 'slots of each MSR-load area that users other than perf hold, of 8',
+      }),
+    ),
+  },
+  {
+    $id: 'HostOptions',
+    additionalProperties: false,
+    description:
+      'what may be set apart from the kernel: its group throttling, and how full the areas are',
+    examples: [{ group_throttle: false, autoload_slots_taken: 0 }],
+  },
+);
+export type HostOptions = Static<typeof HostOptionsSchema>;
+
+export const KernelOptionsSchema = Type.Object(
+  {
+    group_throttle: Type.Boolean({ description: 'throttling stops the whole group' }),
+    nmi_writes_pebs_only_if_on: Type.Boolean({
+      description: 'the NMI handler writes IA32_PEBS_ENABLE only while the PMU is on',
+    }),
+    enable_all_always_writes_pebs: Type.Boolean({
+      description: 'enabling the PMU writes IA32_PEBS_ENABLE even when nothing wants it',
+    }),
+    zero_global_ctrl: oneOf(['no', 'write', 'pmu_off', 'drained'], {
+      description: 'how IA32_PERF_GLOBAL_CTRL is zeroed before the list is built',
+    }),
+    post_exit_fixup: Type.Boolean({
+      description: 'after the VM-exit loads a stale IA32_PEBS_ENABLE is written again',
+    }),
+  },
+  {
+    $id: 'KernelOptions',
+    additionalProperties: false,
+    description: 'what a kernel variant does at the points where kernels differ',
+    examples: [
+      {
+        group_throttle: false,
+        nmi_writes_pebs_only_if_on: false,
+        enable_all_always_writes_pebs: false,
+        zero_global_ctrl: 'no',
+        post_exit_fixup: false,
+      },
+    ],
+  },
+);
+
+export const KernelSchema = Type.Object(
+  {
+    id: ref(SlugSchema),
+    title: prose('the kernel in a few words'),
+    summary: prose('what it does at VM-entry and VM-exit'),
+    date: Type.String({
+      pattern: '^[0-9]{4}(-[0-9]{2}){0,2}$',
+      maxLength: 10,
+      description: 'when it was posted or released: a year, a month or a day',
+      examples: ['2026-04-23'],
+    }),
+    base: Type.Optional(ref(SlugSchema, 'the kernel it changes')),
+    patches: Type.Array(ref(KernelPatchSchema), { maxItems: 100, description: 'oldest first' }),
+    certainty: oneOf(['read', 'derived'], {
+      description: 'whether its code was read, or its behaviour derived from descriptions',
+    }),
+    options: ref(KernelOptionsSchema, 'the options it sets'),
+    sources: ref(SourcesSchema),
+  },
+  {
+    $id: 'Kernel',
+    additionalProperties: false,
+    description: 'a kernel at a named commit or posting',
+    examples: [
+      {
+        id: 'pebs-v2-1of4',
+        title: 'Series v2, first patch',
+        summary: 'Leaves IA32_PEBS_ENABLE out of the lists where PEBS is isolated.',
+        date: '2026-04-23',
+        base: 'upstream-base',
+        patches: [{ n: 1, title: "Don't write PEBS_ENABLED", behavioural: true }],
+        certainty: 'derived',
+        options: {
+          group_throttle: true,
+          nmi_writes_pebs_only_if_on: false,
+          enable_all_always_writes_pebs: false,
+          zero_global_ctrl: 'no',
+          post_exit_fixup: false,
+        },
+        sources: ['lkml.iu.edu/2604.2/11058'],
+      },
+    ],
+  },
+);
+export type Kernel = Static<typeof KernelSchema>;
+
+export const InvariantIdSchema = Type.String({
+  $id: 'InvariantId',
+  pattern: "^[A-Z][A-Za-z0-9_-]{0,15}'?$",
+  minLength: 1,
+  maxLength: 17,
+  description: 'the id of an invariant',
+  examples: ['I1', 'I3s'],
+});
+
+export const InvariantParamsSchema = Type.Object(
+  { id: ref(InvariantIdSchema) },
+  {
+    $id: 'InvariantParams',
+    additionalProperties: false,
+    description: 'which invariant is meant',
+    examples: [{ id: 'I1' }],
+  },
+);
+
+export const InvariantSchema = Type.Object(
+  {
+    id: ref(InvariantIdSchema),
+    statement: prose('what must hold, in words'),
+    predicate: prose('the same over the named parts of the state'),
+    where: prose('at which points it is checked'),
+    sources: ref(SourcesSchema),
+  },
+  {
+    $id: 'Invariant',
+    additionalProperties: false,
+    description: 'something that must be true of every state where it is checked',
+    examples: [
+      {
+        id: 'I1',
+        statement: 'No bit of IA32_PEBS_ENABLE is set that perf does not want.',
+        predicate: 'IA32_PEBS_ENABLE & ~pebsEnabled == 0',
+        where: 'host quiescent point',
+        sources: ['kernel-semantics 7.7'],
+      },
+    ],
+  },
+);
+export type Invariant = Static<typeof InvariantSchema>;
+
+/** The parts of a world are given as in the requests they stand for, hence left open here. */
+export const WorldPartSchema = Type.Object(
+  {},
+  {
+    $id: 'WorldPart',
+    additionalProperties: true,
+    maxProperties: 40,
+    description: 'a perf event, a vCPU or an actor with the fields of the request that makes it',
+    examples: [{ counter: 'PMC0', precise_ip: 2, exclude_guest: true }],
+  },
+);
+
+export const BoundsSchema = Type.Object(
+  {
+    depth: Type.Optional(count('how many steps deep')),
+    states: Type.Optional(count('how many distinct states')),
+    seconds: Type.Optional(
+      Type.Number({ minimum: 0, maximum: 86_400, description: 'how long at most' }),
+    ),
+    nmis: Type.Optional(Type.Integer({ minimum: 0, maximum: 1000, description: 'how many NMIs' })),
+  },
+  {
+    $id: 'Bounds',
+    additionalProperties: false,
+    description: 'where a search stops; reaching one makes the verdict undecided',
+    examples: [{ seconds: 30 }],
+  },
+);
+
+export const VERDICTS = ['holds', 'violated', 'witnessed', 'unreachable', 'undecided'] as const;
+
+export const VerdictSchema = oneOf(VERDICTS, {
+  $id: 'Verdict',
+  description: 'what a search found; undecided when a bound was reached first',
+  examples: ['violated'],
+});
+
+export const ScenarioExpectationSchema = Type.Object(
+  {
+    verdict: Type.Optional(ref(VerdictSchema)),
+    properties: Type.Optional(
+      Type.Record(Type.String({ pattern: "^[A-Za-z0-9_'-]{1,40}$" }), ref(VerdictSchema), {
+        maxProperties: 40,
+        description: 'the verdict of each property',
+      }),
+    ),
+    distinct_states: Type.Optional(count('how many states exist')),
+    total_states: Type.Optional(count('how many states were generated')),
+    depth: Type.Optional(count('the longest shortest way to a state, in steps')),
+    msr_writes: Type.Optional(count('MSR writes of a round trip: X + E + L')),
+    vmcs_field: Type.Optional(count('loads of IA32_PERF_GLOBAL_CTRL by the VMCS a round trip')),
+  },
+  {
+    $id: 'ScenarioExpectation',
+    additionalProperties: false,
+    description: 'what is known about a scenario beforehand, and tested',
+    examples: [{ verdict: 'violated', depth: 11 }],
+  },
+);
+
+export const ScenarioSchema = Type.Object(
+  {
+    id: ref(SlugSchema),
+    title: prose('the world in a few words'),
+    cpu_model: ref(SlugSchema),
+    kernel: ref(SlugSchema),
+    events: Type.Array(ref(WorldPartSchema), { maxItems: 32, description: 'its perf events' }),
+    vcpus: Type.Array(ref(WorldPartSchema), { maxItems: 8, description: 'its vCPUs' }),
+    actors: Type.Array(ref(WorldPartSchema), { maxItems: 32, description: 'what else happens' }),
+    bounds: ref(BoundsSchema),
+    expected: ref(ScenarioExpectationSchema),
+  },
+  {
+    $id: 'Scenario',
+    additionalProperties: false,
+    description: 'a named world to explore or to cost',
+    examples: [
+      {
+        id: 'stuck-by-throttle',
+        title: 'An NMI throttles the only host PEBS event before VM-entry',
+        cpu_model: 'emerald-rapids',
+        kernel: 'upstream-base',
+        events: [{ counter: 'PMC0', precise_ip: 2, exclude_guest: true }],
+        vcpus: [{}],
+        actors: [{ kind: 'nmi_throttle', budget: 1 }],
+        bounds: { seconds: 30 },
+        expected: { verdict: 'violated' },
+      },
+    ],
+  },
+);
+export type Scenario = Static<typeof ScenarioSchema>;
+
+export const CpuModelPageSchema = pageOf('CpuModelPage', CpuModelSchema, 'a page of CPU models');
+export const KernelPageSchema = pageOf('KernelPage', KernelSchema, 'a page of kernels');
+export const InvariantPageSchema = pageOf('InvariantPage', InvariantSchema, 'a page of invariants');
+export const ScenarioPageSchema = pageOf('ScenarioPage', ScenarioSchema, 'a page of scenarios');

@@ -1,0 +1,353 @@
+/** What every resource shares: 64-bit values, names of registers and counters, ids, paging. */
+import { type Static, type TSchema, type TUnsafe, Type } from 'typebox';
+
+/** A schema that stands in `components/schemas` under its own name. */
+export type NamedSchema = TSchema & { $id: string };
+
+/**
+ * Points at a named schema instead of copying it, so that the document, both validators and the
+ * serialiser each hold one copy, and types still flow.
+ */
+export function ref<S extends TSchema>(schema: S, description?: string): TUnsafe<Static<S>> {
+  const { $id } = schema as { $id?: string };
+  if ($id === undefined) throw new Error('Only a schema with an $id can be referred to.');
+  return Type.Unsafe<Static<S>>(
+    description === undefined ? { $ref: `${$id}#` } : { $ref: `${$id}#`, description },
+  );
+}
+
+/** A value or null; only for answers, because a failed union explains itself badly in a request. */
+export function nullable<S extends TSchema>(
+  schema: S,
+  description: string,
+): TUnsafe<Static<S> | null> {
+  return Type.Unsafe<Static<S> | null>({ anyOf: [schema, { type: 'null' }], description });
+}
+
+/** A string out of a closed list, written as JSON Schema's `enum` so that errors list the choices. */
+export function oneOf<const T extends readonly string[]>(
+  values: T,
+  options: Record<string, unknown> = {},
+): TUnsafe<T[number]> {
+  return Type.Unsafe<T[number]>({ type: 'string', enum: [...values], ...options });
+}
+
+/**
+ * A union whose branch is chosen by one field, so that the validator reports the errors of that
+ * branch alone. The branches are named schemas with a constant in the field `tag`.
+ */
+export function tagged<const S extends readonly TSchema[]>(
+  tag: string,
+  branches: S,
+  options: Record<string, unknown>,
+): TUnsafe<Static<S[number]>> {
+  const values = branches.map((branch) => constantOf(branch, tag));
+  return Type.Unsafe<Static<S[number]>>({
+    type: 'object',
+    properties: { [tag]: { type: 'string', enum: values, description: 'which of them it is' } },
+    discriminator: { propertyName: tag },
+    required: [tag],
+    oneOf: branches.map((branch) => ref(branch)),
+    ...options,
+  });
+}
+
+function constantOf(branch: TSchema, tag: string): unknown {
+  const { properties } = branch as { properties?: Record<string, { const?: unknown }> };
+  return properties?.[tag]?.const;
+}
+
+/**
+ * A field that may be left out, and that a handler still finds: the validator fills in the
+ * default before it looks for missing fields.
+ */
+export function defaulted<S extends TSchema>(schema: S & { default?: unknown }): S {
+  return Type.Optional(schema) as unknown as S;
+}
+
+const SAFE_MAX = Number.MAX_SAFE_INTEGER;
+
+/** A number of things that happened: never negative, and exact in every client. */
+export function count(description: string): ReturnType<typeof Type.Integer> {
+  return Type.Integer({ minimum: 0, maximum: SAFE_MAX, description });
+}
+
+/** Prose for people, bounded so that no answer grows without limit. */
+export function prose(
+  description: string,
+  options: Record<string, unknown> = {},
+): ReturnType<typeof Type.String> {
+  return Type.String({ minLength: 1, maxLength: 2000, description, ...options });
+}
+
+export const U64InputSchema = Type.Unsafe<string | number>({
+  $id: 'U64Input',
+  type: ['string', 'integer'],
+  pattern: '^(0x[0-9a-fA-F]{1,16}|[0-9]{1,20})$',
+  maxLength: 20,
+  minimum: 0,
+  description:
+    'a 64-bit value: a hex string of 0x and 1 to 16 digits, a decimal string, or a JSON integer up to 2^53-1',
+  examples: ['0x00000001', '4294967297', 255],
+});
+export type U64Input = Static<typeof U64InputSchema>;
+
+export const U64Schema = Type.String({
+  $id: 'U64',
+  pattern: '^0x[0-9a-f]{16}$',
+  minLength: 18,
+  maxLength: 18,
+  description: 'a 64-bit value as 0x and 16 lower-case hex digits',
+  examples: ['0x0001000f000000ff'],
+});
+export type U64 = Static<typeof U64Schema>;
+
+export const MsrIndexSchema = Type.String({
+  $id: 'MsrIndex',
+  pattern: '^0x[0-9a-f]{1,4}$',
+  minLength: 3,
+  maxLength: 6,
+  description: 'the index of an MSR in hex',
+  examples: ['0x3f1'],
+});
+
+export const MSR_NAMES = [
+  'IA32_PERF_GLOBAL_CTRL',
+  'IA32_PEBS_ENABLE',
+  'IA32_DS_AREA',
+  'MSR_PEBS_DATA_CFG',
+] as const;
+
+export const MsrNameSchema = oneOf(MSR_NAMES, {
+  $id: 'MsrName',
+  description: 'an MSR that KVM switches between host and guest, named as the SDM names it',
+  examples: ['IA32_PEBS_ENABLE'],
+});
+export type MsrName = Static<typeof MsrNameSchema>;
+
+export const PmuMsrNameSchema = Type.String({
+  $id: 'PmuMsrName',
+  pattern:
+    '^(IA32_PERF_GLOBAL_CTRL|IA32_PEBS_ENABLE|IA32_DS_AREA|MSR_PEBS_DATA_CFG|IA32_FIXED_CTR_CTRL|IA32_PERF_GLOBAL_STATUS_RESET|IA32_(PERFEVTSEL|PMC)([0-9]|1[0-5]))$',
+  minLength: 9,
+  maxLength: 32,
+  description: 'any PMU MSR that the model knows, named as the SDM names it',
+  examples: ['IA32_PERFEVTSEL0', 'IA32_FIXED_CTR_CTRL'],
+});
+
+export const CounterSchema = Type.String({
+  $id: 'Counter',
+  pattern: '^(PMC([0-9]|1[0-5])|FIXED([0-9]|1[01]))$',
+  minLength: 4,
+  maxLength: 7,
+  description: 'a counter: PMC0 to PMC15 (general purpose) or FIXED0 to FIXED11',
+  examples: ['PMC0', 'FIXED1'],
+});
+export type Counter = Static<typeof CounterSchema>;
+
+/** A set of counters; 32 is all that any model has. */
+export function counters(description: string): TUnsafe<string[]> {
+  return Type.Unsafe<string[]>(
+    Type.Array(ref(CounterSchema), { maxItems: 32, uniqueItems: true, description }),
+  );
+}
+
+export const BitNameSchema = Type.String({
+  $id: 'BitName',
+  pattern: '^[A-Z][A-Z0-9_]{0,31}$',
+  minLength: 1,
+  maxLength: 32,
+  description: 'a set bit of an MSR: a counter, or the name of a bit that belongs to no counter',
+  examples: ['PMC0', 'FIXED0', 'PERF_METRICS'],
+});
+
+export const NameSchema = Type.String({
+  $id: 'Name',
+  pattern: '^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}$',
+  minLength: 1,
+  maxLength: 63,
+  description: 'a name for people: 1 to 63 letters, digits, spaces, dots, underscores or dashes',
+  examples: ['web-1'],
+});
+
+export const SlugSchema = Type.String({
+  $id: 'Slug',
+  pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$',
+  minLength: 1,
+  maxLength: 63,
+  description: 'the id of an entry of the catalogue',
+  examples: ['emerald-rapids', 'pebs-v2-1of4'],
+});
+
+export const IdSchema = Type.String({
+  $id: 'Id',
+  pattern: '^(host|vcpu|ev|exp)_[0-9a-z]{1,26}$',
+  minLength: 4,
+  maxLength: 31,
+  description: 'an opaque id with a prefix that says what it names',
+  examples: ['host_1a', 'vcpu_2', 'ev_3'],
+});
+
+export const IdOrNameSchema = Type.String({
+  $id: 'IdOrName',
+  pattern: '^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}$',
+  minLength: 1,
+  maxLength: 63,
+  description: 'the id of a resource of this host, or its name where that is unique on the host',
+  examples: ['ev_3', 'cycles'],
+});
+
+export const TimestampSchema = Type.String({
+  $id: 'Timestamp',
+  format: 'date-time',
+  minLength: 20,
+  maxLength: 30,
+  description: 'a moment in UTC (RFC 3339)',
+  examples: ['2026-11-23T12:00:00.000Z'],
+});
+
+export const CPUS_MAX = 8;
+
+export const CpuNumberSchema = Type.Integer({
+  $id: 'CpuNumber',
+  minimum: 0,
+  maximum: CPUS_MAX - 1,
+  description: 'a CPU of the host, counted from 0',
+  examples: [0],
+});
+
+export const MicroStepNameSchema = Type.String({
+  $id: 'MicroStepName',
+  pattern: '^[a-z][a-z0-9_]*(:[A-Z0-9_]+)?$',
+  minLength: 1,
+  maxLength: 48,
+  description: 'a micro-step; k5_switch carries the MSR it switches',
+  examples: ['k4_list_build', 'k5_switch:IA32_PEBS_ENABLE', 'guest'],
+});
+
+export const WRITE_VIAS = [
+  'kvm_wrmsr',
+  'perf_wrmsr',
+  'vm_entry_load',
+  'vm_exit_load',
+  'vmcs_field',
+] as const;
+
+export const WriteViaSchema = oneOf(WRITE_VIAS, {
+  $id: 'WriteVia',
+  description: 'by which way a value reached an MSR',
+  examples: ['kvm_wrmsr'],
+});
+
+export const MsrValueSchema = Type.Object(
+  { msr: ref(MsrNameSchema), value: ref(U64Schema) },
+  {
+    $id: 'MsrValue',
+    additionalProperties: false,
+    description: 'an MSR and the value that is loaded into it',
+    examples: [{ msr: 'IA32_PEBS_ENABLE', value: '0x0000000000000000' }],
+  },
+);
+
+/** An entry or exit list holds at most the 8 slots KVM has. */
+export function msrValues(description: string): TUnsafe<Static<typeof MsrValueSchema>[]> {
+  return Type.Unsafe<Static<typeof MsrValueSchema>[]>(
+    Type.Array(ref(MsrValueSchema), { maxItems: 8, description }),
+  );
+}
+
+export const GlobalCtrlFieldSchema = Type.Object(
+  { guest: ref(U64Schema), host: ref(U64Schema) },
+  {
+    $id: 'GlobalCtrlField',
+    additionalProperties: false,
+    description: 'the VMCS fields that load IA32_PERF_GLOBAL_CTRL at VM-entry and at VM-exit',
+    examples: [{ guest: '0x0001000f000000fe', host: '0x0001000f000000ff' }],
+  },
+);
+
+export const SourceSchema = Type.String({
+  $id: 'Source',
+  minLength: 1,
+  maxLength: 300,
+  description: 'where a fact was read: a manual section, a kernel file and version, a Message-ID',
+  examples: ['SDM vol. 3C, 27.4'],
+});
+
+export const SourcesSchema = Type.Array(ref(SourceSchema), {
+  $id: 'Sources',
+  minItems: 1,
+  maxItems: 50,
+  description: 'where the entry was read',
+  examples: [['linux v6.12 arch/x86/events/intel/core.c']],
+});
+
+export const PageQuerySchema = Type.Object(
+  {
+    limit: defaulted(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1000,
+        default: 50,
+        description: 'how many items a page has at most',
+        examples: [50],
+      }),
+    ),
+    cursor: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 512,
+        pattern: '^[A-Za-z0-9_-]+$',
+        description: 'the next_cursor of the page before',
+        examples: ['NTA'],
+      }),
+    ),
+  },
+  {
+    $id: 'PageQuery',
+    additionalProperties: false,
+    description: 'which page of a list is wanted',
+    examples: [{ limit: 50 }],
+  },
+);
+export type PageQuery = Static<typeof PageQuerySchema>;
+
+/** The envelope of every list; the item type is the only difference. */
+export function pageOf<S extends TSchema>(
+  $id: string,
+  item: S,
+  description: string,
+): TUnsafe<{ items: Static<S>[]; next_cursor: string | null; has_more: boolean }> {
+  const cursor = Type.String({ minLength: 1, maxLength: 512 });
+  return Type.Unsafe<{ items: Static<S>[]; next_cursor: string | null; has_more: boolean }>(
+    Type.Object(
+      {
+        items: Type.Array(ref(item), { maxItems: 1000, description: 'the items of this page' }),
+        next_cursor: nullable(cursor, 'the cursor of the next page; null on the last page'),
+        has_more: Type.Boolean({ description: 'whether a next page exists' }),
+      },
+      {
+        $id,
+        additionalProperties: false,
+        description,
+        examples: [{ items: [], next_cursor: null, has_more: false }],
+      },
+    ),
+  );
+}
+
+export const NothingSchema = Type.Null({
+  $id: 'Nothing',
+  description: 'no body',
+  examples: [null],
+});
+
+export const NoQuerySchema = Type.Object(
+  {},
+  {
+    $id: 'NoQuery',
+    additionalProperties: false,
+    description: 'this route has no query parameters',
+    examples: [{}],
+  },
+);

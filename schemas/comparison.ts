@@ -1,0 +1,126 @@
+/** What a round trip costs under several kernels, CPU models and scenarios, side by side. */
+import { type Static, Type } from 'typebox';
+import { count, oneOf, ref, SlugSchema } from './common.js';
+
+export const COST_SCENARIOS = ['A0', 'A1', 'A1c', 'A2', 'B', 'Bc', 'C', 'C3', 'D', 'E'] as const;
+
+export const CostScenarioSchema = oneOf(COST_SCENARIOS, {
+  $id: 'CostScenario',
+  description: 'a state of host and guest in which a round trip is costed',
+  examples: ['Bc'],
+});
+export type CostScenario = Static<typeof CostScenarioSchema>;
+
+export const ComparisonRequestSchema = Type.Object(
+  {
+    kernels: Type.Array(ref(SlugSchema), {
+      minItems: 1,
+      maxItems: 16,
+      uniqueItems: true,
+      description: 'the kernels; savings are against the first',
+    }),
+    cpu_models: Type.Array(ref(SlugSchema), {
+      minItems: 1,
+      maxItems: 16,
+      uniqueItems: true,
+      description: 'the CPU models',
+    }),
+    scenarios: Type.Optional(
+      Type.Array(ref(CostScenarioSchema), {
+        minItems: 1,
+        maxItems: 16,
+        uniqueItems: true,
+        description: 'the scenarios; all when left out',
+      }),
+    ),
+  },
+  {
+    $id: 'ComparisonRequest',
+    additionalProperties: false,
+    description: 'what to compare',
+    examples: [
+      { kernels: ['upstream-base', 'pebs-v2'], cpu_models: ['emerald-rapids'], scenarios: ['Bc'] },
+    ],
+  },
+);
+export type ComparisonRequest = Static<typeof ComparisonRequestSchema>;
+
+export const RoundTripCostSchema = Type.Object(
+  {
+    kvm_wrmsr: count('explicit WRMSRs by KVM (X)'),
+    vm_entry_load: count('loads from the VM-entry MSR-load area (E)'),
+    vm_exit_load: count('loads from the VM-exit MSR-load area (L)'),
+    vmcs_field: count('loads of IA32_PERF_GLOBAL_CTRL from VMCS fields (F)'),
+    msr_writes: count('X + E + L'),
+  },
+  {
+    $id: 'RoundTripCost',
+    additionalProperties: false,
+    description: 'the MSR writes of a round trip in the steady state',
+    examples: [{ kvm_wrmsr: 1, vm_entry_load: 3, vm_exit_load: 3, vmcs_field: 2, msr_writes: 7 }],
+  },
+);
+
+export const ComparisonRowSchema = Type.Object(
+  {
+    kernel: ref(SlugSchema),
+    cpu_model: ref(SlugSchema),
+    scenario: ref(CostScenarioSchema),
+    per_round_trip: ref(RoundTripCostSchema),
+    saved_against_first: Type.Integer({
+      minimum: -1000,
+      maximum: 1000,
+      description: 'MSR writes saved against the first kernel; negative when it writes more',
+    }),
+    estimated_cycles: Type.Number({
+      minimum: 0,
+      maximum: 1e9,
+      description: 'what they cost, by the knobs of the cost model',
+    }),
+  },
+  {
+    $id: 'ComparisonRow',
+    additionalProperties: false,
+    description: 'one kernel on one CPU model in one scenario',
+    examples: [
+      {
+        kernel: 'upstream-base',
+        cpu_model: 'emerald-rapids',
+        scenario: 'Bc',
+        per_round_trip: {
+          kvm_wrmsr: 1,
+          vm_entry_load: 3,
+          vm_exit_load: 3,
+          vmcs_field: 2,
+          msr_writes: 7,
+        },
+        saved_against_first: 0,
+        estimated_cycles: 550,
+      },
+    ],
+  },
+);
+export type ComparisonRow = Static<typeof ComparisonRowSchema>;
+
+export const ComparisonSchema = Type.Object(
+  {
+    rows: Type.Array(ref(ComparisonRowSchema), {
+      maxItems: 2560,
+      description: 'by kernel, then CPU model, then scenario, in the order of the request',
+    }),
+  },
+  {
+    $id: 'Comparison',
+    additionalProperties: false,
+    description: 'the table',
+    examples: [{ rows: [] }],
+  },
+);
+export type Comparison = Static<typeof ComparisonSchema>;
+
+export const ComparisonTextSchema = Type.String({
+  $id: 'ComparisonText',
+  maxLength: 1_000_000,
+  description: 'the same table as CSV or Markdown',
+  examples: ['kernel,cpu_model,scenario,kvm_wrmsr,vm_entry_load,vm_exit_load\n'],
+});

@@ -1,0 +1,107 @@
+/** A simulated host: a CPU model running a kernel. */
+import { type Static, Type } from 'typebox';
+import { HostOptionsSchema, PlatformClassSchema } from './catalogue.js';
+import {
+  CPUS_MAX,
+  count,
+  NameSchema,
+  pageOf,
+  ref,
+  SlugSchema,
+  TimestampSchema,
+  U64InputSchema,
+  U64Schema,
+} from './common.js';
+
+export const HostIdSchema = Type.String({
+  $id: 'HostId',
+  pattern: '^host_[0-9a-z]{1,26}$',
+  minLength: 6,
+  maxLength: 31,
+  description: 'the id of a host',
+  examples: ['host_1a'],
+});
+
+export const HostParamsSchema = Type.Object(
+  { host: ref(HostIdSchema) },
+  {
+    $id: 'HostParams',
+    additionalProperties: false,
+    description: 'which host is meant',
+    examples: [{ host: 'host_1a' }],
+  },
+);
+
+const stepping = Type.Integer({
+  minimum: 0,
+  maximum: 15,
+  description: 'the stepping of the CPU, which with the microcode decides on PEBS isolation',
+});
+const cpus = Type.Integer({ minimum: 1, maximum: CPUS_MAX, description: 'how many CPUs' });
+
+export const HostCreateSchema = Type.Object(
+  {
+    name: Type.Optional(ref(NameSchema)),
+    cpu_model: ref(SlugSchema),
+    kernel: ref(SlugSchema),
+    microcode: Type.Optional(ref(U64InputSchema, 'the microcode revision of every CPU')),
+    stepping: Type.Optional(stepping),
+    cpus: Type.Optional(cpus),
+    options: Type.Optional(ref(HostOptionsSchema)),
+  },
+  {
+    $id: 'HostCreate',
+    additionalProperties: false,
+    description: 'a host to simulate',
+    examples: [
+      { cpu_model: 'emerald-rapids', kernel: 'upstream-base' },
+      { name: 'old one', cpu_model: 'haswell-x', kernel: 'pebs-v2', microcode: '0x36', cpus: 2 },
+    ],
+  },
+);
+export type HostCreate = Static<typeof HostCreateSchema>;
+
+export const HostSchema = Type.Object(
+  {
+    id: ref(HostIdSchema),
+    name: Type.Optional(ref(NameSchema)),
+    cpu_model: ref(SlugSchema),
+    kernel: ref(SlugSchema),
+    stepping,
+    microcode: ref(U64Schema, 'the microcode revision'),
+    cpus,
+    platform_class: ref(PlatformClassSchema),
+    isolation: Type.Boolean({ description: 'whether PEBS is isolated with this microcode' }),
+    options: ref(HostOptionsSchema, 'the options in effect'),
+    created_at: ref(TimestampSchema),
+    events: count('how many perf events are open'),
+    vcpus: count('how many vCPUs it has'),
+    micro_steps: count('how many micro-steps it has taken'),
+  },
+  {
+    $id: 'Host',
+    additionalProperties: false,
+    description: 'a simulated host',
+    examples: [
+      {
+        id: 'host_1a',
+        cpu_model: 'emerald-rapids',
+        kernel: 'upstream-base',
+        stepping: 2,
+        microcode: '0x0000000000000000',
+        cpus: 1,
+        platform_class: 'K3',
+        isolation: true,
+        options: { group_throttle: false, autoload_slots_taken: 0 },
+        created_at: '2026-11-23T12:00:00.000Z',
+        events: 0,
+        vcpus: 0,
+        micro_steps: 0,
+      },
+    ],
+  },
+);
+export type Host = Static<typeof HostSchema>;
+
+export const HostPageSchema = pageOf('HostPage', HostSchema, 'a page of hosts');
+export type HostPage = Static<typeof HostPageSchema>;

@@ -1,0 +1,45 @@
+/** Every named schema, for the validators, the serialiser and the document. */
+import * as actor from './actor.js';
+import * as catalogue from './catalogue.js';
+import type { NamedSchema } from './common.js';
+import * as common from './common.js';
+import * as comparison from './comparison.js';
+import * as health from './health.js';
+import * as host from './host.js';
+import * as metrics from './metrics.js';
+import * as msr from './msr.js';
+import * as perfEvent from './perf-event.js';
+import * as problem from './problem.js';
+import * as roundTrip from './round-trip.js';
+import * as script from './script.js';
+import * as switchList from './switch-list.js';
+import * as trace from './trace.js';
+import * as transition from './transition.js';
+import * as vcpu from './vcpu.js';
+
+const MODULES: readonly object[] = [
+  common,
+  problem,
+  health,
+  catalogue,
+  switchList,
+  roundTrip,
+  host,
+  perfEvent,
+  vcpu,
+  transition,
+  actor,
+  script,
+  msr,
+  metrics,
+  trace,
+  comparison,
+];
+
+function isNamed(value: unknown): value is NamedSchema {
+  return typeof value === 'object' && value !== null && '$id' in value;
+}
+
+export const ALL_SCHEMAS: readonly NamedSchema[] = MODULES.flatMap((module) =>
+  Object.values(module).filter(isNamed),
+);

@@ -1,0 +1,92 @@
+/** The counts of a host: totals, and what one round trip costs on average. */
+import { type Static, Type } from 'typebox';
+import { count, PmuMsrNameSchema, ref, WriteViaSchema } from './common.js';
+import { msrWriteCounts, violationList } from './msr.js';
+
+const average = (description: string) => Type.Number({ minimum: 0, maximum: 1e9, description });
+
+export const MsrWriteAverageSchema = Type.Object(
+  {
+    msr: ref(PmuMsrNameSchema),
+    via: ref(WriteViaSchema),
+    count: average('how many writes a round trip'),
+  },
+  {
+    $id: 'MsrWriteAverage',
+    additionalProperties: false,
+    description: 'how often an MSR is written in one way, a round trip',
+    examples: [{ msr: 'IA32_PEBS_ENABLE', via: 'vm_exit_load', count: 1 }],
+  },
+);
+
+export const PerRoundTripSchema = Type.Object(
+  {
+    msr_writes: Type.Array(ref(MsrWriteAverageSchema), {
+      maxItems: 500,
+      description: 'the MSR writes by register and way',
+    }),
+    kvm_wrmsr: average('explicit WRMSRs by KVM'),
+    perf_wrmsr: average('WRMSRs by perf'),
+    vm_entry_load: average('loads from the VM-entry MSR-load area'),
+    vm_exit_load: average('loads from the VM-exit MSR-load area'),
+    vmcs_field: average('loads of IA32_PERF_GLOBAL_CTRL from VMCS fields'),
+    estimated_cycles: average('what they cost, by the knobs of the cost model'),
+  },
+  {
+    $id: 'PerRoundTrip',
+    additionalProperties: false,
+    description: 'averages over the round trips of a host; all 0 before the first',
+    examples: [
+      {
+        msr_writes: [{ msr: 'IA32_PEBS_ENABLE', via: 'vm_exit_load', count: 1 }],
+        kvm_wrmsr: 1,
+        perf_wrmsr: 0,
+        vm_entry_load: 2,
+        vm_exit_load: 2,
+        vmcs_field: 2,
+        estimated_cycles: 550,
+      },
+    ],
+  },
+);
+
+export const HostMetricsSchema = Type.Object(
+  {
+    msr_writes: msrWriteCounts,
+    round_trips: count('how many VM-exits followed a VM-entry'),
+    nmis: count('how many NMIs were taken'),
+    throttles: count('how many events perf throttled'),
+    violations: violationList,
+    estimated_cycles: Type.Number({
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
+      description: 'what the MSR writes cost, by the knobs of the cost model',
+    }),
+    per_round_trip: ref(PerRoundTripSchema),
+  },
+  {
+    $id: 'HostMetrics',
+    additionalProperties: false,
+    description: 'the counts of a host since it was made',
+    examples: [
+      {
+        msr_writes: [],
+        round_trips: 0,
+        nmis: 0,
+        throttles: 0,
+        violations: [],
+        estimated_cycles: 0,
+        per_round_trip: {
+          msr_writes: [],
+          kvm_wrmsr: 0,
+          perf_wrmsr: 0,
+          vm_entry_load: 0,
+          vm_exit_load: 0,
+          vmcs_field: 0,
+          estimated_cycles: 0,
+        },
+      },
+    ],
+  },
+);
+export type HostMetrics = Static<typeof HostMetricsSchema>;

@@ -1,0 +1,151 @@
+/** What the registers of a CPU hold, what perf wants there, and who wrote them. */
+import { type Static, Type } from 'typebox';
+import { InvariantIdSchema } from './catalogue.js';
+import {
+  BitNameSchema,
+  CpuNumberSchema,
+  count,
+  defaulted,
+  IdSchema,
+  MicroStepNameSchema,
+  MsrIndexSchema,
+  MsrNameSchema,
+  nullable,
+  oneOf,
+  PmuMsrNameSchema,
+  ref,
+  U64Schema,
+  WriteViaSchema,
+} from './common.js';
+
+const bits = (description: string) => Type.Array(ref(BitNameSchema), { maxItems: 64, description });
+
+const VIEW_EXAMPLE = {
+  name: 'IA32_PEBS_ENABLE',
+  index: '0x3f1',
+  value: '0x0000000000000001',
+  bits: ['PMC0'],
+  desired: '0x0000000000000000',
+  stuck: ['PMC0'],
+  lost: [],
+  vm_entry_load: '0x0000000000000000',
+  vm_exit_load: '0x0000000000000001',
+};
+
+export const MsrViewSchema = Type.Object(
+  {
+    name: ref(MsrNameSchema),
+    index: ref(MsrIndexSchema),
+    value: ref(U64Schema, 'what the hardware holds'),
+    bits: bits('the bits that are set in it'),
+    desired: ref(U64Schema, 'what perf wants there'),
+    stuck: bits('set bits that perf no longer wants'),
+    lost: bits('bits that perf wants and that are clear'),
+    vm_entry_load: Type.Optional(ref(U64Schema, 'what the current vCPU loads at VM-entry')),
+    vm_exit_load: Type.Optional(ref(U64Schema, 'what the current vCPU loads at VM-exit')),
+  },
+  {
+    $id: 'MsrView',
+    additionalProperties: false,
+    description: 'an MSR of a CPU: what it holds, what perf wants, what the lists would load',
+    examples: [VIEW_EXAMPLE],
+  },
+);
+export type MsrView = Static<typeof MsrViewSchema>;
+
+export const MsrQuerySchema = Type.Object(
+  {
+    cpu: defaulted(
+      Type.Integer({
+        minimum: 0,
+        maximum: 7,
+        default: 0,
+        description: 'which CPU of the host',
+        examples: [0],
+      }),
+    ),
+  },
+  {
+    $id: 'MsrQuery',
+    additionalProperties: false,
+    description: 'whose registers are read',
+    examples: [{ cpu: 0 }],
+  },
+);
+
+export const MsrsSchema = Type.Object(
+  {
+    cpu: ref(CpuNumberSchema),
+    mode: oneOf(['host', 'guest'], { description: 'which side runs on the CPU' }),
+    running_vcpu: nullable(ref(IdSchema), 'the vCPU that is in its run loop there, or null'),
+    msrs: Type.Array(ref(MsrViewSchema), { maxItems: 16, description: 'register by register' }),
+  },
+  {
+    $id: 'Msrs',
+    additionalProperties: false,
+    description: 'the switched MSRs of a CPU',
+    examples: [{ cpu: 0, mode: 'host', running_vcpu: null, msrs: [VIEW_EXAMPLE] }],
+  },
+);
+export type Msrs = Static<typeof MsrsSchema>;
+
+export const MsrWriteCountSchema = Type.Object(
+  {
+    msr: ref(PmuMsrNameSchema),
+    via: ref(WriteViaSchema),
+    count: count('how many writes'),
+  },
+  {
+    $id: 'MsrWriteCount',
+    additionalProperties: false,
+    description: 'how often an MSR was written in one way',
+    examples: [{ msr: 'IA32_PEBS_ENABLE', via: 'vm_exit_load', count: 1 }],
+  },
+);
+export type MsrWriteCount = Static<typeof MsrWriteCountSchema>;
+
+export const msrWriteCounts = Type.Array(ref(MsrWriteCountSchema), {
+  maxItems: 500,
+  description: 'the MSR writes by register and way',
+});
+
+export const ViolationPointSchema = Type.Object(
+  {
+    micro_step_index: count('its place in the trace of the host'),
+    cpu: ref(CpuNumberSchema),
+    vcpu: Type.Optional(ref(IdSchema)),
+    at: ref(MicroStepNameSchema),
+  },
+  {
+    $id: 'ViolationPoint',
+    additionalProperties: false,
+    description: 'where something was first seen',
+    examples: [{ micro_step_index: 42, cpu: 0, vcpu: 'vcpu_2', at: 'k11_host' }],
+  },
+);
+
+export const ViolationSchema = Type.Object(
+  {
+    invariant: ref(InvariantIdSchema),
+    count: count('in how many states it was false'),
+    first_at: ref(ViolationPointSchema),
+  },
+  {
+    $id: 'Violation',
+    additionalProperties: false,
+    description: 'an invariant that was false, how often, and where first',
+    examples: [
+      {
+        invariant: 'I1',
+        count: 1,
+        first_at: { micro_step_index: 42, cpu: 0, vcpu: 'vcpu_2', at: 'k11_host' },
+      },
+    ],
+  },
+);
+export type Violation = Static<typeof ViolationSchema>;
+
+export const violationList = Type.Array(ref(ViolationSchema), {
+  maxItems: 64,
+  description: 'the invariants that were false',
+});

@@ -1,0 +1,206 @@
+/** Actions as one transaction: the form in which a counterexample is handed out and replayed. */
+import { type Static, type TProperties, Type } from 'typebox';
+import { CPU_ACTION_FIELDS, MICROCODE_FIELDS, MIGRATE_FIELDS, NMI_FIELDS } from './actor.js';
+import { count, IdOrNameSchema, IdSchema, oneOf, ref, tagged } from './common.js';
+import { msrWriteCounts, violationList } from './msr.js';
+import { EVENT_CREATE_FIELDS } from './perf-event.js';
+import { INJECT_FIELD, msrViews, TRANSITION_FIELDS } from './transition.js';
+import { VCPU_CREATE_FIELDS, WRMSR_FIELDS } from './vcpu.js';
+
+const event = ref(IdOrNameSchema, 'the id of a perf event, or its name where that is unique');
+const vcpu = ref(IdOrNameSchema, 'the id of a vCPU, or its name where that is unique');
+
+/** One action of a script: the fields of the route's body, and what its path would say. */
+function action<const Tag extends string, Fields extends TProperties>(
+  tag: Tag,
+  $id: string,
+  fields: Fields,
+  example: object,
+) {
+  return Type.Object(
+    { action: Type.Literal(tag), ...fields },
+    {
+      $id,
+      additionalProperties: false,
+      description: `the script action ${tag}`,
+      examples: [{ action: tag, ...example }],
+    },
+  );
+}
+
+export const OpenEventActionSchema = action(
+  'open_event',
+  'OpenEventAction',
+  EVENT_CREATE_FIELDS,
+  { name: 'cycles', counter: 'PMC0', precise_ip: 2, exclude_guest: true },
+);
+const eventFields = { event, ...INJECT_FIELD };
+export const EnableEventActionSchema = action('enable_event', 'EnableEventAction', eventFields, {
+  event: 'cycles',
+});
+export const DisableEventActionSchema = action('disable_event', 'DisableEventAction', eventFields, {
+  event: 'cycles',
+});
+export const CloseEventActionSchema = action('close_event', 'CloseEventAction', eventFields, {
+  event: 'cycles',
+});
+export const AddVcpuActionSchema = action('add_vcpu', 'AddVcpuAction', VCPU_CREATE_FIELDS, {
+  name: 'guest-a',
+});
+export const WrmsrActionSchema = action(
+  'wrmsr',
+  'WrmsrAction',
+  { vcpu, ...WRMSR_FIELDS },
+  { vcpu: 'guest-a', msr: 'IA32_PEBS_ENABLE', value: '0x1' },
+);
+export const TransitionActionSchema = action(
+  'transition',
+  'TransitionAction',
+  { vcpu, ...TRANSITION_FIELDS },
+  { vcpu: 'guest-a', kind: 'vm_entry', count: 1, exit_reason: 'external_interrupt', trace: false },
+);
+export const MigrateActionSchema = action(
+  'migrate',
+  'MigrateAction',
+  { vcpu, ...MIGRATE_FIELDS },
+  { vcpu: 'guest-a', cpu: 1 },
+);
+export const NmiActionSchema = action('nmi', 'NmiAction', NMI_FIELDS, {
+  cpu: 0,
+  throttle: ['PMC0'],
+});
+export const TickActionSchema = action('tick', 'TickAction', CPU_ACTION_FIELDS, { cpu: 0 });
+export const PmuDisableActionSchema = action('pmu_disable', 'PmuDisableAction', CPU_ACTION_FIELDS, {
+  cpu: 0,
+});
+export const PmuEnableActionSchema = action('pmu_enable', 'PmuEnableAction', CPU_ACTION_FIELDS, {
+  cpu: 0,
+});
+export const BpfSnapshotActionSchema = action(
+  'bpf_snapshot',
+  'BpfSnapshotAction',
+  { cpu: CPU_ACTION_FIELDS.cpu },
+  { cpu: 0 },
+);
+export const MicrocodeLoadActionSchema = action(
+  'microcode_load',
+  'MicrocodeLoadAction',
+  MICROCODE_FIELDS,
+  { microcode: '0x37' },
+);
+
+export const ScriptActionSchema = tagged(
+  'action',
+  [
+    OpenEventActionSchema,
+    EnableEventActionSchema,
+    DisableEventActionSchema,
+    CloseEventActionSchema,
+    AddVcpuActionSchema,
+    WrmsrActionSchema,
+    TransitionActionSchema,
+    MigrateActionSchema,
+    NmiActionSchema,
+    TickActionSchema,
+    PmuDisableActionSchema,
+    PmuEnableActionSchema,
+    BpfSnapshotActionSchema,
+    MicrocodeLoadActionSchema,
+  ],
+  {
+    $id: 'ScriptAction',
+    description: 'an action of a script; the field action says which',
+    examples: [{ action: 'tick', cpu: 0 }],
+  },
+);
+export type ScriptAction = Static<typeof ScriptActionSchema>;
+
+export const SCRIPT_ACTIONS = [
+  'open_event',
+  'enable_event',
+  'disable_event',
+  'close_event',
+  'add_vcpu',
+  'wrmsr',
+  'transition',
+  'migrate',
+  'nmi',
+  'tick',
+  'pmu_disable',
+  'pmu_enable',
+  'bpf_snapshot',
+  'microcode_load',
+] as const satisfies readonly ScriptAction['action'][];
+
+export const ScriptRequestSchema = Type.Object(
+  {
+    actions: Type.Array(ref(ScriptActionSchema), {
+      minItems: 1,
+      maxItems: 1000,
+      description: 'in order; either all of them happen or none',
+    }),
+  },
+  {
+    $id: 'ScriptRequest',
+    additionalProperties: false,
+    description: 'actions as one transaction',
+    examples: [
+      {
+        actions: [
+          { action: 'open_event', name: 'cycles', counter: 'PMC0', precise_ip: 2 },
+          { action: 'add_vcpu', name: 'guest-a' },
+          { action: 'tick', cpu: 0 },
+        ],
+      },
+    ],
+  },
+);
+export type ScriptRequest = Static<typeof ScriptRequestSchema>;
+
+export const ScriptResultSchema = Type.Object(
+  {
+    action: oneOf(SCRIPT_ACTIONS, { description: 'the action' }),
+    id: Type.Optional(ref(IdSchema, 'the id of what it made')),
+    gp: Type.Optional(Type.Boolean({ description: 'wrmsr: whether the guest took a #GP' })),
+    transitions: Type.Optional(count('transition: how many were made')),
+    micro_steps: Type.Optional(count('how many micro-steps it took')),
+    throttles: Type.Optional(count('how many events perf throttled')),
+  },
+  {
+    $id: 'ScriptResult',
+    additionalProperties: false,
+    description: 'what an action came to',
+    examples: [{ action: 'open_event', id: 'ev_3' }],
+  },
+);
+export type ScriptResult = Static<typeof ScriptResultSchema>;
+
+export const ScriptSchema = Type.Object(
+  {
+    results: Type.Array(ref(ScriptResultSchema), {
+      maxItems: 1000,
+      description: 'action by action',
+    }),
+    msrs: Type.Unsafe<Static<typeof msrViews>>({
+      ...msrViews,
+      maxItems: 128,
+      description: 'the switched MSRs of the CPUs afterwards, CPU 0 first',
+    }),
+    violations: violationList,
+    msr_writes: msrWriteCounts,
+  },
+  {
+    $id: 'Script',
+    additionalProperties: false,
+    description: 'what a script did',
+    examples: [
+      {
+        results: [{ action: 'open_event', id: 'ev_3' }],
+        msrs: [],
+        violations: [],
+        msr_writes: [],
+      },
+    ],
+  },
+);
+export type Script = Static<typeof ScriptSchema>;

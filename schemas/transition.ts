@@ -1,0 +1,150 @@
+/** Moves a vCPU between host and guest, with NMIs landing where the client says. */
+import { type Static, Type } from 'typebox';
+import { count, counters, defaulted, MicroStepNameSchema, oneOf, ref } from './common.js';
+import { MsrViewSchema, msrWriteCounts, violationList } from './msr.js';
+import { TraceItemSchema } from './trace.js';
+
+export const NmiSchema = Type.Object(
+  {
+    overflow: Type.Optional(counters('counters that overflow and are not throttled')),
+    throttle: Type.Optional(counters('counters that overflow and whose events perf throttles')),
+  },
+  {
+    $id: 'Nmi',
+    additionalProperties: false,
+    description: 'what an NMI finds; with neither list it is an NMI of another device',
+    examples: [{ throttle: ['PMC0'] }],
+  },
+);
+export type Nmi = Static<typeof NmiSchema>;
+
+const INJECTION_EXAMPLE = {
+  at: 'k5_switch:IA32_PEBS_ENABLE',
+  occurrence: 1,
+  nmi: { throttle: ['PMC0'] },
+};
+
+export const InjectionSchema = Type.Object(
+  {
+    at: ref(MicroStepNameSchema),
+    occurrence: defaulted(
+      Type.Integer({
+        minimum: 1,
+        maximum: 10_000_000,
+        default: 1,
+        description: 'the how-manieth time this request passes the micro-step',
+      }),
+    ),
+    nmi: ref(NmiSchema),
+  },
+  {
+    $id: 'Injection',
+    additionalProperties: false,
+    description: 'an NMI that lands right after a micro-step',
+    examples: [INJECTION_EXAMPLE],
+  },
+);
+export type Injection = Static<typeof InjectionSchema>;
+
+/** Shared by every action during which an NMI can land. */
+export const INJECT_FIELD = {
+  inject: Type.Optional(
+    Type.Array(ref(InjectionSchema), { maxItems: 64, description: 'the NMIs that land' }),
+  ),
+};
+
+export const TRANSITION_KINDS = ['vm_entry', 'vm_exit', 'round_trip', 'micro_step'] as const;
+export const EXIT_REASONS = [
+  'external_interrupt',
+  'nmi',
+  'hlt',
+  'fastpath_reenter',
+  'vmfail',
+  'entry_failure',
+] as const;
+
+/** Shared by the route and the script action. */
+export const TRANSITION_FIELDS = {
+  kind: oneOf(TRANSITION_KINDS, { description: 'how far the vCPU moves each time' }),
+  count: defaulted(
+    Type.Integer({
+      minimum: 1,
+      maximum: 10_000_000,
+      default: 1,
+      description: 'how many times',
+    }),
+  ),
+  exit_reason: defaulted(
+    oneOf(EXIT_REASONS, {
+      default: 'external_interrupt',
+      description: 'what ends the stay in the guest, or keeps it from beginning',
+    }),
+  ),
+  ...INJECT_FIELD,
+  trace: defaulted(
+    Type.Boolean({ default: false, description: 'whether to answer with the micro-steps' }),
+  ),
+};
+
+export const TransitionRequestSchema = Type.Object(TRANSITION_FIELDS, {
+  $id: 'TransitionRequest',
+  additionalProperties: false,
+  description: 'transitions of one vCPU',
+  examples: [
+    { kind: 'round_trip', count: 1000, exit_reason: 'external_interrupt', trace: false },
+    {
+      kind: 'round_trip',
+      count: 1,
+      exit_reason: 'external_interrupt',
+      inject: [INJECTION_EXAMPLE],
+      trace: true,
+    },
+  ],
+});
+export type TransitionRequest = Static<typeof TransitionRequestSchema>;
+
+/** What happened while an action ran. */
+export const OUTCOME_FIELDS = {
+  msr_writes: msrWriteCounts,
+  throttles: count('how many events perf throttled'),
+  violations: violationList,
+};
+
+/** What a CPU's registers hold after an action. */
+export const msrViews = Type.Array(ref(MsrViewSchema), {
+  maxItems: 16,
+  description: 'the switched MSRs afterwards',
+});
+
+export const TransitionSchema = Type.Object(
+  {
+    transitions: count('how many transitions were made'),
+    micro_steps: count('how many micro-steps they took'),
+    position: ref(MicroStepNameSchema, 'where the vCPU is now'),
+    msrs: msrViews,
+    ...OUTCOME_FIELDS,
+    trace: Type.Optional(
+      Type.Array(ref(TraceItemSchema), {
+        maxItems: 10_000,
+        description: 'the micro-steps, oldest first; the last ones when there are too many',
+      }),
+    ),
+  },
+  {
+    $id: 'Transition',
+    additionalProperties: false,
+    description: 'what the transitions did',
+    examples: [
+      {
+        transitions: 1,
+        micro_steps: 22,
+        position: 'host',
+        msrs: [],
+        msr_writes: [{ msr: 'IA32_PEBS_ENABLE', via: 'kvm_wrmsr', count: 1 }],
+        throttles: 1,
+        violations: [],
+      },
+    ],
+  },
+);
+export type Transition = Static<typeof TransitionSchema>;

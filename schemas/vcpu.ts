@@ -1,0 +1,185 @@
+/** A vCPU of a simulated host, and the guest's own writes to its PMU. */
+import { type Static, Type } from 'typebox';
+import {
+  CounterSchema,
+  CpuNumberSchema,
+  count,
+  GlobalCtrlFieldSchema,
+  MicroStepNameSchema,
+  msrValues,
+  NameSchema,
+  nullable,
+  PmuMsrNameSchema,
+  pageOf,
+  prose,
+  ref,
+  U64InputSchema,
+  U64Schema,
+} from './common.js';
+import { HostIdSchema } from './host.js';
+
+export const VcpuIdSchema = Type.String({
+  $id: 'VcpuId',
+  pattern: '^vcpu_[0-9a-z]{1,26}$',
+  minLength: 6,
+  maxLength: 31,
+  description: 'the id of a vCPU',
+  examples: ['vcpu_2'],
+});
+
+export const VcpuParamsSchema = Type.Object(
+  { host: ref(HostIdSchema), vcpu: ref(VcpuIdSchema) },
+  {
+    $id: 'VcpuParams',
+    additionalProperties: false,
+    description: 'which vCPU is meant',
+    examples: [{ host: 'host_1a', vcpu: 'vcpu_2' }],
+  },
+);
+
+const vpmu = Type.Boolean({ description: 'whether the guest sees a PMU' });
+
+/** Shared by the route and the script action. */
+export const VCPU_CREATE_FIELDS = {
+  name: Type.Optional(ref(NameSchema)),
+  vpmu: Type.Optional(vpmu),
+  cpu: Type.Optional(ref(CpuNumberSchema)),
+};
+
+export const VcpuCreateSchema = Type.Object(VCPU_CREATE_FIELDS, {
+  $id: 'VcpuCreate',
+  additionalProperties: false,
+  description: 'a vCPU to add; with a vPMU and on CPU 0 unless said otherwise',
+  examples: [{ name: 'guest-a', vpmu: true, cpu: 0 }],
+});
+export type VcpuCreate = Static<typeof VcpuCreateSchema>;
+
+export const GuestCounterSchema = Type.Object(
+  {
+    counter: ref(CounterSchema, 'the counter the guest sees'),
+    host_counter: nullable(ref(CounterSchema), 'the counter that backs it; null when none does'),
+    precise_ip: Type.Integer({
+      minimum: 0,
+      maximum: 3,
+      description: 'the precise_ip of the event KVM opened for it',
+    }),
+  },
+  {
+    $id: 'GuestCounter',
+    additionalProperties: false,
+    description: 'a guest counter and what backs it',
+    examples: [{ counter: 'PMC0', host_counter: 'PMC1', precise_ip: 1 }],
+  },
+);
+
+const GUEST_PMU_EXAMPLE = {
+  global_ctrl: '0x0000000000000001',
+  pebs_enable: '0x0000000000000001',
+  ds_area: '0xffff888000049000',
+  pebs_data_cfg: '0x0000000000000000',
+  fixed_ctr_ctrl: '0x0000000000000000',
+  eventsel: ['0x0000000000430076'],
+  host_cross_mapped_mask: '0x0000000000000000',
+  counters: [{ counter: 'PMC0', host_counter: 'PMC0', precise_ip: 1 }],
+};
+
+export const GuestPmuSchema = Type.Object(
+  {
+    global_ctrl: ref(U64Schema, 'IA32_PERF_GLOBAL_CTRL'),
+    pebs_enable: ref(U64Schema, 'IA32_PEBS_ENABLE'),
+    ds_area: ref(U64Schema, 'IA32_DS_AREA'),
+    pebs_data_cfg: ref(U64Schema, 'MSR_PEBS_DATA_CFG'),
+    fixed_ctr_ctrl: ref(U64Schema, 'IA32_FIXED_CTR_CTRL'),
+    eventsel: Type.Array(ref(U64Schema), {
+      maxItems: 16,
+      description: 'IA32_PERFEVTSEL0 and on',
+    }),
+    host_cross_mapped_mask: ref(
+      U64Schema,
+      'host counters that back a guest counter of another number',
+    ),
+    counters: Type.Array(ref(GuestCounterSchema), {
+      maxItems: 32,
+      description: 'the guest counters in use',
+    }),
+  },
+  {
+    $id: 'GuestPmu',
+    additionalProperties: false,
+    description: 'the PMU the guest sees, as KVM emulates it',
+    examples: [GUEST_PMU_EXAMPLE],
+  },
+);
+export type GuestPmu = Static<typeof GuestPmuSchema>;
+
+export const VcpuSchema = Type.Object(
+  {
+    id: ref(VcpuIdSchema),
+    name: Type.Optional(ref(NameSchema)),
+    cpu: ref(CpuNumberSchema),
+    vpmu,
+    position: ref(
+      MicroStepNameSchema,
+      'host, guest, or the micro-step of a run that it has reached',
+    ),
+    runs: count('how often it entered the guest'),
+    pmu: ref(GuestPmuSchema),
+    vm_entry_msr_load: msrValues('its VM-entry MSR-load area'),
+    vm_exit_msr_load: msrValues('its VM-exit MSR-load area'),
+    global_ctrl_field: nullable(
+      ref(GlobalCtrlFieldSchema),
+      'its VMCS fields; null where they load nothing',
+    ),
+  },
+  {
+    $id: 'Vcpu',
+    additionalProperties: false,
+    description: 'a vCPU',
+    examples: [
+      {
+        id: 'vcpu_2',
+        cpu: 0,
+        vpmu: true,
+        position: 'host',
+        runs: 0,
+        pmu: GUEST_PMU_EXAMPLE,
+        vm_entry_msr_load: [],
+        vm_exit_msr_load: [],
+        global_ctrl_field: null,
+      },
+    ],
+  },
+);
+export type Vcpu = Static<typeof VcpuSchema>;
+
+export const VcpuPageSchema = pageOf('VcpuPage', VcpuSchema, 'a page of vCPUs');
+export type VcpuPage = Static<typeof VcpuPageSchema>;
+
+/** Shared by the route and the script action. */
+export const WRMSR_FIELDS = {
+  msr: ref(PmuMsrNameSchema),
+  value: ref(U64InputSchema, 'the value the guest writes'),
+};
+
+export const WrmsrRequestSchema = Type.Object(WRMSR_FIELDS, {
+  $id: 'WrmsrRequest',
+  additionalProperties: false,
+  description: 'a WRMSR the guest executes',
+  examples: [{ msr: 'IA32_PEBS_ENABLE', value: '0x1' }],
+});
+export type WrmsrRequest = Static<typeof WrmsrRequestSchema>;
+
+export const WrmsrSchema = Type.Object(
+  {
+    gp: Type.Boolean({ description: 'whether the guest takes a #GP instead' }),
+    reason: Type.Optional(prose('why it takes the #GP')),
+    pmu: ref(GuestPmuSchema, 'what the guest sees afterwards'),
+  },
+  {
+    $id: 'Wrmsr',
+    additionalProperties: false,
+    description: 'what came of a WRMSR of the guest',
+    examples: [{ gp: false, pmu: GUEST_PMU_EXAMPLE }],
+  },
+);
+export type Wrmsr = Static<typeof WrmsrSchema>;

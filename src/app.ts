@@ -1,0 +1,65 @@
+/** Builds the HTTP application. It never listens and knows no process: src/server.ts does. */
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
+import { ROOT_ROUTES, V1_ROUTES } from '../routes/index.js';
+import { type Config, DEFAULT_CONFIG } from './config.js';
+import { useEtag } from './plugins/etag.js';
+import { useReadiness } from './plugins/health.js';
+import { useMetrics } from './plugins/metrics.js';
+import { useNegotiation } from './plugins/negotiation.js';
+import { useDocs, useOpenApi } from './plugins/openapi.js';
+import { answerClientError, sendProblem, useProblems } from './plugins/problems.js';
+import { requestIdGenerator, useRequestId } from './plugins/request-id.js';
+import { useRequestLog } from './plugins/request-log.js';
+import { recordRoutes } from './plugins/route-table.js';
+import { useSerialisation } from './plugins/serialisation.js';
+import { type Services, useServices } from './plugins/services.js';
+import { useValidation } from './plugins/validation.js';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    config: Config;
+  }
+}
+
+const BODY_BYTES_MAX = 1024 * 1024;
+
+export interface BuildOptions {
+  readonly config?: Config;
+  /** Replaces services by name, for tests. */
+  readonly services?: Partial<Services>;
+  /** Where the log goes; silent when left out, as in tests. */
+  readonly logger?: NonNullable<FastifyServerOptions['logger']>;
+}
+
+export async function buildApp(options: BuildOptions = {}): Promise<FastifyInstance> {
+  const app = Fastify({
+    logger: options.logger ?? false,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: BODY_BYTES_MAX,
+    genReqId: requestIdGenerator(),
+    requestIdHeader: false,
+    requestTimeout: 30_000,
+    frameworkErrors: sendProblem,
+    clientErrorHandler: answerClientError,
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  app.decorate('config', options.config ?? DEFAULT_CONFIG);
+  const routes = recordRoutes(app);
+  useRequestId(app);
+  useProblems(app, routes);
+  useRequestLog(app);
+  useMetrics(app);
+  useReadiness(app);
+  useNegotiation(app);
+  useValidation(app);
+  useSerialisation(app);
+  useEtag(app);
+  await useOpenApi(app);
+  await useDocs(app);
+  useServices(app, options.services);
+
+  for (const route of ROOT_ROUTES) await app.register(route);
+  for (const route of V1_ROUTES) await app.register(route, { prefix: '/v1' });
+  return app;
+}

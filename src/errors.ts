@@ -1,0 +1,157 @@
+/**
+ * The one table of expected failures. A code is the last part of the problem's `type`
+ * (`/problems/<code>`), and the explanation is what that address answers with. Our own bugs are
+ * not here: they throw from `assert` and reach the client as `internal`, without their text.
+ */
+interface ProblemEntry {
+  readonly status: number;
+  readonly title: string;
+  readonly explanation: string;
+}
+
+export const PROBLEMS = {
+  validation: {
+    status: 400,
+    title: 'The request does not have the documented shape',
+    explanation:
+      'A field is missing, unknown, given twice, of the wrong type, or outside its documented bounds. Each item of `errors` names the field by a JSON pointer (RFC 6901) into the body, or the query parameter (`in` is then `query`). Nothing was changed.',
+  },
+  malformed_json: {
+    status: 400,
+    title: 'The body is not JSON',
+    explanation:
+      'The body could not be read as JSON (RFC 8259). `detail` says at which line and column reading stopped. Nothing was changed.',
+  },
+  bad_request: {
+    status: 400,
+    title: 'The request is not well-formed HTTP',
+    explanation:
+      'The address, a header or the framing of the request could not be understood, for instance a broken percent-encoding or a Content-Length that does not match the body.',
+  },
+  not_found: {
+    status: 404,
+    title: 'There is no such resource',
+    explanation:
+      'The path names nothing that exists: the route is unknown, or the resource was never made or has been deleted.',
+  },
+  method_not_allowed: {
+    status: 405,
+    title: 'The resource does not have this method',
+    explanation:
+      'The path is known, the method is not. The `Allow` header lists the methods it has.',
+  },
+  not_acceptable: {
+    status: 406,
+    title: 'The resource has no representation that the client accepts',
+    explanation:
+      'The `Accept` header excludes every media type this resource can be sent in; `detail` lists them.',
+  },
+  conflict: {
+    status: 409,
+    title: 'The action is impossible in the current state',
+    explanation:
+      'The request is well-formed, but the resource is not in a state in which it can be done, for instance a VM-exit of a vCPU that is not in the guest. Nothing was changed.',
+  },
+  limit_reached: {
+    status: 409,
+    title: 'A limit of the service is reached',
+    explanation:
+      'The service keeps a bounded number of such resources. Delete some, then try again. Nothing was changed.',
+  },
+  precondition_failed: {
+    status: 412,
+    title: 'A precondition of the request is false',
+    explanation:
+      'A conditional header such as `If-Match` names a version of the resource that is no longer the current one. Read it again, then decide.',
+  },
+  body_too_large: {
+    status: 413,
+    title: 'The body is too large',
+    explanation: 'A body may have at most 1 MiB (1,048,576 bytes).',
+  },
+  unsupported_media_type: {
+    status: 415,
+    title: 'The body has a media type that is not read here',
+    explanation:
+      'Bodies are `application/json` in UTF-8 without a content encoding. Set the `Content-Type` header accordingly.',
+  },
+  value_out_of_range: {
+    status: 422,
+    title: 'A value cannot be represented or is outside the range of its field',
+    explanation:
+      'The field has the right shape but its value cannot be meant, for instance a JSON number above 2^53-1 (send 64-bit values as hex strings: they would be rounded) or a value above 2^64-1.',
+  },
+  rule_violated: {
+    status: 422,
+    title: 'The action breaks a rule of the machine',
+    explanation:
+      'The simulated machine cannot do this: for instance an NMI where none can land, a counter the CPU model does not have, or an unknown kernel. Nothing was changed.',
+  },
+  perf_errno: {
+    status: 422,
+    title: 'perf refuses the event',
+    explanation:
+      'The Linux perf subsystem would refuse this event; `errno` holds the error it would return (`EINVAL`, `EBUSY` or `EOPNOTSUPP`) and `detail` the rule that says so. Nothing was changed.',
+  },
+  too_many_requests: {
+    status: 429,
+    title: 'Too many requests',
+    explanation: 'The service is asked faster than it answers. Wait as long as `Retry-After` says.',
+  },
+  header_too_large: {
+    status: 431,
+    title: 'The header of the request is too large',
+    explanation: 'The request line and the header together exceed what the server reads.',
+  },
+  internal: {
+    status: 500,
+    title: 'The service failed',
+    explanation:
+      'This is a bug of the service, not of the request. `request_id` finds the cause in the log.',
+  },
+  unavailable: {
+    status: 503,
+    title: 'The service cannot answer now',
+    explanation:
+      'The service is starting, stopping, or something it needs is away. Try again later.',
+  },
+} as const satisfies Record<string, ProblemEntry>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+export const PROBLEM_CODES = Object.keys(PROBLEMS) as readonly ProblemCode[];
+
+export type Errno = 'EINVAL' | 'EBUSY' | 'EOPNOTSUPP';
+
+/** One thing that is wrong: `pointer` into the body, or into the query or path when `in` says so. */
+export interface ProblemItem {
+  readonly pointer: string;
+  readonly detail: string;
+  readonly in?: 'query' | 'path' | 'header';
+}
+
+/** Members beside the standard ones; more may be added, clients ignore what they do not know. */
+export interface ProblemExtra {
+  readonly errno?: Errno;
+}
+
+/** An expected failure: thrown anywhere below a route, turned into a problem body by one handler. */
+export class ProblemError extends Error {
+  readonly status: number;
+
+  constructor(
+    readonly code: ProblemCode,
+    detail: string,
+    readonly errors: readonly ProblemItem[] = [],
+    readonly extra: ProblemExtra = {},
+    readonly headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(detail);
+    this.name = 'ProblemError';
+    this.status = PROBLEMS[code].status;
+  }
+}
+
+export function isProblemCode(text: string): text is ProblemCode {
+  return Object.hasOwn(PROBLEMS, text);
+}

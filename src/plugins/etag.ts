@@ -1,0 +1,24 @@
+/** Strong ETags on what can be read under /v1, so that polling an unchanged thing costs 304. */
+import { hash } from 'node:crypto';
+import type { FastifyInstance } from 'fastify';
+
+export function useEtag(app: FastifyInstance): void {
+  app.addHook('onSend', async (request, reply, payload) => {
+    const readable = request.method === 'GET' || request.method === 'HEAD';
+    if (!readable || reply.statusCode !== 200 || !request.url.startsWith('/v1/')) return payload;
+    if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return payload;
+    const etag = `"${hash('sha1', payload, 'base64url')}"`;
+    reply.header('etag', etag);
+    reply.header('cache-control', 'no-cache');
+    if (!matches(request.headers['if-none-match'], etag)) return payload;
+    reply.code(304).removeHeader('content-type').removeHeader('content-length');
+    return null;
+  });
+}
+
+/** `If-None-Match` compares weakly (RFC 9110, 13.1.2): a cache may have weakened our tag. */
+function matches(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  if (header.trim() === '*') return true;
+  return header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
+}

@@ -1,0 +1,56 @@
+/** Readiness: whether this instance can serve, as the sum of what its parts say. */
+import type { FastifyInstance } from 'fastify';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    readiness: Readiness;
+  }
+}
+
+export interface CheckResult {
+  readonly ok: boolean;
+  readonly detail?: string;
+}
+
+export interface ReadinessReport {
+  readonly status: 'ok' | 'unavailable';
+  readonly checks: ({ readonly name: string } & CheckResult)[];
+}
+
+export type ReadinessCheck = () => CheckResult | Promise<CheckResult>;
+
+export interface Readiness {
+  /** Adds a part that must be well; a check that throws counts as not well. */
+  add(name: string, check: ReadinessCheck): void;
+  report(): Promise<ReadinessReport>;
+}
+
+export function useReadiness(app: FastifyInstance): void {
+  const checks = new Map<string, ReadinessCheck>();
+  let closing = false;
+  app.addHook('preClose', async () => {
+    closing = true;
+  });
+  checks.set('accepting', () =>
+    closing ? { ok: false, detail: 'the service is stopping' } : { ok: true },
+  );
+  app.decorate('readiness', {
+    add: (name, check) => void checks.set(name, check),
+    report: () => report(checks),
+  });
+}
+
+async function report(checks: ReadonlyMap<string, ReadinessCheck>): Promise<ReadinessReport> {
+  const results = await Promise.all(
+    [...checks].map(async ([name, check]) => ({ name, ...(await run(check)) })),
+  );
+  return { status: results.every(({ ok }) => ok) ? 'ok' : 'unavailable', checks: results };
+}
+
+async function run(check: ReadinessCheck): Promise<CheckResult> {
+  try {
+    return await check();
+  } catch (error) {
+    return { ok: false, detail: error instanceof Error ? error.message : String(error) };
+  }
+}

@@ -1,0 +1,144 @@
+/** The OpenAPI 3.1 document is generated from the schemas that validate and serialise. */
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { FastifyInstance, FastifySchema } from 'fastify';
+
+const DESCRIPTION = `pebslab steps a simulated machine, MSR write by MSR write, through what Linux perf and KVM do
+when they switch PMU state between host and guest, and searches its interleavings for states that break an invariant.
+
+64-bit values leave as \`0x\` and 16 lower-case hex digits; hex strings, decimal strings and JSON integers up to 2^53-1 are accepted.
+Every failure is \`application/problem+json\` (RFC 9457), and its \`type\` answers with an explanation.`;
+
+const TAGS = [
+  { name: 'catalogue', description: 'CPU models, kernels, invariants and scenarios' },
+  {
+    name: 'calculators',
+    description: 'Stateless questions to a kernel: switch lists, round trips',
+  },
+  { name: 'hosts', description: 'Simulated hosts' },
+  { name: 'perf-events', description: 'perf events of a simulated host' },
+  { name: 'vcpus', description: 'vCPUs of a simulated host and their transitions' },
+  {
+    name: 'actors',
+    description: 'What else happens on a host: NMIs, ticks, PMU sections, scripts',
+  },
+  { name: 'views', description: 'What the registers of a host hold and what was written to them' },
+  { name: 'comparisons', description: 'Costs of kernels side by side' },
+  { name: 'explorations', description: 'Searches of the state space' },
+  { name: 'operations', description: 'Health, metrics, documents of the service itself' },
+] as const;
+
+export type RouteTag = (typeof TAGS)[number]['name'];
+
+export async function useOpenApi(app: FastifyInstance): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'pebslab',
+        version: '0.1.0',
+        description: DESCRIPTION,
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      servers: [{ url: '/', description: 'the server that sent this document' }],
+      // Nothing asks for credentials, and the document says so instead of leaving it open.
+      security: [],
+      tags: [...TAGS],
+    },
+    refResolver: {
+      buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `d${i}`),
+    },
+    transform: ({ schema, url }) => ({ schema: referToNamed(schema), url }),
+    transformObject: (document) => {
+      if (!('openapiObject' in document)) return document.swaggerObject;
+      const { paths, components } = document.openapiObject;
+      dropUnused(components?.schemas ?? {}, paths);
+      addDiscriminatorMappings(components?.schemas ?? {});
+      return document.openapiObject;
+    },
+  });
+}
+
+/** Swagger-ui brings its files along and asks no one outside to validate the document. */
+export async function useDocs(app: FastifyInstance): Promise<void> {
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    uiConfig: { deepLinking: true, tryItOutEnabled: true, validatorUrl: null },
+    staticCSP: true,
+  });
+  app.addHook('onSend', async (request, reply, payload) => {
+    if (request.url.startsWith('/docs')) {
+      reply.headers({
+        'x-content-type-options': 'nosniff',
+        'x-frame-options': 'DENY',
+        'referrer-policy': 'no-referrer',
+        'cross-origin-opener-policy': 'same-origin',
+      });
+    }
+    return payload;
+  });
+}
+
+/** A route writes `body: HostCreateSchema`; the document points at the component instead. */
+function referToNamed(schema: FastifySchema | undefined): FastifySchema {
+  if (schema === undefined) return {};
+  const { body, response, ...rest } = schema as FastifySchema & { response?: object };
+  const shaped: FastifySchema = { ...rest };
+  if (body !== undefined) shaped.body = pointAt(body);
+  if (response !== undefined) {
+    shaped.response = Object.fromEntries(
+      Object.entries(response).map(([status, answer]) => [status, describeAnswer(answer)]),
+    );
+  }
+  return shaped;
+}
+
+function describeAnswer(answer: unknown): unknown {
+  if (!isRecord(answer) || typeof answer.$id !== 'string') return answer;
+  return {
+    description: answer.description,
+    content: { 'application/json': { schema: pointAt(answer) } },
+  };
+}
+
+function pointAt(schema: unknown): unknown {
+  return isRecord(schema) && typeof schema.$id === 'string' ? { $ref: `${schema.$id}#` } : schema;
+}
+
+/** Paths and queries are written out by parameter, so their schemas need no component. */
+function dropUnused(schemas: Record<string, unknown>, paths: unknown): void {
+  const used = new Set<string>();
+  const pending: unknown[] = [paths];
+  for (let part = pending.pop(); part !== undefined; part = pending.pop()) {
+    for (const [, name] of JSON.stringify(part).matchAll(/"#\/components\/schemas\/([^"]+)"/g)) {
+      if (name === undefined || used.has(name)) continue;
+      used.add(name);
+      pending.push(schemas[name]);
+    }
+  }
+  for (const name of Object.keys(schemas)) if (!used.has(name)) delete schemas[name];
+}
+
+/**
+ * Ajv refuses `discriminator.mapping`, but a document without one claims that the values are the
+ * names of the components; so it is derived here from the constants of the branches.
+ */
+function addDiscriminatorMappings(schemas: Record<string, unknown>): void {
+  for (const schema of Object.values(schemas)) {
+    if (!isRecord(schema) || !isRecord(schema.discriminator)) continue;
+    const tag = String(schema.discriminator.propertyName);
+    const mapping: Record<string, string> = {};
+    for (const branch of Array.isArray(schema.oneOf) ? schema.oneOf : []) {
+      const reference = String(branch.$ref);
+      const target = schemas[reference.slice('#/components/schemas/'.length)];
+      const properties = isRecord(target) && isRecord(target.properties) ? target.properties : {};
+      const value = properties[tag];
+      if (isRecord(value) && typeof value.const === 'string') mapping[value.const] = reference;
+    }
+    schema.discriminator.mapping = mapping;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

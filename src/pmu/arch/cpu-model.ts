@@ -1,0 +1,97 @@
+/**
+ * What a CPU model is, and what perf and KVM conclude from it.
+ *
+ * Models: Linux 6.12.117 arch/x86/events/intel/{core,ds}.c (`x86_pmu` flags, `intel_check_pebs_isolation`),
+ * semantics sheet §2. The rows are in `cpu-models.ts`.
+ */
+import { type CounterSet, fixed, generalPurpose, PERF_METRICS } from './counter-set.js';
+
+/** One microcode entry: PEBS is isolated at this stepping from this revision on. */
+export interface IsolationMicrocode {
+  readonly stepping: number;
+  readonly revision: number;
+}
+
+/** A row of the table of CPU models. */
+export interface CpuModel {
+  readonly id: string;
+  readonly title: string;
+  /** CPUID display family and model. */
+  readonly family: number;
+  readonly model: number;
+  readonly defaultStepping: number;
+  readonly perfmonVersion: number;
+  /** Counters per logical CPU with hyper-threading on. */
+  readonly generalPurpose: number;
+  readonly fixed: number;
+  readonly perfMetrics: boolean;
+  readonly pebs: {
+    readonly format: number;
+    readonly kind: 'ds' | 'arch' | 'none';
+    /** IA32_PERF_CAPABILITIES.PEBS_BASELINE: adaptive records, PEBS on every counter. */
+    readonly baseline: boolean;
+    /** `x86_pmu.pebs_ept`: the DS area may be walked through EPT, so guests may use PEBS. */
+    readonly ept: boolean;
+    /** `x86_pmu.pebs_capable` as the architectural 64-bit value. */
+    readonly capable: { readonly hi: number; readonly lo: number };
+  };
+  /** Families that run the microcode quirk have a table, possibly an empty one; others have none. */
+  readonly isolationMicrocode: readonly IsolationMicrocode[] | null;
+  /** VM-entry and VM-exit controls "load IA32_PERF_GLOBAL_CTRL" can be used. */
+  readonly loadPerfGlobalCtrl: boolean;
+  /** KVM offers no vPMU on hybrid parts. */
+  readonly hybrid: boolean;
+  /** KVM raises guest PEBS on PMC0 to precise_ip 3 (`vmx_pebs_pdist_cpu`). */
+  readonly guestPdist: boolean;
+  readonly sources: readonly string[];
+}
+
+/** The flags of `x86_pmu` and the VMX capability that the switch functions and KVM read. */
+export interface PmuCaps {
+  /** `x86_pmu.ds_pebs` (`x86_pmu.pebs` before arch-PEBS). */
+  readonly dsPebs: boolean;
+  /** IA32_PEBS_ENABLE exists: not on CPUs with arch-PEBS, which enable PEBS counter by counter. */
+  readonly pebsEnableMsr: boolean;
+  readonly pebsEpt: boolean;
+  readonly pebsBaseline: boolean;
+  readonly loadPerfGlobalCtrl: boolean;
+  readonly pebsCapable: CounterSet;
+  /** `intel_ctrl`: every counter perf may use. */
+  readonly intelCtrl: CounterSet;
+}
+
+/** K1 no isolation; K2 isolation without EPT-friendly PEBS; K3 with; K4 no DS-based PEBS. */
+export type PlatformClass = 'K1' | 'K2' | 'K3' | 'K4';
+
+/** Whether a counter stopped before VM-entry can still write no record in the guest (`!pebs_no_isolation`). */
+export function isIsolated(model: CpuModel, stepping: number, microcode: number): boolean {
+  if (model.isolationMicrocode === null) {
+    return model.perfmonVersion >= 5;
+  }
+  return model.isolationMicrocode.some(
+    (entry) => entry.stepping === stepping && microcode >= entry.revision,
+  );
+}
+
+/** `intel_ctrl` of the model. */
+export function intelCtrl(model: CpuModel): CounterSet {
+  return (
+    generalPurpose(model.generalPurpose) |
+    fixed(model.fixed) |
+    (model.perfMetrics ? PERF_METRICS : 0)
+  );
+}
+
+/** The class of §2, derived from the flags. */
+export function platformClass(
+  caps: Pick<PmuCaps, 'dsPebs' | 'pebsEpt'>,
+  isolated: boolean,
+): PlatformClass {
+  if (!caps.dsPebs) {
+    return 'K4';
+  }
+  if (!isolated) {
+    return 'K1';
+  }
+  return caps.pebsEpt ? 'K3' : 'K2';
+}

@@ -1,0 +1,95 @@
+/** I3, I3s, I5g, I10: what may run in the guest. */
+import type { CounterSet } from '../arch/counter-set.js';
+import { firing } from '../arch/hardware.js';
+import type { VcpuPmu } from '../kvm/vcpu-pmu.js';
+import { crossMappedCounters } from '../kvm/vcpu-run.js';
+import type { LogicalCpu, MachineState } from '../machine/state.js';
+import type { World } from '../machine/world.js';
+import { readMasks, SwitchList } from '../perf/guest-switch.js';
+import { IN_GUEST, type Invariant } from './invariant.js';
+
+const SHEET = ['semantics sheet §7.7'];
+const scratch = new SwitchList();
+
+/** `gp` now: the guest PEBS counters that the kernel would let run if it built the list in this state. */
+export function guestPebsNow(
+  world: World,
+  state: MachineState,
+  cpu: LogicalCpu,
+  vcpu: VcpuPmu,
+): CounterSet {
+  if (cpu.cpuc.pebsEnabled === 0 || vcpu.pebsEnable === 0) {
+    return 0;
+  }
+  const kept = vcpu.crossMapped;
+  vcpu.crossMapped = crossMappedCounters(world, state.events, vcpu, cpu.target, cpu);
+  readMasks(scratch, cpu.cpuc, world.caps);
+  const input = world.switchInput;
+  input.cpuc = cpu.cpuc;
+  input.guest = vcpu;
+  input.noIsolation = state.noIsolation !== 0;
+  const guestPebs = world.kernel.completeList(scratch, input);
+  vcpu.crossMapped = kept;
+  return guestPebs;
+}
+
+export const guestInvariants: readonly Invariant[] = [
+  {
+    id: 'I3',
+    statement: 'No host PEBS event fires in the guest.',
+    predicate: 'for k in P & ~GM: !fire(k)',
+    where: 'in the guest',
+    points: IN_GUEST,
+    sources: SHEET,
+    holds: (_world, _state, { cpuc, hardware }) =>
+      (cpuc.pebsEnabled & ~cpuc.intelCtrlGuestMask & firing(hardware)) === 0,
+  },
+  {
+    id: 'I3s',
+    statement:
+      "Nothing but the guest's own PEBS events fires in the guest, in particular no counter with a stuck bit.",
+    predicate: 'for all k: fire(k) => k in gp',
+    where: 'in the guest',
+    points: IN_GUEST,
+    sources: SHEET,
+    holds: (world, state, cpu, vcpu) => {
+      const fires = firing(cpu.hardware);
+      return (
+        fires === 0 || vcpu === undefined || (fires & ~guestPebsNow(world, state, cpu, vcpu)) === 0
+      );
+    },
+  },
+  {
+    id: 'I5g',
+    statement:
+      "Where PEBS fires in the guest, the guest's DS area and data configuration are loaded.",
+    predicate: '(exists k: fire(k)) => DS == v.ds and CFG == v.cfg',
+    where: 'in the guest',
+    points: IN_GUEST,
+    sources: SHEET,
+    holds: (world, _state, { hardware }, vcpu) =>
+      firing(hardware) === 0 ||
+      vcpu === undefined ||
+      (hardware.dsArea === vcpu.dsArea &&
+        (!world.caps.pebsBaseline || hardware.pebsDataCfg === vcpu.pebsDataCfg)),
+  },
+  {
+    id: 'I10',
+    statement:
+      "The guest's IA32_PERF_GLOBAL_CTRL has no bit perf does not own, no host-only counter, and no PEBS counter but the guest's.",
+    predicate: 'GC & ~I == 0; GC & HM == 0; GC & pm & ~gp == 0',
+    where: 'in the guest',
+    points: IN_GUEST,
+    sources: SHEET,
+    holds: (world, state, cpu, vcpu) => {
+      const { cpuc, hardware } = cpu;
+      if ((hardware.globalCtrl & (~world.caps.intelCtrl | cpuc.intelCtrlHostMask)) !== 0) {
+        return false;
+      }
+      const pebs = hardware.globalCtrl & cpuc.pebsEnabled & world.caps.pebsCapable;
+      return (
+        pebs === 0 || vcpu === undefined || (pebs & ~guestPebsNow(world, state, cpu, vcpu)) === 0
+      );
+    },
+  },
+];

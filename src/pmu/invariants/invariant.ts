@@ -1,0 +1,128 @@
+/**
+ * What an invariant is: a predicate of the state, and where it is evaluated.
+ *
+ * Source: semantics sheet §7.1 and §7.7, whose ids are kept.
+ */
+
+import { PEBS_ENABLE } from '../arch/msr.js';
+import { NOT_LISTED } from '../kvm/msr-autoload.js';
+import type { VcpuPmu } from '../kvm/vcpu-pmu.js';
+import {
+  isInGuest,
+  K0,
+  K4_LIST,
+  K5,
+  K6,
+  K9,
+  K10,
+  K11,
+  REST,
+  RESTORE,
+  V2,
+  V4,
+  V6,
+  ZERO,
+} from '../machine/micro-step.js';
+import { type LogicalCpu, type MachineState, RUN_VCPU } from '../machine/state.js';
+import type { World } from '../machine/world.js';
+
+/**
+ * Where a predicate is evaluated, as a set of points:
+ * `quiescent`: host context, PMU on, no NMI, not between k5 and V6, no PMU section;
+ * `guest`: after V2 until V4; `host`: any host point outside the V-steps and outside k5…k9;
+ * `list_built`: after k4; `lists_applied`: after the last k5; `window`: after k5 quiesced IA32_PEBS_ENABLE until V2;
+ * `vmlaunch`: at k9; `exit`: after V4; `exit_loaded`: after V6.
+ */
+export const QUIESCENT = 1;
+export const IN_GUEST = 2;
+export const HOST = 4;
+export const LIST_BUILT = 8;
+export const LISTS_APPLIED = 16;
+export const WINDOW = 32;
+export const VMLAUNCH = 64;
+export const EXIT = 128;
+export const EXIT_LOADED = 256;
+/** One more than the largest set of points. */
+export const POINT_SETS = 512;
+
+export interface Invariant {
+  readonly id: string;
+  /** In words. */
+  readonly statement: string;
+  /** In the sheet's notation. */
+  readonly predicate: string;
+  readonly where: string;
+  readonly points: number;
+  readonly sources: readonly string[];
+  /** Evaluated only at its points. `vcpu` is the running vCPU; undefined while none runs. */
+  holds(world: World, state: MachineState, cpu: LogicalCpu, vcpu: VcpuPmu | undefined): boolean;
+}
+
+/** The points a CPU is at. */
+export function pointsOf(world: World, state: MachineState, cpu: LogicalCpu): number {
+  const { pc } = cpu;
+  if (pc < K0) {
+    const resting = pc === REST && cpu.cpuc.enabled === 1;
+    return resting ? QUIESCENT | HOST : HOST;
+  }
+  if (isInGuest(pc) || pc === V2) {
+    return IN_GUEST;
+  }
+  if (pc === V4) {
+    return EXIT;
+  }
+  if (pc === V6) {
+    return EXIT_LOADED;
+  }
+  if (pc > K4_LIST && pc <= V2) {
+    return windowPoints(state, cpu);
+  }
+  if (pc > V6 || pc <= K4_LIST) {
+    const quiescent = cpu.cpuc.enabled === 1 && !isBeforeRepair(world, pc);
+    return HOST | (quiescent ? QUIESCENT : 0) | (pc === K4_LIST ? LIST_BUILT : 0);
+  }
+  return 0;
+}
+
+/** k5 to V1: the lists are being applied or have been, and nothing is loaded yet. */
+function windowPoints(state: MachineState, cpu: LogicalCpu): number {
+  const { pc } = cpu;
+  let points = 0;
+  if (pc >= K5 && pc < K6 && cpu.cpuc.guestSwitchMsrs.present >> (pc - K5 + 1) === 0) {
+    points |= LISTS_APPLIED;
+  }
+  if (pc === K9) {
+    points |= VMLAUNCH;
+  }
+  if (pc >= K5 + PEBS_ENABLE && pc < V2 && isPebsEnableListed(state.vcpus[cpu.target]!)) {
+    points |= WINDOW;
+  }
+  return points;
+}
+
+/** A proposal that repairs something after the exit makes no promise before it has; one that zeroed a register none before entry. */
+function isBeforeRepair(world: World, pc: number): boolean {
+  const { zeroGlobalCtrl, postExitFixup } = world.kvmOptions;
+  if (zeroGlobalCtrl !== 'no' && pc >= ZERO && pc <= K4_LIST) {
+    return true;
+  }
+  return postExitFixup && (pc === K10 || pc === K11 || pc === RESTORE);
+}
+
+/** The vCPU a CPU runs, if any. */
+export function runningVcpu(state: MachineState, cpu: LogicalCpu): VcpuPmu | undefined {
+  return cpu.operation === RUN_VCPU ? state.vcpus[cpu.target] : undefined;
+}
+
+/** Whether the vCPU's load areas hold IA32_PEBS_ENABLE. */
+export function isPebsEnableListed(vcpu: VcpuPmu): boolean {
+  return vcpu.autoload.slotOf(PEBS_ENABLE) !== NOT_LISTED;
+}
+
+/** Whether the kernel switches IA32_PEBS_ENABLE on this machine now. */
+export function switchesPebsEnable(world: World, state: MachineState): boolean {
+  return (
+    world.caps.dsPebs &&
+    (state.noIsolation !== 0 || (world.caps.pebsEpt && world.kernel.listsPebsEnable))
+  );
+}

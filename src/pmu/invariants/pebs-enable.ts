@@ -1,0 +1,92 @@
+/** I1, I2, I2', I3o, I12, I13: what IA32_PEBS_ENABLE must be in the host. */
+import { COUNTERS } from '../arch/counter-set.js';
+import { running } from '../arch/hardware.js';
+import { isInGuest, V2 } from '../machine/micro-step.js';
+import {
+  HOST,
+  IN_GUEST,
+  type Invariant,
+  QUIESCENT,
+  switchesPebsEnable,
+  VMLAUNCH,
+  WINDOW,
+} from './invariant.js';
+
+const SHEET = ['semantics sheet §7.7'];
+
+export const pebsEnableInvariants: readonly Invariant[] = [
+  {
+    id: 'I1',
+    statement: 'No bit of IA32_PEBS_ENABLE is stuck: none is set that perf does not want.',
+    predicate: 'PE & ~P == 0',
+    where: 'at rest in the host; also in the guest where the kernel does not switch the register',
+    points: QUIESCENT | IN_GUEST,
+    sources: SHEET,
+    holds: (world, state, cpu) => {
+      const inGuest = isInGuest(cpu.pc) || cpu.pc === V2;
+      if (inGuest && switchesPebsEnable(world, state)) {
+        return true;
+      }
+      return (cpu.hardware.pebsEnable & ~cpu.cpuc.pebsEnabled) === 0;
+    },
+  },
+  {
+    id: 'I2',
+    statement:
+      'No bit that perf wants in IA32_PEBS_ENABLE is lost; where the kernel switches the register with isolation, bits of guest-only events may be.',
+    predicate: 'P & ~PE == 0; K3 with PE switched: P & ~GM & ~PE == 0',
+    where: 'at rest in the host',
+    points: QUIESCENT,
+    sources: SHEET,
+    holds: (world, state, { cpuc, hardware }) => {
+      if (!world.caps.pebsEnableMsr) {
+        return true;
+      }
+      const guestOnly =
+        state.noIsolation === 0 && switchesPebsEnable(world, state) ? cpuc.intelCtrlGuestMask : 0;
+      return (cpuc.pebsEnabled & ~guestOnly & ~hardware.pebsEnable) === 0;
+    },
+  },
+  {
+    id: "I2'",
+    statement: 'IA32_PEBS_ENABLE is 0 whenever perf wants no bit in it.',
+    predicate: 'P == 0 => PE == 0',
+    where: 'at rest in the host',
+    points: QUIESCENT,
+    sources: SHEET,
+    holds: (_world, _state, { cpuc, hardware }) =>
+      cpuc.pebsEnabled !== 0 || hardware.pebsEnable === 0,
+  },
+  {
+    id: 'I3o',
+    statement:
+      'On CPUs without isolation nobody writes IA32_PEBS_ENABLE between its quiescing and VM-entry.',
+    predicate: 'K1: no write of PE != 0 between k5 and V1 (the quiet time itself is not modelled)',
+    where: 'at VMLAUNCH',
+    points: VMLAUNCH,
+    sources: SHEET,
+    holds: (_world, state, cpu) => state.noIsolation === 0 || cpu.overshoot === 0,
+  },
+  {
+    id: 'I12',
+    statement: 'Once KVM has quiesced IA32_PEBS_ENABLE it stays 0 until the VM-entry load.',
+    predicate: 'PE in L => PE == 0',
+    where: 'from k5 to V2',
+    points: WINDOW,
+    sources: SHEET,
+    holds: (_world, _state, { hardware }) => hardware.pebsEnable === 0,
+  },
+  {
+    id: 'I13',
+    statement:
+      'No counter runs whose next overflow would be lost: PEBS events with their bit clear, other events with it set.',
+    predicate: 'for k in active: run(k) => P[k] == PE[k]',
+    where: 'in the host outside k5…V6',
+    points: HOST,
+    sources: [...SHEET, 'as a state predicate: the sheet counts lost records against an oracle'],
+    holds: (world, _state, { cpuc, hardware }) => {
+      const differing = (cpuc.pebsEnabled ^ hardware.pebsEnable) & COUNTERS;
+      return !world.caps.pebsEnableMsr || (running(hardware) & cpuc.activeMask & differing) === 0;
+    },
+  },
+];

@@ -1,0 +1,55 @@
+/**
+ * What has been proposed on top of the landed series for CPUs without isolation: zeroing IA32_PERF_GLOBAL_CTRL before the
+ * list is built, in three strengths, and repairing IA32_PEBS_ENABLE after the exit loads.
+ *
+ * Source: semantics sheet §5e. Only the one-sentence idea was read (v3 cover letter, quoting Peter Zijlstra).
+ */
+import type { KernelVariant, KvmOptions } from './kernel-variant.js';
+import { linux612 } from './linux-stable.js';
+
+function proposal(
+  id: string,
+  title: string,
+  summary: string,
+  options: Partial<KvmOptions>,
+): KernelVariant {
+  return {
+    ...linux612,
+    id,
+    title,
+    summary,
+    date: '2026-05-08',
+    base: linux612.id,
+    patches: [{ n: 1, title, behavioural: true }],
+    certainty: 'derived',
+    options: { ...linux612.options, ...options },
+    sources: ['v3 cover letter, 8 May 2026, hypermail 2605.1/01790', 'semantics sheet §5e'],
+  };
+}
+
+export const proposals: readonly KernelVariant[] = [
+  proposal(
+    'zero-global-ctrl-e1',
+    'Zero GLOBAL_CTRL before the list (e1)',
+    'KVM writes IA32_PERF_GLOBAL_CTRL 0 before it asks perf for the list. Any NMI undoes it, since the handler turns the PMU on again.',
+    { zeroGlobalCtrl: 'write' },
+  ),
+  proposal(
+    'zero-global-ctrl-e2',
+    'Zero GLOBAL_CTRL and switch the PMU off (e2)',
+    'As e1, and perf counts as disabled until after the exit loads, so that NMIs leave IA32_PERF_GLOBAL_CTRL at 0. A PMI already pending can still change the list inputs.',
+    { zeroGlobalCtrl: 'pmu_off' },
+  ),
+  proposal(
+    'zero-global-ctrl-e3',
+    'Zero GLOBAL_CTRL, switch the PMU off and drain (e3)',
+    'As e2, and KVM waits until no PMI is pending before the list is built.',
+    { zeroGlobalCtrl: 'drained' },
+  ),
+  proposal(
+    'post-exit-fixup',
+    'Repair PEBS_ENABLE after VM-exit (f)',
+    'After the exit loads KVM compares what it loaded into IA32_PEBS_ENABLE with what perf wants now, and writes the difference away.',
+    { postExitFixup: true },
+  ),
+];

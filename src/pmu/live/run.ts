@@ -1,0 +1,321 @@
+/**
+ * A run: actions carried out on a machine step by step, with NMIs injected where asked, invariants evaluated after every
+ * change, writes counted and, if wanted, listed.
+ *
+ * This is how live hosts, scripts, comparisons and calculators move the engine. It decides nothing about the PMU.
+ */
+import type { CounterSet } from '../arch/counter-set.js';
+import type { MsrWrite } from '../arch/write-sink.js';
+import { violatedAt } from '../invariants/index.js';
+import * as actions from '../machine/actions.js';
+import { advance, isBlocked } from '../machine/advance.js';
+import * as step from '../machine/micro-step.js';
+import { GUEST, K8, K12, nmiMayLandAfter, STEP_CODES, STEP_NAMES } from '../machine/micro-step.js';
+import {
+  EXIT_ENTRY_FAILURE,
+  EXIT_EXTERNAL_INTERRUPT,
+  EXIT_REENTER,
+  EXIT_VMFAIL,
+  IDLE,
+  type LogicalCpu,
+  type MachineState,
+  RUN_VCPU,
+} from '../machine/state.js';
+import type { World } from '../machine/world.js';
+import { Refused } from './refused.js';
+import { Tally } from './tally.js';
+
+/** An NMI that is to land right after a micro-step. */
+export interface Injection {
+  readonly step: number;
+  /** After its n-th occurrence in the request, counted from 1. */
+  readonly occurrence: number;
+  readonly overflow: CounterSet;
+  readonly throttle: CounterSet;
+}
+
+export interface TraceEntry {
+  /** Its place among all micro-steps and instant actions of the host, counted from 1. */
+  readonly index: number;
+  readonly cpu: number;
+  /** Index of the running vCPU, or undefined. */
+  readonly vcpu: number | undefined;
+  readonly actor: 'kvm' | 'perf' | 'nmi' | 'cpu' | 'guest';
+  /** Name of the micro-step or action. */
+  readonly at: string;
+  readonly writes: readonly MsrWrite[];
+}
+
+/** How many trace entries a run keeps, the newest. */
+export const TRACE_MAX = 1000;
+
+/** Micro-steps that change nothing an invariant reads: evaluating after them would find what was found before. */
+const WITHOUT_EFFECT = new Uint8Array(STEP_CODES);
+for (const code of [
+  step.K0,
+  step.K1,
+  step.K2,
+  step.K3,
+  step.K4_READ,
+  step.K6,
+  step.K7,
+  step.K8,
+  step.V1,
+  step.V3,
+  step.GUEST,
+  step.V5,
+  step.K12,
+  step.D1,
+]) {
+  WITHOUT_EFFECT[code] = 1;
+}
+
+export class Run {
+  readonly world: World;
+  readonly state: MachineState;
+  readonly tally = new Tally();
+  readonly trace: TraceEntry[] = [];
+  private readonly startIndex: number;
+  private entries = 0;
+  private injections: Injection[] = [];
+  private readonly occurrences = new Float64Array(STEP_CODES);
+  private readonly action: actions.Action = { kind: 0, cpu: 0, target: 0, value: 0, throttle: 0 };
+
+  /** `startIndex`: what happened on the host before this run. */
+  constructor(world: World, state: MachineState, startIndex = 0) {
+    this.world = world;
+    this.state = state;
+    this.startIndex = startIndex;
+  }
+
+  /** Starts or stops listing micro-steps and their writes. */
+  set tracing(on: boolean) {
+    this.tally.sink.listed = on ? [] : null;
+  }
+
+  /** The NMIs that the coming actions take. Those not yet landed are forgotten. */
+  inject(injections: readonly Injection[]): void {
+    this.injections = [...injections];
+    this.occurrences.fill(0);
+    const refused = this.injections.find(({ step: code }) => !nmiMayLandAfter(code));
+    if (refused !== undefined) {
+      throw new Refused(
+        'rule',
+        `no NMI can land right after ${STEP_NAMES[refused.step]}`,
+        '/inject',
+      );
+    }
+  }
+
+  /** Refuses the run if an injected NMI found no place to land. */
+  expectInjected(): void {
+    const left = this.injections[0];
+    if (left !== undefined) {
+      const name = STEP_NAMES[left.step]!;
+      throw new Refused(
+        'state',
+        `the action never reached occurrence ${left.occurrence} of ${name}, where an NMI was to land`,
+        '/inject',
+      );
+    }
+  }
+
+  /** How often a guest was entered since this was last asked. */
+  takeEntries(): number {
+    const { entries } = this;
+    this.entries = 0;
+    return entries;
+  }
+
+  /** Performs one action; operations it starts are not advanced. */
+  act(kind: number, cpu: number, target = 0, value = 0, throttle: CounterSet = 0): number {
+    const { action } = this;
+    action.kind = kind;
+    action.cpu = cpu;
+    action.target = target;
+    action.value = value;
+    action.throttle = throttle;
+    const reason = actions.refusal(this.world, this.state, action);
+    if (reason !== null) {
+      throw new Refused('state', reason);
+    }
+    return actions.perform(this.world, this.state, action, this.tally.sink);
+  }
+
+  /** Executes one micro-step of a CPU's operation, and the NMIs due right after it. */
+  advance(cpu: LogicalCpu): number {
+    const vcpu = cpu.operation === RUN_VCPU ? cpu.target : undefined;
+    if (cpu.operation === IDLE || isBlocked(this.world, this.state, cpu)) {
+      this.act(actions.ADVANCE, cpu.index);
+    }
+    const executed = advance(this.world, this.state, cpu, this.tally.sink);
+    this.tally.microSteps += 1;
+    this.tally.happened += 1;
+    if (executed === GUEST) {
+      this.entries += 1;
+    }
+    if (this.tally.sink.listed !== null) {
+      this.note(cpu, vcpu, actorOf(executed), STEP_NAMES[executed]!);
+    }
+    if (WITHOUT_EFFECT[executed] === 0) {
+      this.evaluate(cpu, vcpu, STEP_NAMES[executed]!);
+    }
+    if (this.injections.length > 0) {
+      this.injectAfter(cpu, executed);
+    }
+    return executed;
+  }
+
+  /** Advances until the CPU's operation is over. */
+  finish(cpu: LogicalCpu): void {
+    while (cpu.operation !== IDLE) {
+      this.advance(cpu);
+    }
+  }
+
+  /** An NMI, now. */
+  nmi(cpu: LogicalCpu, overflow: CounterSet, throttle: CounterSet): void {
+    this.act(actions.NMI, cpu.index, 0, overflow, throttle);
+    this.instant(cpu, 'nmi', throttle === 0 ? 'nmi' : 'nmi_throttle');
+  }
+
+  /** Any other action that happens at once. */
+  instantly(
+    kind: number,
+    cpu: LogicalCpu,
+    target: number,
+    value: number,
+    name: string,
+    throttle = 0,
+  ): void {
+    this.act(kind, cpu.index, target, value, throttle);
+    this.instant(cpu, 'perf', name);
+  }
+
+  /** Starts an operation and runs it to its end. */
+  operate(kind: number, cpu: LogicalCpu, target: number): void {
+    this.act(kind, cpu.index, target);
+    this.finish(cpu);
+  }
+
+  /** Brings a vCPU's thread to its CPU and starts vmx_vcpu_run, unless it is under way already. */
+  startRun(vcpu: number): LogicalCpu {
+    const cpu = this.state.cpus[this.state.vcpus[vcpu]!.cpu]!;
+    if (cpu.operation === RUN_VCPU && cpu.target === vcpu) {
+      return cpu;
+    }
+    this.switchTo(vcpu);
+    this.act(actions.START_RUN, cpu.index, vcpu);
+    return cpu;
+  }
+
+  /** The context switches that bring a vCPU's thread and events to its CPU. */
+  switchTo(vcpu: number): void {
+    const cpu = this.state.cpus[this.state.vcpus[vcpu]!.cpu]!;
+    let needed = actions.contextSwitchNeeded(this.world, this.state, vcpu);
+    while (needed !== actions.ADVANCE) {
+      this.operate(needed, cpu, needed === actions.START_SCHED_OUT ? cpu.currentVcpu : vcpu);
+      needed = actions.contextSwitchNeeded(this.world, this.state, vcpu);
+    }
+  }
+
+  /** Runs a vCPU until it is in the guest, or back at rest if it never got or stayed there. */
+  enter(vcpu: number, exitReason: number): LogicalCpu {
+    const cpu = this.startRun(vcpu);
+    const fails = exitReason === EXIT_VMFAIL || exitReason === EXIT_ENTRY_FAILURE;
+    while (cpu.operation !== IDLE && cpu.pc !== GUEST) {
+      if (fails && cpu.pc === K8) {
+        this.act(actions.SET_ENTRY_FAILURE, cpu.index, 0, exitReason);
+      }
+      this.advance(cpu);
+    }
+    return cpu;
+  }
+
+  /** Leaves the guest and runs until interrupts are on again, or until the fast path is about to re-enter. */
+  leave(cpu: LogicalCpu, exitReason: number): void {
+    if (cpu.pc === GUEST && cpu.exitReason === 0) {
+      this.act(actions.SET_EXIT, cpu.index, 0, exitReason || EXIT_EXTERNAL_INTERRUPT);
+    }
+    while (cpu.operation !== IDLE && !(cpu.pc === K12 && cpu.exitReason === EXIT_REENTER)) {
+      this.advance(cpu);
+    }
+  }
+
+  /** One VM-entry and the next VM-exit. */
+  roundTrip(vcpu: number, exitReason: number): void {
+    const cpu = this.startRun(vcpu);
+    if (cpu.pc === K12 && cpu.exitReason === EXIT_REENTER) {
+      this.advance(cpu);
+    }
+    this.enter(vcpu, exitReason);
+    this.leave(cpu, exitReason);
+    this.tally.roundTrips += 1;
+  }
+
+  private instant(cpu: LogicalCpu, actor: TraceEntry['actor'], name: string): void {
+    const vcpu = cpu.operation === RUN_VCPU ? cpu.target : undefined;
+    this.tally.happened += 1;
+    if (this.tally.sink.listed !== null) {
+      this.note(cpu, vcpu, actor, name);
+    }
+    this.evaluate(cpu, vcpu, name);
+  }
+
+  private injectAfter(cpu: LogicalCpu, executed: number): void {
+    const occurrence = this.occurrences[executed]! + 1;
+    this.occurrences[executed] = occurrence;
+    const due = this.injections.filter(
+      (one) => one.step === executed && one.occurrence === occurrence,
+    );
+    for (const one of due) {
+      this.injections.splice(this.injections.indexOf(one), 1);
+      this.nmi(cpu, one.overflow, one.throttle);
+    }
+  }
+
+  private evaluate(cpu: LogicalCpu, vcpu: number | undefined, at: string): void {
+    let rest = violatedAt(this.world, this.state, cpu);
+    while (rest !== 0) {
+      const invariant = 31 - Math.clz32(rest & -rest);
+      rest &= rest - 1;
+      this.tally.violations[invariant]! += 1;
+      this.tally.firstViolations[invariant] ??= {
+        index: this.startIndex + this.tally.happened,
+        cpu: cpu.index,
+        vcpu,
+        at,
+      };
+    }
+  }
+
+  private note(
+    cpu: LogicalCpu,
+    vcpu: number | undefined,
+    actor: TraceEntry['actor'],
+    at: string,
+  ): void {
+    this.trace.push({
+      index: this.startIndex + this.tally.happened,
+      cpu: cpu.index,
+      vcpu,
+      actor,
+      at,
+      writes: this.tally.sink.take(),
+    });
+    if (this.trace.length > 2 * TRACE_MAX) {
+      this.trace.splice(0, this.trace.length - TRACE_MAX);
+    }
+  }
+}
+
+/** Whose micro-step it is. */
+function actorOf(executed: number): TraceEntry['actor'] {
+  if (executed < step.K0) {
+    return 'perf';
+  }
+  if (executed === GUEST) {
+    return 'guest';
+  }
+  return executed >= step.V1 && executed <= step.V6 ? 'cpu' : 'kvm';
+}

@@ -1,0 +1,48 @@
+/**
+ * What a run counted: micro-steps, round trips, MSR writes, throttles, and invariant violations with the first place.
+ * Tallies add up, so a request's own can be merged into its host's.
+ */
+import { WriteSink } from '../arch/write-sink.js';
+import { INVARIANTS } from '../invariants/index.js';
+
+/** Where an invariant first failed. */
+export interface FirstViolation {
+  /** Its place in the host's trace. */
+  readonly index: number;
+  readonly cpu: number;
+  /** Index of the running vCPU, or undefined. */
+  readonly vcpu: number | undefined;
+  /** Name of the micro-step or action after which it failed. */
+  readonly at: string;
+}
+
+export class Tally {
+  readonly sink = new WriteSink();
+  microSteps = 0;
+  /** Micro-steps, NMIs and other instant actions: their places in the trace. */
+  happened = 0;
+  roundTrips = 0;
+  /** Per invariant, how many evaluated points failed it. */
+  readonly violations = new Float64Array(INVARIANTS.length);
+  readonly firstViolations: (FirstViolation | undefined)[] = [];
+
+  /** Adds another tally's counts; its first violations count from where this one stands. */
+  add(other: Tally): void {
+    for (let at = 0; at < INVARIANTS.length; at += 1) {
+      const first = other.firstViolations[at];
+      if (first !== undefined && this.firstViolations[at] === undefined) {
+        this.firstViolations[at] = first;
+      }
+      this.violations[at] = this.violations[at]! + other.violations[at]!;
+    }
+    const { counts } = this.sink;
+    other.sink.counts.forEach((count, at) => {
+      counts[at] = counts[at]! + count;
+    });
+    this.sink.nmis += other.sink.nmis;
+    this.sink.throttles += other.sink.throttles;
+    this.microSteps += other.microSteps;
+    this.happened += other.happened;
+    this.roundTrips += other.roundTrips;
+  }
+}

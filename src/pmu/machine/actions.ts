@@ -1,0 +1,346 @@
+/**
+ * Everything that can happen to a machine: the actors of the semantics sheet §7.8, each as one action with its guard.
+ *
+ * Live hosts, scripts and the explorer act through this file only. `refusal` answers why an action cannot happen now (or
+ * null), `perform` makes it happen; an action that starts an operation executes no micro-step yet, `ADVANCE` does.
+ */
+import type { CounterSet } from '../arch/counter-set.js';
+import { running } from '../arch/hardware.js';
+import { PEBS_ENABLE } from '../arch/msr.js';
+import type { WriteSink } from '../arch/write-sink.js';
+import { NOT_LISTED } from '../kvm/msr-autoload.js';
+import { CLOSED, INACTIVE, isScheduled, NO_EVENT, OFF } from '../perf/perf-event.js';
+import { activeEventOn, branchSnapshot, handleNmi, latchOverflow } from '../perf/pmi.js';
+import { advance, isBlocked } from './advance.js';
+import {
+  closeIdleEvent,
+  hasSchedulableEvents,
+  hasScheduledEvents,
+  openEvent,
+  tickHasWork,
+} from './event-work.js';
+import { GUEST, isInGuest, K5, K8, K9, REST, V2, V3 } from './micro-step.js';
+import {
+  CLOSE_EVENT,
+  DISABLE_EVENT,
+  ENABLE_EVENT,
+  EXIT_NMI,
+  IDLE,
+  type LogicalCpu,
+  type MachineState,
+  NO_VCPU,
+  RUN_VCPU,
+  SCHED_IN,
+  SCHED_OUT,
+  SECTION,
+  TICK,
+} from './state.js';
+import type { World } from './world.js';
+
+/** Executes the next micro-step of a CPU's operation. */
+export const ADVANCE = 0;
+/** Starts vmx_vcpu_run of vCPU `target`. */
+export const START_RUN = 1;
+/** In the guest: the next VM-exit has the reason `value`. */
+export const SET_EXIT = 2;
+/** Before VMLAUNCH: it will fail, as EXIT_VMFAIL or EXIT_ENTRY_FAILURE in `value`. */
+export const SET_ENTRY_FAILURE = 3;
+/** An NMI: the counters `value` overflow first, and perf throttles those of `throttle`. Both 0: a foreign NMI. */
+export const NMI = 4;
+/** The counters `value` overflow; the NMI comes later. */
+export const LATCH = 5;
+/** Starts the tick. */
+export const START_TICK = 6;
+export const START_ENABLE = 7;
+export const START_DISABLE = 8;
+export const START_CLOSE = 9;
+/** Opens the closed event `target` again, off. */
+export const OPEN = 10;
+export const START_SECTION = 11;
+/** Moves vCPU `target` to logical CPU `cpu`. */
+export const MIGRATE = 12;
+/** The thread of vCPU `target` leaves its CPU, or comes to it, and its events with it. */
+export const START_SCHED_OUT = 13;
+export const START_SCHED_IN = 14;
+/** A BPF program takes a branch snapshot in NMI context. */
+export const SNAPSHOT = 15;
+/** Late microcode load: PEBS is isolated from now on. */
+export const MICROCODE = 16;
+
+export interface Action {
+  kind: number;
+  cpu: number;
+  target: number;
+  value: number;
+  throttle: CounterSet;
+}
+
+/** Why the action cannot happen in this state, as a sentence; null when it can. */
+export function refusal(world: World, state: MachineState, action: Action): string | null {
+  const cpu = state.cpus[action.cpu]!;
+  switch (action.kind) {
+    case ADVANCE:
+      if (cpu.operation === IDLE) {
+        return 'the CPU has no operation under way';
+      }
+      return isBlocked(world, state, cpu) ? 'KVM waits until no PMI is pending' : null;
+    case START_RUN:
+      return refuseRun(world, state, cpu, action.target);
+    case SET_EXIT:
+      return cpu.pc === GUEST ? null : 'the vCPU is not in the guest';
+    case SET_ENTRY_FAILURE:
+      return cpu.pc === K8 ? null : 'the vCPU is not about to execute VMLAUNCH';
+    case NMI:
+      return refuseNmi(world, state, cpu, action.value, action.throttle);
+    case LATCH:
+      return (action.value & ~running(cpu.hardware)) === 0
+        ? null
+        : 'a counter that overflows must count';
+    case START_TICK:
+      return refuseUnlessIdle(cpu);
+    case START_ENABLE:
+      return state.events[action.target]!.status === OFF
+        ? refuseUnlessIdle(cpu)
+        : 'the event is not off';
+    case START_DISABLE:
+      return state.events[action.target]!.status >= INACTIVE
+        ? refuseUnlessIdle(cpu)
+        : 'the event is not enabled';
+    case START_CLOSE:
+      return state.events[action.target]!.status === CLOSED
+        ? 'the event is closed'
+        : (refuseUnlessIdle(cpu) ?? refuseReserve(state));
+    case OPEN:
+      return state.events[action.target]!.status === CLOSED
+        ? refuseReserve(state)
+        : 'the event is open';
+    case START_SECTION:
+      return refuseUnlessIdle(cpu);
+    case MIGRATE:
+      return refuseMigration(state, action.target, action.cpu);
+    case START_SCHED_OUT:
+      return cpu.currentVcpu === action.target
+        ? refuseUnlessIdle(cpu)
+        : 'the vCPU thread is not on its CPU';
+    case START_SCHED_IN:
+      return hasScheduledEvents(world, state, cpu.currentVcpu, cpu)
+        ? 'the events of another vCPU thread are on the CPU'
+        : refuseUnlessIdle(cpu);
+    case SNAPSHOT:
+      return isInGuest(cpu.pc) ? 'the CPU is in the guest' : null;
+    case MICROCODE:
+      return state.noIsolation ? null : 'PEBS is isolated already';
+    default:
+      throw new RangeError(`unknown action ${action.kind}`);
+  }
+}
+
+/** Makes the action happen; it must not be refused. Returns the micro-step executed, REST where none was. */
+export function perform(
+  world: World,
+  state: MachineState,
+  action: Action,
+  sink: WriteSink,
+): number {
+  const cpu = state.cpus[action.cpu]!;
+  switch (action.kind) {
+    case ADVANCE:
+      return advance(world, state, cpu, sink);
+    case START_RUN:
+      begin(cpu, RUN_VCPU, action.target);
+      break;
+    case SET_EXIT:
+    case SET_ENTRY_FAILURE:
+      cpu.exitReason = action.value;
+      break;
+    case NMI:
+      deliverNmi(world, state, cpu, action.value | action.throttle, action.throttle, sink);
+      break;
+    case LATCH:
+      latchOverflow(cpu, action.value);
+      break;
+    case START_TICK:
+      if (tickHasWork(world, state, cpu)) {
+        begin(cpu, TICK, 0);
+      }
+      break;
+    case START_ENABLE:
+      state.events[action.target]!.status = INACTIVE;
+      begin(cpu, ENABLE_EVENT, action.target);
+      break;
+    case START_DISABLE:
+      stopOperation(state, cpu, action.target, DISABLE_EVENT);
+      break;
+    case START_CLOSE:
+      stopOperation(state, cpu, action.target, CLOSE_EVENT);
+      break;
+    case OPEN:
+      openEvent(world, state, action.target, action.value, action.throttle, sink);
+      break;
+    case START_SECTION:
+      begin(cpu, SECTION, 0);
+      break;
+    case MIGRATE:
+      state.vcpus[action.target]!.cpu = action.cpu;
+      break;
+    case START_SCHED_OUT:
+      begin(cpu, SCHED_OUT, action.target);
+      break;
+    case START_SCHED_IN:
+      begin(cpu, SCHED_IN, action.target);
+      break;
+    case SNAPSHOT:
+      branchSnapshot(world, cpu, sink);
+      noteOvershoot(state, cpu);
+      break;
+    case MICROCODE:
+      state.noIsolation = 0;
+      break;
+  }
+  return REST;
+}
+
+function begin(cpu: LogicalCpu, operation: number, target: number): void {
+  cpu.operation = operation;
+  cpu.target = target;
+}
+
+/** Disabling or closing an event that holds no counter touches no PMU, so it needs no section. */
+function stopOperation(state: MachineState, cpu: LogicalCpu, at: number, operation: number): void {
+  if (isScheduled(state.events[at]!, cpu)) {
+    begin(cpu, operation, at);
+  } else if (operation === CLOSE_EVENT) {
+    closeIdleEvent(state, at);
+  } else {
+    state.events[at]!.status = OFF;
+  }
+}
+
+function deliverNmi(
+  world: World,
+  state: MachineState,
+  cpu: LogicalCpu,
+  overflow: CounterSet,
+  throttle: CounterSet,
+  sink: WriteSink,
+): void {
+  latchOverflow(cpu, overflow);
+  if (isInGuest(cpu.pc)) {
+    // The NMI makes the guest exit; KVM hands it to perf at k10, when the host's values are loaded.
+    cpu.exitReason = EXIT_NMI;
+    cpu.nmiThrottle |= throttle;
+    return;
+  }
+  sink.nmis += 1;
+  handleNmi(world, state.events, cpu, throttle, false, sink);
+  noteOvershoot(state, cpu);
+}
+
+/** Invariant I3o: somebody wrote IA32_PEBS_ENABLE after KVM had quiesced it. */
+function noteOvershoot(state: MachineState, cpu: LogicalCpu): void {
+  const quiesced = cpu.operation === RUN_VCPU && cpu.pc >= K5 + PEBS_ENABLE && cpu.pc < V2;
+  if (
+    quiesced &&
+    cpu.hardware.pebsEnable !== 0 &&
+    state.vcpus[cpu.target]!.autoload.slotOf(PEBS_ENABLE) !== NOT_LISTED
+  ) {
+    cpu.overshoot = 1;
+  }
+}
+
+function refuseUnlessIdle(cpu: LogicalCpu): string | null {
+  return cpu.operation === IDLE
+    ? null
+    : 'interrupts are off or the PMU is off on the CPU: an operation is under way';
+}
+
+/** Reserving or releasing the DS areas sends an IPI to every CPU, which must be answered. */
+function refuseReserve(state: MachineState): string | null {
+  const open = state.events.filter((event) => event.status !== CLOSED).length;
+  const busy = state.cpus.some((cpu) => cpu.operation !== IDLE);
+  return open <= 1 && busy
+    ? 'the first event reserves the DS areas of every CPU and the last releases them, so no CPU may have an operation under way'
+    : null;
+}
+
+function refuseRun(
+  world: World,
+  state: MachineState,
+  cpu: LogicalCpu,
+  vcpu: number,
+): string | null {
+  if (cpu.operation !== IDLE) {
+    return refuseUnlessIdle(cpu);
+  }
+  if (state.vcpus[vcpu]!.cpu !== cpu.index) {
+    return 'the vCPU belongs to another CPU';
+  }
+  if (
+    cpu.currentVcpu === vcpu ||
+    (cpu.currentVcpu === NO_VCPU && !hasSchedulableEvents(world, state, vcpu))
+  ) {
+    return null;
+  }
+  const moves =
+    hasSchedulableEvents(world, state, vcpu) ||
+    hasScheduledEvents(world, state, cpu.currentVcpu, cpu);
+  return moves
+    ? 'a context switch must bring the vCPU thread and its events to the CPU first'
+    : null;
+}
+
+function refuseMigration(state: MachineState, vcpu: number, to: number): string | null {
+  const from = state.cpus[state.vcpus[vcpu]!.cpu]!;
+  if (from.operation === RUN_VCPU && from.target === vcpu) {
+    return 'preemption is off from k0 to k13: the vCPU cannot migrate in the middle of a run';
+  }
+  if (from.index === to) {
+    return 'the vCPU is on that CPU already';
+  }
+  return from.currentVcpu === vcpu ? 'the vCPU thread must leave its CPU first' : null;
+}
+
+function refuseNmi(
+  world: World,
+  state: MachineState,
+  cpu: LogicalCpu,
+  overflow: CounterSet,
+  throttle: CounterSet,
+): string | null {
+  if (cpu.pc === K9 || (cpu.pc > K9 && cpu.pc < V3)) {
+    return 'no NMI can land inside VM-entry';
+  }
+  if (cpu.pc > GUEST && cpu.pc <= GUEST + 3) {
+    return 'no NMI can land inside VM-exit';
+  }
+  if (cpu.exitReason === EXIT_NMI && isInGuest(cpu.pc)) {
+    return 'an NMI is being delivered already';
+  }
+  let rest = overflow | throttle;
+  while (rest !== 0) {
+    const counter = rest & -rest;
+    rest &= ~counter;
+    const at = activeEventOn(state.events, cpu, counter);
+    if (at === NO_EVENT) {
+      return counter & throttle
+        ? 'perf throttles active events only, and a counter to throttle has none'
+        : 'a counter that overflows must have an active event';
+    }
+    if (counter & throttle && !world.eventConfigs[at]!.sampling) {
+      return 'a counting event is never throttled';
+    }
+  }
+  return null;
+}
+
+/** Whether the vCPU's thread must be switched out, in, or is where it can run. */
+export function contextSwitchNeeded(world: World, state: MachineState, vcpu: number): number {
+  const cpu = state.cpus[state.vcpus[vcpu]!.cpu]!;
+  if (cpu.currentVcpu === vcpu) {
+    return ADVANCE;
+  }
+  if (hasScheduledEvents(world, state, cpu.currentVcpu, cpu)) {
+    return START_SCHED_OUT;
+  }
+  return hasSchedulableEvents(world, state, vcpu) ? START_SCHED_IN : ADVANCE;
+}

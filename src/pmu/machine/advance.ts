@@ -1,0 +1,291 @@
+/**
+ * One micro-step of a logical CPU: which comes next, and what it does, as one table.
+ *
+ * Models: the order of the semantics sheet §3.1 (PMU sections) and §4 (`vmx_vcpu_run`). This is the only place where the
+ * order stands; what a step does is in `perf/` and `kvm/`.
+ * A table rather than a switch: it reads like the sheet, and a look-up beats a chain of comparisons on the hottest path.
+ */
+import { GLOBAL_CTRL, PEBS_ENABLE, SWITCHED_MSRS } from '../arch/msr.js';
+import type { WriteSink } from '../arch/write-sink.js';
+import {
+  completeList,
+  crossMappedCounters,
+  fixUpPebsEnable,
+  restorePmu,
+  startList,
+  switchMsr,
+  zeroGlobalCtrl,
+} from '../kvm/vcpu-run.js';
+import {
+  loadEntryArea,
+  loadExitArea,
+  loadGuestState,
+  loadHostState,
+} from '../kvm/vm-transition.js';
+import { handleNmi } from '../perf/pmi.js';
+import {
+  disableLogically,
+  disablePebs,
+  enableLogically,
+  readPebsEnabled,
+  writeFixedCtrl,
+  writeGlobalCtrl,
+  writeGlobalCtrlZero,
+  writePebsEnable,
+} from '../perf/pmu-section.js';
+import { hasAddedEvents, placeNextEvent } from '../perf/schedule.js';
+import { doEventWork, hasEventWork, releaseIfLast } from './event-work.js';
+import * as step from './micro-step.js';
+import {
+  CLOSE_EVENT,
+  EXIT_ENTRY_FAILURE,
+  EXIT_EXTERNAL_INTERRUPT,
+  EXIT_NMI,
+  EXIT_REENTER,
+  EXIT_VMFAIL,
+  IDLE,
+  type LogicalCpu,
+  type MachineState,
+  NO_EXIT,
+  NO_VCPU,
+  RUN_VCPU,
+  SCHED_IN,
+  SCHED_OUT,
+} from './state.js';
+import type { World } from './world.js';
+
+type Effect = (world: World, state: MachineState, cpu: LogicalCpu, sink: WriteSink) => void;
+type NextRule = (world: World, state: MachineState, cpu: LogicalCpu) => number;
+
+/** What a micro-step does; absent where it is only a place for an NMI to land. */
+const effects: (Effect | undefined)[] = new Array(step.STEP_CODES).fill(undefined);
+/** What follows a micro-step: a constant here, or BY_RULE. */
+const followers = new Int8Array(step.STEP_CODES);
+const BY_RULE = -1;
+const rules: (NextRule | undefined)[] = new Array(step.STEP_CODES).fill(undefined);
+
+/** Writes one row of the table. A missing `next` is the next code. */
+function row(code: number, effect?: Effect, next?: number | NextRule): void {
+  effects[code] = effect;
+  if (typeof next === 'function') {
+    rules[code] = next;
+    followers[code] = BY_RULE;
+  } else {
+    followers[code] = next ?? code + 1;
+  }
+}
+
+/** The vCPU that the CPU runs. */
+function vcpuOf(state: MachineState, cpu: LogicalCpu) {
+  return state.vcpus[cpu.target]!;
+}
+
+// PMU disable, the operation's work on events, PMU enable.
+row(step.REST, undefined, (_w, _s, cpu) => (cpu.operation === RUN_VCPU ? step.K0 : step.D1));
+row(step.D1, (_w, _s, cpu) => disableLogically(cpu));
+row(step.D2, (_w, _s, cpu, sink) => writeGlobalCtrlZero(cpu, sink, 'd2'));
+row(step.D4, (world, _s, cpu, sink) => disablePebs(world, cpu, sink), eventWorkOrEnable);
+row(step.BODY, doEventWork, eventWorkOrEnable);
+row(
+  step.E1,
+  (world, state, cpu, sink) => {
+    placeNextEvent(world, state.events, cpu, sink);
+  },
+  placeOrEnable,
+);
+row(step.E2, (_w, _s, cpu) => enableLogically(cpu));
+row(step.E3_READ, (_w, _s, cpu) => readPebsEnabled(cpu));
+row(step.E3_WRITE, (world, _s, cpu, sink) => writePebsEnable(world, cpu, sink, 'e3'));
+row(step.E5, (_w, _s, cpu, sink) => writeFixedCtrl(cpu, sink, 'e5'));
+row(step.E6, (world, state, cpu, sink) => {
+  writeGlobalCtrl(world, cpu, sink, 'e6');
+  finishOperation(state, cpu);
+});
+
+// vmx_vcpu_run up to VMLAUNCH.
+row(step.K0, (_w, _s, cpu) => {
+  cpu.currentVcpu = cpu.target;
+});
+row(step.K1, (_w, _s, cpu) => {
+  cpu.exitReason = NO_EXIT;
+});
+row(step.K2);
+row(
+  step.K3,
+  (world, state, cpu) => {
+    const vcpu = vcpuOf(state, cpu);
+    vcpu.crossMapped = crossMappedCounters(world, state.events, vcpu, cpu.target, cpu);
+  },
+  (world) => (world.kvmOptions.zeroGlobalCtrl === 'no' ? step.K4_READ : step.ZERO),
+);
+row(
+  step.ZERO,
+  (world, _s, cpu, sink) => zeroGlobalCtrl(world, cpu, sink),
+  (world) => (world.kvmOptions.zeroGlobalCtrl === 'drained' ? step.DRAIN : step.K4_READ),
+);
+row(step.DRAIN);
+row(step.K4_READ, (world, _s, cpu) => startList(world, cpu));
+row(
+  step.K4_LIST,
+  (world, state, cpu) => {
+    completeList(world, cpu, vcpuOf(state, cpu), state.noIsolation !== 0);
+  },
+  (_w, _s, cpu) => nextListed(cpu, GLOBAL_CTRL),
+);
+for (let msr = 0; msr < SWITCHED_MSRS; msr += 1) {
+  row(
+    step.K5 + msr,
+    (world, state, cpu, sink) => {
+      switchMsr(world, cpu, vcpuOf(state, cpu), msr, sink);
+      if (msr === PEBS_ENABLE) {
+        cpu.overshoot = 0;
+      }
+    },
+    (_w, _s, cpu) => nextListed(cpu, msr + 1),
+  );
+}
+row(step.K6, (_w, state, cpu) => {
+  // The list and the cross-mapped mask are not read again: forget them, so that equal futures are equal states.
+  cpu.cpuc.guestSwitchMsrs.clear();
+  vcpuOf(state, cpu).crossMapped = 0;
+});
+row(step.K7);
+row(step.K8);
+row(step.K9, undefined, afterVmlaunch);
+
+// The hardware's part, and the guest's.
+row(step.V1, (_w, state, cpu, sink) => loadGuestState(cpu, vcpuOf(state, cpu), sink));
+row(step.V2, (_w, state, cpu, sink) => {
+  loadEntryArea(cpu, vcpuOf(state, cpu), sink);
+  cpu.overshoot = 0;
+});
+row(step.V3, undefined, (_w, _s, cpu) => (cpu.exitReason === EXIT_NMI ? step.V4 : step.GUEST));
+row(step.GUEST);
+row(step.V4, (_w, _s, cpu) => {
+  if (cpu.exitReason === NO_EXIT) {
+    cpu.exitReason = EXIT_EXTERNAL_INTERRUPT;
+  }
+});
+row(step.V5, (_w, state, cpu, sink) => loadHostState(cpu, vcpuOf(state, cpu), sink));
+row(step.V6, (_w, state, cpu, sink) => loadExitArea(cpu, vcpuOf(state, cpu), sink), afterExit);
+
+// Back in KVM.
+row(
+  step.K10,
+  (world, state, cpu, sink) => {
+    sink.nmis += 1;
+    handleNmi(world, state.events, cpu, cpu.nmiThrottle, true, sink);
+    cpu.nmiThrottle = 0;
+  },
+  afterExit,
+);
+row(step.K11, undefined, afterExit);
+row(
+  step.RESTORE,
+  (world, _s, cpu, sink) => restorePmu(world, cpu, cpu.exitReason !== EXIT_VMFAIL, sink),
+  afterExit,
+);
+row(step.FIXUP, (_w, state, cpu, sink) => fixUpPebsEnable(cpu, vcpuOf(state, cpu), sink));
+row(step.K12, undefined, (_w, _s, cpu) => (cpu.exitReason === EXIT_REENTER ? step.K1 : step.K13));
+row(step.K13, (_w, _s, cpu) => {
+  cpu.exitReason = NO_EXIT;
+  cpu.overshoot = 0;
+  rest(cpu);
+});
+
+/**
+ * Executes the next micro-step of the CPU's operation and returns its code. When the operation is over the CPU is idle
+ * and its `pc` is REST again.
+ */
+export function advance(
+  world: World,
+  state: MachineState,
+  cpu: LogicalCpu,
+  sink: WriteSink,
+): number {
+  const next = nextStep(world, state, cpu);
+  cpu.pc = next;
+  const effect = effects[next];
+  if (effect !== undefined) {
+    effect(world, state, cpu, sink);
+  }
+  return next;
+}
+
+/** The micro-step that `advance` would execute. */
+export function nextStep(world: World, state: MachineState, cpu: LogicalCpu): number {
+  const next = followers[cpu.pc]!;
+  return next === BY_RULE ? rules[cpu.pc]!(world, state, cpu) : next;
+}
+
+/** Whether the CPU's operation waits for something else to happen first (proposal e3 drains pending PMIs). */
+export function isBlocked(world: World, state: MachineState, cpu: LogicalCpu): boolean {
+  return (
+    (cpu.hardware.status | cpu.hardware.dsRecords) !== 0 &&
+    nextStep(world, state, cpu) === step.DRAIN
+  );
+}
+
+function eventWorkOrEnable(world: World, state: MachineState, cpu: LogicalCpu): number {
+  return hasEventWork(world, state, cpu) ? step.BODY : placeOrEnable(world, state, cpu);
+}
+
+function placeOrEnable(_world: World, state: MachineState, cpu: LogicalCpu): number {
+  return hasAddedEvents(state.events, cpu) ? step.E1 : step.E2;
+}
+
+/** k5 goes through the list in the order perf returned it. */
+function nextListed(cpu: LogicalCpu, from: number): number {
+  const { present } = cpu.cpuc.guestSwitchMsrs;
+  for (let msr = from; msr < SWITCHED_MSRS; msr += 1) {
+    if (present & (1 << msr)) {
+      return step.K5 + msr;
+    }
+  }
+  return step.K6;
+}
+
+/** A VMLAUNCH that fails outright loads nothing; one that fails its guest checks loads host state. */
+function afterVmlaunch(world: World, _state: MachineState, cpu: LogicalCpu): number {
+  if (cpu.exitReason === EXIT_VMFAIL) {
+    return world.kvmOptions.zeroGlobalCtrl === 'no' ? step.K12 : step.RESTORE;
+  }
+  return cpu.exitReason === EXIT_ENTRY_FAILURE ? step.V5 : step.V1;
+}
+
+/**
+ * After V6 KVM hands an NMI to perf itself (k10), and may switch the PMU on before that; any other NMI may land as soon as
+ * the first host instruction runs (k11), before KVM can repair anything.
+ */
+function afterExit(world: World, _state: MachineState, cpu: LogicalCpu): number {
+  const { zeroGlobalCtrl: zero, postExitFixup } = world.kvmOptions;
+  const restores = zero === 'pmu_off' || zero === 'drained';
+  const afterHandling = postExitFixup ? step.FIXUP : step.K12;
+  if (cpu.exitReason === EXIT_NMI) {
+    if (cpu.pc === step.V6) {
+      return restores ? step.RESTORE : step.K10;
+    }
+    return cpu.pc === step.RESTORE ? step.K10 : afterHandling;
+  }
+  if (cpu.pc === step.V6) {
+    return step.K11;
+  }
+  return cpu.pc === step.K11 && restores ? step.RESTORE : afterHandling;
+}
+
+function finishOperation(state: MachineState, cpu: LogicalCpu): void {
+  if (cpu.operation === CLOSE_EVENT) {
+    releaseIfLast(state);
+  } else if (cpu.operation === SCHED_OUT) {
+    cpu.currentVcpu = NO_VCPU;
+  } else if (cpu.operation === SCHED_IN) {
+    cpu.currentVcpu = cpu.target;
+  }
+  rest(cpu);
+}
+
+function rest(cpu: LogicalCpu): void {
+  cpu.operation = IDLE;
+  cpu.target = 0;
+  cpu.pc = step.REST;
+}

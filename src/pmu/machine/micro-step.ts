@@ -1,0 +1,113 @@
+/**
+ * The micro-steps: one indivisible change each, named as in the semantics sheet §3.1 and §4.
+ *
+ * A logical CPU's `pc` is the micro-step it executed last; REST means that no operation is under way.
+ */
+import { msrName, SWITCHED_MSRS } from '../arch/msr.js';
+
+export const REST = 0;
+
+// PMU disable … enable, around what the operation does to events.
+export const D1 = 1;
+export const D2 = 2;
+export const D4 = 3;
+/** Adds, removes or unthrottles one event. */
+export const BODY = 4;
+/** Stops or starts one event on its new counter. */
+export const E1 = 5;
+export const E2 = 6;
+export const E3_READ = 7;
+export const E3_WRITE = 8;
+export const E5 = 9;
+export const E6 = 10;
+
+// vmx_vcpu_run, VM-entry and VM-exit.
+export const K0 = 11;
+export const K1 = 12;
+export const K2 = 13;
+export const K3 = 14;
+/** Proposals e1 to e3 only. */
+export const ZERO = 15;
+/** Proposal e3 only: waits until no PMI is pending. */
+export const DRAIN = 16;
+export const K4_READ = 17;
+export const K4_LIST = 18;
+/** One micro-step per list entry: `K5 + msr`. */
+export const K5 = 19;
+export const K6 = K5 + SWITCHED_MSRS;
+export const K7 = K6 + 1;
+export const K8 = K6 + 2;
+export const K9 = K6 + 3;
+export const V1 = K6 + 4;
+export const V2 = K6 + 5;
+export const V3 = K6 + 6;
+export const GUEST = K6 + 7;
+export const V4 = K6 + 8;
+export const V5 = K6 + 9;
+export const V6 = K6 + 10;
+export const K10 = K6 + 11;
+export const K11 = K6 + 12;
+/** Proposals e2 and e3 only, and e1 after a failed VMLAUNCH. */
+export const RESTORE = K6 + 13;
+/** Proposal f only. */
+export const FIXUP = K6 + 14;
+export const K12 = K6 + 15;
+export const K13 = K6 + 16;
+export const STEP_CODES = K13 + 1;
+
+/** Names by code; the API, traces and scripts use them. */
+export const STEP_NAMES: readonly string[] = [
+  'rest',
+  'd1_n_added',
+  'd2_global_ctrl',
+  'd4_pebs_enable',
+  'body_event',
+  'e1_place_event',
+  'e2_enabled',
+  'e3_read_pebs_enabled',
+  'e3_pebs_enable',
+  'e5_fixed_ctrl',
+  'e6_global_ctrl',
+  'k0_irq_off',
+  'k1_run',
+  'k2_state',
+  'k3_cross_mapped',
+  'k3_zero_global_ctrl',
+  'k3_drain_pmi',
+  'k4_read_masks',
+  'k4_list_build',
+  ...Array.from({ length: SWITCHED_MSRS }, (_, msr) => `k5_switch:${msrName(msr)}`),
+  'k6_timer',
+  'k7_lapic_wait',
+  'k8_prepare',
+  'k9_vmlaunch',
+  'v1_guest_state',
+  'v2_entry_load',
+  'v3_inject',
+  'guest',
+  'v4_save',
+  'v5_host_state',
+  'v6_exit_load',
+  'k10_nmi_exit',
+  'k11_host',
+  'k11_restore_pmu',
+  'k11_fix_up',
+  'k12_fastpath',
+  'k13_irq_on',
+];
+
+/** The code of a micro-step's name, or undefined. */
+export function stepCode(name: string): number | undefined {
+  const code = STEP_NAMES.indexOf(name);
+  return code < 0 ? undefined : code;
+}
+
+/** Whether §4 lets an NMI land right after the micro-step: in root mode, or in the guest, where it causes a VM-exit. */
+export function nmiMayLandAfter(step: number): boolean {
+  return !(step === K9 || step === V1 || step === V2 || (step >= V4 && step <= V6));
+}
+
+/** Whether the CPU is in non-root mode after the micro-step. */
+export function isInGuest(step: number): boolean {
+  return step === V3 || step === GUEST;
+}

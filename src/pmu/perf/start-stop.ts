@@ -1,0 +1,111 @@
+/**
+ * Starting and stopping one event: `x86_pmu_start`/`x86_pmu_stop` with `intel_pmu_enable_event`,
+ * `intel_pmu_disable_event`, `intel_pmu_pebs_enable` and `intel_pmu_pebs_disable`.
+ *
+ * Models: semantics sheet §3.2 (Linux 6.12.117 arch/x86/events/core.c, intel/core.c, intel/ds.c). Starting never writes
+ * IA32_PEBS_ENABLE; stopping writes it only while the PMU is on.
+ * Leaves out: load-latency and precise-store bits, the drain of large PEBS before a stop, arch-PEBS CFG_C.
+ */
+import {
+  FIXED,
+  PEBS_OUTPUT_PT,
+  PEBS_PMI_AFTER_EACH_RECORD,
+  PEBS_VIA_PT,
+} from '../arch/counter-set.js';
+import { COUNTER, EVENTSEL, PEBS_DATA_CFG, PEBS_ENABLE, PERF_WRMSR } from '../arch/msr.js';
+import type { WriteSink } from '../arch/write-sink.js';
+import {
+  ACTIVE,
+  counterSet,
+  type PerfCpu,
+  type PerfEvent,
+  type PerfWorld,
+  pebsBits,
+} from './perf-event.js';
+
+/** Starts an event on its assigned counter. */
+export function startEvent(
+  world: PerfWorld,
+  events: readonly PerfEvent[],
+  at: number,
+  cpu: PerfCpu,
+  sink: WriteSink,
+): void {
+  const event = events[at]!;
+  const config = world.eventConfigs[at]!;
+  const { cpuc, hardware } = cpu;
+  event.counter = event.assigned;
+  event.status = ACTIVE;
+  const counter = counterSet(event);
+  sink.write(COUNTER + event.counter, PERF_WRMSR, 0, 'start');
+  cpuc.activeMask |= counter;
+  if (event.preciseIp > 0) {
+    const viaPt = PEBS_OUTPUT_PT | (config.largePebs ? 0 : PEBS_PMI_AFTER_EACH_RECORD);
+    cpuc.pebsEnabled |= pebsBits(event, config, viaPt);
+    if (world.caps.pebsBaseline && cpuc.pebsDataCfg !== cpuc.activePebsDataCfg) {
+      cpuc.activePebsDataCfg = cpuc.pebsDataCfg;
+      hardware.pebsDataCfg = cpuc.pebsDataCfg;
+      sink.write(PEBS_DATA_CFG, PERF_WRMSR, cpuc.pebsDataCfg, 'start');
+    }
+  }
+  if (config.excludeHost) {
+    cpuc.intelCtrlGuestMask |= counter;
+  }
+  if (config.excludeGuest) {
+    cpuc.intelCtrlHostMask |= counter;
+  }
+  if (counter & FIXED) {
+    cpuc.fixedCtrl |= counter;
+  } else {
+    hardware.counterEnable |= counter;
+    sink.write(EVENTSEL + event.counter, PERF_WRMSR, counter, 'start');
+  }
+}
+
+/** Stops an active event and leaves it with the given status. An event that is not active touches no register. */
+export function stopEvent(
+  world: PerfWorld,
+  events: readonly PerfEvent[],
+  at: number,
+  cpu: PerfCpu,
+  status: number,
+  sink: WriteSink,
+): void {
+  const event = events[at]!;
+  const { cpuc, hardware } = cpu;
+  if (event.status === ACTIVE) {
+    const counter = counterSet(event);
+    cpuc.intelCtrlGuestMask &= ~counter;
+    cpuc.intelCtrlHostMask &= ~counter;
+    if (counter & FIXED) {
+      cpuc.fixedCtrl &= ~counter;
+    } else {
+      hardware.counterEnable &= ~counter;
+      sink.write(EVENTSEL + event.counter, PERF_WRMSR, 0, 'stop');
+    }
+    if (event.preciseIp > 0) {
+      dropPebsBits(world, event, world.eventConfigs[at]!.auxOutput, cpu, sink);
+    }
+    cpuc.activeMask &= ~counter;
+  }
+  event.status = status;
+}
+
+/** The PEBS half of a stop: the via-PT bits go only with the last other bit. */
+function dropPebsBits(
+  world: PerfWorld,
+  event: PerfEvent,
+  viaPt: boolean,
+  cpu: PerfCpu,
+  sink: WriteSink,
+): void {
+  const { cpuc, hardware } = cpu;
+  cpuc.pebsEnabled &= ~counterSet(event);
+  if (viaPt && (cpuc.pebsEnabled & ~PEBS_VIA_PT) === 0) {
+    cpuc.pebsEnabled &= ~PEBS_VIA_PT;
+  }
+  if (cpuc.enabled && world.caps.pebsEnableMsr) {
+    hardware.pebsEnable = cpuc.pebsEnabled;
+    sink.write(PEBS_ENABLE, PERF_WRMSR, cpuc.pebsEnabled, 'stop');
+  }
+}

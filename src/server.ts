@@ -1,0 +1,65 @@
+/** The process: reads the configuration, listens, and stops when it is told to. */
+import { createRequire } from 'node:module';
+import process from 'node:process';
+import type { FastifyInstance, FastifyServerOptions } from 'fastify';
+import { buildApp } from './app.js';
+import { type Config, ConfigError, readConfig } from './config.js';
+
+/** Below the 10 s after which supervisors usually kill. */
+const CLOSE_MILLIS_MAX = 9_000;
+
+async function main(): Promise<void> {
+  const config = readConfig();
+  const app = await buildApp({ config, logger: loggerOptions(config) });
+  closeOnSignals(app);
+  await app.listen({ host: config.host, port: config.port });
+}
+
+/** People at a terminal get readable lines, if the development dependency is installed. */
+function loggerOptions(config: Config): NonNullable<FastifyServerOptions['logger']> {
+  if (config.logLevel === 'silent') return false;
+  const level = config.logLevel;
+  if (!process.stdout.isTTY || !isInstalled('pino-pretty')) return { level };
+  return { level, transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname' } } };
+}
+
+function isInstalled(name: string): boolean {
+  try {
+    createRequire(import.meta.url).resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function closeOnSignals(app: FastifyInstance): void {
+  let closing = false;
+  const close = (signal: NodeJS.Signals): void => {
+    // Whoever signals twice does not want to wait.
+    if (closing) process.exit(1);
+    closing = true;
+    app.log.info({ signal }, 'stopping');
+    setTimeout(() => process.exit(1), CLOSE_MILLIS_MAX).unref();
+    app.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        app.log.error({ err: error }, 'stopping failed');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', close);
+  process.on('SIGINT', close);
+}
+
+function fail(error: unknown): void {
+  const complaints = error instanceof ConfigError ? error.complaints : [describe(error)];
+  for (const complaint of complaints) process.stderr.write(`pebslab: ${complaint}\n`);
+  process.exit(1);
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+main().catch(fail);

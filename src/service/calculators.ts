@@ -1,0 +1,226 @@
+/** The two stateless calculators: one switch list, and successive round trips from given perf states. */
+import type { RoundTripStep, RoundTrips, RoundTripsRequest } from '../../schemas/round-trip.js';
+import type {
+  KvmPmu,
+  PerfState,
+  SwitchListAnswer,
+  SwitchListRequest,
+  SwitchMsr,
+} from '../../schemas/switch-list.js';
+import { AddressBook } from '../pmu/arch/address-book.js';
+import { counterNames, fromU64 } from '../pmu/arch/counter-set.js';
+import { isIsolated, type PmuCaps } from '../pmu/arch/cpu-model.js';
+import { modelCaps } from '../pmu/arch/cpu-models.js';
+import type { Hardware } from '../pmu/arch/hardware.js';
+import { readMsr } from '../pmu/arch/hardware.js';
+import {
+  DS_AREA,
+  GLOBAL_CTRL,
+  KVM_WRMSR,
+  MSR_CODES,
+  msrName,
+  PEBS_DATA_CFG,
+  PEBS_ENABLE,
+  SWITCHED_MSRS,
+  VM_ENTRY_LOAD,
+  VM_EXIT_LOAD,
+  VMCS_FIELD,
+} from '../pmu/arch/msr.js';
+import type { WriteSink } from '../pmu/arch/write-sink.js';
+import type { KernelVariant } from '../pmu/kernels/kernel-variant.js';
+import {
+  type CalculatedRun,
+  calculateSwitchList,
+  type GuestInput,
+  NO_GUEST_PEBS,
+  type PerfInput,
+  RoundTripCalculator,
+} from '../pmu/live/calculator.js';
+import { createWorld } from '../pmu/machine/world.js';
+import type { SwitchList } from '../pmu/perf/guest-switch.js';
+import { cpuModelById, kernelById } from './lookups.js';
+import { formatCounterSet, formatU64, parseCounterSet, parseU64, type U64Input } from './wire.js';
+
+/**
+ * The values of one request. Data configurations are kept by identity like addresses, since any 64-bit value may be
+ * asked about and the switch functions only compare and copy it.
+ */
+class Values {
+  readonly addresses = new AddressBook();
+  readonly dataCfgs = new AddressBook();
+
+  identify(book: AddressBook, value: U64Input, pointer: string): number {
+    // A request has at most 1,000 steps with two values each, fewer than a book holds.
+    return book.identify(parseU64(value, pointer)) ?? 0;
+  }
+
+  format(msr: number, value: number): string {
+    switch (msr) {
+      case DS_AREA:
+        return formatU64(this.addresses.valueOf(value));
+      case PEBS_DATA_CFG:
+        return formatU64(this.dataCfgs.valueOf(value));
+      default:
+        return formatCounterSet(value);
+    }
+  }
+}
+
+/** The switch list of one given state. */
+export function switchList(request: SwitchListRequest): SwitchListAnswer {
+  const kernel = kernelById(request.kernel, '/kernel');
+  const { caps, noIsolation } = cpuOf(request);
+  const values = new Values();
+  const perf = perfOf(request.perf, '/perf', values);
+  const guest = guestOf(request.kvm_pmu, '/kvm_pmu', values);
+  const list = calculateSwitchList(createWorld({ caps, kernel }), noIsolation, perf, guest);
+  return { kernel: kernel.id, list: listItems(list, kernel, values) };
+}
+
+/** Successive runs; the load areas start empty. */
+export function roundTrips(request: RoundTripsRequest): RoundTrips {
+  const kernel = kernelById(request.kernel, '/kernel');
+  const { caps, noIsolation } = cpuOf(request);
+  const calculator = new RoundTripCalculator({ caps, kernel }, noIsolation);
+  const values = new Values();
+  const inputs = request.steps.map((step, at) => ({
+    perf: perfOf(step.perf, `/steps/${at}/perf`, values),
+    guest: guestOf(step.kvm_pmu, `/steps/${at}/kvm_pmu`, values) ?? NO_GUEST_PEBS,
+    throttle: parseCounterSet(
+      step.nmi_throttle_before_entry ?? 0,
+      `/steps/${at}/nmi_throttle_before_entry`,
+    ),
+  }));
+  return {
+    steps: inputs.map(({ perf, guest, throttle }) =>
+      stepItem(calculator.run(perf, guest, throttle), kernel, values),
+    ),
+  };
+}
+
+function cpuOf(request: Pick<SwitchListRequest, 'cpu' | 'cpu_model'>): {
+  caps: PmuCaps;
+  noIsolation: boolean;
+} {
+  if (request.cpu === undefined) {
+    const model = cpuModelById(request.cpu_model ?? '', '/cpu_model');
+    return { caps: modelCaps(model), noIsolation: !isIsolated(model, model.defaultStepping, 0) };
+  }
+  const { cpu } = request;
+  return {
+    noIsolation: cpu.pebs_no_isolation,
+    caps: {
+      dsPebs: cpu.ds_pebs,
+      pebsEnableMsr: true,
+      pebsEpt: cpu.pebs_ept,
+      pebsBaseline: cpu.pebs_baseline,
+      loadPerfGlobalCtrl: cpu.load_perf_global_ctrl ?? true,
+      // A capability of a bit that no state can have set changes nothing, so such bits are dropped.
+      pebsCapable: fromU64(parseU64(cpu.pebs_capable, '/cpu/pebs_capable')).set,
+      intelCtrl: parseCounterSet(cpu.intel_ctrl, '/cpu/intel_ctrl'),
+    },
+  };
+}
+
+function perfOf(perf: PerfState, pointer: string, values: Values): PerfInput {
+  return {
+    guestMask: parseCounterSet(perf.intel_ctrl_guest_mask, `${pointer}/intel_ctrl_guest_mask`),
+    hostMask: parseCounterSet(perf.intel_ctrl_host_mask, `${pointer}/intel_ctrl_host_mask`),
+    pebsEnabled: parseCounterSet(perf.pebs_enabled, `${pointer}/pebs_enabled`),
+    dataCfg: values.identify(
+      values.dataCfgs,
+      perf.active_pebs_data_cfg,
+      `${pointer}/active_pebs_data_cfg`,
+    ),
+    ds: values.identify(values.addresses, perf.ds, `${pointer}/ds`),
+  };
+}
+
+function guestOf(guest: KvmPmu | undefined, pointer: string, values: Values): GuestInput | null {
+  if (guest === null || guest === undefined) {
+    return null;
+  }
+  return {
+    pebsEnable: parseCounterSet(guest.pebs_enable, `${pointer}/pebs_enable`),
+    dsArea: values.identify(values.addresses, guest.ds_area, `${pointer}/ds_area`),
+    pebsDataCfg: values.identify(values.dataCfgs, guest.pebs_data_cfg, `${pointer}/pebs_data_cfg`),
+    crossMapped: parseCounterSet(guest.host_cross_mapped_mask, `${pointer}/host_cross_mapped_mask`),
+  };
+}
+
+function listItems(list: SwitchList, kernel: KernelVariant, values: Values): SwitchMsr[] {
+  const items: SwitchMsr[] = [];
+  for (let msr = 0; msr < SWITCHED_MSRS; msr += 1) {
+    if (list.present & (1 << msr)) {
+      items.push(listItem(list, msr, kernel, values));
+    }
+  }
+  return items;
+}
+
+function listItem(list: SwitchList, msr: number, kernel: KernelVariant, values: Values): SwitchMsr {
+  const name = msrName(msr) as SwitchMsr['msr'];
+  const host = list.host[msr]!;
+  const guest = list.guest[msr]!;
+  const forced = msr === GLOBAL_CTRL && kernel.options.zeroGlobalCtrl !== 'no';
+  const elided = host === guest && !forced;
+  const formula = kernel.formulas[name] ?? 'pebs_enabled / 0 (no PEBS isolation)';
+  return {
+    msr: name,
+    host: values.format(msr, host),
+    guest: values.format(msr, guest),
+    elided,
+    why: `${formula}; ${elided ? 'host and guest agree, so KVM clears the entry' : forced ? 'loaded on both sides because KVM zeroed the register' : 'they differ, so KVM loads it at VM-entry and VM-exit'}`,
+  };
+}
+
+function stepItem(run: CalculatedRun, kernel: KernelVariant, values: Values): RoundTripStep {
+  const { autoload } = run.vcpu;
+  const order = [...autoload.order].slice(0, autoload.count);
+  const area = (side: Int32Array) =>
+    order.map((msr) => ({
+      msr: msrName(msr) as SwitchMsr['msr'],
+      value: values.format(msr, side[msr]!),
+    }));
+  return {
+    list: listItems(run.list, kernel, values),
+    vm_entry_msr_load: area(autoload.guest),
+    vm_exit_msr_load: area(autoload.host),
+    global_ctrl_field: run.vcpu.loadGlobalCtrl
+      ? {
+          guest: formatCounterSet(run.vcpu.guestGlobalCtrl),
+          host: formatCounterSet(run.vcpu.hostGlobalCtrl),
+        }
+      : null,
+    in_guest: registers(run.inGuest, values),
+    after_exit: registers(run.afterExit, values),
+    pebs_enabled_at_entry: formatCounterSet(run.pebsEnabledAtEntry),
+    stuck: counterNames(run.afterExit.pebsEnable & ~run.pebsEnabledAtEntry),
+    writes: writesByVia(run.tally.sink),
+  };
+}
+
+function registers(hardware: Hardware, values: Values): RoundTripStep['in_guest'] {
+  const entries = [GLOBAL_CTRL, PEBS_ENABLE, DS_AREA, PEBS_DATA_CFG].map((msr) => [
+    msrName(msr),
+    values.format(msr, readMsr(hardware, msr)),
+  ]);
+  return Object.fromEntries(entries);
+}
+
+/** Writes of the switched MSRs by mechanism, perf's own left out. */
+function writesByVia(sink: WriteSink): RoundTripStep['writes'] {
+  const total = (via: number): number => {
+    let writes = 0;
+    for (let msr = 0; msr < MSR_CODES; msr += 1) {
+      writes += sink.count(msr, via);
+    }
+    return writes;
+  };
+  return {
+    kvm_wrmsr: total(KVM_WRMSR),
+    vm_entry_load: total(VM_ENTRY_LOAD),
+    vm_exit_load: total(VM_EXIT_LOAD),
+    vmcs_field: total(VMCS_FIELD),
+  };
+}

@@ -1,0 +1,86 @@
+/** The catalogue as resources: CPU models, kernels and invariants. */
+import type {
+  CpuModel as CpuModelItem,
+  Invariant as InvariantItem,
+  Kernel as KernelItem,
+} from '../../schemas/catalogue.js';
+import { type CpuModel, intelCtrl, isIsolated, platformClass } from '../pmu/arch/cpu-model.js';
+import { CPU_MODELS, modelCaps } from '../pmu/arch/cpu-models.js';
+import { INVARIANTS } from '../pmu/invariants/index.js';
+import { findKernel, KERNELS } from '../pmu/kernels/index.js';
+import type { KernelOptions, KernelVariant } from '../pmu/kernels/kernel-variant.js';
+import { formatCounterSet, formatU64 } from './wire.js';
+
+export const cpuModels: readonly CpuModelItem[] = CPU_MODELS.map(cpuModelItem);
+export const kernels: readonly KernelItem[] = KERNELS.map(kernelItem);
+export const invariants: readonly InvariantItem[] = INVARIANTS.map(
+  ({ id, statement, predicate, where, sources }) => ({
+    id,
+    statement,
+    predicate,
+    where,
+    sources: [...sources],
+  }),
+);
+
+/** A kernel by id or alias. */
+export function kernelItemById(id: string): KernelItem | undefined {
+  const kernel = findKernel(id);
+  return kernel && kernels.find((item) => item.id === kernel.id);
+}
+
+function cpuModelItem(model: CpuModel): CpuModelItem {
+  const caps = modelCaps(model);
+  const isolated = isIsolated(model, model.defaultStepping, 0);
+  return {
+    id: model.id,
+    title: model.title,
+    family: model.family,
+    model: model.model,
+    perfmon_version: model.perfmonVersion,
+    counters: { general_purpose: model.generalPurpose, fixed: model.fixed },
+    intel_ctrl: formatCounterSet(intelCtrl(model)),
+    pebs: {
+      format: model.pebs.format,
+      kind: model.pebs.kind,
+      baseline: model.pebs.baseline,
+      ept: model.pebs.ept,
+      capable: formatU64(model.pebs.capable),
+    },
+    isolation: {
+      default: model.isolationMicrocode === null && model.perfmonVersion >= 5,
+      microcode: (model.isolationMicrocode ?? []).map(({ stepping, revision }) => ({
+        stepping,
+        revision: formatU64({ hi: 0, lo: revision }),
+      })),
+    },
+    load_perf_global_ctrl: model.loadPerfGlobalCtrl,
+    platform_class: platformClass(caps, isolated),
+    sources: [...model.sources],
+  };
+}
+
+function kernelItem(kernel: KernelVariant): KernelItem {
+  return {
+    id: kernel.id,
+    title: kernel.title,
+    summary: kernel.summary,
+    date: kernel.date,
+    ...(kernel.base === undefined ? {} : { base: kernel.base }),
+    patches: kernel.patches.map((patch) => ({ ...patch })),
+    certainty: kernel.certainty,
+    options: kernelOptionsItem(kernel.options),
+    sources: [...kernel.sources],
+  };
+}
+
+/** A kernel's options by their wire names. */
+export function kernelOptionsItem(options: KernelOptions): KernelItem['options'] {
+  return {
+    group_throttle: options.groupThrottle,
+    nmi_writes_pebs_only_if_on: options.nmiWritesPebsOnlyIfOn,
+    enable_all_always_writes_pebs: options.enableAllAlwaysWritesPebs,
+    zero_global_ctrl: options.zeroGlobalCtrl,
+    post_exit_fixup: options.postExitFixup,
+  };
+}

@@ -1,0 +1,343 @@
+/**
+ * A session: one request's work on a host, carried out on a copy of its machine. `commit` makes it the host's; a session
+ * that is dropped has changed nothing.
+ */
+import type { NmiRequest } from '../../schemas/actor.js';
+import type { PerfEventCreate } from '../../schemas/perf-event.js';
+import type { Injection as InjectionItem, TransitionRequest } from '../../schemas/transition.js';
+import type { VcpuCreate, WrmsrRequest } from '../../schemas/vcpu.js';
+import { ProblemError } from '../errors.js';
+import { counterName } from '../pmu/arch/counter-set.js';
+import { msrCode } from '../pmu/arch/msr.js';
+import * as operations from '../pmu/live/operations.js';
+import { Refused } from '../pmu/live/refused.js';
+import { type Injection, Run, TRACE_MAX } from '../pmu/live/run.js';
+import * as actions from '../pmu/machine/actions.js';
+import { D4, isInGuest, stepCode } from '../pmu/machine/micro-step.js';
+import { type LogicalCpu, MachineState, SECTION } from '../pmu/machine/state.js';
+import { DEFAULT_SAMPLE_FREQ, planOpen } from '../pmu/perf/open-rules.js';
+import { CLOSED, HOST_OWNED, NO_COUNTER, NO_EVENT } from '../pmu/perf/perf-event.js';
+import { EVENTS_MAX, type EventRecord, type Host, isIsolatedWith, VCPUS_MAX } from './host.js';
+import { makeTransitions, type TransitionCounts } from './transitions.js';
+import { parseCounter, parseCounters, parseDataCfg, parseU64, type U64Input } from './wire.js';
+
+export class HostSession {
+  /** The host as this session leaves it; its machine is a copy. */
+  readonly draft: Host;
+  readonly run: Run;
+  private readonly host: Host;
+
+  constructor(host: Host) {
+    const state = new MachineState();
+    state.copyFrom(host.state);
+    this.host = host;
+    this.draft = {
+      ...host,
+      state,
+      world: {
+        ...host.world,
+        eventConfigs: [...host.world.eventConfigs],
+        vpmu: [...host.world.vpmu],
+      },
+      events: [...host.events],
+      vcpus: host.vcpus.map((vcpu) => ({ ...vcpu, written: new Map(vcpu.written) })),
+    };
+    this.run = new Run(this.draft.world, state, host.tally.happened);
+    this.run.tracing = true;
+  }
+
+  /** Makes the draft the host. */
+  commit(): void {
+    this.nameGuestEvents();
+    const { world, state, events, vcpus, nextId, microcode } = this.draft;
+    const trace = [...this.host.trace, ...this.run.trace].slice(-TRACE_MAX);
+    Object.assign(this.host, { world, state, events, vcpus, nextId, microcode, trace });
+    this.host.tally.add(this.run.tally);
+  }
+
+  openEvent(body: PerfEventCreate): number {
+    const { draft } = this;
+    if (draft.events.filter((event) => event !== undefined).length >= EVENTS_MAX) {
+      throw new Refused('limit', `a host keeps at most ${EVENTS_MAX} perf events`);
+    }
+    const cpu = this.cpu(body.cpu ?? 0);
+    const sampling = samplingOf(body);
+    const plan = planOpen(draft.world.caps, draft.model.pebs.kind !== 'none', {
+      cpu: cpu.index,
+      counter:
+        body.counter === undefined
+          ? NO_COUNTER
+          : parseCounter(body.counter, draft.world.caps.intelCtrl, '/counter'),
+      preciseIp: body.precise_ip ?? 0,
+      excludeHost: body.exclude_host ?? false,
+      excludeGuest: body.exclude_guest ?? false,
+      sampling: sampling === null ? null : 'freq' in sampling ? 'freq' : 'period',
+      largePebs: body.large_pebs ?? false,
+      auxOutput: body.aux_output ?? false,
+      dataCfg:
+        body.pebs_data_cfg === undefined
+          ? null
+          : parseDataCfg(body.pebs_data_cfg, '/pebs_data_cfg'),
+      leader: body.group_leader === undefined ? NO_EVENT : this.leader(body.group_leader, cpu),
+    });
+    if ('errno' in plan) {
+      throw new Refused('perf', plan.reason, `/${plan.field}`, plan.errno);
+    }
+    const at = operations.openHostEvent(this.run, plan, body.disabled ?? false);
+    draft.events[at] = {
+      id: `ev_${this.takeId()}`,
+      ...(body.name === undefined ? {} : { name: body.name }),
+      ...(body.counter === undefined ? {} : { requestedCounter: body.counter }),
+      sampling,
+    };
+    return at;
+  }
+
+  enableEvent(at: number, inject: readonly InjectionItem[] | undefined): void {
+    this.injecting(inject, () => operations.enableEvent(this.run, at));
+  }
+
+  disableEvent(at: number, inject: readonly InjectionItem[] | undefined): void {
+    this.injecting(inject, () => operations.disableEvent(this.run, at));
+  }
+
+  closeEvent(at: number, inject: readonly InjectionItem[] | undefined): void {
+    if (this.draft.world.eventConfigs[at]!.owner !== HOST_OWNED) {
+      throw new Refused('rule', "the event is KVM's: it goes when the guest disables its counter");
+    }
+    this.injecting(inject, () => operations.closeEvent(this.run, at));
+    this.draft.events[at] = undefined;
+  }
+
+  addVcpu(body: VcpuCreate): number {
+    const { draft } = this;
+    if (draft.vcpus.length >= VCPUS_MAX) {
+      throw new Refused('limit', `a host keeps at most ${VCPUS_MAX} vCPUs`);
+    }
+    const at = operations.addVcpu(this.run, this.cpu(body.cpu ?? 0).index, body.vpmu ?? true);
+    draft.vcpus.push({
+      id: `vcpu_${this.takeId()}`,
+      ...(body.name === undefined ? {} : { name: body.name }),
+      runs: 0,
+      written: new Map(),
+    });
+    return at;
+  }
+
+  /** Returns why the guest takes a #GP, or null. */
+  wrmsr(at: number, body: WrmsrRequest): string | null {
+    const code = msrCode(body.msr);
+    const value = parseU64(body.value, '/value');
+    if (code === undefined) {
+      return 'KVM emulates no such MSR for this vCPU';
+    }
+    const fault = operations.guestWrmsr(this.run, at, code, value, (address) => {
+      const identity = this.draft.addresses.identify(address);
+      if (identity === undefined) {
+        throw new Refused('limit', 'the host has seen too many different DS areas', '/value');
+      }
+      return identity;
+    });
+    if (fault === null) {
+      this.draft.vcpus[at]!.written.set(code, value);
+    }
+    return fault;
+  }
+
+  async transition(at: number, body: TransitionRequest): Promise<TransitionCounts> {
+    this.run.inject(this.parseInjections(body.inject));
+    const counts = await makeTransitions(this.run, at, body);
+    this.run.expectInjected();
+    this.draft.vcpus[at]!.runs += this.run.takeEntries();
+    return counts;
+  }
+
+  migrate(at: number, cpu: number): void {
+    operations.migrate(this.run, at, this.cpu(cpu).index);
+  }
+
+  nmi(body: NmiRequest): LogicalCpu {
+    const cpu = this.cpu(body.cpu);
+    if (isInGuest(cpu.pc)) {
+      throw new Refused(
+        'state',
+        'the CPU is in the guest, where an NMI causes a VM-exit: inject it into a transition at `guest`',
+        '/cpu',
+      );
+    }
+    const counters = this.draft.world.caps.intelCtrl;
+    this.run.nmi(
+      cpu,
+      parseCounters(body.overflow, counters, '/overflow'),
+      parseCounters(body.throttle, counters, '/throttle'),
+    );
+    return cpu;
+  }
+
+  tick(cpuIndex: number, inject: readonly InjectionItem[] | undefined): LogicalCpu {
+    const cpu = this.cpu(cpuIndex);
+    this.injecting(inject, () => operations.tick(this.run, cpu));
+    return cpu;
+  }
+
+  /** PMU disable: the CPU stays inside the section until `pmuEnable`. */
+  pmuDisable(cpuIndex: number, inject: readonly InjectionItem[] | undefined): LogicalCpu {
+    const cpu = this.cpu(cpuIndex);
+    this.injecting(inject, () => {
+      this.run.act(actions.START_SECTION, cpu.index);
+      while (cpu.pc !== D4) {
+        this.run.advance(cpu);
+      }
+    });
+    return cpu;
+  }
+
+  pmuEnable(cpuIndex: number, inject: readonly InjectionItem[] | undefined): LogicalCpu {
+    const cpu = this.cpu(cpuIndex);
+    if (cpu.operation !== SECTION) {
+      throw new Refused('state', 'the PMU of the CPU was not disabled', '/cpu');
+    }
+    this.injecting(inject, () => this.run.finish(cpu));
+    return cpu;
+  }
+
+  branchSnapshot(cpuIndex: number): void {
+    this.run.instantly(actions.SNAPSHOT, this.cpu(cpuIndex), 0, 0, 'bpf_snapshot');
+  }
+
+  /** A late microcode load re-evaluates isolation; it never goes back. */
+  loadMicrocode(value: U64Input): void {
+    const { draft } = this;
+    const microcode = parseU64(value, '/microcode');
+    const { hi, lo } = draft.microcode;
+    if (microcode.hi < hi || (microcode.hi === hi && microcode.lo <= lo)) {
+      throw new Refused('state', 'late loading takes only a newer revision', '/microcode');
+    }
+    draft.microcode = microcode;
+    if (draft.state.noIsolation && isIsolatedWith(draft.model, draft.stepping, microcode)) {
+      this.run.instantly(actions.MICROCODE, draft.state.cpus[0]!, 0, 0, 'microcode_load');
+    }
+  }
+
+  /** The slot of an event by id or, where it is the only one, by name. */
+  eventSlot(reference: string, pointer: string): number {
+    return only(this.draft.events, reference, pointer, 'perf event');
+  }
+
+  vcpuIndex(reference: string, pointer: string): number {
+    return only(this.draft.vcpus, reference, pointer, 'vCPU');
+  }
+
+  private cpu(index: number): LogicalCpu {
+    const cpu = this.draft.state.cpus[index];
+    if (cpu === undefined) {
+      throw new Refused(
+        'rule',
+        `the host has ${this.draft.state.cpus.length} CPUs, counted from 0`,
+        '/cpu',
+      );
+    }
+    return cpu;
+  }
+
+  private leader(reference: string, cpu: LogicalCpu): number {
+    const at = this.eventSlot(reference, '/group_leader');
+    const config = this.draft.world.eventConfigs[at]!;
+    const isLeader =
+      config.owner === HOST_OWNED && config.leader === NO_EVENT && config.cpu === cpu.index;
+    if (!isLeader) {
+      throw new Refused(
+        'perf',
+        'a group leader is a host event of the same CPU that leads itself',
+        '/group_leader',
+        'EINVAL',
+      );
+    }
+    return at;
+  }
+
+  private injecting(inject: readonly InjectionItem[] | undefined, act: () => void): void {
+    this.run.inject(this.parseInjections(inject));
+    act();
+    this.run.expectInjected();
+  }
+
+  private parseInjections(items: readonly InjectionItem[] | undefined): Injection[] {
+    const counters = this.draft.world.caps.intelCtrl;
+    return (items ?? []).map((item, at) => {
+      const step = stepCode(item.at);
+      if (step === undefined || step === 0) {
+        throw new Refused('rule', `there is no micro-step ${item.at}`, `/inject/${at}/at`);
+      }
+      return {
+        step,
+        occurrence: item.occurrence,
+        overflow: parseCounters(item.nmi.overflow, counters, `/inject/${at}/nmi/overflow`),
+        throttle: parseCounters(item.nmi.throttle, counters, `/inject/${at}/nmi/throttle`),
+      };
+    });
+  }
+
+  private takeId(): string {
+    const id = this.draft.nextId;
+    this.draft.nextId += 1;
+    return id.toString(36);
+  }
+
+  /** Events that KVM opened or closed for a guest get or lose their records. */
+  private nameGuestEvents(): void {
+    const { draft } = this;
+    draft.state.events.forEach((event, at) => {
+      const config = draft.world.eventConfigs[at]!;
+      if (config.owner === HOST_OWNED) {
+        return;
+      }
+      if (event.status === CLOSED) {
+        draft.events[at] = undefined;
+      } else {
+        draft.events[at] ??= guestEventRecord(`ev_${this.takeId()}`, config.guestCounter);
+      }
+    });
+  }
+}
+
+/** KVM gives its events a fixed period: the distance to the guest counter's next overflow. */
+function guestEventRecord(id: string, guestCounter: number): EventRecord {
+  return { id, name: `guest ${counterName(guestCounter)}`, sampling: { period: 1 } };
+}
+
+function samplingOf(body: PerfEventCreate): EventRecord['sampling'] {
+  if (body.sample_period !== undefined && body.sample_freq !== undefined) {
+    throw new Refused(
+      'rule',
+      'perf_event_attr has one field for sample_period and sample_freq: give one of them',
+      '/sample_freq',
+    );
+  }
+  if (body.sample_period !== undefined) {
+    return { period: body.sample_period };
+  }
+  if (body.sample_freq !== undefined) {
+    return { freq: body.sample_freq };
+  }
+  // A precise event samples; like the perf tool, default to a frequency.
+  return (body.precise_ip ?? 0) > 0 ? { freq: DEFAULT_SAMPLE_FREQ } : null;
+}
+
+function only(
+  records: readonly ({ readonly id: string; readonly name?: string } | undefined)[],
+  reference: string,
+  pointer: string,
+  what: string,
+): number {
+  const byId = records.findIndex((record) => record?.id === reference);
+  if (byId >= 0) {
+    return byId;
+  }
+  const named = records.flatMap((record, at) => (record?.name === reference ? [at] : []));
+  if (named.length !== 1) {
+    const detail = `${named.length === 0 ? 'names no' : 'names more than one'} ${what} of this host (${reference})`;
+    throw new ProblemError('rule_violated', `${pointer} ${detail}.`, [{ pointer, detail }]);
+  }
+  return named[0]!;
+}

@@ -1,0 +1,333 @@
+/** A host and its parts as resources: what clients read. */
+import type { Host as HostItem } from '../../schemas/host.js';
+import type { HostMetrics } from '../../schemas/metrics.js';
+import type { Msrs, MsrView, MsrWriteCount, Violation } from '../../schemas/msr.js';
+import type { PerfEvent as PerfEventItem } from '../../schemas/perf-event.js';
+import type { TraceItem } from '../../schemas/trace.js';
+import type { GuestPmu, Vcpu as VcpuItem } from '../../schemas/vcpu.js';
+import { counterNames, GENERAL_PURPOSE_MAX } from '../pmu/arch/counter-set.js';
+import { platformClass } from '../pmu/arch/cpu-model.js';
+import { readMsr } from '../pmu/arch/hardware.js';
+import {
+  DS_AREA,
+  EVENTSEL,
+  FIXED_CTR_CTRL,
+  GLOBAL_CTRL,
+  KVM_WRMSR,
+  MSR_CODES,
+  msrName,
+  PEBS_DATA_CFG,
+  PEBS_ENABLE,
+  PERF_WRMSR,
+  VIA_CODES,
+  VIA_NAMES,
+  VM_ENTRY_LOAD,
+  VM_EXIT_LOAD,
+  VMCS_FIELD,
+} from '../pmu/arch/msr.js';
+import { INVARIANTS } from '../pmu/invariants/index.js';
+import { NOT_LISTED } from '../pmu/kvm/msr-autoload.js';
+import type { VcpuPmu } from '../pmu/kvm/vcpu-pmu.js';
+import { crossMappedCounters } from '../pmu/kvm/vcpu-run.js';
+import type { TraceEntry } from '../pmu/live/run.js';
+import type { Tally } from '../pmu/live/tally.js';
+import { GUEST, isInGuest, STEP_NAMES } from '../pmu/machine/micro-step.js';
+import { type LogicalCpu, NO_VCPU, RUN_VCPU } from '../pmu/machine/state.js';
+import { hostGlobalCtrl } from '../pmu/perf/cpu-hw-events.js';
+import { ADDED, CLOSED, HOST_OWNED, NO_EVENT, STATUS_NAMES } from '../pmu/perf/perf-event.js';
+import { DEFAULT_COST_MODEL, estimateCycles } from '../pmu/scenarios/cycle-cost.js';
+import type { Host } from './host.js';
+import {
+  formatCounter,
+  formatCounterSet,
+  formatDataCfg,
+  formatMsrIndex,
+  formatMsrValue,
+  formatU64,
+  isCounterMsr,
+} from './wire.js';
+
+export function hostItem(host: Host): HostItem {
+  const isolated = host.state.noIsolation === 0;
+  return {
+    id: host.id,
+    ...(host.name === undefined ? {} : { name: host.name }),
+    cpu_model: host.model.id,
+    kernel: host.kernel.id,
+    stepping: host.stepping,
+    microcode: formatU64(host.microcode),
+    cpus: host.state.cpus.length,
+    platform_class: platformClass(host.world.caps, isolated),
+    isolation: isolated,
+    options: host.options,
+    created_at: host.createdAt,
+    events: host.state.events.filter((event) => event.status !== CLOSED).length,
+    vcpus: host.vcpus.length,
+    micro_steps: host.tally.microSteps,
+  };
+}
+
+export function eventItem(host: Host, at: number): PerfEventItem {
+  const record = host.events[at]!;
+  const event = host.state.events[at]!;
+  const config = host.world.eventConfigs[at]!;
+  const guestOwned = config.owner !== HOST_OWNED;
+  const status = STATUS_NAMES[event.status]!;
+  return {
+    id: record.id,
+    ...(record.name === undefined ? {} : { name: record.name }),
+    cpu: guestOwned ? host.state.vcpus[config.owner]!.cpu : config.cpu,
+    counter: event.status >= ADDED ? formatCounter(event.counter) : null,
+    ...(record.requestedCounter === undefined
+      ? {}
+      : { requested_counter: record.requestedCounter }),
+    precise_ip: event.preciseIp,
+    exclude_host: config.excludeHost,
+    exclude_guest: config.excludeGuest,
+    sampling: record.sampling,
+    large_pebs: config.largePebs,
+    pebs_data_cfg: formatDataCfg(event.dataCfg),
+    ...(config.leader === NO_EVENT ? {} : { group_leader: host.events[config.leader]!.id }),
+    owner: guestOwned ? host.vcpus[config.owner]!.id : 'host',
+    // An event that is placed but not started is, to the outside, not yet counting.
+    state: (status === 'added' ? 'inactive' : status) as PerfEventItem['state'],
+  };
+}
+
+export function vcpuItem(host: Host, at: number): VcpuItem {
+  const record = host.vcpus[at]!;
+  const vcpu = host.state.vcpus[at]!;
+  const { autoload } = vcpu;
+  const order = [...autoload.order].slice(0, autoload.count);
+  const area = (side: Int32Array) =>
+    order.map((msr) => ({
+      msr: msrName(msr) as MsrView['name'],
+      value: formatMsrValue(msr, side[msr]!, host.addresses),
+    }));
+  return {
+    id: record.id,
+    ...(record.name === undefined ? {} : { name: record.name }),
+    cpu: vcpu.cpu,
+    vpmu: host.world.vpmu[at]!,
+    position: vcpuPosition(host, at),
+    runs: record.runs,
+    pmu: guestPmu(host, at),
+    vm_entry_msr_load: area(autoload.guest),
+    vm_exit_msr_load: area(autoload.host),
+    global_ctrl_field: vcpu.loadGlobalCtrl
+      ? {
+          guest: formatCounterSet(vcpu.guestGlobalCtrl),
+          host: formatCounterSet(vcpu.hostGlobalCtrl),
+        }
+      : null,
+  };
+}
+
+/** `host` at rest, `guest` in the guest, else the micro-step executed last. */
+export function vcpuPosition(host: Host, at: number): string {
+  const cpu = host.state.cpus[host.state.vcpus[at]!.cpu]!;
+  if (cpu.operation !== RUN_VCPU || cpu.target !== at) {
+    return 'host';
+  }
+  return cpu.pc === GUEST ? 'guest' : STEP_NAMES[cpu.pc]!;
+}
+
+/** What the guest sees of its PMU. */
+export function guestPmu(host: Host, at: number): GuestPmu {
+  const vcpu = host.state.vcpus[at]!;
+  const { written } = host.vcpus[at]!;
+  const raw = (msr: number): string => formatU64(written.get(msr) ?? { hi: 0, lo: 0 });
+  const cpu = host.state.cpus[vcpu.cpu]!;
+  const counters = host.state.events.flatMap((event, slot) => {
+    const config = host.world.eventConfigs[slot]!;
+    const used = config.owner === at && event.status !== CLOSED;
+    return used
+      ? [
+          {
+            counter: formatCounter(config.guestCounter)!,
+            host_counter: event.status >= ADDED ? formatCounter(event.counter) : null,
+            precise_ip: event.preciseIp,
+          },
+        ]
+      : [];
+  });
+  const generalPurpose = host.world.vpmu[at] ? host.model.generalPurpose : 0;
+  return {
+    global_ctrl: formatCounterSet(vcpu.globalCtrl),
+    pebs_enable: formatCounterSet(vcpu.pebsEnable),
+    ds_area: formatU64(host.addresses.valueOf(vcpu.dsArea)),
+    pebs_data_cfg: formatDataCfg(vcpu.pebsDataCfg),
+    fixed_ctr_ctrl: raw(FIXED_CTR_CTRL),
+    eventsel: Array.from({ length: Math.min(generalPurpose, GENERAL_PURPOSE_MAX) }, (_, k) =>
+      raw(EVENTSEL + k),
+    ),
+    host_cross_mapped_mask: formatCounterSet(
+      crossMappedCounters(host.world, host.state.events, vcpu, at, cpu),
+    ),
+    counters,
+  };
+}
+
+export function msrsItem(host: Host, cpuIndex: number): Msrs {
+  const cpu = host.state.cpus[cpuIndex]!;
+  return {
+    cpu: cpuIndex,
+    mode: isInGuest(cpu.pc) ? 'guest' : 'host',
+    running_vcpu: cpu.operation === RUN_VCPU ? host.vcpus[cpu.target]!.id : null,
+    msrs: msrViews(host, cpuIndex),
+  };
+}
+
+/** The switched MSRs that this CPU model has. */
+export function msrViews(host: Host, cpuIndex: number): MsrView[] {
+  const { caps } = host.world;
+  const cpu = host.state.cpus[cpuIndex]!;
+  return [
+    GLOBAL_CTRL,
+    ...(caps.pebsEnableMsr ? [PEBS_ENABLE] : []),
+    ...(caps.dsPebs ? [DS_AREA] : []),
+    ...(caps.pebsBaseline ? [PEBS_DATA_CFG] : []),
+  ].map((msr) => msrView(host, cpu, msr));
+}
+
+function msrView(host: Host, cpu: LogicalCpu, msr: number): MsrView {
+  const value = readMsr(cpu.hardware, msr);
+  const desired = desiredValue(host, cpu, msr);
+  const named = isCounterMsr(msr);
+  // In the guest the register is the guest's; what perf wants there applies to the host.
+  const compared = named && !isInGuest(cpu.pc);
+  const vcpu = cpu.currentVcpu === NO_VCPU ? undefined : host.state.vcpus[cpu.currentVcpu];
+  return {
+    name: msrName(msr) as MsrView['name'],
+    index: formatMsrIndex(msr),
+    value: formatMsrValue(msr, value, host.addresses),
+    bits: named ? counterNames(value) : [],
+    desired: formatMsrValue(msr, desired, host.addresses),
+    stuck: compared ? counterNames(value & ~desired) : [],
+    lost: compared ? counterNames(desired & ~value) : [],
+    ...(vcpu === undefined ? {} : loadsOf(host, vcpu, msr)),
+  };
+}
+
+/** What perf wants in the register while the host runs. */
+function desiredValue(host: Host, cpu: LogicalCpu, msr: number): number {
+  const { cpuc, hardware } = cpu;
+  switch (msr) {
+    case GLOBAL_CTRL:
+      return hostGlobalCtrl(cpuc, host.world.caps.intelCtrl);
+    case PEBS_ENABLE:
+      return cpuc.pebsEnabled;
+    case DS_AREA:
+      // Without a reserved DS area perf does not care what the register holds.
+      return cpuc.ds === 0 ? hardware.dsArea : cpuc.ds;
+    default:
+      return cpuc.activePebsDataCfg;
+  }
+}
+
+/** What the vCPU's load areas or VMCS fields hold for the register. */
+function loadsOf(host: Host, vcpu: VcpuPmu, msr: number): Partial<MsrView> {
+  if (msr === GLOBAL_CTRL && vcpu.loadGlobalCtrl) {
+    return {
+      vm_entry_load: formatCounterSet(vcpu.guestGlobalCtrl),
+      vm_exit_load: formatCounterSet(vcpu.hostGlobalCtrl),
+    };
+  }
+  if (vcpu.autoload.slotOf(msr) === NOT_LISTED) {
+    return {};
+  }
+  return {
+    vm_entry_load: formatMsrValue(msr, vcpu.autoload.guest[msr]!, host.addresses),
+    vm_exit_load: formatMsrValue(msr, vcpu.autoload.host[msr]!, host.addresses),
+  };
+}
+
+/** The counts of a tally that are not 0, by MSR and mechanism. */
+export function msrWriteItems(tally: Tally): MsrWriteCount[] {
+  const items: MsrWriteCount[] = [];
+  for (let msr = 0; msr < MSR_CODES; msr += 1) {
+    for (let via = 0; via < VIA_CODES; via += 1) {
+      const count = tally.sink.count(msr, via);
+      if (count > 0) {
+        items.push({ msr: msrName(msr), via: VIA_NAMES[via]!, count });
+      }
+    }
+  }
+  return items;
+}
+
+export function violationItems(host: Host, tally: Tally): Violation[] {
+  return INVARIANTS.flatMap(({ id }, at) => {
+    const first = tally.firstViolations[at];
+    return first === undefined
+      ? []
+      : [
+          {
+            invariant: id,
+            count: tally.violations[at]!,
+            first_at: {
+              micro_step_index: first.index,
+              cpu: first.cpu,
+              ...(first.vcpu === undefined ? {} : { vcpu: host.vcpus[first.vcpu]!.id }),
+              at: first.at,
+            },
+          },
+        ];
+  });
+}
+
+export function metricsItem(host: Host): HostMetrics {
+  const { tally } = host;
+  const total = (via: number): number => {
+    let writes = 0;
+    for (let msr = 0; msr < MSR_CODES; msr += 1) {
+      writes += tally.sink.count(msr, via);
+    }
+    return writes;
+  };
+  const writes = {
+    kvmWrmsr: total(KVM_WRMSR),
+    vmEntryLoad: total(VM_ENTRY_LOAD),
+    vmExitLoad: total(VM_EXIT_LOAD),
+    vmcsField: total(VMCS_FIELD),
+  };
+  const cycles = estimateCycles(DEFAULT_COST_MODEL, tally.roundTrips, writes);
+  const each = (value: number): number => (tally.roundTrips === 0 ? 0 : value / tally.roundTrips);
+  const msrWrites = msrWriteItems(tally);
+  return {
+    msr_writes: msrWrites,
+    round_trips: tally.roundTrips,
+    nmis: tally.sink.nmis,
+    throttles: tally.sink.throttles,
+    violations: violationItems(host, tally),
+    estimated_cycles: cycles,
+    per_round_trip: {
+      msr_writes:
+        tally.roundTrips === 0
+          ? []
+          : msrWrites.map((item) => ({ ...item, count: each(item.count) })),
+      kvm_wrmsr: each(writes.kvmWrmsr),
+      perf_wrmsr: each(total(PERF_WRMSR)),
+      vm_entry_load: each(writes.vmEntryLoad),
+      vm_exit_load: each(writes.vmExitLoad),
+      vmcs_field: each(writes.vmcsField),
+      estimated_cycles: each(cycles),
+    },
+  };
+}
+
+export function traceItem(host: Host, entry: TraceEntry): TraceItem {
+  return {
+    index: entry.index,
+    cpu: entry.cpu,
+    ...(entry.vcpu === undefined ? {} : { vcpu: host.vcpus[entry.vcpu]!.id }),
+    actor: entry.actor,
+    at: entry.at,
+    writes: entry.writes.map(({ msr, via, value, row }) => ({
+      msr: msrName(msr),
+      via: VIA_NAMES[via]!,
+      value: formatMsrValue(msr, value, host.addresses),
+      row,
+    })),
+  };
+}

@@ -1,0 +1,102 @@
+/**
+ * A simulated host as the service keeps it: its machine, what people call its parts, and what it has counted.
+ */
+import type { HostOptions } from '../../schemas/catalogue.js';
+import { AddressBook } from '../pmu/arch/address-book.js';
+import type { U64 } from '../pmu/arch/counter-set.js';
+import { type CpuModel, isIsolated } from '../pmu/arch/cpu-model.js';
+import { modelCaps } from '../pmu/arch/cpu-models.js';
+import type { KernelVariant } from '../pmu/kernels/kernel-variant.js';
+import type { TraceEntry } from '../pmu/live/run.js';
+import { Tally } from '../pmu/live/tally.js';
+import type { MachineState } from '../pmu/machine/state.js';
+import { createState, createWorld, type World } from '../pmu/machine/world.js';
+
+/** How many of each a service or host keeps. */
+export const HOSTS_MAX = 1000;
+export const EVENTS_MAX = 64;
+export const VCPUS_MAX = 16;
+
+/** What the client said of an event, beyond what the machine keeps. */
+export interface EventRecord {
+  readonly id: string;
+  readonly name?: string;
+  readonly requestedCounter?: string;
+  readonly sampling: { readonly period: number } | { readonly freq: number } | null;
+}
+
+export interface VcpuRecord {
+  readonly id: string;
+  readonly name?: string;
+  /** Guest entries so far. */
+  runs: number;
+  /** What the guest last wrote to control registers of which the machine keeps the enable bits only, by MSR code. */
+  readonly written: Map<number, U64>;
+}
+
+export interface Host {
+  readonly id: string;
+  readonly name?: string;
+  readonly createdAt: string;
+  readonly model: CpuModel;
+  readonly kernel: KernelVariant;
+  readonly stepping: number;
+  readonly options: Required<HostOptions>;
+  readonly addresses: AddressBook;
+  microcode: U64;
+  world: World;
+  state: MachineState;
+  /** By slot of the machine's events; a slot whose event is closed has none. */
+  events: (EventRecord | undefined)[];
+  /** By index of the machine's vCPUs. */
+  vcpus: VcpuRecord[];
+  /** Number of the next event and vCPU id. */
+  nextId: number;
+  readonly tally: Tally;
+  /** The newest micro-steps, oldest first. */
+  trace: TraceEntry[];
+}
+
+export interface HostSpec {
+  readonly id: string;
+  readonly name?: string;
+  readonly createdAt: string;
+  readonly model: CpuModel;
+  readonly kernel: KernelVariant;
+  readonly stepping: number;
+  readonly microcode: U64;
+  readonly cpus: number;
+  readonly options: HostOptions;
+}
+
+export function createHost(spec: HostSpec): Host {
+  const { cpus, options: wanted, ...identity } = spec;
+  const options = {
+    group_throttle: wanted.group_throttle ?? spec.kernel.options.groupThrottle,
+    autoload_slots_taken: wanted.autoload_slots_taken ?? 0,
+  };
+  const world = createWorld({
+    model: spec.model,
+    caps: modelCaps(spec.model),
+    kernel: spec.kernel,
+    options: { groupThrottle: options.group_throttle },
+    autoloadSlotsTaken: options.autoload_slots_taken,
+  });
+  return {
+    ...identity,
+    options,
+    addresses: new AddressBook(),
+    world,
+    state: createState(world, cpus, !isIsolatedWith(spec.model, spec.stepping, spec.microcode)),
+    events: [],
+    vcpus: [],
+    nextId: 1,
+    tally: new Tally(),
+    trace: [],
+  };
+}
+
+/** Isolation with a microcode revision of any size; revisions have 32 bits. */
+export function isIsolatedWith(model: CpuModel, stepping: number, microcode: U64): boolean {
+  return isIsolated(model, stepping, microcode.hi > 0 ? 0xffffffff : microcode.lo);
+}

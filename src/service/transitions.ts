@@ -1,0 +1,110 @@
+/**
+ * Many transitions of one vCPU in one request, in slices, so that other requests are answered in between.
+ */
+import { performance } from 'node:perf_hooks';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { TransitionRequest } from '../../schemas/transition.js';
+import { Refused } from '../pmu/live/refused.js';
+import type { Run } from '../pmu/live/run.js';
+import * as actions from '../pmu/machine/actions.js';
+import { GUEST, K8, K12 } from '../pmu/machine/micro-step.js';
+import {
+  EXIT_ENTRY_FAILURE,
+  EXIT_NAMES,
+  EXIT_REENTER,
+  EXIT_VMFAIL,
+  type LogicalCpu,
+  RUN_VCPU,
+} from '../pmu/machine/state.js';
+
+/** How long one slice may hold the event loop. */
+const SLICE_MILLIS = 10;
+/** How many transitions pass between two looks at the clock. */
+const SLICE_TRANSITIONS = 256;
+/** Only the last transitions of a long request are listed in the trace. */
+const TRACED_TRANSITIONS = 64;
+
+export interface TransitionCounts {
+  readonly transitions: number;
+  readonly microSteps: number;
+}
+
+export async function makeTransitions(
+  run: Run,
+  vcpu: number,
+  request: TransitionRequest,
+): Promise<TransitionCounts> {
+  const { kind, count } = request;
+  const exitReason = EXIT_NAMES.indexOf(request.exit_reason);
+  const before = run.tally.microSteps;
+  let sliceStart = performance.now();
+  for (let made = 0; made < count; made += 1) {
+    if (made % SLICE_TRANSITIONS === 0 && performance.now() - sliceStart > SLICE_MILLIS) {
+      await nextTurn();
+      sliceStart = performance.now();
+    }
+    if (made === 0 || count - made === TRACED_TRANSITIONS) {
+      run.tracing = count - made <= TRACED_TRANSITIONS;
+    }
+    transitionOnce(run, vcpu, kind, exitReason);
+  }
+  run.tracing = true;
+  return { transitions: count, microSteps: run.tally.microSteps - before };
+}
+
+function transitionOnce(
+  run: Run,
+  vcpu: number,
+  kind: TransitionRequest['kind'],
+  exitReason: number,
+): void {
+  const cpu = run.state.cpus[run.state.vcpus[vcpu]!.cpu]!;
+  const runs = cpu.operation === RUN_VCPU && cpu.target === vcpu;
+  const reenters = runs && cpu.pc === K12 && cpu.exitReason === EXIT_REENTER;
+  const entered = runs && cpu.pc >= GUEST && !reenters;
+  switch (kind) {
+    case 'vm_entry':
+      if (entered) {
+        throw new Refused('state', 'the vCPU is past its VM-entry already', '/kind');
+      }
+      reenter(run, cpu, reenters);
+      run.enter(vcpu, exitReason);
+      return;
+    case 'vm_exit':
+      if (!entered) {
+        throw new Refused('state', 'the vCPU is not in the guest', '/kind');
+      }
+      run.leave(cpu, exitReason);
+      run.tally.roundTrips += 1;
+      return;
+    case 'round_trip':
+      if (entered) {
+        throw new Refused('state', 'the vCPU is past its VM-entry already', '/kind');
+      }
+      run.roundTrip(vcpu, exitReason);
+      return;
+    case 'micro_step':
+      microStep(run, vcpu, exitReason);
+  }
+}
+
+function reenter(run: Run, cpu: LogicalCpu, reenters: boolean): void {
+  if (reenters) {
+    run.advance(cpu);
+  }
+}
+
+function microStep(run: Run, vcpu: number, exitReason: number): void {
+  const cpu = run.startRun(vcpu);
+  const fails = exitReason === EXIT_VMFAIL || exitReason === EXIT_ENTRY_FAILURE;
+  if (cpu.pc === GUEST && cpu.exitReason === 0) {
+    run.act(actions.SET_EXIT, cpu.index, 0, exitReason);
+  } else if (cpu.pc === K8 && fails) {
+    run.act(actions.SET_ENTRY_FAILURE, cpu.index, 0, exitReason);
+  }
+  const wasInGuest = cpu.pc >= GUEST;
+  run.advance(cpu);
+  if (wasInGuest && cpu.operation !== RUN_VCPU) {
+    run.tally.roundTrips += 1;
+  }
+}
