@@ -8,9 +8,20 @@ import type { CounterSet } from '../arch/counter-set.js';
 import type { MsrWrite } from '../arch/write-sink.js';
 import { violatedAt } from '../invariants/index.js';
 import * as actions from '../machine/actions.js';
-import { advance, isBlocked } from '../machine/advance.js';
+import { advance, isBlocked, nextStep } from '../machine/advance.js';
 import * as step from '../machine/micro-step.js';
-import { GUEST, K8, K12, nmiMayLandAfter, STEP_CODES, STEP_NAMES } from '../machine/micro-step.js';
+import {
+  GUEST,
+  K5,
+  K6,
+  K8,
+  K12,
+  LAST_K5,
+  nmiMayLandAfter,
+  STEP_CODES,
+  STEP_NAMES,
+  stepName,
+} from '../machine/micro-step.js';
 import {
   EXIT_ENTRY_FAILURE,
   EXIT_EXTERNAL_INTERRUPT,
@@ -78,7 +89,7 @@ export class Run {
   private readonly startIndex: number;
   private entries = 0;
   private injections: Injection[] = [];
-  private readonly occurrences = new Float64Array(STEP_CODES);
+  private readonly occurrences = new Float64Array(STEP_CODES + 1);
   private readonly action: actions.Action = { kind: 0, cpu: 0, target: 0, value: 0, throttle: 0 };
 
   /** `startIndex`: what happened on the host before this run. */
@@ -101,7 +112,7 @@ export class Run {
     if (refused !== undefined) {
       throw new Refused(
         'rule',
-        `no NMI can land right after ${STEP_NAMES[refused.step]}`,
+        `no NMI can land right after ${stepName(refused.step)}`,
         '/inject',
       );
     }
@@ -111,7 +122,7 @@ export class Run {
   expectInjected(): void {
     const left = this.injections[0];
     if (left !== undefined) {
-      const name = STEP_NAMES[left.step]!;
+      const name = stepName(left.step);
       throw new Refused(
         'state',
         `the action never reached occurrence ${left.occurrence} of ${name}, where an NMI was to land`,
@@ -263,10 +274,19 @@ export class Run {
   }
 
   private injectAfter(cpu: LogicalCpu, executed: number): void {
-    const occurrence = this.occurrences[executed]! + 1;
-    this.occurrences[executed] = occurrence;
+    this.landDue(cpu, executed);
+    const inLists = executed >= K5 && executed < K6;
+    if (inLists && nextStep(this.world, this.state, cpu) === K6) {
+      this.landDue(cpu, LAST_K5);
+    }
+  }
+
+  /** Lets the NMIs land that wait for this occurrence of a micro-step. */
+  private landDue(cpu: LogicalCpu, code: number): void {
+    const occurrence = this.occurrences[code]! + 1;
+    this.occurrences[code] = occurrence;
     const due = this.injections.filter(
-      (one) => one.step === executed && one.occurrence === occurrence,
+      (one) => one.step === code && one.occurrence === occurrence,
     );
     for (const one of due) {
       this.injections.splice(this.injections.indexOf(one), 1);

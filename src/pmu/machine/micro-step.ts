@@ -96,10 +96,22 @@ export const STEP_NAMES: readonly string[] = [
   'k13_irq_on',
 ];
 
+/** Stands for the last of the k5 micro-steps, whichever MSR it switches: kernels' lists differ. */
+export const LAST_K5 = STEP_CODES;
+const LAST_K5_NAME = 'k5_switch';
+
 /** The code of a micro-step's name, or undefined. */
 export function stepCode(name: string): number | undefined {
+  if (name === LAST_K5_NAME) {
+    return LAST_K5;
+  }
   const code = STEP_NAMES.indexOf(name);
   return code < 0 ? undefined : code;
+}
+
+/** The name of a micro-step. */
+export function stepName(code: number): string {
+  return code === LAST_K5 ? LAST_K5_NAME : STEP_NAMES[code]!;
 }
 
 /** Whether §4 lets an NMI land right after the micro-step: in root mode, or in the guest, where it causes a VM-exit. */

@@ -1,0 +1,56 @@
+/**
+ * A flat array of 32-bit words that grows in place: address space for `wordsMax` is reserved at once, memory is
+ * committed as it grows, and nothing is ever copied, so there is no moment with an old and a new copy side by side.
+ * It is shared memory, so that the thread which rebuilds counterexamples can read what other threads found.
+ */
+export class GrowingWords {
+  /** The committed words. Replaced by a longer view when the array grows, so do not keep it across `reserve`. */
+  view: Int32Array;
+  readonly wordsMax: number;
+  private readonly memory: GrowableMemory;
+
+  /** Reserves less than `wordsMax` words when the system refuses that much address space. */
+  constructor(words: number, wordsMax: number) {
+    const start = Math.min(words, wordsMax);
+    let max = Math.min(wordsMax, WORDS_LIMIT);
+    for (;;) {
+      try {
+        this.memory = new GrowableBuffer(start * 4, { maxByteLength: max * 4 });
+        break;
+      } catch (error) {
+        if (max <= start) throw error;
+        // A sixteenth, so that the engine is left with address space of its own.
+        max = Math.max(start, Math.floor(max / 16));
+      }
+    }
+    this.wordsMax = max;
+    this.view = new Int32Array(this.memory as SharedArrayBuffer, 0, start);
+  }
+
+  get bytes(): number {
+    return this.view.length * 4;
+  }
+
+  /** Makes the array at least `words` long; false when that is beyond `wordsMax` or the system has no memory. */
+  reserve(words: number): boolean {
+    if (words <= this.view.length) return true;
+    if (words > this.wordsMax) return false;
+    try {
+      this.memory.grow(words * 4);
+    } catch {
+      return false;
+    }
+    this.view = new Int32Array(this.memory as SharedArrayBuffer, 0, words);
+    return true;
+  }
+}
+
+/** Word indices stay below 2^31 so that the engine keeps them in machine integers. */
+const WORDS_LIMIT = 2 ** 31 - 2 ** 16;
+
+// ES2024 growable shared memory, which Node 20 has and the es2023 typings lack.
+type GrowableMemory = SharedArrayBuffer & { grow(bytes: number): void };
+const GrowableBuffer = SharedArrayBuffer as unknown as new (
+  bytes: number,
+  options: { maxByteLength: number },
+) => GrowableMemory;

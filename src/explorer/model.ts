@@ -1,0 +1,99 @@
+/**
+ * The contract between a transition system and everything that searches it.
+ *
+ * A state is `words` 32-bit words in an Int32Array. Constants of a world live in the model, only what changes lives
+ * in the state. A model is deterministic: the same state always has the same successors in the same order, which is
+ * why a path can be the list of their indices. Nothing here allocates per step: the hot loops of the strategies call
+ * `expand` and `check` tens of millions of times.
+ */
+export interface Model {
+  /** 32-bit words of one state, 1 to 16. */
+  readonly words: number;
+  /** No state has more successors than this; it sizes the buffers, and `expand` may not exceed it. */
+  readonly successorsMax: number;
+  /** At most 31, since `check` answers with one bit for each. */
+  readonly properties: readonly Property[];
+  /** Writes the initial state to `out[0 … words-1]`. */
+  initial(out: Int32Array): void;
+  /**
+   * Appends every successor of the state at `states[at … at+words-1]` to `out`, in a stable order.
+   * A successor equal to the state itself counts as a transition like any other.
+   */
+  expand(states: Int32Array, at: number, out: Successors): void;
+  /** Bit p is set when this state violates `properties[p]` ('always') or witnesses it ('sometimes'). */
+  check(states: Int32Array, at: number): number;
+  /** Says in words what the state at `at` is, or, with `label`, what the action with that label does in it. */
+  describe(states: Int32Array, at: number, label?: number): string;
+  /**
+   * Rewrites the state at `at` into the one that stands for all states symmetric to it. Sound only when the symmetry
+   * commutes with `expand`, keeps `check`, and the answer is the same for every member of a class.
+   */
+  canonical?(states: Int32Array, at: number): void;
+}
+
+export interface Property {
+  readonly id: string;
+  /** 'always': no reachable state may violate it. 'sometimes': some reachable state should witness it. */
+  readonly kind: 'always' | 'sometimes';
+}
+
+/**
+ * Where `expand` puts successors: successor k is `words[k*n … k*n+n-1]` (n = the model's words) reached by the action
+ * `labels[k]`. Append at `count`, then add one to it; keep `count` in a local variable while appending several.
+ */
+export interface Successors {
+  readonly words: Int32Array;
+  readonly labels: Int32Array;
+  count: number;
+}
+
+/** An empty buffer with room for the successors of `states` states. */
+export function successorsFor(model: Model, states: number): Successors {
+  const room = states * model.successorsMax;
+  return { words: new Int32Array(room * model.words), labels: new Int32Array(room), count: 0 };
+}
+
+/**
+ * Expands one state onto the end of `out`. Throws when the model breaks its own `successorsMax`: a write past the end
+ * of a typed array is silently lost, and a lost successor would make every verdict a lie.
+ */
+export function expandInto(model: Model, states: Int32Array, at: number, out: Successors): void {
+  const before = out.count;
+  model.expand(states, at, out);
+  if (out.count - before > model.successorsMax) {
+    throw new RangeError(
+      `model error: a state has ${out.count - before} successors, successorsMax is ${model.successorsMax}`,
+    );
+  }
+}
+
+/**
+ * How a worker thread makes a model of its own: `module` is the URL of a compiled ES module that exports
+ * `createModel(args)`; `args` must survive structured cloning.
+ */
+export interface ModelSource {
+  readonly module: string;
+  readonly args: unknown;
+}
+
+/** Loads the model a source names. Throws when the module does not export `createModel`. */
+export async function loadModel(source: ModelSource): Promise<Model> {
+  const loaded = (await import(source.module)) as {
+    createModel?: (args: unknown) => Model | Promise<Model>;
+  };
+  if (typeof loaded.createModel !== 'function')
+    throw new TypeError(`${source.module} exports no createModel(args)`);
+  return assertModel(await loaded.createModel(source.args));
+}
+
+/** Refuses a model whose shape the packed tables cannot hold. */
+export function assertModel(model: Model): Model {
+  const { words, successorsMax, properties } = model;
+  if (!Number.isInteger(words) || words < 1 || words > 16)
+    throw new RangeError(`model.words must be 1 to 16, not ${words}`);
+  if (!Number.isInteger(successorsMax) || successorsMax < 1)
+    throw new RangeError(`model.successorsMax must be at least 1, not ${successorsMax}`);
+  if (properties.length > 31)
+    throw new RangeError(`a model has at most 31 properties, not ${properties.length}`);
+  return model;
+}

@@ -1,0 +1,120 @@
+import { expandInto, type Model, successorsFor } from './model.js';
+
+/**
+ * A run of a model: at each step the index of the successor taken, counted from 0 in the order `expand` writes them.
+ * The empty path is the initial state.
+ */
+export type Path = readonly number[];
+
+/** The form used in URLs: `0/3/1`, and the empty string for the initial state. */
+export function formatPath(path: Path): string {
+  return path.join('/');
+}
+
+/** The form to store: it names the version of the meaning of the indices, `v1:0/3/1`. */
+export function formatStoredPath(path: Path): string {
+  return `${STORED_VERSION}:${formatPath(path)}`;
+}
+
+/** Reads either form. Throws a `PathError` when the text is not a path or its version is not known here. */
+export function parsePath(text: string): Path {
+  const colon = text.indexOf(':');
+  const version = colon < 0 ? STORED_VERSION : text.slice(0, colon);
+  if (version !== STORED_VERSION)
+    throw new PathError(
+      `path version ${JSON.stringify(version)} is not known, this explorer reads ${STORED_VERSION}`,
+    );
+  const steps = text.slice(colon + 1);
+  if (steps === '') return [];
+  return steps.split('/').map((step) => {
+    if (!/^(0|[1-9][0-9]{0,8})$/.test(step))
+      throw new PathError(
+        `a path is successor indices joined by "/", and ${JSON.stringify(step)} is none`,
+      );
+    return Number(step);
+  });
+}
+
+/** One step of a replayed path: the successor taken, the action's label, and the state it led to. */
+export interface Step {
+  readonly index: number;
+  readonly label: number;
+  readonly state: Int32Array;
+}
+
+/** A state, how the path came there, and where one can go from it. */
+export interface Place {
+  readonly state: Int32Array;
+  /** The steps taken; `steps.at(-1).state` equals `state` unless the path is empty. */
+  readonly steps: readonly Step[];
+  readonly successors: readonly Step[];
+  /** `model.check` of the state. */
+  readonly found: number;
+}
+
+/** Says where a path leaves the model. `step` counts from 0; -1 when the text itself could not be read. */
+export class PathError extends Error {
+  readonly step: number;
+  constructor(message: string, step = -1) {
+    super(message);
+    this.name = 'PathError';
+    this.step = step;
+  }
+}
+
+/** Runs a path from the initial state. Throws a `PathError` that names the step that cannot be taken. */
+export function replay(model: Model, path: Path): readonly Step[] {
+  const { words } = model;
+  const out = successorsFor(model, 1);
+  let state = initialState(model);
+  return path.map((index, step) => {
+    out.count = 0;
+    expandInto(model, state, 0, out);
+    if (index >= out.count) throw divergence(model, state, index, step, out.count);
+    state = out.words.slice(index * words, (index + 1) * words);
+    return { index, label: out.labels[index] as number, state };
+  });
+}
+
+/** Replays a path and looks around at its end. Throws a `PathError` as `replay` does. */
+export function walkTo(model: Model, path: Path): Place {
+  const steps = replay(model, path);
+  const state = steps.at(-1)?.state ?? initialState(model);
+  return { state, steps, successors: successorsOf(model, state), found: model.check(state, 0) };
+}
+
+/** Every successor of one state, copied out. */
+export function successorsOf(model: Model, state: Int32Array): readonly Step[] {
+  const { words } = model;
+  const out = successorsFor(model, 1);
+  expandInto(model, state, 0, out);
+  return Array.from({ length: out.count }, (_, index) => ({
+    index,
+    label: out.labels[index] as number,
+    state: out.words.slice(index * words, (index + 1) * words),
+  }));
+}
+
+export function initialState(model: Model): Int32Array {
+  const state = new Int32Array(model.words);
+  model.initial(state);
+  return state;
+}
+
+const STORED_VERSION = 'v1';
+
+function divergence(
+  model: Model,
+  state: Int32Array,
+  index: number,
+  step: number,
+  count: number,
+): PathError {
+  const choices = count === 0 ? 'no successor at all' : `only successors 0 to ${count - 1}`;
+  return new PathError(
+    `step ${step} of the path takes successor ${index}, but the state there has ${choices}: ${model.describe(state, 0)}. ` +
+      'Likely the path was recorded on another model, other arguments or another version of it; ' +
+      'if not, the model is not deterministic (a clock, a random number, an iteration order that varies).',
+    step,
+  );
+}

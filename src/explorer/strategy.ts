@@ -1,0 +1,87 @@
+import type { Budget, Cut, Limits } from './budget.js';
+import type { Exchange } from './exchange.js';
+import type { Gauge } from './gauge.js';
+import type { Model } from './model.js';
+import type { Path } from './path.js';
+
+/**
+ * Which order to search in.
+ * - `breadth-first`: complete, and every counterexample it reports is of minimal length.
+ * - `depth-first`: complete, one run a property, of any length. One worker.
+ * - `random-walk`: `walks` runs of at most `depthMax` steps; never complete. Seed and number name a walk for good.
+ */
+export type Strategy =
+  | { readonly kind: 'breadth-first' }
+  | { readonly kind: 'depth-first' }
+  | { readonly kind: 'random-walk'; readonly seed: number; readonly walks: number };
+
+/** What a strategy gets: one worker's share of one search. */
+export interface Run {
+  readonly model: Model;
+  /** Search states folded by the model's symmetry. */
+  readonly fold: boolean;
+  readonly limits: Limits;
+  readonly stopAtFirstViolation: boolean;
+  readonly statesExpected: number;
+  readonly budget: Budget;
+  readonly gauge: Gauge;
+  readonly share: Share;
+  /** How this worker talks to the others; null when it is alone. */
+  readonly exchange: Exchange | null;
+}
+
+/** Worker `index` of `of`, counted from 0. */
+export interface Share {
+  readonly index: number;
+  readonly of: number;
+}
+
+/** What one worker found. Survives structured cloning; its states are shared memory. */
+export interface Findings {
+  /** Null for random walks, which remember no states. */
+  readonly distinctStates: number | null;
+  /** Transitions taken, the initial state not counted. */
+  readonly totalStates: number;
+  /** Steps from the initial state to the deepest state reached. */
+  readonly depth: number;
+  /** States in the widest level; 0 where there are no levels. */
+  readonly widestLevel: number;
+  readonly bytes: number;
+  /** Null when this worker left nothing out. */
+  readonly cut: Cut | null;
+  /** Levels 0 to levelsComplete-1 were expanded in full. */
+  readonly levelsComplete: number;
+  /** One for each property of the model. */
+  readonly found: readonly Found[];
+  /** The states in breadth-first order, for rebuilding counterexamples; null for other strategies. */
+  readonly levels: Levels | null;
+}
+
+/** Where a property was violated or witnessed. */
+export interface Found {
+  /** Distinct states (random walks: walks), at any depth. */
+  readonly count: number;
+  /** Depth of the first one; -1 when there is none. */
+  readonly depth: number;
+  /** Words of all those at that depth, one state behind another; for depth-first and random walks none. */
+  readonly states: Int32Array;
+  /** A run that ends in one; null for breadth-first, which rebuilds all shortest ones. */
+  readonly path: Path | null;
+  /** The random walk it was found on; -1 otherwise. */
+  readonly walk: number;
+}
+
+/** Level d is the states from `starts[d]` up to `starts[d+1]`, or to the end for the last one. */
+export interface Levels {
+  readonly states: Int32Array;
+  readonly count: number;
+  readonly starts: readonly number[];
+}
+
+/** Bits of the properties whose finding is a violation. */
+export function alwaysMask(model: Model): number {
+  return model.properties.reduce(
+    (mask, property, p) => (property.kind === 'always' ? mask | (1 << p) : mask),
+    0,
+  );
+}

@@ -1,0 +1,46 @@
+import { expandInto, type Model, type Successors, successorsFor } from './model.js';
+import { initialState, type Path } from './path.js';
+import { equalStates } from './visited-table.js';
+
+/** Replaces the successors from index `first` on by the states that stand for their classes. */
+export function foldSuccessors(model: Model, out: Successors, first = 0): void {
+  if (model.canonical === undefined) return;
+  const { words } = model;
+  for (let k = first; k < out.count; k++) model.canonical(out.words, k * words);
+}
+
+/** The state that stands for the class of `state`, or a copy of it when the model has no symmetry. */
+export function canonicalCopy(model: Model, state: Int32Array): Int32Array {
+  const copy = state.slice();
+  model.canonical?.(copy, 0);
+  return copy;
+}
+
+/**
+ * A real run through a row of folded states: from the real initial state, each step takes the first successor whose
+ * folded form is the next of the row. Sound because symmetry commutes with `expand`. `folded` holds the states one
+ * behind another, the initial one first. Throws when there is no such successor: the model's symmetry is no symmetry.
+ */
+export function unfoldPath(model: Model, folded: Int32Array): Path {
+  const { words } = model;
+  const out = successorsFor(model, 1);
+  const path: number[] = [];
+  let state = initialState(model);
+  for (let at = words; at < folded.length; at += words) {
+    out.count = 0;
+    expandInto(model, state, 0, out);
+    let next: Int32Array | undefined;
+    for (let k = 0; k < out.count && next === undefined; k++) {
+      const candidate = out.words.slice(k * words, (k + 1) * words);
+      if (!equalStates(canonicalCopy(model, candidate), 0, folded, at, words)) continue;
+      next = candidate;
+      path.push(k);
+    }
+    if (next === undefined)
+      throw new Error(
+        `model error: canonical() does not commute with expand() at ${model.describe(state, 0)}`,
+      );
+    state = next;
+  }
+  return path;
+}
