@@ -7,6 +7,7 @@ import { Counter, Gauge } from 'prom-client';
 import { MSR_CODES, msrName, VIA_CODES, VIA_NAMES } from '../pmu/arch/msr.js';
 import { INVARIANTS } from '../pmu/invariants/index.js';
 import type { Tally } from '../pmu/live/tally.js';
+import type { Host } from '../service/host.js';
 import { Hosts } from '../service/hosts.js';
 import { MemoryHostStore } from '../store/host-store.js';
 
@@ -27,7 +28,7 @@ export function useServices(app: FastifyInstance, services: Partial<Services> = 
 
 /** May add metrics to `app.metrics.registry` and checks to `app.readiness`. */
 function createServices(app: FastifyInstance): Services {
-  const store = new MemoryHostStore();
+  const store = new MemoryHostStore<Host>();
   const count = machineMetrics(app, () => store.list().length);
   return { hosts: new Hosts(store, count) };
 }

@@ -17,12 +17,12 @@ import { parseU64 } from './wire.js';
 const QUEUE_MAX = 64;
 
 export class Hosts {
-  private readonly store: HostStore;
+  private readonly store: HostStore<Host>;
   private readonly onTally: (tally: Tally) => void;
   private readonly queues = new Map<string, { tail: Promise<void>; length: number }>();
 
   /** `onTally` is told what each committed change counted. */
-  constructor(store: HostStore, onTally: (tally: Tally) => void) {
+  constructor(store: HostStore<Host>, onTally: (tally: Tally) => void) {
     this.store = store;
     this.onTally = onTally;
   }
@@ -127,15 +127,28 @@ export async function refusalsAsProblems<Result>(
   try {
     return await act();
   } catch (error) {
-    if (error instanceof Refused) {
-      throw problemOf(error, pointer);
-    }
-    if (error instanceof ProblemError && pointer !== '') {
-      const errors = error.errors.map((item) => ({ ...item, pointer: pointer + item.pointer }));
-      throw new ProblemError(error.code, `In ${pointer}: ${error.message}`, errors, error.extra);
-    }
-    throw error;
+    throw asProblem(error, pointer);
   }
+}
+
+/** The same for an action that is done at once. */
+export function problemAt<Result>(pointer: string, act: () => Result): Result {
+  try {
+    return act();
+  } catch (error) {
+    throw asProblem(error, pointer);
+  }
+}
+
+function asProblem(error: unknown, pointer: string): unknown {
+  if (error instanceof Refused) {
+    return problemOf(error, pointer);
+  }
+  if (error instanceof ProblemError && pointer !== '') {
+    const errors = error.errors.map((item) => ({ ...item, pointer: pointer + item.pointer }));
+    return new ProblemError(error.code, `In ${pointer}: ${error.message}`, errors, error.extra);
+  }
+  return error;
 }
 
 const CODES = {

@@ -1,7 +1,6 @@
-/** Where hosts are kept. */
-import type { Host } from '../service/host.js';
+/** Where hosts are kept; what a host is, the service says. */
 
-export interface HostStore {
+export interface HostStore<Host extends { readonly id: string }> {
   /** All hosts, oldest first. */
   list(): readonly Host[];
   get(id: string): Host | undefined;
@@ -11,7 +10,7 @@ export interface HostStore {
 }
 
 /** Keeps hosts in memory; they are gone when the process ends. */
-export class MemoryHostStore implements HostStore {
+export class MemoryHostStore<Host extends { readonly id: string }> implements HostStore<Host> {
   private readonly hosts = new Map<string, Host>();
 
   list(): readonly Host[] {

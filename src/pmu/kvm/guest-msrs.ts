@@ -36,6 +36,10 @@ export const PEBS_DATA_CFG_GP = 2;
 const EVENTSEL_RESERVED: U64 = { hi: 0xffffffff, lo: 1 << 21 };
 const EVENTSEL_ENABLE = 1 << 22;
 
+/** KVM_MAX_NR_INTEL_GP_COUNTERS and KVM_MAX_NR_INTEL_FIXED_COUNTERS. */
+const GUEST_GENERAL_PURPOSE_MAX = 8;
+const GUEST_FIXED_MAX = 3;
+
 /** What a guest may do with its PMU on a model. */
 export interface GuestPmuCaps {
   /** KVM gave the vCPU a vPMU: it was asked for and the host is not hybrid. */
@@ -52,8 +56,8 @@ export function guestPmuCaps(model: CpuModel, vpmuWanted: boolean): GuestPmuCaps
   const vpmu = vpmuWanted && !model.hybrid;
   return {
     vpmu,
-    generalPurpose: model.generalPurpose,
-    fixed: Math.min(model.fixed, 3),
+    generalPurpose: Math.min(model.generalPurpose, GUEST_GENERAL_PURPOSE_MAX),
+    fixed: Math.min(model.fixed, GUEST_FIXED_MAX),
     pebs: vpmu && model.pebs.kind === 'ds' && model.pebs.ept,
     pdist: model.guestPdist,
   };
@@ -192,22 +196,14 @@ export function reprogrammingOf(
   counter: number,
 ): Reprogramming {
   const wanted = (wantedCounters(vcpu) & (1 << counter)) !== 0;
-  const enabled = event.status >= INACTIVE;
   if (!wanted) {
-    return enabled && event.status !== ERROR ? 'disable' : 'none';
+    return event.status >= INACTIVE ? 'disable' : 'none';
   }
   if (event.status === CLOSED) {
     return 'open';
   }
   if (event.preciseIp !== guestPreciseIp(caps, vcpu, counter)) {
-    return event.status >= ADDED || event.status === OFF || event.status === INACTIVE
-      ? 'close'
-      : 'none';
+    return 'close';
   }
   return event.status === OFF ? 'enable' : 'none';
-}
-
-/** The fixed counters a guest sees, as a set. */
-export function guestFixed(caps: GuestPmuCaps): CounterSet {
-  return fixed(caps.fixed);
 }

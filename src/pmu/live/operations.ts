@@ -58,10 +58,14 @@ export function openHostEvent(run: Run, plan: OpenPlan, disabled: boolean): numb
   return at;
 }
 
-/** Enables an event that is off; refuses with EBUSY if perf finds no counter for it. */
+/** Enables an event that is off; refuses with EBUSY if perf finds no counter for it or for a member of its group. */
 export function enableEvent(run: Run, at: number): void {
   run.operate(actions.START_ENABLE, cpuOf(run, at), at);
-  if (run.state.events[at]!.status === ERROR) {
+  const lacksCounter = run.state.events.some(
+    ({ status }, member) =>
+      status === ERROR && (member === at || run.world.eventConfigs[member]!.leader === at),
+  );
+  if (lacksCounter) {
     throw new Refused(
       'perf',
       'every counter the event may use is taken by events that are already scheduled (all events are pinned)',

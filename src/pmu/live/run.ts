@@ -110,11 +110,7 @@ export class Run {
     this.occurrences.fill(0);
     const refused = this.injections.find(({ step: code }) => !nmiMayLandAfter(code));
     if (refused !== undefined) {
-      throw new Refused(
-        'rule',
-        `no NMI can land right after ${stepName(refused.step)}`,
-        '/inject',
-      );
+      throw new Refused('rule', `no NMI can land right after ${stepName(refused.step)}`, '/inject');
     }
   }
 
@@ -285,9 +281,7 @@ export class Run {
   private landDue(cpu: LogicalCpu, code: number): void {
     const occurrence = this.occurrences[code]! + 1;
     this.occurrences[code] = occurrence;
-    const due = this.injections.filter(
-      (one) => one.step === code && one.occurrence === occurrence,
-    );
+    const due = this.injections.filter((one) => one.step === code && one.occurrence === occurrence);
     for (const one of due) {
       this.injections.splice(this.injections.indexOf(one), 1);
       this.nmi(cpu, one.overflow, one.throttle);

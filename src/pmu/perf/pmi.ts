@@ -8,7 +8,7 @@
  * decides it in the kernel is not modelled.
  * Leaves out: BTS, LBR, PT, metrics, the 100-loop reset, freq-mode period changes.
  */
-import { type CounterSet, lowestBit } from '../arch/counter-set.js';
+import { COUNTERS, type CounterSet, lowestBit } from '../arch/counter-set.js';
 import { COUNTER, GLOBAL_STATUS_RESET, PEBS_ENABLE, PERF_WRMSR } from '../arch/msr.js';
 import type { WriteSink } from '../arch/write-sink.js';
 import {
@@ -104,9 +104,10 @@ function drainRecords(
   const { cpuc } = cpu;
   let rest = records & cpuc.pebsEnabled;
   if (inGuest && world.caps.pebsEpt) {
-    // §3.5: a guest's record is in its own buffer; the first guest PEBS event gets a fake overflow instead.
-    const guestOwned = rest & ~cpuc.intelCtrlHostMask & cpuc.intelCtrlGuestMask;
-    rest &= ~guestOwned | (guestOwned & -guestOwned);
+    // §3.5: a guest's record is in its own buffer, so whoever recorded, the first event that may be the guest's gets a
+    // fake overflow.
+    const candidates = cpuc.pebsEnabled & ~cpuc.intelCtrlHostMask & COUNTERS;
+    rest = (rest & ~cpuc.intelCtrlGuestMask) | (candidates & -candidates);
   }
   while (rest !== 0) {
     const counter = rest & -rest;

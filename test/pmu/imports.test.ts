@@ -1,0 +1,168 @@
+/** The arrows of architecture.md §1, read off the import lines; and what the engine must not touch. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+
+interface Source {
+  /** Relative to the root of the repository. */
+  readonly path: string;
+  readonly text: string;
+  /** Imported files relative to the root (without extension); packages and node: modules as they are written. */
+  readonly imports: readonly string[];
+}
+
+function sourcesIn(folder: string): Source[] {
+  if (!existsSync(join(ROOT, folder))) {
+    return [];
+  }
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => {
+      const path = join(folder, name);
+      const text = readFileSync(join(ROOT, path), 'utf8');
+      return { path, text, imports: importsOf(path, text) };
+    });
+}
+
+function importsOf(path: string, text: string): string[] {
+  const written = [
+    ...text.matchAll(/^(?:import|export)\b[^;'"]*?from\s*['"]([^'"]+)['"]/gm),
+    ...text.matchAll(/^import\s*['"]([^'"]+)['"]/gm),
+    ...text.matchAll(/\bimport\(\s*['"]([^'"]+)['"]/g),
+  ].map((match) => match[1]!);
+  return written.map((name) =>
+    name.startsWith('.')
+      ? relative(ROOT, resolve(ROOT, dirname(path), name)).replace(/\.js$/, '')
+      : name,
+  );
+}
+
+/** Import lines of a folder that do not stay within the allowed ones, as `file -> import`. */
+function offences(folder: string, allowed: (name: string) => boolean): string[] {
+  return sourcesIn(folder).flatMap(({ path, imports }) =>
+    imports.filter((name) => !allowed(name)).map((name) => `${path} -> ${name}`),
+  );
+}
+
+const within =
+  (...folders: string[]) =>
+  (name: string): boolean =>
+    folders.some((folder) => name === folder || name.startsWith(`${folder}/`));
+
+t.test('the import lines are read', async (t) => {
+  const sources = sourcesIn('src/pmu');
+  t.ok(sources.length > 20, `${sources.length} files`);
+  const kernels = sources.find(({ path }) => path === 'src/pmu/kernels/index.ts');
+  t.ok(kernels?.imports.includes('src/pmu/kernels/pebs-v1'), 'with their targets resolved');
+});
+
+t.test('the engine imports no package, no node: module, and nothing above it', async (t) => {
+  t.strictSame(offences('src/pmu', within('src/pmu')), []);
+});
+
+t.test('perf knows nothing of KVM, nor of a kernel: it owns the interface', async (t) => {
+  t.strictSame(offences('src/pmu/perf', within('src/pmu/perf', 'src/pmu/arch')), []);
+});
+
+t.test('arch knows nobody', async (t) => {
+  t.strictSame(offences('src/pmu/arch', within('src/pmu/arch')), []);
+});
+
+t.test("a kernel is a pure function: it knows perf's interface and the registers", async (t) => {
+  t.strictSame(
+    offences('src/pmu/kernels', within('src/pmu/kernels', 'src/pmu/perf', 'src/pmu/arch')),
+    [],
+  );
+});
+
+t.test('KVM may call perf and kernels, not the machine that steps it', async (t) => {
+  const allowed = within('src/pmu/kvm', 'src/pmu/perf', 'src/pmu/arch', 'src/pmu/kernels');
+  t.strictSame(offences('src/pmu/kvm', allowed), []);
+});
+
+t.test('the machine does not know who drives it or judges it', async (t) => {
+  const allowed = within(
+    'src/pmu/machine',
+    'src/pmu/kvm',
+    'src/pmu/perf',
+    'src/pmu/arch',
+    'src/pmu/kernels',
+  );
+  t.strictSame(offences('src/pmu/machine', allowed), []);
+});
+
+t.test('the explorer does not know what it explores', async (t) => {
+  t.strictSame(
+    offences('src/explorer', (name) => within('src/explorer')(name) || name.startsWith('node:')),
+    [],
+    'it imports nothing of the repository and no package',
+  );
+  const telling = sourcesIn('src/explorer').filter(({ text }) =>
+    /\b(pmu|msr|msrs|kernel|pebs|kvm|vcpu)\b/i.test(text),
+  );
+  t.strictSame(
+    telling.map(({ path }) => path),
+    [],
+    'and has no word of the domain',
+  );
+});
+
+t.test('routes, schemas, service and store import downwards', async (t) => {
+  const never = (folder: string, ...others: string[]): void => {
+    t.strictSame(
+      offences(folder, (name) => !within(...others)(name)),
+      [],
+      `${folder} never ${others.join(', ')}`,
+    );
+  };
+  // The table of problem codes is a leaf from which the schema of a problem lists its codes.
+  const allowed = within('schemas', 'src/errors');
+  t.strictSame(
+    offences('schemas', (name) => allowed(name) || !within('routes', 'src')(name)),
+    [],
+    'schemas',
+  );
+  never('routes', 'src/pmu', 'src/explorer', 'src/store', 'src/jobs');
+  never('src/service', 'routes', 'src/plugins', 'src/app', 'src/server');
+  never('src/store', 'routes', 'src/pmu', 'src/explorer');
+});
+
+t.test('no clock, no luck and no BigInt where states are made', async (t) => {
+  const forbidden =
+    /\b(BigInt|Date|Math\.random|performance|setTimeout|setInterval|process)\b|\b\d+n\b/;
+  for (const folder of [
+    'src/pmu/arch',
+    'src/pmu/machine',
+    'src/pmu/perf',
+    'src/pmu/kvm',
+    'src/pmu/kernels',
+    'src/pmu/invariants',
+    'src/pmu/live',
+  ]) {
+    const found = sourcesIn(folder).filter(({ text }) => forbidden.test(code(text)));
+    t.strictSame(
+      found.map(({ path }) => path),
+      [],
+      folder,
+    );
+  }
+  const explorer = sourcesIn('src/explorer').filter(({ text }) =>
+    /\bBigInt\b|\bMath\.random\b|\bnew Date\b|\bDate\.now\b|\b\d+n\b/.test(code(text)),
+  );
+  t.strictSame(
+    explorer.map(({ path }) => path),
+    [],
+    'src/explorer',
+  );
+});
+
+/** The text without its comments and quoted strings. */
+function code(text: string): string {
+  return text
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/\/\/.*$/gm, '')
+    .replace(/'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"/g, "''");
+}

@@ -1,0 +1,227 @@
+/** The invariants of §7.7: they hold where the sheet says so, and each of them can fail. */
+import t from 'tap';
+import { CPU_MODELS } from '../../src/pmu/arch/cpu-models.js';
+import { findInvariant, INVARIANTS } from '../../src/pmu/invariants/index.js';
+import { KERNELS } from '../../src/pmu/kernels/index.js';
+import { type Machine, machine, set } from './machine.js';
+import { walk } from './random-walk.js';
+
+const K1 = 'haswell-x';
+const K3 = 'emerald-rapids';
+const LANDED = 'linux-6.12.117';
+const BASE = 'upstream-base';
+
+t.test('ids, places and predicates', async (t) => {
+  t.strictSame(
+    INVARIANTS.map(({ id }) => id).sort(),
+    [
+      'I1',
+      'I10',
+      'I11',
+      'I12',
+      'I13',
+      'I2',
+      "I2'",
+      'I3',
+      'I3o',
+      'I3s',
+      'I4',
+      'I5g',
+      'I5h',
+      'I6',
+      'I7',
+      'I7e',
+      'I8',
+      'I9',
+    ].sort(),
+  );
+  for (const invariant of INVARIANTS) {
+    t.equal(findInvariant(invariant.id), invariant);
+    t.ok(
+      invariant.points > 0 && invariant.statement.endsWith('.') && invariant.sources.length > 0,
+      invariant.id,
+    );
+  }
+  t.equal(findInvariant('I0'), undefined);
+});
+
+/**
+ * §7.7, last line: without NMIs all hold. v1's entries that nobody clears are the exception; they are wrong once the host's
+ * data configuration changes (I6), and after a migration the DS area is another CPU's (I5h).
+ */
+function allowed(kernel: string, migrating: boolean): string[] {
+  if (kernel !== 'pebs-v1') {
+    return [];
+  }
+  return migrating ? ['I5h', 'I6', 'I8', 'I9'] : ['I6', 'I8', 'I9'];
+}
+
+const OPERATIONS = 700;
+
+for (const kernel of KERNELS) {
+  t.test(`${kernel.id}: no invariant fails without NMIs, on any model`, async (t) => {
+    for (const [at, model] of CPU_MODELS.entries()) {
+      for (const migrate of [false, true]) {
+        const { machine: m, done } = walk(model.id, kernel.id, 1 + at, {
+          operations: OPERATIONS,
+          migrate,
+        });
+        t.ok(
+          done > OPERATIONS / 2,
+          `${model.id}: ${done} operations, ${m.run.tally.microSteps} micro-steps`,
+        );
+        const unexpected = m.violated().filter((id) => !allowed(kernel.id, migrate).includes(id));
+        t.strictSame(unexpected, [], `${model.id}, ${migrate ? 'migrating' : 'at home'}`);
+      }
+    }
+  });
+}
+
+t.test('v1 does fail in the walk: its entries go stale', async (t) => {
+  const failed = new Set<string>();
+  for (let seed = 0; seed < 20; seed += 1) {
+    for (const id of walk(K3, 'pebs-v1', seed, {
+      operations: OPERATIONS,
+      migrate: true,
+    }).machine.violated()) {
+      failed.add(id);
+    }
+  }
+  t.ok(failed.has('I9'), [...failed].join(' '));
+  t.ok(failed.has('I8'));
+});
+
+/** With NMIs anywhere but in PMU sections, and throttling event by event, so that H1 to H4 stay out of it. */
+function failingWithNmis(kernel: string, model: string): string[] {
+  const failed = new Set<string>();
+  for (let seed = 0; seed < 12; seed += 1) {
+    const options = {
+      operations: OPERATIONS,
+      migrate: true,
+      nmis: true,
+      options: { groupThrottle: false },
+    };
+    const { machine: m } = walk(model, kernel, seed, options);
+    t.ok(m.run.tally.sink.throttles > 0);
+    for (const id of m.violated()) {
+      failed.add(id);
+    }
+  }
+  return [...failed].sort();
+}
+
+t.test(
+  'with isolation the landed series keeps all but the value of GLOBAL_CTRL under any NMIs',
+  async (t) => {
+    for (const kernel of ['pebs-v2', LANDED]) {
+      for (const model of [K3, 'sapphire-rapids', 'ice-lake', 'cascade-lake', 'diamond-rapids']) {
+        t.strictSame(failingWithNmis(kernel, model), ['I7'], `${kernel} on ${model}`);
+      }
+    }
+  },
+);
+
+t.test('before the series, and without isolation, the same NMIs leave bits stuck', async (t) => {
+  for (const [kernel, model] of [
+    [BASE, K3],
+    [BASE, K1],
+    [LANDED, K1],
+  ] as const) {
+    const failed = failingWithNmis(kernel, model);
+    t.ok(
+      failed.includes('I1') && failed.includes('I8'),
+      `${kernel} on ${model}: ${failed.join(' ')}`,
+    );
+  }
+});
+
+// Each invariant fails in a schedule, or where no schedule is known to break it, in a state made wrong by hand.
+
+const pebsHost = (model: string, kernel: string): Machine =>
+  machine(model, kernel).event({ counter: 'PMC0', preciseIp: 2, excludeGuest: true }).vcpu();
+const throttlePmc0 = { throttle: ['PMC0'] };
+
+/** In the guest, on the landed K3 kernel, after `spoil` has touched the registers; evaluated by leaving. */
+function spoiltInGuest(spoil: (m: Machine) => void): Machine {
+  const m = pebsHost(K3, LANDED);
+  m.runTo('v1_guest_state');
+  spoil(m);
+  return m.runTo('v2_entry_load');
+}
+
+const WAYS_TO_FAIL: Readonly<Record<string, () => Machine>> = {
+  I1: () => pebsHost(K3, BASE).roundTrip({ nmi: { after: 'k8_prepare', ...throttlePmc0 } }),
+  "I2'": () => pebsHost(K1, LANDED).roundTrip({ nmi: { after: 'k8_prepare', ...throttlePmc0 } }),
+  I2: () => pebsHost(K3, BASE).roundTrip({ exit: 'vmfail' }),
+  I3: () =>
+    spoiltInGuest((m) => {
+      m.cpu.hardware.globalCtrl |= set(['PMC0']);
+    }),
+  I3s: () =>
+    // t9 and t10 of §7.2: a plain event on the counter whose bit is stuck.
+    pebsHost(K3, BASE)
+      .roundTrip({ nmi: { after: 'k8_prepare', ...throttlePmc0 } })
+      .close(0)
+      .event({ counter: 'PMC0' })
+      .roundTrip(),
+  I3o: () => pebsHost(K1, LANDED).runTo('k7_lapic_wait').snapshot().finish(),
+  I4: () => {
+    const m = machine(K3, LANDED).event({ counter: 'PMC0', excludeHost: true });
+    m.cpu.hardware.globalCtrl |= set(['PMC0']);
+    // Anything on this CPU has the state looked at again; a latched overflow changes no register.
+    return m.latch(['PMC0']);
+  },
+  // H8: a full area leaves the host's DS area loaded while guest PEBS fires.
+  I5g: () =>
+    machine(K3, LANDED, { autoloadSlotsTaken: 8 }).vcpu().roundTrip().guestPebs([0]).roundTrip(),
+  I5h: () => migratedV1(),
+  I6: () => migratedV1(4),
+  I7: () =>
+    machine(K3, LANDED)
+      .event({ counter: 'PMC0', excludeHost: true })
+      .vcpu()
+      .roundTrip({ nmi: { after: 'k8_prepare', ...throttlePmc0 } }),
+  // An NMI between the exit loads and `enabled := 1` finds the PMU off and leaves GLOBAL_CTRL 0.
+  I7e: () => pebsHost(K3, 'zero-global-ctrl-e2').roundTrip({ nmi: { after: 'k11_host' } }),
+  I8: () => pebsHost(K1, LANDED).roundTrip({ nmi: { after: 'k8_prepare', ...throttlePmc0 } }),
+  I9: () => migratedV1(),
+  I10: () =>
+    spoiltInGuest((m) => {
+      m.cpu.hardware.globalCtrl |= set(['PMC0']);
+      m.cpu.hardware.pebsEnable = 0;
+    }),
+  I11: () => {
+    const m = pebsHost(K3, LANDED).runTo('k4_read_masks');
+    m.cpu.cpuc.guestSwitchMsrs.guest[0]! |= set(['PMC0']);
+    return m.runTo('k4_list_build').finish();
+  },
+  I12: () =>
+    pebsHost(K3, BASE)
+      .event({ counter: 'PMC1', preciseIp: 2 })
+      .roundTrip({ nmi: { after: 'k8_prepare', ...throttlePmc0 } }),
+  I13: () => pebsHost(K3, LANDED).section({ after: 'e2_enabled' }),
+};
+
+/** H7: entries of the time when the guest used PEBS, loaded on another CPU. */
+function migratedV1(hostDataCfg = 0): Machine {
+  return machine(K3, 'pebs-v1', { cpus: 2 })
+    .event({ counter: 'PMC7', cpu: 1, preciseIp: 2, dataCfg: hostDataCfg })
+    .vcpu()
+    .roundTrip()
+    .guestPebs([0])
+    .roundTrip()
+    .guest('IA32_PEBS_ENABLE', 0)
+    .roundTrip()
+    .migrate(0, 1)
+    .roundTrip();
+}
+
+for (const { id } of INVARIANTS) {
+  t.test(`${id} can fail`, async (t) => {
+    const fail = WAYS_TO_FAIL[id];
+    t.ok(fail, 'there is a way');
+    if (fail !== undefined) {
+      t.ok(fail().violated().includes(id));
+    }
+  });
+}
