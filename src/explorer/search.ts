@@ -19,7 +19,7 @@ export interface SearchOptions {
   readonly fold?: boolean | undefined;
   /** End after the level in which an 'always' property is first violated. Default false: search everything. */
   readonly stopAtFirstViolation?: boolean | undefined;
-  /** About how many distinct states there are, if known: saves the growing of the table, a quarter of the time. */
+  /** About how many distinct states there are, if known: saves the growing of the table, about a fifth of the time. */
   readonly statesExpected?: number | undefined;
   /** Classes of symmetric counterexamples reported for each property. Default 32. */
   readonly groupsMax?: number | undefined;

@@ -6,7 +6,8 @@ import { GrowingWords } from './growing-words.js';
  * probing) of one 32-bit slot each: the state's index + 1 in the low bits and, in the bits the index does not need, a
  * tag of its hash, so that a probe reads the state itself only when it is almost certainly equal.
  * With 2^b slots the top b bits of the 32-bit hash choose the slot and the other 32-b are the tag.
- * Cost: 4 * words bytes a state and 5.3 to 10.7 bytes of slots.
+ * Cost: 4 * words bytes a state (a sixteenth more while they grow) and 5.3 to 10.7 bytes of slots; up to 21 in a table
+ * of fewer than 3 million states, which grows in longer strides.
  */
 export class VisitedTable {
   readonly words: number;
@@ -67,8 +68,12 @@ export class VisitedTable {
       this.states = this.store.view;
     }
     while (this.count + more > this.slots.length * LOAD_MAX) {
-      if (!this.affords(this.slots.length)) return 'bytesMax';
-      if (!this.doubleSlots()) return 'memory';
+      const length = this.slots.length;
+      // Filling the slots again is the dear part of growing, so small tables take longer strides.
+      const bits =
+        length < STRIDE_SLOTS && this.affords(3 * length) ? this.bits + 2 : this.bits + 1;
+      if (!this.affords(2 ** bits - length)) return 'bytesMax';
+      if (!this.growSlots(bits)) return 'memory';
     }
     return null;
   }
@@ -208,28 +213,28 @@ export class VisitedTable {
   }
 
   private ensureScratch(n: number): void {
-    if (this.hashes.length >= n) return;
-    this.hashes = new Int32Array(n * 2 + 4);
-    this.found = new Int32Array(n * 2 + 4);
-    this.named = new Int32Array(n * 2 + 4);
+    if (this.hashes.length >= n + TOUCH_OVERRUN) return;
+    const length = Math.max(2 * n, REFILL_BATCH) + TOUCH_OVERRUN;
+    this.hashes = new Int32Array(length);
+    this.found = new Int32Array(length);
+    this.named = new Int32Array(length);
   }
 
   private affords(words: number): boolean {
     return this.bytes + words * 4 <= this.bytesMax;
   }
 
-  /** Doubles the slots in place and fills them again from the states, which lie in memory order. */
-  private doubleSlots(): boolean {
-    if (this.bits >= BITS_MAX || !this.index.reserve(this.slots.length * 2)) return false;
+  /** Grows the slots in place to 2^bits and fills them again from the states, which lie in memory order. */
+  private growSlots(bits: number): boolean {
+    if (bits > BITS_MAX || !this.index.reserve(2 ** bits)) return false;
     this.slots = this.index.view;
     this.slots.fill(0);
-    this.bits++;
+    this.bits = bits;
     this.ensureScratch(REFILL_BATCH);
     const { states, count } = this;
     const slots = this.slots;
     const hashes = this.hashes;
     const found = this.found;
-    const bits = this.bits;
     const indexMask = slots.length - 1;
     for (let first = 0; first < count; first += REFILL_BATCH) {
       const n = Math.min(REFILL_BATCH, count - first);
@@ -295,7 +300,14 @@ export function equalStates(
 
 const LOAD_MAX = 0.75;
 const REFILL_BATCH = 512;
+/**
+ * `touch` reads up to three entries too many. They must exist: one `undefined` used as an index makes the engine give
+ * up its fast path for good.
+ */
+const TOUCH_OVERRUN = 4;
 const SLOTS_MIN = 2 ** 12;
+/** Below this many slots the table grows fourfold, from here on twofold. */
+const STRIDE_SLOTS = 2 ** 21;
 /** Indices take the low bits of a slot; 2^30 slots hold 805 million states. */
 const BITS_MAX = 30;
 /** Words by which the states grow at least: 256 kB. */
