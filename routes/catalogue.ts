@@ -12,8 +12,16 @@ import {
 } from '../schemas/catalogue.js';
 import { PageQuerySchema } from '../schemas/common.js';
 import { problems } from '../schemas/problem.js';
+import { ScenarioPageSchema, ScenarioSchema } from '../schemas/scenario.js';
 import { sendPage } from '../src/paging.js';
-import { cpuModels, invariants, kernelItemById, kernels } from '../src/service/catalogue.js';
+import {
+  cpuModels,
+  invariants,
+  kernelItemById,
+  kernels,
+  matrixScenarios,
+  scenarios,
+} from '../src/service/catalogue.js';
 import { missing } from '../src/service/hosts.js';
 
 export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
@@ -107,5 +115,51 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async ({ params: { id } }) =>
       invariants.find((invariant) => invariant.id === id) ?? missing('invariant', id),
+  );
+
+  app.get(
+    '/scenarios',
+    {
+      schema: {
+        tags: ['catalogue'],
+        operationId: 'listScenarios',
+        summary: 'The scenarios',
+        description: 'Named worlds to explore, each with the verdicts and counts known of it.',
+        querystring: PageQuerySchema,
+        response: { 200: ScenarioPageSchema, ...problems('validation') },
+      },
+    },
+    async (request, reply) => sendPage(reply, scenarios, request.query, ({ id }) => id),
+  );
+
+  app.get(
+    '/scenarios/matrix',
+    {
+      schema: {
+        tags: ['catalogue'],
+        operationId: 'listMatrix',
+        summary: 'The matrix',
+        description: 'The main race for every kernel, platform class and NMI timing.',
+        querystring: PageQuerySchema,
+        response: { 200: ScenarioPageSchema, ...problems('validation') },
+      },
+    },
+    async (request, reply) => sendPage(reply, matrixScenarios, request.query, ({ id }) => id),
+  );
+
+  app.get(
+    '/scenarios/:id',
+    {
+      schema: {
+        tags: ['catalogue'],
+        operationId: 'getScenario',
+        summary: 'A scenario',
+        description: 'One named world and what is known of it.',
+        params: CatalogueParamsSchema,
+        response: { 200: ScenarioSchema, ...problems('validation', 'not_found') },
+      },
+    },
+    async ({ params: { id } }) =>
+      scenarios.find((scenario) => scenario.id === id) ?? missing('scenario', id),
   );
 };

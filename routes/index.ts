@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { actorRoutes } from './actors.js';
 import { calculatorRoutes } from './calculators.js';
 import { catalogueRoutes } from './catalogue.js';
+import { explorationRoutes } from './explorations.js';
 import { healthRoutes } from './health.js';
 import { hostRoutes } from './hosts.js';
 import { perfEventRoutes } from './perf-events.js';
@@ -20,4 +21,5 @@ export const V1_ROUTES: readonly FastifyPluginAsyncTypebox[] = [
   perfEventRoutes,
   vcpuRoutes,
   actorRoutes,
+  explorationRoutes,
 ];

@@ -37,7 +37,7 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
     '/hosts/:host/perf-events',
     {
       schema: {
-        tags: ['perf events'],
+        tags: ['perf-events'],
         operationId: 'openPerfEvent',
         summary: 'Open a perf event',
         description:
@@ -74,7 +74,7 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
     '/hosts/:host/perf-events',
     {
       schema: {
-        tags: ['perf events'],
+        tags: ['perf-events'],
         operationId: 'listPerfEvents',
         summary: 'The perf events',
         description: "Lists the open events, KVM's own included.",
@@ -96,7 +96,7 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
     '/hosts/:host/perf-events/:event',
     {
       schema: {
-        tags: ['perf events'],
+        tags: ['perf-events'],
         operationId: 'getPerfEvent',
         summary: 'A perf event',
         description: 'Where the event stands and on which counter.',
@@ -115,7 +115,7 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       config: { optionalBody: true },
       schema: {
-        tags: ['perf events'],
+        tags: ['perf-events'],
         operationId: 'enablePerfEvent',
         summary: 'Enable a perf event',
         description: 'Schedules it between PMU disable and enable; NMIs may land in between.',
@@ -141,7 +141,7 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       config: { optionalBody: true },
       schema: {
-        tags: ['perf events'],
+        tags: ['perf-events'],
         operationId: 'disablePerfEvent',
         summary: 'Disable a perf event',
         description: 'Takes it off its counter between PMU disable and enable.',
@@ -167,7 +167,7 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       config: { optionalBody: true },
       schema: {
-        tags: ['perf events'],
+        tags: ['perf-events'],
         operationId: 'closePerfEvent',
         summary: 'Close a perf event',
         description: 'Closes it; an event that holds no counter touches no register.',

@@ -1,7 +1,6 @@
 /** The static catalogue: CPU models, kernels, invariants, scenarios. */
 import { type Static, Type } from 'typebox';
 import {
-  count,
   nullable,
   oneOf,
   pageOf,
@@ -295,35 +294,6 @@ export const InvariantSchema = Type.Object(
 );
 export type Invariant = Static<typeof InvariantSchema>;
 
-/** The parts of a world are given as in the requests they stand for, hence left open here. */
-export const WorldPartSchema = Type.Object(
-  {},
-  {
-    $id: 'WorldPart',
-    additionalProperties: true,
-    maxProperties: 40,
-    description: 'a perf event, a vCPU or an actor with the fields of the request that makes it',
-    examples: [{ counter: 'PMC0', precise_ip: 2, exclude_guest: true }],
-  },
-);
-
-export const BoundsSchema = Type.Object(
-  {
-    depth: Type.Optional(count('how many steps deep')),
-    states: Type.Optional(count('how many distinct states')),
-    seconds: Type.Optional(
-      Type.Number({ minimum: 0, maximum: 86_400, description: 'how long at most' }),
-    ),
-    nmis: Type.Optional(Type.Integer({ minimum: 0, maximum: 1000, description: 'how many NMIs' })),
-  },
-  {
-    $id: 'Bounds',
-    additionalProperties: false,
-    description: 'where a search stops; reaching one makes the verdict undecided',
-    examples: [{ seconds: 30 }],
-  },
-);
-
 export const VERDICTS = ['holds', 'violated', 'witnessed', 'unreachable', 'undecided'] as const;
 
 export const VerdictSchema = oneOf(VERDICTS, {
@@ -332,63 +302,6 @@ export const VerdictSchema = oneOf(VERDICTS, {
   examples: ['violated'],
 });
 
-export const ScenarioExpectationSchema = Type.Object(
-  {
-    verdict: Type.Optional(ref(VerdictSchema)),
-    properties: Type.Optional(
-      Type.Record(Type.String({ pattern: "^[A-Za-z0-9_'-]{1,40}$" }), ref(VerdictSchema), {
-        maxProperties: 40,
-        description: 'the verdict of each property',
-      }),
-    ),
-    distinct_states: Type.Optional(count('how many states exist')),
-    total_states: Type.Optional(count('how many states were generated')),
-    depth: Type.Optional(count('the longest shortest way to a state, in steps')),
-    msr_writes: Type.Optional(count('MSR writes of a round trip: X + E + L')),
-    vmcs_field: Type.Optional(count('loads of IA32_PERF_GLOBAL_CTRL by the VMCS a round trip')),
-  },
-  {
-    $id: 'ScenarioExpectation',
-    additionalProperties: false,
-    description: 'what is known about a scenario beforehand, and tested',
-    examples: [{ verdict: 'violated', depth: 11 }],
-  },
-);
-
-export const ScenarioSchema = Type.Object(
-  {
-    id: ref(SlugSchema),
-    title: prose('the world in a few words'),
-    cpu_model: ref(SlugSchema),
-    kernel: ref(SlugSchema),
-    events: Type.Array(ref(WorldPartSchema), { maxItems: 32, description: 'its perf events' }),
-    vcpus: Type.Array(ref(WorldPartSchema), { maxItems: 8, description: 'its vCPUs' }),
-    actors: Type.Array(ref(WorldPartSchema), { maxItems: 32, description: 'what else happens' }),
-    bounds: ref(BoundsSchema),
-    expected: ref(ScenarioExpectationSchema),
-  },
-  {
-    $id: 'Scenario',
-    additionalProperties: false,
-    description: 'a named world to explore or to cost',
-    examples: [
-      {
-        id: 'stuck-by-throttle',
-        title: 'An NMI throttles the only host PEBS event before VM-entry',
-        cpu_model: 'emerald-rapids',
-        kernel: 'upstream-base',
-        events: [{ counter: 'PMC0', precise_ip: 2, exclude_guest: true }],
-        vcpus: [{}],
-        actors: [{ kind: 'nmi_throttle', budget: 1 }],
-        bounds: { seconds: 30 },
-        expected: { verdict: 'violated' },
-      },
-    ],
-  },
-);
-export type Scenario = Static<typeof ScenarioSchema>;
-
 export const CpuModelPageSchema = pageOf('CpuModelPage', CpuModelSchema, 'a page of CPU models');
 export const KernelPageSchema = pageOf('KernelPage', KernelSchema, 'a page of kernels');
 export const InvariantPageSchema = pageOf('InvariantPage', InvariantSchema, 'a page of invariants');
-export const ScenarioPageSchema = pageOf('ScenarioPage', ScenarioSchema, 'a page of scenarios');

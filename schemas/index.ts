@@ -4,6 +4,8 @@ import * as catalogue from './catalogue.js';
 import type { NamedSchema } from './common.js';
 import * as common from './common.js';
 import * as comparison from './comparison.js';
+import * as exploration from './exploration.js';
+import * as explorationModel from './exploration-model.js';
 import * as health from './health.js';
 import * as host from './host.js';
 import * as metrics from './metrics.js';
@@ -11,6 +13,7 @@ import * as msr from './msr.js';
 import * as perfEvent from './perf-event.js';
 import * as problem from './problem.js';
 import * as roundTrip from './round-trip.js';
+import * as scenario from './scenario.js';
 import * as script from './script.js';
 import * as switchList from './switch-list.js';
 import * as trace from './trace.js';
@@ -34,6 +37,9 @@ const MODULES: readonly object[] = [
   metrics,
   trace,
   comparison,
+  explorationModel,
+  exploration,
+  scenario,
 ];
 
 function isNamed(value: unknown): value is NamedSchema {

@@ -28,12 +28,12 @@ function action<const Tag extends string, Fields extends TProperties>(
   );
 }
 
-export const OpenEventActionSchema = action(
-  'open_event',
-  'OpenEventAction',
-  EVENT_CREATE_FIELDS,
-  { name: 'cycles', counter: 'PMC0', precise_ip: 2, exclude_guest: true },
-);
+export const OpenEventActionSchema = action('open_event', 'OpenEventAction', EVENT_CREATE_FIELDS, {
+  name: 'cycles',
+  counter: 'PMC0',
+  precise_ip: 2,
+  exclude_guest: true,
+});
 const eventFields = { event, ...INJECT_FIELD };
 export const EnableEventActionSchema = action('enable_event', 'EnableEventAction', eventFields, {
   event: 'cycles',

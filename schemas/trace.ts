@@ -43,7 +43,7 @@ export type TraceWrite = Static<typeof TraceWriteSchema>;
 
 export const TraceItemSchema = Type.Object(
   {
-    index: count('its place in the trace of the host, from 0'),
+    index: count('its place in the trace of the host, counted from 1'),
     cpu: ref(CpuNumberSchema),
     vcpu: Type.Optional(ref(IdSchema)),
     actor: oneOf(['kvm', 'perf', 'nmi', 'cpu', 'guest'], { description: 'who made the step' }),

@@ -2,6 +2,7 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance, FastifySchema } from 'fastify';
+import { ALL_SCHEMAS } from '../../schemas/index.js';
 
 const DESCRIPTION = `pebslab steps a simulated machine, MSR write by MSR write, through what Linux perf and KVM do
 when they switch PMU state between host and guest, and searches its interleavings for states that break an invariant.
@@ -22,8 +23,6 @@ const TAGS = [
     name: 'actors',
     description: 'What else happens on a host: NMIs, ticks, PMU sections, scripts',
   },
-  { name: 'views', description: 'What the registers of a host hold and what was written to them' },
-  { name: 'comparisons', description: 'Costs of kernels side by side' },
   { name: 'explorations', description: 'Searches of the state space' },
   { name: 'operations', description: 'Health, metrics, documents of the service itself' },
 ] as const;
@@ -48,12 +47,16 @@ export async function useOpenApi(app: FastifyInstance): Promise<void> {
     refResolver: {
       buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `d${i}`),
     },
-    transform: ({ schema, url }) => ({ schema: referToNamed(schema), url }),
+    transform: ({ schema, url }) => ({
+      schema: nameWildcard(referToNamed(schema)),
+      url: url.replace(/\*$/, ':path'),
+    }),
     transformObject: (document) => {
       if (!('openapiObject' in document)) return document.swaggerObject;
       const { paths, components } = document.openapiObject;
       dropUnused(components?.schemas ?? {}, paths);
       addDiscriminatorMappings(components?.schemas ?? {});
+      restoreExamples(components?.schemas ?? {});
       return document.openapiObject;
     },
   });
@@ -80,6 +83,18 @@ export async function useDocs(app: FastifyInstance): Promise<void> {
 }
 
 /** A route writes `body: HostCreateSchema`; the document points at the component instead. */
+/** A route's rest-of-the-path parameter is called `*`, which no document can say; there it is `path`. */
+function nameWildcard(schema: FastifySchema): FastifySchema {
+  const { params } = schema as {
+    params?: { properties?: Record<string, unknown>; required?: string[] };
+  };
+  const rest = params?.properties?.['*'];
+  if (params === undefined || rest === undefined) return schema;
+  const { '*': _, ...others } = params.properties ?? {};
+  const required = (params.required ?? []).map((name) => (name === '*' ? 'path' : name));
+  return { ...schema, params: { ...params, properties: { ...others, path: rest }, required } };
+}
+
 function referToNamed(schema: FastifySchema | undefined): FastifySchema {
   if (schema === undefined) return {};
   const { body, response, ...rest } = schema as FastifySchema & { response?: object };
@@ -123,6 +138,14 @@ function dropUnused(schemas: Record<string, unknown>, paths: unknown): void {
  * Ajv refuses `discriminator.mapping`, but a document without one claims that the values are the
  * names of the components; so it is derived here from the constants of the branches.
  */
+/** The generator takes a field called `properties` inside an example for a schema's, and rewrites it. */
+function restoreExamples(schemas: Record<string, unknown>): void {
+  for (const { $id, examples } of ALL_SCHEMAS as readonly { $id: string; examples?: unknown }[]) {
+    const schema = schemas[$id];
+    if (isRecord(schema) && examples !== undefined) schema.examples = examples;
+  }
+}
+
 function addDiscriminatorMappings(schemas: Record<string, unknown>): void {
   for (const schema of Object.values(schemas)) {
     if (!isRecord(schema) || !isRecord(schema.discriminator)) continue;
@@ -133,7 +156,9 @@ function addDiscriminatorMappings(schemas: Record<string, unknown>): void {
       const target = schemas[reference.slice('#/components/schemas/'.length)];
       const properties = isRecord(target) && isRecord(target.properties) ? target.properties : {};
       const value = properties[tag];
-      if (isRecord(value) && typeof value.const === 'string') mapping[value.const] = reference;
+      const [only] = isRecord(value) && Array.isArray(value.enum) ? value.enum : [];
+      const constant = isRecord(value) ? (value.const ?? only) : undefined;
+      if (typeof constant === 'string') mapping[constant] = reference;
     }
     schema.discriminator.mapping = mapping;
   }

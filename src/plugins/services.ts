@@ -7,6 +7,7 @@ import { Counter, Gauge } from 'prom-client';
 import { MSR_CODES, msrName, VIA_CODES, VIA_NAMES } from '../pmu/arch/msr.js';
 import { INVARIANTS } from '../pmu/invariants/index.js';
 import type { Tally } from '../pmu/live/tally.js';
+import { Explorations } from '../service/exploration/explorations.js';
 import type { Host } from '../service/host.js';
 import { Hosts } from '../service/hosts.js';
 import { MemoryHostStore } from '../store/host-store.js';
@@ -20,6 +21,7 @@ declare module 'fastify' {
 /** Each use case of src/service is a member. */
 export interface Services {
   readonly hosts: Hosts;
+  readonly explorations: Explorations;
 }
 
 export function useServices(app: FastifyInstance, services: Partial<Services> = {}): void {
@@ -30,7 +32,9 @@ export function useServices(app: FastifyInstance, services: Partial<Services> = 
 function createServices(app: FastifyInstance): Services {
   const store = new MemoryHostStore<Host>();
   const count = machineMetrics(app, () => store.list().length);
-  return { hosts: new Hosts(store, count) };
+  const explorations = new Explorations();
+  app.addHook('onClose', () => explorations.close());
+  return { hosts: new Hosts(store, count), explorations };
 }
 
 /** The counts of all hosts together; labels are MSRs, mechanisms and invariants, never ids. */

@@ -1,14 +1,17 @@
 /** The catalogue as resources: CPU models, kernels and invariants. */
+
 import type {
   CpuModel as CpuModelItem,
   Invariant as InvariantItem,
   Kernel as KernelItem,
 } from '../../schemas/catalogue.js';
+import type { Scenario as ScenarioItem } from '../../schemas/scenario.js';
 import { type CpuModel, intelCtrl, isIsolated, platformClass } from '../pmu/arch/cpu-model.js';
 import { CPU_MODELS, modelCaps } from '../pmu/arch/cpu-models.js';
 import { INVARIANTS } from '../pmu/invariants/index.js';
 import { findKernel, KERNELS } from '../pmu/kernels/index.js';
 import type { KernelOptions, KernelVariant } from '../pmu/kernels/kernel-variant.js';
+import { MATRIX_SCENARIOS, SCENARIOS, type Scenario } from './exploration/scenarios.js';
 import { formatCounterSet, formatU64 } from './wire.js';
 
 export const cpuModels: readonly CpuModelItem[] = CPU_MODELS.map(cpuModelItem);
@@ -22,6 +25,40 @@ export const invariants: readonly InvariantItem[] = INVARIANTS.map(
     sources: [...sources],
   }),
 );
+
+export const scenarios: readonly ScenarioItem[] = SCENARIOS.map(scenarioItem);
+export const matrixScenarios: readonly ScenarioItem[] = MATRIX_SCENARIOS.map(scenarioItem);
+
+function scenarioItem({ id, title, model, expected, counts }: Scenario): ScenarioItem {
+  const always = Object.entries(expected).filter(([, verdict]) => isVerdictOfInvariant(verdict));
+  return {
+    id,
+    title,
+    cpu_model: model.cpu_model,
+    kernel: model.kernel,
+    events: [...(model.events ?? [])],
+    vcpus: [...(model.vcpus ?? [])],
+    actors: [...(model.actors ?? [])],
+    bounds: {},
+    expected: {
+      verdict: always.some(([, verdict]) => verdict === 'violated') ? 'violated' : 'holds',
+      properties: { ...expected },
+      ...(counts === undefined
+        ? {}
+        : {
+            distinct_states: counts.distinctStates,
+            total_states: counts.totalStates,
+            depth: counts.depth,
+          }),
+    },
+    model,
+  };
+}
+
+/** Marks are witnessed or unreachable, which makes no verdict of the whole. */
+function isVerdictOfInvariant(verdict: string): boolean {
+  return verdict === 'holds' || verdict === 'violated';
+}
 
 /** A kernel by id or alias. */
 export function kernelItemById(id: string): KernelItem | undefined {

@@ -103,7 +103,7 @@ export class HostSession {
 
   closeEvent(at: number, inject: readonly InjectionItem[] | undefined): void {
     if (this.draft.world.eventConfigs[at]!.owner !== HOST_OWNED) {
-      throw new Refused('rule', "the event is KVM's: it goes when the guest disables its counter");
+      throw new Refused('rule', "the event is KVM's: the guest's counter decides when it is on");
     }
     this.injecting(inject, () => operations.closeEvent(this.run, at));
     this.draft.events[at] = undefined;

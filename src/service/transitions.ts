@@ -75,7 +75,6 @@ function transitionOnce(
         throw new Refused('state', 'the vCPU is not in the guest', '/kind');
       }
       run.leave(cpu, exitReason);
-      run.tally.roundTrips += 1;
       return;
     case 'round_trip':
       if (entered) {
@@ -102,9 +101,5 @@ function microStep(run: Run, vcpu: number, exitReason: number): void {
   } else if (cpu.pc === K8 && fails) {
     run.act(actions.SET_ENTRY_FAILURE, cpu.index, 0, exitReason);
   }
-  const wasInGuest = cpu.pc >= GUEST;
   run.advance(cpu);
-  if (wasInGuest && cpu.operation !== RUN_VCPU) {
-    run.tally.roundTrips += 1;
-  }
 }

@@ -1,17 +1,18 @@
 /**
  * What has been proposed on top of the landed series for CPUs without isolation: zeroing IA32_PERF_GLOBAL_CTRL before the
- * list is built, in three strengths, and repairing IA32_PEBS_ENABLE after the exit loads.
+ * list is built, in three strengths, and repairing IA32_PEBS_ENABLE after the exit loads; and two candidates of our own for
+ * the paths that need no guest (sheet H1 to H3).
  *
  * Source: semantics sheet §5e. Only the one-sentence idea was read (v3 cover letter, quoting Peter Zijlstra).
  */
-import type { KernelVariant, KvmOptions } from './kernel-variant.js';
+import type { KernelOptions, KernelVariant } from './kernel-variant.js';
 import { linux612 } from './linux-stable.js';
 
 function proposal(
   id: string,
   title: string,
   summary: string,
-  options: Partial<KvmOptions>,
+  options: Partial<KernelOptions>,
 ): KernelVariant {
   return {
     ...linux612,
@@ -52,4 +53,22 @@ export const proposals: readonly KernelVariant[] = [
     'After the exit loads KVM compares what it loaded into IA32_PEBS_ENABLE with what perf wants now, and writes the difference away.',
     { postExitFixup: true },
   ),
+  {
+    ...proposal(
+      'pebs-handler-guard',
+      'NMI handler leaves PEBS_ENABLE alone while the PMU is off',
+      'The NMI handler rewrites IA32_PEBS_ENABLE only if the PMU was on when the NMI came; PMU enable writes it later.',
+      { nmiWritesPebsOnlyIfOn: true },
+    ),
+    sources: ['a candidate for H2 of the semantics sheet, not posted anywhere'],
+  },
+  {
+    ...proposal(
+      'pebs-enable-all-always',
+      'PMU enable always writes PEBS_ENABLE',
+      'PMU enable writes IA32_PEBS_ENABLE also when perf wants no bit in it, so that a wrong bit does not survive a section.',
+      { enableAllAlwaysWritesPebs: true },
+    ),
+    sources: ['a candidate for H1 to H3 of the semantics sheet, not posted anywhere'],
+  },
 ];

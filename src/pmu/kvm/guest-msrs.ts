@@ -10,7 +10,6 @@
 import {
   type CounterSet,
   FIXED_BIT,
-  fixed,
   GENERAL_PURPOSE,
   generalPurpose,
   type U64,
@@ -18,15 +17,7 @@ import {
 import type { CpuModel } from '../arch/cpu-model.js';
 import * as msr from '../arch/msr.js';
 import { EVENTSEL } from '../arch/msr.js';
-import {
-  ADDED,
-  CLOSED,
-  ERROR,
-  INACTIVE,
-  OFF,
-  type PerfEvent,
-  type PerfEventConfig,
-} from '../perf/perf-event.js';
+import { CLOSED, INACTIVE, OFF, type PerfEvent, type PerfEventConfig } from '../perf/perf-event.js';
 import type { VcpuPmu } from './vcpu-pmu.js';
 
 /** Bits of MSR_PEBS_DATA_CFG that a plain PEBS event of KVM asks for: general-purpose registers, for the exact IP. */

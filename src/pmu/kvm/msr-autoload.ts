@@ -15,6 +15,8 @@ export const NOT_LISTED = -1;
 export class MsrAutoload {
   /** How many entries each area has. */
   count = 0;
+  /** Bit m is set when MSR code m is listed. */
+  present = 0;
   /** MSR codes in array order, the first `count` valid. */
   readonly order = new Int32Array(SWITCHED_MSRS);
   /** Values by MSR code; 0 where the MSR is not listed. */
@@ -23,6 +25,9 @@ export class MsrAutoload {
 
   /** The slot of an MSR, or NOT_LISTED. */
   slotOf(msr: number): number {
+    if ((this.present & (1 << msr)) === 0) {
+      return NOT_LISTED;
+    }
     for (let slot = 0; slot < this.count; slot += 1) {
       if (this.order[slot] === msr) {
         return slot;
@@ -39,6 +44,7 @@ export class MsrAutoload {
       }
       this.order[this.count] = msr;
       this.count += 1;
+      this.present |= 1 << msr;
     }
     this.host[msr] = host;
     this.guest[msr] = guest;
@@ -52,14 +58,28 @@ export class MsrAutoload {
       return;
     }
     this.count -= 1;
+    this.present &= ~(1 << msr);
     this.order[slot] = this.order[this.count]!;
     this.order[this.count] = 0;
     this.host[msr] = 0;
     this.guest[msr] = 0;
   }
 
+  /** Lists exactly the MSRs of a mask, in ascending order; their values stay. */
+  list(present: number): void {
+    this.present = present;
+    this.count = 0;
+    for (let msr = 0; msr < SWITCHED_MSRS; msr += 1) {
+      if (present & (1 << msr)) {
+        this.order[this.count] = msr;
+        this.count += 1;
+      }
+    }
+  }
+
   copyFrom(from: MsrAutoload): void {
     this.count = from.count;
+    this.present = from.present;
     for (let msr = 0; msr < SWITCHED_MSRS; msr += 1) {
       this.order[msr] = from.order[msr]!;
       this.guest[msr] = from.guest[msr]!;

@@ -130,6 +130,6 @@ export function fixUpPebsEnable(cpu: PerfCpu, vcpu: VcpuPmu, sink: WriteSink): v
   const listed = vcpu.autoload.slotOf(PEBS_ENABLE) !== NOT_LISTED;
   if (listed && vcpu.autoload.host[PEBS_ENABLE] !== cpu.cpuc.pebsEnabled) {
     cpu.hardware.pebsEnable = cpu.cpuc.pebsEnabled;
-    sink.write(PEBS_ENABLE, KVM_WRMSR, cpu.cpuc.pebsEnabled, 'fix-up');
+    sink.write(PEBS_ENABLE, KVM_WRMSR, cpu.cpuc.pebsEnabled, 'fix_up');
   }
 }

@@ -21,6 +21,7 @@ import {
   STEP_CODES,
   STEP_NAMES,
   stepName,
+  V6,
 } from '../machine/micro-step.js';
 import {
   EXIT_ENTRY_FAILURE,
@@ -160,6 +161,8 @@ export class Run {
     this.tally.happened += 1;
     if (executed === GUEST) {
       this.entries += 1;
+    } else if (executed === V6 && cpu.exitReason !== EXIT_ENTRY_FAILURE) {
+      this.tally.roundTrips += 1;
     }
     if (this.tally.sink.listed !== null) {
       this.note(cpu, vcpu, actorOf(executed), STEP_NAMES[executed]!);
@@ -257,7 +260,6 @@ export class Run {
     }
     this.enter(vcpu, exitReason);
     this.leave(cpu, exitReason);
-    this.tally.roundTrips += 1;
   }
 
   private instant(cpu: LogicalCpu, actor: TraceEntry['actor'], name: string): void {

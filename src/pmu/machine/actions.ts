@@ -294,6 +294,9 @@ function refuseMigration(state: MachineState, vcpu: number, to: number): string 
   if (from.operation === RUN_VCPU && from.target === vcpu) {
     return 'preemption is off from k0 to k13: the vCPU cannot migrate in the middle of a run';
   }
+  if (from.operation !== IDLE) {
+    return 'the CPU that the vCPU is to leave has an operation under way';
+  }
   if (from.index === to) {
     return 'the vCPU is on that CPU already';
   }

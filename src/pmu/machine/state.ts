@@ -112,8 +112,10 @@ export class MachineState {
     while (this.events.length < from.events.length) {
       this.events.push(new PerfEvent());
     }
-    this.vcpus.length = from.vcpus.length;
-    this.events.length = from.events.length;
+    if (this.vcpus.length > from.vcpus.length || this.events.length > from.events.length) {
+      this.vcpus.length = from.vcpus.length;
+      this.events.length = from.events.length;
+    }
     for (let at = 0; at < from.cpus.length; at += 1) {
       this.cpus[at]!.copyFrom(from.cpus[at]!);
     }

@@ -1,0 +1,117 @@
+/** A world to explore: what there is, and who may act how often. */
+import { type Static, Type } from 'typebox';
+import { HostOptionsSchema } from './catalogue.js';
+import { oneOf, ref, SlugSchema, U64InputSchema } from './common.js';
+import { EVENT_CREATE_FIELDS } from './perf-event.js';
+import { VCPU_CREATE_FIELDS, WrmsrRequestSchema } from './vcpu.js';
+
+export const ACTOR_KINDS = [
+  'nmi_throttle',
+  'foreign_nmi',
+  'tick',
+  'event_add',
+  'event_del',
+  'event_enable',
+  'event_disable',
+  'pmu_section',
+  'guest_wrmsr',
+  'migrate',
+  'vmfail',
+  'fastpath_reenter',
+  'bpf_snapshot',
+  'microcode_load',
+] as const;
+export type ActorKind = (typeof ACTOR_KINDS)[number];
+
+export const ExploredActorSchema = Type.Object(
+  {
+    kind: oneOf(ACTOR_KINDS, { description: 'who acts' }),
+    budget: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 15,
+        description: 'how often at most, over the whole world; any number of times when left out',
+      }),
+    ),
+  },
+  {
+    $id: 'ExploredActor',
+    additionalProperties: false,
+    description: 'somebody who may act at any moment at which the machine allows it',
+    examples: [{ kind: 'nmi_throttle', budget: 1 }],
+  },
+);
+export type ExploredActor = Static<typeof ExploredActorSchema>;
+
+export const ExploredEventSchema = Type.Object(EVENT_CREATE_FIELDS, {
+  $id: 'ExploredEvent',
+  additionalProperties: false,
+  description: 'a perf event that is open when the search begins',
+  examples: [{ counter: 'PMC0', precise_ip: 2, exclude_guest: true }],
+});
+
+export const ExploredVcpuSchema = Type.Object(
+  {
+    ...VCPU_CREATE_FIELDS,
+    wrmsr: Type.Optional(
+      Type.Array(ref(WrmsrRequestSchema), {
+        maxItems: 16,
+        description: 'what its guest has written before the search begins',
+      }),
+    ),
+  },
+  {
+    $id: 'ExploredVcpu',
+    additionalProperties: false,
+    description: 'a vCPU that enters and leaves the guest again and again',
+    examples: [{ cpu: 0 }],
+  },
+);
+
+export const ExplorationModelSchema = Type.Object(
+  {
+    cpu_model: ref(SlugSchema),
+    kernel: ref(SlugSchema),
+    microcode: Type.Optional(ref(U64InputSchema, 'the microcode revision')),
+    stepping: Type.Optional(Type.Integer({ minimum: 0, maximum: 15, description: 'the stepping' })),
+    cpus: Type.Optional(Type.Integer({ minimum: 1, maximum: 2, description: 'how many CPUs' })),
+    events: Type.Optional(
+      Type.Array(ref(ExploredEventSchema), { maxItems: 8, description: 'the perf events' }),
+    ),
+    vcpus: Type.Optional(
+      Type.Array(ref(ExploredVcpuSchema), { maxItems: 4, description: 'the vCPUs' }),
+    ),
+    actors: Type.Optional(
+      Type.Array(ref(ExploredActorSchema), { maxItems: 14, description: 'who may act' }),
+    ),
+    nmi_timing: Type.Optional(
+      oneOf(['prompt', 'late'], {
+        description:
+          'prompt: an overflow and its NMI are one step, possible while the counter counts; late: the overflow is latched and its NMI comes any number of micro-steps later',
+      }),
+    ),
+    nmi_in_e3: Type.Optional(
+      Type.Boolean({
+        description:
+          'whether an NMI may land between the load of pebs_enabled and the WRMSR in PMU enable (default true)',
+      }),
+    ),
+    options: Type.Optional(ref(HostOptionsSchema)),
+  },
+  {
+    $id: 'ExplorationModel',
+    additionalProperties: false,
+    description: 'a world to explore',
+    examples: [
+      {
+        cpu_model: 'emerald-rapids',
+        kernel: 'upstream-base',
+        cpus: 1,
+        events: [{ counter: 'PMC0', precise_ip: 2, exclude_guest: true }],
+        vcpus: [{}],
+        actors: [{ kind: 'nmi_throttle', budget: 1 }],
+      },
+    ],
+  },
+);
+export type ExplorationModel = Static<typeof ExplorationModelSchema>;

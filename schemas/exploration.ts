@@ -1,0 +1,461 @@
+/** Explorations: searches of every interleaving, and what they found. */
+import { type Static, Type } from 'typebox';
+import { VerdictSchema } from './catalogue.js';
+import {
+  CpuNumberSchema,
+  count,
+  MicroStepNameSchema,
+  nullable,
+  oneOf,
+  pageOf,
+  prose,
+  ref,
+  SlugSchema,
+  TimestampSchema,
+} from './common.js';
+import { ExplorationModelSchema } from './exploration-model.js';
+import { HostCreateSchema } from './host.js';
+import { ScriptActionSchema } from './script.js';
+import { TraceWriteSchema } from './trace.js';
+
+export const ExplorationIdSchema = Type.String({
+  $id: 'ExplorationId',
+  pattern: '^exp_[0-9a-z]{1,26}$',
+  minLength: 5,
+  maxLength: 30,
+  description: 'the id of an exploration',
+  examples: ['exp_1a'],
+});
+
+export const ExplorationParamsSchema = Type.Object(
+  { exploration: ref(ExplorationIdSchema) },
+  {
+    $id: 'ExplorationParams',
+    additionalProperties: false,
+    description: 'which exploration is meant',
+    examples: [{ exploration: 'exp_1a' }],
+  },
+);
+
+export const CounterexampleParamsSchema = Type.Object(
+  {
+    exploration: ref(ExplorationIdSchema),
+    counterexample: Type.String({
+      pattern: "^[A-Za-z0-9_']{1,40}-[0-9]{1,3}$",
+      minLength: 3,
+      maxLength: 44,
+      description: 'the id of a counterexample: its property and its number',
+    }),
+  },
+  {
+    $id: 'CounterexampleParams',
+    additionalProperties: false,
+    description: 'which counterexample is meant',
+    examples: [{ exploration: 'exp_1a', counterexample: 'I1-0' }],
+  },
+);
+
+export const StateParamsSchema = Type.Object(
+  {
+    exploration: ref(ExplorationIdSchema),
+    '*': Type.String({ maxLength: 4000, description: 'the path of the state: 0/3/1' }),
+  },
+  {
+    $id: 'StateParams',
+    additionalProperties: false,
+    description: 'which state of an exploration is meant',
+    examples: [{ exploration: 'exp_1a', '*': '0/3/1' }],
+  },
+);
+
+export const ExplorationBoundsSchema = Type.Object(
+  {
+    depth: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 100_000, description: 'steps from the initial state' }),
+    ),
+    states: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 200_000_000, description: 'distinct states' }),
+    ),
+    seconds: Type.Optional(
+      Type.Number({ minimum: 0.01, maximum: 3600, description: 'time of searching' }),
+    ),
+    megabytes: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 16_384, description: 'memory of states' }),
+    ),
+    nmis: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 15,
+        description: 'how many throttling NMIs; the budget of that actor where it has none',
+      }),
+    ),
+  },
+  {
+    $id: 'ExplorationBounds',
+    additionalProperties: false,
+    description: 'where a search stops; reaching one makes the verdict undecided',
+    examples: [{ seconds: 30, states: 5_000_000 }],
+  },
+);
+
+/** Properties are invariants, and marks: states that should be reached. */
+const propertyId = Type.String({
+  minLength: 2,
+  maxLength: 40,
+  pattern: "^[A-Za-z0-9_']+$",
+  description: 'an invariant, or a mark such as guest_entered',
+});
+
+export const ExplorationRequestSchema = Type.Object(
+  {
+    scenario: Type.Optional(ref(SlugSchema, 'a scenario of the catalogue')),
+    model: Type.Optional(ref(ExplorationModelSchema)),
+    compare_with: Type.Optional(
+      ref(SlugSchema, 'another kernel, explored beside this one on the same schedules'),
+    ),
+    properties: Type.Optional(
+      Type.Array(propertyId, {
+        minItems: 1,
+        maxItems: 24,
+        uniqueItems: true,
+        description: 'what to check; I1, I2, I3 and all marks when left out',
+      }),
+    ),
+    strategy: Type.Optional(
+      oneOf(['bfs', 'dfs', 'random'], {
+        description: 'bfs finds the shortest counterexamples and is the default',
+      }),
+    ),
+    seed: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 4_294_967_295, description: 'of random walks' }),
+    ),
+    walks: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'how many random walks' }),
+    ),
+    bounds: Type.Optional(ref(ExplorationBoundsSchema)),
+    workers: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 8, description: 'worker threads of a bfs' }),
+    ),
+    fold: Type.Optional(
+      Type.Boolean({
+        description: 'search one of each class of symmetric states, where that is sound (default)',
+      }),
+    ),
+    stop_at_first: Type.Optional(
+      Type.Boolean({ description: 'end with the level of the first violation' }),
+    ),
+    assumptions: Type.Optional(
+      Type.Boolean({
+        description: 'find out which parts of the world a violation needs, by dropping each',
+      }),
+    ),
+  },
+  {
+    $id: 'ExplorationRequest',
+    additionalProperties: false,
+    oneOf: [{ required: ['scenario'] }, { required: ['model'] }],
+    description: 'a world to search, by name or spelt out',
+    examples: [
+      {
+        model: {
+          cpu_model: 'emerald-rapids',
+          kernel: 'upstream-base',
+          cpus: 1,
+          events: [{ counter: 'PMC0', precise_ip: 2, exclude_guest: true }],
+          vcpus: [{}],
+          actors: [{ kind: 'nmi_throttle', budget: 1 }],
+        },
+        properties: ['I1'],
+        strategy: 'bfs',
+        bounds: { seconds: 30 },
+      },
+    ],
+  },
+);
+export type ExplorationRequest = Static<typeof ExplorationRequestSchema>;
+
+export const ProgressSchema = Type.Object(
+  {
+    done: count('distinct states found so far'),
+    unit: oneOf(['states'], { description: 'what is counted' }),
+    rate_per_second: Type.Optional(
+      Type.Number({ minimum: 0, maximum: 1e12, description: 'lately' }),
+    ),
+    depth: Type.Optional(count('the level being searched')),
+    frontier: Type.Optional(count('states found and not yet expanded')),
+    megabytes: Type.Optional(Type.Number({ minimum: 0, maximum: 1e9, description: 'of states' })),
+    seconds_left: Type.Optional(
+      Type.Array(Type.Number({ minimum: 0, maximum: 1e12 }), {
+        minItems: 3,
+        maxItems: 3,
+        description: 'an estimate: low, likely, high; absent while unknown',
+      }),
+    ),
+  },
+  {
+    $id: 'Progress',
+    additionalProperties: false,
+    description: 'how far a search has come',
+    examples: [{ done: 120000, unit: 'states', rate_per_second: 900000 }],
+  },
+);
+
+export const CounterexampleLinkSchema = Type.Object(
+  {
+    id: Type.String({ minLength: 3, maxLength: 44, description: 'its id' }),
+    path: Type.String({ maxLength: 400_000, description: 'indices of successors: 0/3/1' }),
+    steps: count('how many steps it has'),
+    symmetric: count('how many violating states it stands for'),
+    paths: nullable(count('how many shortest paths lead to them'), 'null when too many to count'),
+  },
+  {
+    $id: 'CounterexampleLink',
+    additionalProperties: false,
+    description: 'a counterexample, one for each class of symmetric ones',
+    examples: [{ id: 'I1-0', path: '0/3/1', steps: 3, symmetric: 1, paths: 1 }],
+  },
+);
+
+export const PropertyOutcomeSchema = Type.Object(
+  {
+    id: propertyId,
+    kind: oneOf(['always', 'sometimes'], {
+      description: 'must be true everywhere, or should be reached somewhere',
+    }),
+    verdict: ref(VerdictSchema),
+    states: count('how many states violate or witness it'),
+    counterexample: Type.Optional(ref(CounterexampleLinkSchema, 'the first shortest one')),
+    counterexamples: Type.Array(ref(CounterexampleLinkSchema), {
+      maxItems: 64,
+      description: 'the shortest ones, up to symmetry',
+    }),
+    minimal: Type.Optional(
+      Type.Boolean({ description: 'every shallower level was searched in full' }),
+    ),
+  },
+  {
+    $id: 'PropertyOutcome',
+    additionalProperties: false,
+    description: 'what became of a property',
+    examples: [{ id: 'I1', kind: 'always', verdict: 'holds', states: 0, counterexamples: [] }],
+  },
+);
+
+export const AssumptionSchema = Type.Object(
+  {
+    assumption: prose('what was dropped'),
+    needed: Type.Boolean({ description: 'without it nothing is violated any more' }),
+    verdict: ref(VerdictSchema),
+  },
+  {
+    $id: 'Assumption',
+    additionalProperties: false,
+    description: 'whether a violation needs a part of the world',
+    examples: [{ assumption: 'late NMIs', needed: true, verdict: 'holds' }],
+  },
+);
+
+export const KernelDifferenceSchema = Type.Object(
+  {
+    kernel: ref(SlugSchema, 'the kernel on which an invariant fails'),
+    other: ref(SlugSchema, 'the one on which none does'),
+    steps: count('length of the shortest schedule that tells them apart'),
+    schedule: Type.Array(prose('a step of both'), { maxItems: 10_000, description: 'in order' }),
+    msrs_part_at: nullable(
+      prose('the first step after which the registers differ'),
+      'null when they never do',
+    ),
+  },
+  {
+    $id: 'KernelDifference',
+    additionalProperties: false,
+    description: 'the shortest schedule on which one kernel fails and another holds',
+    examples: [
+      {
+        kernel: 'upstream-base',
+        other: 'linux-6.12.117',
+        steps: 1,
+        schedule: ['v0 runs'],
+        msrs_part_at: null,
+      },
+    ],
+  },
+);
+
+export const ExplorationSchema = Type.Object(
+  {
+    id: ref(ExplorationIdSchema),
+    state: oneOf(['queued', 'running', 'succeeded', 'failed', 'cancelled'], {
+      description: 'how the work stands or ended',
+    }),
+    progress: ref(ProgressSchema),
+    created_at: ref(TimestampSchema),
+    finished_at: Type.Optional(ref(TimestampSchema)),
+    scenario: Type.Optional(ref(SlugSchema)),
+    model: ref(ExplorationModelSchema, 'the world that is searched'),
+    compare_with: Type.Optional(ref(SlugSchema)),
+    verdict: Type.Optional(ref(VerdictSchema, 'the worst of its properties')),
+    complete: Type.Optional(Type.Boolean({ description: 'every reachable state was seen' })),
+    cut: nullable(prose('the bound that ended the search'), 'null when none did'),
+    distinct_states: nullable(count('states seen'), 'null for random walks'),
+    total_states: count('transitions taken'),
+    depth: count('steps to the deepest state'),
+    bytes_per_state: Type.Number({ minimum: 0, maximum: 1e9, description: 'memory of a state' }),
+    states_per_second: Type.Number({ minimum: 0, maximum: 1e12, description: 'over the search' }),
+    folded: Type.Array(prose('what was folded'), {
+      maxItems: 8,
+      description: 'which symmetric parts were searched once',
+    }),
+    properties: Type.Array(ref(PropertyOutcomeSchema), { maxItems: 24, description: 'in order' }),
+    assumptions: Type.Optional(
+      Type.Array(ref(AssumptionSchema), { maxItems: 40, description: 'what the violation needs' }),
+    ),
+    difference: Type.Optional(
+      nullable(ref(KernelDifferenceSchema), 'null when no schedule tells the kernels apart'),
+    ),
+    error: Type.Optional(prose('why the work failed')),
+  },
+  {
+    $id: 'Exploration',
+    additionalProperties: false,
+    description: 'a search and what it found',
+    examples: [
+      {
+        id: 'exp_1a',
+        state: 'queued',
+        progress: { done: 0, unit: 'states' },
+        created_at: '2026-11-23T12:00:00.000Z',
+        model: { cpu_model: 'emerald-rapids', kernel: 'upstream-base' },
+        cut: null,
+        distinct_states: 0,
+        total_states: 0,
+        depth: 0,
+        bytes_per_state: 0,
+        states_per_second: 0,
+        folded: [],
+        properties: [],
+      },
+    ],
+  },
+);
+export type Exploration = Static<typeof ExplorationSchema>;
+
+export const ExplorationPageSchema = pageOf(
+  'ExplorationPage',
+  ExplorationSchema,
+  'a page of explorations',
+);
+
+export const CounterexampleStepSchema = Type.Object(
+  {
+    actor: oneOf(['kvm', 'perf', 'nmi', 'cpu', 'guest', 'host'], { description: 'who acts' }),
+    cpu: ref(CpuNumberSchema),
+    action: prose('what happens'),
+    micro_step: Type.Optional(ref(MicroStepNameSchema)),
+    source: Type.String({
+      maxLength: 200,
+      description: 'the kernel file and function, or the SDM',
+    }),
+    msr_writes: Type.Array(ref(TraceWriteSchema), { maxItems: 128, description: 'in order' }),
+    state_change: Type.Array(prose('a field and its values'), {
+      maxItems: 64,
+      description: 'what is different afterwards',
+    }),
+  },
+  {
+    $id: 'CounterexampleStep',
+    additionalProperties: false,
+    description: 'a step of a counterexample',
+    examples: [
+      {
+        actor: 'kvm',
+        cpu: 0,
+        action: 'v0 runs',
+        micro_step: 'k0_irq_off',
+        source: 'arch/x86/kvm/x86.c vcpu_enter_guest()',
+        msr_writes: [],
+        state_change: [],
+      },
+    ],
+  },
+);
+export type CounterexampleStep = Static<typeof CounterexampleStepSchema>;
+
+export const CounterexampleSchema = Type.Object(
+  {
+    id: Type.String({ minLength: 3, maxLength: 44, description: 'its id' }),
+    property: propertyId,
+    path: Type.String({ maxLength: 400_000, description: 'indices of successors: 0/3/1' }),
+    steps: Type.Array(ref(CounterexampleStepSchema), {
+      maxItems: 100_000,
+      description: 'in order',
+    }),
+    host: ref(HostCreateSchema, 'the host to replay it on: POST /v1/hosts'),
+    script: Type.Array(ref(ScriptActionSchema), {
+      maxItems: 1000,
+      description: 'the actions: POST /v1/hosts/{host}/scripts',
+    }),
+  },
+  {
+    $id: 'Counterexample',
+    additionalProperties: false,
+    description: 'a shortest way to a violation',
+    examples: [
+      {
+        id: 'I1-0',
+        property: 'I1',
+        path: '0',
+        steps: [],
+        host: { cpu_model: 'emerald-rapids', kernel: 'upstream-base' },
+        script: [],
+      },
+    ],
+  },
+);
+export type Counterexample = Static<typeof CounterexampleSchema>;
+
+export const CounterexampleTextSchema = Type.String({
+  $id: 'CounterexampleText',
+  maxLength: 4_000_000,
+  description: 'the same as a story or as a Mermaid sequence diagram',
+  examples: ['sequenceDiagram\n'],
+});
+
+export const WalkStateSchema = Type.Object(
+  {
+    path: Type.String({ maxLength: 400_000, description: 'how it is reached' }),
+    violated: Type.Array(propertyId, { maxItems: 24, description: 'invariants that fail here' }),
+    witnessed: Type.Array(propertyId, { maxItems: 24, description: 'marks that are reached here' }),
+    cpus: Type.Array(Type.Array(prose('a field and its value'), { maxItems: 64 }), {
+      maxItems: 8,
+      description: 'CPU by CPU',
+    }),
+    enabled: Type.Array(
+      Type.Object(
+        {
+          path: Type.String({ maxLength: 400_000, description: 'where it leads' }),
+          action: prose('what happens'),
+        },
+        { additionalProperties: false },
+      ),
+      { maxItems: 128, description: 'the actions that are possible' },
+    ),
+    refused: Type.Array(
+      Type.Object(
+        {
+          action: prose('what does not happen'),
+          guards: Type.Array(prose('a guard that is false'), { maxItems: 8 }),
+        },
+        { additionalProperties: false },
+      ),
+      { maxItems: 256, description: 'the actions that are not, and why' },
+    ),
+  },
+  {
+    $id: 'WalkState',
+    additionalProperties: false,
+    description: 'a state on the walk through a world',
+    examples: [{ path: '', violated: [], witnessed: [], cpus: [], enabled: [], refused: [] }],
+  },
+);
+export type WalkState = Static<typeof WalkStateSchema>;

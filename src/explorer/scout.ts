@@ -1,0 +1,67 @@
+import { Worker } from 'node:worker_threads';
+import type { ModelSource } from './model.js';
+import type { ExploreResult } from './result.js';
+import type { SearchOptions } from './search.js';
+
+/** One small search for the scout's thread. */
+export interface ScoutTask {
+  readonly number: number;
+  readonly source: ModelSource;
+  readonly options: SearchOptions;
+}
+
+export type ScoutAnswer =
+  | { readonly number: number; readonly result: ExploreResult }
+  | { readonly number: number; readonly error: string };
+
+/**
+ * A thread that stays warm for small searches: starting a thread and compiling its code takes longer than most of them.
+ * Tasks run one after the other, so each must be bounded; a search the bounds cut short is for `explore`.
+ */
+export class Scout {
+  private worker: Worker | undefined;
+  private readonly waiting = new Map<
+    number,
+    { resolve: (result: ExploreResult) => void; reject: (error: Error) => void }
+  >();
+  private next = 0;
+
+  /** Rejects when the model breaks its contract or the thread dies; the thread is started again for the next task. */
+  search(source: ModelSource, options: SearchOptions): Promise<ExploreResult> {
+    this.worker ??= this.start();
+    const task: ScoutTask = { number: this.next++, source, options };
+    const answer = new Promise<ExploreResult>((resolve, reject) => {
+      this.waiting.set(task.number, { resolve, reject });
+    });
+    this.worker.ref();
+    this.worker.postMessage(task);
+    return answer;
+  }
+
+  async close(): Promise<void> {
+    await this.worker?.terminate();
+  }
+
+  private start(): Worker {
+    const worker = new Worker(new URL('./scout-worker.js', import.meta.url), { execArgv: [] });
+    worker.on('message', (answer: ScoutAnswer) => this.settle(worker, answer));
+    worker.on('error', (error) => this.lose(error));
+    worker.on('exit', () => this.lose(new Error('the scout thread ended')));
+    return worker;
+  }
+
+  private settle(worker: Worker, answer: ScoutAnswer): void {
+    const waiting = this.waiting.get(answer.number);
+    this.waiting.delete(answer.number);
+    // An idle scout keeps no process alive.
+    if (this.waiting.size === 0) worker.unref();
+    if ('result' in answer) waiting?.resolve(answer.result);
+    else waiting?.reject(new Error(answer.error));
+  }
+
+  private lose(error: Error): void {
+    this.worker = undefined;
+    for (const { reject } of this.waiting.values()) reject(error);
+    this.waiting.clear();
+  }
+}

@@ -1,0 +1,304 @@
+/**
+ * Named worlds to explore, each with the verdict that is known of it; the counts are in `scenario-counts.ts`.
+ *
+ * The hazards H1 to H9 are those of the semantics sheet §7.6. A scenario that must be violated is as welcome as one that
+ * must hold.
+ */
+import type { ExplorationModel } from '../../../schemas/exploration-model.js';
+import type { Verdict } from '../../explorer/result.js';
+import { SCENARIO_COUNTS, type ScenarioCounts } from './scenario-counts.js';
+
+export interface Scenario {
+  readonly id: string;
+  readonly title: string;
+  readonly model: ExplorationModel;
+  readonly properties: string[];
+  /** By property. */
+  readonly expected: Readonly<Record<string, Verdict>>;
+  readonly counts: ScenarioCounts | undefined;
+}
+
+type Model = ExplorationModel;
+type Actor = NonNullable<Model['actors']>[number]['kind'];
+
+const HOST_PEBS = { counter: 'PMC0', precise_ip: 2, exclude_guest: true };
+const HOST_PEBS_1 = { ...HOST_PEBS, counter: 'PMC1' };
+const GUEST_PEBS: NonNullable<Model['vcpus']>[number] = {
+  wrmsr: [
+    { msr: 'IA32_PERF_GLOBAL_CTRL', value: '0x0' },
+    { msr: 'IA32_DS_AREA', value: '0xffff888000049000' },
+    { msr: 'IA32_PEBS_ENABLE', value: '0x1' },
+    { msr: 'IA32_PERFEVTSEL0', value: '0x43003c' },
+    { msr: 'IA32_PERF_GLOBAL_CTRL', value: '0x1' },
+  ],
+};
+const GUEST_COUNTING: NonNullable<Model['vcpus']>[number] = {
+  wrmsr: [
+    { msr: 'IA32_PERF_GLOBAL_CTRL', value: '0x1' },
+    { msr: 'IA32_PERFEVTSEL0', value: '0x43003c' },
+  ],
+};
+
+const CLASS_MODELS = {
+  K1: 'haswell-x',
+  K2: 'ice-lake',
+  K3: 'emerald-rapids',
+  K4: 'diamond-rapids',
+} as const;
+type PlatformClass = keyof typeof CLASS_MODELS;
+
+function actors(...kinds: Actor[]): NonNullable<Model['actors']> {
+  return kinds.map((kind) => ({ kind }));
+}
+
+function scenario(
+  id: string,
+  title: string,
+  model: Model,
+  expected: Readonly<Record<string, Verdict>>,
+): Scenario {
+  return {
+    id,
+    title,
+    model,
+    properties: Object.keys(expected),
+    expected,
+    counts: SCENARIO_COUNTS[id],
+  };
+}
+
+/** The kernels of the matrix, and on which classes the main race leaves a bit stuck: under prompt NMIs, under late ones. */
+const MATRIX: readonly (readonly [string, readonly PlatformClass[], readonly PlatformClass[]])[] = [
+  ['upstream-base', ['K1', 'K3'], ['K1', 'K3']],
+  ['pebs-v1', ['K1'], ['K1']],
+  ['pebs-v2', ['K1'], ['K1']],
+  ['linux-6.1.192', ['K1'], ['K1']],
+  ['linux-6.12.117', ['K1'], ['K1']],
+  ['zero-global-ctrl-e1', ['K1'], ['K1']],
+  ['zero-global-ctrl-e2', [], ['K1']],
+  ['zero-global-ctrl-e3', [], []],
+  ['post-exit-fixup', [], []],
+  ['pebs-handler-guard', ['K1'], ['K1']],
+  ['pebs-enable-all-always', ['K1'], ['K1']],
+];
+
+const TIMINGS = ['prompt', 'late'] as const;
+
+/** The main race (§7.3): one host PEBS event, one vCPU, throttling and foreign NMIs, the tick. */
+const matrix: readonly Scenario[] = MATRIX.flatMap(([kernel, prompt, late]) =>
+  (Object.keys(CLASS_MODELS) as PlatformClass[]).flatMap((platform) =>
+    TIMINGS.map((nmi_timing) => {
+      const vulnerable = (nmi_timing === 'prompt' ? prompt : late).includes(platform);
+      return scenario(
+        `matrix-${kernel}-${platform.toLowerCase()}-${nmi_timing}`,
+        `The main race on ${kernel}, ${platform}, ${nmi_timing} NMIs`,
+        {
+          cpu_model: CLASS_MODELS[platform],
+          kernel,
+          events: [HOST_PEBS],
+          vcpus: [{}],
+          actors: actors('nmi_throttle', 'foreign_nmi', 'tick'),
+          nmi_timing,
+        },
+        {
+          I1: vulnerable ? 'violated' : 'holds',
+          guest_entered: 'witnessed',
+          event_throttled: 'witnessed',
+        },
+      );
+    }),
+  ),
+);
+
+/** A world without any guest on the landed kernel, or another. */
+function hostOnly(kernel: string, more: Partial<Model>): Model {
+  return { cpu_model: 'emerald-rapids', kernel, events: [HOST_PEBS], ...more };
+}
+
+/** The candidate fixes beside the landed kernel, for the paths that need no guest. */
+const HOST_KERNELS = ['linux-6.12.117', 'pebs-handler-guard', 'pebs-enable-all-always'] as const;
+
+function perHostKernel(
+  id: string,
+  title: string,
+  more: Partial<Model>,
+  verdicts: readonly [Verdict, Verdict, Verdict],
+): Scenario[] {
+  return HOST_KERNELS.map((kernel, at) =>
+    scenario(`${id}-${kernel}`, `${title}, on ${kernel}`, hostOnly(kernel, more), {
+      I1: verdicts[at]!,
+    }),
+  );
+}
+
+const GROUP: Partial<Model> = {
+  events: [
+    { name: 'leader', counter: 'PMC1', sample_period: 1000, exclude_guest: true },
+    { ...HOST_PEBS, group_leader: 'leader' },
+  ],
+  actors: actors('nmi_throttle', 'pmu_section'),
+  options: { group_throttle: true },
+};
+const TWO_EVENTS: Partial<Model> = {
+  events: [HOST_PEBS, HOST_PEBS_1],
+  actors: actors('nmi_throttle', 'event_enable', 'event_disable'),
+  // Without H3's window, so that H2 is seen by itself.
+  nmi_in_e3: false,
+};
+
+const hazards: readonly Scenario[] = [
+  ...perHostKernel(
+    'h1-group-throttle',
+    'H1: a plain leader overflows and stops its PEBS sibling',
+    GROUP,
+    ['violated', 'violated', 'violated'],
+  ),
+  ...perHostKernel(
+    'h2-late-pmi',
+    'H2: a late PMI inside a section of two PEBS events',
+    { ...TWO_EVENTS, nmi_timing: 'late' },
+    ['violated', 'violated', 'holds'],
+  ),
+  ...perHostKernel('h2-prompt', 'H2 with prompt NMIs', { ...TWO_EVENTS, nmi_timing: 'prompt' }, [
+    'holds',
+    'violated',
+    'holds',
+  ]),
+  ...perHostKernel(
+    'h3-between-read-and-write',
+    'H3: a late NMI between the read of pebs_enabled and its write',
+    { actors: actors('nmi_throttle', 'pmu_section'), nmi_timing: 'late' },
+    ['violated', 'violated', 'violated'],
+  ),
+  scenario(
+    'h4-counting-without-pebs',
+    'H4: an NMI between e2 and e3 turns counters on before their PEBS bits',
+    hostOnly('linux-6.12.117', { actors: actors('foreign_nmi', 'pmu_section') }),
+    { I13: 'violated', I1: 'holds' },
+  ),
+  ...(['K1', 'K3'] as const).map((platform) =>
+    scenario(
+      `h5-vmfail-${platform.toLowerCase()}`,
+      `H5: a failed VMLAUNCH loses the bits that were quiesced, ${platform}`,
+      {
+        cpu_model: CLASS_MODELS[platform],
+        kernel: 'upstream-base',
+        events: [HOST_PEBS],
+        vcpus: [{}],
+        actors: actors('vmfail'),
+      },
+      { I2: 'violated', I1: 'holds' },
+    ),
+  ),
+  scenario(
+    'h6-microcode-load',
+    'H6: a late microcode load leaves IA32_PEBS_ENABLE in the load areas for ever',
+    {
+      cpu_model: 'haswell-x',
+      kernel: 'upstream-base',
+      events: [HOST_PEBS],
+      vcpus: [{}],
+      actors: actors('microcode_load', 'event_enable', 'event_disable'),
+    },
+    { I1: 'violated', I8: 'violated' },
+  ),
+  ...(['pebs-v1', 'pebs-v2', 'linux-6.12.117'] as const).map((kernel) =>
+    scenario(
+      `h7-migration-${kernel}`,
+      `H7: a vCPU that used PEBS migrates, on ${kernel}`,
+      {
+        cpu_model: 'emerald-rapids',
+        kernel,
+        cpus: 2,
+        vcpus: [GUEST_PEBS],
+        actors: [
+          { kind: 'migrate', budget: 2 },
+          { kind: 'guest_wrmsr', budget: 2 },
+        ],
+      },
+      {
+        I5h: kernel === 'pebs-v1' ? 'violated' : 'holds',
+        I8: kernel === 'pebs-v1' ? 'violated' : 'holds',
+      },
+    ),
+  ),
+  scenario(
+    'h9-via-pt-bits-linger',
+    'H9: the via-PT bits outlive the last event that wanted them',
+    hostOnly('linux-6.12.117', {
+      events: [{ ...HOST_PEBS, aux_output: true }, HOST_PEBS_1],
+      actors: actors('event_enable', 'event_disable'),
+    }),
+    { via_pt_bits_linger: 'witnessed', I1: 'holds' },
+  ),
+  scenario(
+    'global-ctrl-in-nmi',
+    'An NMI throttles a guest counter: the value of IA32_PERF_GLOBAL_CTRL is wrong, its effect is not (§7.5)',
+    {
+      cpu_model: 'emerald-rapids',
+      kernel: 'linux-6.12.117',
+      vcpus: [GUEST_COUNTING],
+      actors: actors('nmi_throttle', 'tick'),
+      nmi_timing: 'late',
+    },
+    { I7: 'violated', I7e: 'holds', I1: 'holds' },
+  ),
+  ...(['bpf_snapshot', 'nmi_throttle'] as const).map((kind) =>
+    scenario(
+      `quiescence-k1-${kind.replaceAll('_', '-')}`,
+      `Quiescence on CPUs without isolation, broken by ${kind}`,
+      {
+        cpu_model: 'haswell-x',
+        kernel: 'linux-6.12.117',
+        events: [HOST_PEBS, HOST_PEBS_1],
+        vcpus: [{}],
+        actors: actors(kind),
+        nmi_timing: 'late',
+      },
+      { I12: 'violated', I3o: 'violated' },
+    ),
+  ),
+  ...(['K1', 'K2', 'K3'] as const).map((platform) =>
+    scenario(
+      `no-nmi-${platform.toLowerCase()}`,
+      `Without NMIs every invariant holds on the landed kernel, ${platform}`,
+      {
+        cpu_model: CLASS_MODELS[platform],
+        kernel: 'linux-6.12.117',
+        events: [HOST_PEBS, HOST_PEBS_1],
+        vcpus: [{}, {}],
+        actors: actors('event_enable', 'event_disable', 'pmu_section', 'fastpath_reenter'),
+      },
+      Object.fromEntries(
+        [
+          'I1',
+          'I2',
+          "I2'",
+          'I3',
+          'I3o',
+          'I3s',
+          'I4',
+          'I5g',
+          'I5h',
+          'I6',
+          'I7',
+          'I7e',
+          'I8',
+          'I9',
+          'I10',
+          'I11',
+          'I12',
+          'I13',
+        ].map((id) => [id, 'holds' as const]),
+      ),
+    ),
+  ),
+];
+
+export const SCENARIOS: readonly Scenario[] = [...matrix, ...hazards];
+/** The ids of the matrix kernel × platform class × NMI timing. */
+export const MATRIX_SCENARIOS: readonly Scenario[] = matrix;
+
+export function findScenario(id: string): Scenario | undefined {
+  return SCENARIOS.find((known) => known.id === id);
+}

@@ -1,0 +1,201 @@
+/** vCPUs: what their guests see of the PMU and may write to it, and where they run. */
+import t from 'tap';
+import { VcpuPageSchema, VcpuSchema } from '../../schemas/vcpu.js';
+import { bodyOf, problemOf } from '../helper.js';
+import { openLab, table } from './lab.js';
+
+t.test('a vCPU is added, read and listed', async (t) => {
+  const lab = await openLab(t);
+  const host = await lab.host('emerald-rapids', 'upstream-base', { cpus: 2 });
+  const created = await lab.send('POST', `${host.path}/vcpus`, { name: 'guest-a', cpu: 1 });
+  const vcpu = bodyOf(t, created, VcpuSchema, 201);
+  t.equal(created.headers.location, `${host.path}/vcpus/${vcpu.id}`);
+  t.match(vcpu, {
+    name: 'guest-a',
+    cpu: 1,
+    vpmu: true,
+    position: 'host',
+    runs: 0,
+    vm_entry_msr_load: [],
+    vm_exit_msr_load: [],
+    global_ctrl_field: null,
+  });
+  t.equal(vcpu.pmu.eventsel.length, 8, 'the guest sees 8 general-purpose counters');
+  const bare = bodyOf(t, await lab.send('POST', `${host.path}/vcpus`), VcpuSchema, 201);
+  t.match(bare, { cpu: 0, vpmu: true }, 'a body is not needed');
+  const page = bodyOf(t, await lab.get(`${host.path}/vcpus`), VcpuPageSchema);
+  t.strictSame(page.items, [vcpu, bare]);
+  t.strictSame(await host.vcpuState(vcpu), vcpu);
+  const read = await lab.get(`${host.path}/vcpus/${vcpu.id}`);
+  const again = await lab.get(`${host.path}/vcpus/${vcpu.id}`, {
+    'if-none-match': String(read.headers.etag),
+  });
+  t.equal(again.statusCode, 304);
+  problemOf(t, await lab.get(`${host.path}/vcpus/vcpu_zzz`), 'not_found');
+  const other = await lab.host();
+  problemOf(t, await lab.get(`${other.path}/vcpus/${vcpu.id}`), 'not_found');
+  t.match((await host.refuses('rule_violated', 'POST', '/vcpus', { cpu: 2 })).errors, [
+    { pointer: '/cpu', detail: /2 CPUs/ },
+  ]);
+  t.match((await host.refuses('validation', 'POST', '/vcpus', { vpmuu: true })).errors, [
+    { pointer: '/vpmuu', detail: /did you mean "vpmu"/ },
+  ]);
+});
+
+t.test('a host keeps at most 16 vCPUs', async (t) => {
+  const lab = await openLab(t);
+  const host = await lab.host();
+  for (let i = 0; i < 16; i += 1) await host.vcpu();
+  const problem = await host.refuses('limit_reached', 'POST', '/vcpus', {});
+  t.match(problem.detail, /at most 16 vCPUs/);
+});
+
+t.test('a WRMSR of the guest is taken, or is a #GP that changes nothing', async (t) => {
+  const writes = table(`
+    cpu model      | vpmu  | msr                           | value              | reason
+    emerald-rapids | true  | IA32_PEBS_ENABLE              | 0xff               |
+    emerald-rapids | true  | IA32_PEBS_ENABLE              | 0x100000000        | general-purpose
+    emerald-rapids | true  | IA32_PEBS_ENABLE              | 0x100              | general-purpose
+    emerald-rapids | true  | IA32_DS_AREA                  | 0xffff888000049000 |
+    emerald-rapids | true  | IA32_DS_AREA                  | 0x00007fffffffffff |
+    emerald-rapids | true  | IA32_DS_AREA                  | 0x0000800000000000 | canonical
+    emerald-rapids | true  | IA32_PERF_GLOBAL_CTRL         | 0x7000000ff        |
+    emerald-rapids | true  | IA32_PERF_GLOBAL_CTRL         | 0x8000000000000000 | reserved
+    emerald-rapids | true  | MSR_PEBS_DATA_CFG             | 0x2                | PEBS_BASELINE
+    emerald-rapids | true  | IA32_PERFEVTSEL7              | 0x43003c           |
+    emerald-rapids | true  | IA32_PERFEVTSEL8              | 0x43003c           | no such MSR
+    emerald-rapids | true  | IA32_PERFEVTSEL0              | 0x100000000        | reserved
+    emerald-rapids | true  | IA32_FIXED_CTR_CTRL           | 0xbb               |
+    emerald-rapids | true  | IA32_FIXED_CTR_CTRL           | 0x4                | reserved
+    emerald-rapids | false | IA32_PERF_GLOBAL_CTRL         | 0x1                | .
+    emerald-rapids | false | IA32_DS_AREA                  | 0x1000             | .
+    ice-lake       | true  | IA32_PEBS_ENABLE              | 0x1                | .
+    haswell-x      | true  | IA32_DS_AREA                  | 0x1000             | .
+    alder-lake-p   | true  | IA32_PERFEVTSEL0              | 0x43003c           | .
+  `);
+  const lab = await openLab(t);
+  for (const { 'cpu model': model, vpmu, msr = '', value = '', reason = '' } of writes) {
+    const host = await lab.host(model);
+    const vcpu = await host.vcpu({ vpmu: vpmu === 'true' });
+    const before = (await host.vcpuState(vcpu)).pmu;
+    const answer = await host.wrmsr(vcpu, msr, value);
+    const name = `${model}, vPMU ${vpmu}: ${msr} := ${value}`;
+    t.equal(answer.gp, reason !== '', `${name} ${reason === '' ? 'is taken' : 'is a #GP'}`);
+    if (reason === '') {
+      t.notOk('reason' in answer);
+      t.not(JSON.stringify(answer.pmu), JSON.stringify(before), `${name} is seen by the guest`);
+    } else {
+      t.match(answer.reason, new RegExp(reason));
+      t.strictSame(answer.pmu, before, `${name} leaves the guest's PMU as it was`);
+    }
+    t.strictSame((await host.vcpuState(vcpu)).pmu, answer.pmu);
+  }
+});
+
+t.test('a value that is no 64-bit value is no WRMSR', async (t) => {
+  const lab = await openLab(t);
+  const host = await lab.host();
+  const { id } = await host.vcpu();
+  const path = `/vcpus/${id}/wrmsr`;
+  const msr = 'IA32_PEBS_ENABLE';
+  for (const value of ['0x10000000000000001', -1, '-0x1', 0.5, null, {}, '0b1', '']) {
+    const { errors } = await host.refuses('validation', 'POST', path, { msr, value });
+    t.equal(errors[0]?.pointer, '/value', JSON.stringify(value));
+  }
+  for (const value of [Number.MAX_SAFE_INTEGER + 1, '18446744073709551616']) {
+    const { errors } = await host.refuses('value_out_of_range', 'POST', path, { msr, value });
+    t.equal(errors[0]?.pointer, '/value', JSON.stringify(value));
+  }
+  const { errors } = await host.refuses('validation', 'POST', path, { msr: 'MSR_LBR', value: 0 });
+  t.equal(errors[0]?.pointer, '/msr');
+  const same = [await host.wrmsr({ id }, 'IA32_DS_AREA', '4096')];
+  same.push(await host.wrmsr({ id }, 'IA32_DS_AREA', 4096));
+  same.push(await host.wrmsr({ id }, 'IA32_DS_AREA', '0x1000'));
+  for (const { pmu } of same) t.equal(pmu.ds_area, '0x0000000000001000');
+});
+
+t.test('guest PEBS on PMC1 is backed by PMC1, and runs in the guest', async (t) => {
+  const lab = await openLab(t);
+  const host = await lab.host('emerald-rapids', 'linux-6.12.117');
+  const vcpu = await host.vcpu();
+  await host.wrmsr(vcpu, 'IA32_PERF_GLOBAL_CTRL', 3);
+  await host.wrmsr(vcpu, 'IA32_DS_AREA', '0xffff888000049000');
+  await host.wrmsr(vcpu, 'IA32_PERFEVTSEL0', '0x43003c');
+  await host.wrmsr(vcpu, 'IA32_PEBS_ENABLE', 2);
+  const { pmu } = await host.wrmsr(vcpu, 'IA32_PERFEVTSEL1', '0x43003c');
+  t.strictSame(pmu.counters, [
+    { counter: 'PMC0', host_counter: 'PMC0', precise_ip: 0 },
+    { counter: 'PMC1', host_counter: 'PMC1', precise_ip: 1 },
+  ]);
+  t.equal(pmu.eventsel[1], '0x000000000043003c');
+  await host.move(vcpu, { kind: 'vm_entry' });
+  const inGuest = await host.msrs();
+  t.equal(inGuest.mode, 'guest');
+  t.equal(inGuest.running_vcpu, vcpu.id);
+  t.match(await host.msr('IA32_PEBS_ENABLE'), { bits: ['PMC1'], vm_exit_load: undefined });
+  t.equal((await host.msr('IA32_DS_AREA')).value, '0xffff888000049000');
+  await host.refuses('conflict', 'POST', `/vcpus/${vcpu.id}/wrmsr`, {
+    msr: 'IA32_PEBS_ENABLE',
+    value: 0,
+  });
+  await host.move(vcpu, { kind: 'vm_exit' });
+  t.equal((await host.msr('IA32_DS_AREA')).stuck.length, 0);
+  t.strictSame((await host.metrics()).violations, []);
+});
+
+t.test('a counter backed by another number is cross-mapped', async (t) => {
+  const lab = await openLab(t);
+  const host = await lab.host('emerald-rapids', 'linux-6.12.117');
+  await host.event({ precise_ip: 0, exclude_guest: false });
+  const vcpu = await host.vcpu();
+  await host.wrmsr(vcpu, 'IA32_PEBS_ENABLE', 2);
+  await host.wrmsr(vcpu, 'IA32_PERFEVTSEL1', '0x43003c');
+  const { pmu } = await host.wrmsr(vcpu, 'IA32_PERFEVTSEL0', '0x43003c');
+  const moved = pmu.counters.filter(({ counter, host_counter }) => counter !== host_counter);
+  t.ok(moved.length > 0, JSON.stringify(pmu.counters));
+  const mask = moved.reduce(
+    (sum, { host_counter }) => sum | (1n << BigInt(host_counter?.slice(3) ?? 0)),
+    0n,
+  );
+  t.equal(BigInt(pmu.host_cross_mapped_mask), mask);
+});
+
+t.test('a vCPU migrates between runs, and its lists go with it', async (t) => {
+  const lab = await openLab(t);
+  const host = await lab.host('emerald-rapids', 'pebs-v1', { cpus: 2 });
+  await host.event({ name: 'watchdog', counter: 'FIXED1', precise_ip: 0, exclude_guest: false });
+  const vcpu = await host.vcpu();
+  const path = `/vcpus/${vcpu.id}/migrate`;
+  await host.refuses('rule_violated', 'POST', path, { cpu: 2 });
+  await host.refuses('validation', 'POST', path, { cpu: 8 });
+  await host.refuses('validation', 'POST', path, {});
+  await host.refuses('conflict', 'POST', path, { cpu: 0 });
+
+  await host.move(vcpu, { kind: 'vm_entry' });
+  const problem = await host.refuses('conflict', 'POST', path, { cpu: 1 });
+  t.match(problem.detail, /middle of a run/);
+  await host.move(vcpu, { kind: 'vm_exit' });
+
+  await host.wrmsr(vcpu, 'IA32_DS_AREA', '0xffff888000049000');
+  await host.wrmsr(vcpu, 'IA32_PEBS_ENABLE', 2);
+  await host.wrmsr(vcpu, 'IA32_PERFEVTSEL0', '0x43003c');
+  await host.wrmsr(vcpu, 'IA32_PERFEVTSEL1', '0x43003c');
+  await host.move(vcpu);
+  const listed = (await host.vcpuState(vcpu)).vm_exit_msr_load;
+  const own = (await host.msr('IA32_DS_AREA', 0)).value;
+  t.strictSame(
+    listed.find(({ msr }) => msr === 'IA32_DS_AREA'),
+    { msr: 'IA32_DS_AREA', value: own },
+  );
+  await host.wrmsr(vcpu, 'IA32_PEBS_ENABLE', 0);
+  const response = await lab.send('POST', `${host.path}${path}`, { cpu: 1 });
+  t.equal(bodyOf(t, response, VcpuSchema).cpu, 1);
+  t.strictSame((await host.vcpuState(vcpu)).vm_exit_msr_load, listed);
+
+  await host.move(vcpu);
+  const there = await host.msr('IA32_DS_AREA', 1);
+  t.equal(there.value, own, "v1 loads the other CPU's DS area there (H7)");
+  t.not(there.value, there.desired);
+  const violated = (await host.metrics()).violations.map(({ invariant }) => invariant);
+  t.ok(violated.includes('I5h'), `violates ${violated}`);
+});
