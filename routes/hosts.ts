@@ -8,6 +8,7 @@ import { problems } from '../schemas/problem.js';
 import { TracePageSchema, TraceQuerySchema } from '../schemas/trace.js';
 import { ProblemError } from '../src/errors.js';
 import { linkNext, page, sendPage } from '../src/paging.js';
+import { TRACE_MAX } from '../src/service/host.js';
 import { hostItem, metricsItem, msrsItem, traceItem } from '../src/service/host-views.js';
 
 export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
@@ -143,7 +144,9 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async ({ params, query }, reply) => {
       const host = hosts.get(params.host);
-      const entries = host.trace.filter(({ index }) => index > (query.after ?? -1));
+      const entries = host.trace
+        .slice(-TRACE_MAX)
+        .filter(({ index }) => index > (query.after ?? 0));
       const { items, has_more } = page(entries, { limit: query.limit }, ({ index }) => index);
       const last = items.at(-1);
       const next = has_more && last !== undefined ? String(last.index) : null;

@@ -50,8 +50,8 @@ export class HostSession {
   commit(): void {
     this.nameGuestEvents();
     const { world, state, events, vcpus, nextId, microcode } = this.draft;
-    const trace = [...this.host.trace, ...this.run.trace].slice(-TRACE_MAX);
-    Object.assign(this.host, { world, state, events, vcpus, nextId, microcode, trace });
+    Object.assign(this.host, { world, state, events, vcpus, nextId, microcode });
+    keepNewest(this.host.trace, this.run.trace);
     this.host.tally.add(this.run.tally);
   }
 
@@ -146,9 +146,10 @@ export class HostSession {
 
   async transition(at: number, body: TransitionRequest): Promise<TransitionCounts> {
     this.run.inject(this.parseInjections(body.inject));
+    const { entries } = this.run.tally;
     const counts = await makeTransitions(this.run, at, body);
     this.run.expectInjected();
-    this.draft.vcpus[at]!.runs += this.run.takeEntries();
+    this.draft.vcpus[at]!.runs += this.run.tally.entries - entries;
     return counts;
   }
 
@@ -298,6 +299,14 @@ export class HostSession {
         draft.events[at] ??= guestEventRecord(`ev_${this.takeId()}`, config.guestCounter);
       }
     });
+  }
+}
+
+/** Appends to a trace, and drops its oldest entries once they are many: moving them at every request would cost more. */
+function keepNewest(trace: Host['trace'], added: Host['trace']): void {
+  trace.push(...added);
+  if (trace.length > 4 * TRACE_MAX) {
+    trace.splice(0, trace.length - TRACE_MAX);
   }
 }
 

@@ -16,6 +16,7 @@ import { createState, createWorld, type World } from '../pmu/machine/world.js';
 export const HOSTS_MAX = 1000;
 export const EVENTS_MAX = 64;
 export const VCPUS_MAX = 16;
+export { TRACE_MAX } from '../pmu/live/run.js';
 
 /** What the client said of an event, beyond what the machine keeps. */
 export interface EventRecord {

@@ -3,6 +3,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { TransitionRequest } from '../../schemas/transition.js';
 import { Refused } from '../pmu/live/refused.js';
 import type { Run } from '../pmu/live/run.js';
@@ -14,6 +15,7 @@ import {
   EXIT_REENTER,
   EXIT_VMFAIL,
   type LogicalCpu,
+  MachineState,
   RUN_VCPU,
 } from '../pmu/machine/state.js';
 
@@ -21,6 +23,8 @@ import {
 const SLICE_MILLIS = 10;
 /** How many transitions pass between two looks at the clock. */
 const SLICE_TRANSITIONS = 256;
+/** A machine settles within a few transitions or not at all; looking for it costs as much as some transitions. */
+const SETTLING_TRANSITIONS = 4;
 /** Only the last transitions of a long request are listed in the trace. */
 const TRACED_TRANSITIONS = 64;
 
@@ -38,18 +42,41 @@ export async function makeTransitions(
   const exitReason = EXIT_NAMES.indexOf(request.exit_reason);
   const before = run.tally.microSteps;
   let sliceStart = performance.now();
-  for (let made = 0; made < count; made += 1) {
+  let made = 0;
+  while (made < count) {
     if (made % SLICE_TRANSITIONS === 0 && performance.now() - sliceStart > SLICE_MILLIS) {
       await nextTurn();
       sliceStart = performance.now();
     }
-    if (made === 0 || count - made === TRACED_TRANSITIONS) {
-      run.tracing = count - made <= TRACED_TRANSITIONS;
+    const untraced = count - made - TRACED_TRANSITIONS;
+    run.tracing = untraced <= 0;
+    if (untraced > 1 && made % SLICE_TRANSITIONS < SETTLING_TRANSITIONS && !run.hasInjections) {
+      made += transitionsToFixpoint(run, untraced, () =>
+        transitionOnce(run, vcpu, kind, exitReason),
+      );
+    } else {
+      transitionOnce(run, vcpu, kind, exitReason);
+      made += 1;
     }
-    transitionOnce(run, vcpu, kind, exitReason);
   }
   run.tracing = true;
   return { transitions: count, microSteps: run.tally.microSteps - before };
+}
+
+/**
+ * Makes one transition. If it leaves the machine exactly as it found it, every further one will do the same, so they are
+ * counted without being made. Returns how many transitions that was, at most `count`.
+ */
+function transitionsToFixpoint(run: Run, count: number, transition: () => void): number {
+  const state = new MachineState();
+  state.copyFrom(run.state);
+  const snapshot = run.tally.snapshot();
+  transition();
+  if (!isDeepStrictEqual(state, run.state)) {
+    return 1;
+  }
+  run.tally.repeatSince(snapshot, count - 1);
+  return count;
 }
 
 function transitionOnce(

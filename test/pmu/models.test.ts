@@ -169,6 +169,8 @@ t.test('the registry has the kernels of the sheet', async (t) => {
       'zero-global-ctrl-e2',
       'zero-global-ctrl-e3',
       'post-exit-fixup',
+      'pebs-handler-guard',
+      'pebs-enable-all-always',
     ],
   );
   t.equal(findKernel('pebs-v2')?.id, 'pebs-v2-4of4', 'a series is known by its last patch');

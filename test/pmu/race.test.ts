@@ -217,6 +217,8 @@ const MATRIX: Readonly<Record<string, readonly string[]>> = {
   'zero-global-ctrl-e2': [K1],
   'zero-global-ctrl-e3': [],
   'post-exit-fixup': [],
+  'pebs-handler-guard': [K1],
+  'pebs-enable-all-always': [K1],
 };
 
 for (const kernel of KERNELS) {

@@ -89,9 +89,9 @@ export const listInvariants: readonly Invariant[] = [
     where: 'when the list is built',
     points: LIST_BUILT,
     sources: SHEET,
-    holds: (_world, _state, { cpuc }) => {
+    holds: (world, _state, { cpuc }) => {
       const list = cpuc.guestSwitchMsrs;
-      const hostPebs = list.pebsMask & ~cpuc.intelCtrlGuestMask;
+      const hostPebs = cpuc.pebsEnabled & world.caps.pebsCapable & ~cpuc.intelCtrlGuestMask;
       return hostPebs === 0 || (list.guest[GLOBAL_CTRL]! & list.pebsMask) === 0;
     },
   },

@@ -88,7 +88,6 @@ export class Run {
   readonly tally = new Tally();
   readonly trace: TraceEntry[] = [];
   private readonly startIndex: number;
-  private entries = 0;
   private injections: Injection[] = [];
   private readonly occurrences = new Float64Array(STEP_CODES + 1);
   private readonly action: actions.Action = { kind: 0, cpu: 0, target: 0, value: 0, throttle: 0 };
@@ -128,11 +127,9 @@ export class Run {
     }
   }
 
-  /** How often a guest was entered since this was last asked. */
-  takeEntries(): number {
-    const { entries } = this;
-    this.entries = 0;
-    return entries;
+  /** Whether NMIs are still to land. */
+  get hasInjections(): boolean {
+    return this.injections.length > 0;
   }
 
   /** Performs one action; operations it starts are not advanced. */
@@ -160,7 +157,7 @@ export class Run {
     this.tally.microSteps += 1;
     this.tally.happened += 1;
     if (executed === GUEST) {
-      this.entries += 1;
+      this.tally.entries += 1;
     } else if (executed === V6 && cpu.exitReason !== EXIT_ENTRY_FAILURE) {
       this.tally.roundTrips += 1;
     }

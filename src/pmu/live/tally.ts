@@ -22,9 +22,35 @@ export class Tally {
   /** Micro-steps, NMIs and other instant actions: their places in the trace. */
   happened = 0;
   roundTrips = 0;
+  /** Entries of guests. */
+  entries = 0;
   /** Per invariant, how many evaluated points failed it. */
   readonly violations = new Float64Array(INVARIANTS.length);
   readonly firstViolations: (FirstViolation | undefined)[] = [];
+
+  /** A copy of the counts, to measure from. */
+  snapshot(): Tally {
+    const copy = new Tally();
+    copy.add(this);
+    return copy;
+  }
+
+  /** Counts everything since the snapshot `times` times more. */
+  repeatSince(snapshot: Tally, times: number): void {
+    const { counts } = this.sink;
+    counts.forEach((count, at) => {
+      counts[at] = count + (count - snapshot.sink.counts[at]!) * times;
+    });
+    this.violations.forEach((count, at) => {
+      this.violations[at] = count + (count - snapshot.violations[at]!) * times;
+    });
+    this.sink.nmis += (this.sink.nmis - snapshot.sink.nmis) * times;
+    this.sink.throttles += (this.sink.throttles - snapshot.sink.throttles) * times;
+    this.microSteps += (this.microSteps - snapshot.microSteps) * times;
+    this.happened += (this.happened - snapshot.happened) * times;
+    this.roundTrips += (this.roundTrips - snapshot.roundTrips) * times;
+    this.entries += (this.entries - snapshot.entries) * times;
+  }
 
   /** Adds another tally's counts; its first violations count from where this one stands. */
   add(other: Tally): void {
@@ -44,5 +70,6 @@ export class Tally {
     this.microSteps += other.microSteps;
     this.happened += other.happened;
     this.roundTrips += other.roundTrips;
+    this.entries += other.entries;
   }
 }

@@ -8,8 +8,9 @@ import type { ModelSource } from '../../explorer/model.js';
 import { formatPath, type Path, replay } from '../../explorer/path.js';
 import type { ExploreResult, PropertyResult, Verdict } from '../../explorer/result.js';
 import type { Scout } from '../../explorer/scout.js';
+import { STEP_NAMES } from '../../pmu/machine/micro-step.js';
 import type { MachineModelArgs } from './machine-model.js';
-import { actionOf } from './narration.js';
+import { actionOf, executedStep } from './narration.js';
 import { createModel as createPair, type ProductModelArgs } from './product-model.js';
 
 const MACHINE_MODULE = new URL('./machine-model.js', import.meta.url).href;
@@ -263,7 +264,9 @@ function tellPair(
   let partAt: string | null = null;
   const schedule = replay(pair, path).map(({ label, state }, at) => {
     pair.load(before, 0);
-    const what = actionOf(pair.first.model, pair.first.state, label);
+    const executed = executedStep(pair.first.model, pair.first.state, label);
+    const action = actionOf(pair.first.model, pair.first.state, label);
+    const what = executed === undefined ? action : `${STEP_NAMES[executed]} (${action})`;
     pair.load(state, 0);
     const differs = pair.first.state.cpus.some((cpu, index) => {
       const other = pair.other.state.cpus[index]!;

@@ -8,6 +8,7 @@ import { WriteSink } from '../../pmu/arch/write-sink.js';
 import { INVARIANTS, violatedAt } from '../../pmu/invariants/index.js';
 import { Layout, type LayoutOptions } from '../../pmu/machine/pack.js';
 import { MachineState } from '../../pmu/machine/state.js';
+import { EnabledSteps } from './enabled-steps.js';
 import { type ExploredWorld, exploredWorld } from './explored-world.js';
 import { Folder, symmetryOf } from './fold.js';
 import { MARKS } from './marks.js';
@@ -35,6 +36,7 @@ export class MachineModel implements Model {
   readonly properties: readonly Property[];
   readonly explored: ExploredWorld;
   readonly steps: Steps;
+  readonly enabled: EnabledSteps;
   readonly layout: Layout;
   private readonly base = new MachineState();
   private readonly next = new MachineState();
@@ -54,6 +56,7 @@ export class MachineModel implements Model {
     const { world, initial } = explored;
     this.explored = explored;
     this.steps = new Steps(explored);
+    this.enabled = new EnabledSteps(this.steps);
     this.layout = new Layout(world, initial, layoutOptions(explored));
     this.words = this.layout.words;
     const symmetry = symmetryOf(explored);
@@ -80,7 +83,7 @@ export class MachineModel implements Model {
   expand(states: Int32Array, at: number, out: Successors): void {
     const { base, next, spent, nextSpent, labels, words } = this;
     this.layout.unpack(states, at, base, spent);
-    const found = this.steps.enabled(base, spent, labels);
+    const found = this.enabled.find(base, spent, labels);
     let { count } = out;
     for (let nth = 0; nth < found; nth += 1) {
       const last = nth === found - 1;

@@ -16,7 +16,7 @@ import { NMI_SOURCE, stepSource } from '../../pmu/machine/step-sources.js';
 import { STATUS_NAMES } from '../../pmu/perf/perf-event.js';
 import { formatMsrValue } from '../wire.js';
 import type { MachineModel } from './machine-model.js';
-import * as steps from './steps.js';
+import * as steps from './step-labels.js';
 
 /** A step with what the other forms need of it. */
 export interface ToldStep extends CounterexampleStep {
@@ -65,7 +65,11 @@ function tell(model: MachineModel, before: Int32Array, after: Int32Array, label:
 }
 
 /** The micro-step that the label makes its CPU execute, or undefined for what happens at once. */
-function executedStep(model: MachineModel, state: MachineState, label: number): number | undefined {
+export function executedStep(
+  model: MachineModel,
+  state: MachineState,
+  label: number,
+): number | undefined {
   const step = steps.stepOf(label);
   const cpu = state.cpus[steps.cpuOf(label)]!;
   switch (step) {

@@ -14,7 +14,7 @@ import { RESTORE, V6 } from '../../pmu/machine/micro-step.js';
 import { IDLE, MachineState } from '../../pmu/machine/state.js';
 import { exploredWorld } from './explored-world.js';
 import { MachineModel } from './machine-model.js';
-import * as steps from './steps.js';
+import * as steps from './step-labels.js';
 
 export interface ProductModelArgs {
   readonly model: ExplorationModel;
@@ -50,7 +50,7 @@ class Side {
 
   load(words: Int32Array, at: number): void {
     this.model.layout.unpack(words, at, this.state, this.spent);
-    this.count = this.model.steps.enabled(this.state, this.spent, this.labels);
+    this.count = this.model.enabled.find(this.state, this.spent, this.labels);
   }
 
   allows(label: number): boolean {

@@ -11,7 +11,7 @@ import { nextStep } from '../../pmu/machine/advance.js';
 import { STEP_NAMES } from '../../pmu/machine/micro-step.js';
 import { EXIT_REENTER, IDLE, MachineState, RUN_VCPU } from '../../pmu/machine/state.js';
 import type { MachineModel } from './machine-model.js';
-import * as steps from './steps.js';
+import * as steps from './step-labels.js';
 
 /** An operation being written down: its action, and how often each micro-step has come. */
 interface Open {

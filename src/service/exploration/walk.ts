@@ -7,6 +7,8 @@ import { STEP_NAMES } from '../../pmu/machine/micro-step.js';
 import { type LogicalCpu, MachineState, OPERATION_NAMES } from '../../pmu/machine/state.js';
 import type { MachineModel } from './machine-model.js';
 import { actionOf } from './narration.js';
+import { refusedSteps } from './refused-steps.js';
+import { cpuOf } from './step-labels.js';
 
 /** Throws a PathError where the path leaves the model. */
 export function walkState(model: MachineModel, path: Path): WalkState {
@@ -20,6 +22,7 @@ export function walkState(model: MachineModel, path: Path): WalkState {
       .filter((property, at) => property.kind === kind && (place.found & (1 << at)) !== 0)
       .map(({ id }) => id);
   const text = formatPath(path);
+  const possible = new Set(place.successors.map((successor) => successor.label));
   return {
     path: text,
     violated: found('always'),
@@ -29,8 +32,8 @@ export function walkState(model: MachineModel, path: Path): WalkState {
       path: text === '' ? String(index) : `${text}/${index}`,
       action: actionOf(model, state, label),
     })),
-    refused: model.steps.refused(state, spent).map(({ label, guards }) => ({
-      action: `cpu${(label >> 5) & 7}: ${actionOf(model, state, label)}`,
+    refused: refusedSteps(model.steps, state, spent, possible).map(({ label, guards }) => ({
+      action: `cpu${cpuOf(label)}: ${actionOf(model, state, label)}`,
       guards,
     })),
   };
