@@ -37,7 +37,7 @@ import {
   RoundTripCalculator,
 } from '../pmu/live/calculator.js';
 import { createWorld } from '../pmu/machine/world.js';
-import type { SwitchList } from '../pmu/perf/guest-switch.js';
+import type { SwitchList } from '../pmu/perf/switch-list.js';
 import { cpuModelById, kernelById } from './lookups.js';
 import { formatCounterSet, formatU64, parseCounterSet, parseU64, type U64Input } from './wire.js';
 

@@ -5,7 +5,8 @@ import type { VcpuPmu } from '../kvm/vcpu-pmu.js';
 import { crossMappedCounters } from '../kvm/vcpu-run.js';
 import type { LogicalCpu, MachineState } from '../machine/state.js';
 import type { World } from '../machine/world.js';
-import { readMasks, SwitchList } from '../perf/guest-switch.js';
+import { readMasks } from '../perf/guest-switch.js';
+import { SwitchList } from '../perf/switch-list.js';
 import { IN_GUEST, type Invariant } from './invariant.js';
 
 const SHEET = ['semantics sheet §7.7'];

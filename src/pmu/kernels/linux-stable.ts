@@ -4,7 +4,8 @@
  * Source: semantics sheet §5d, read there in Debian's linux-source-6.12 (6.12.117) and linux-source-6.1 (6.1.192).
  */
 import type { CounterSet } from '../arch/counter-set.js';
-import type { SwitchInput, SwitchList } from '../perf/guest-switch.js';
+import type { SwitchInput } from '../perf/guest-switch.js';
+import type { SwitchList } from '../perf/switch-list.js';
 import { BEFORE_6_16, type KernelVariant, type Patch } from './kernel-variant.js';
 import {
   addDsAndDataCfg,

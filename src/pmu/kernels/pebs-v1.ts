@@ -6,7 +6,8 @@
  * Source: semantics sheet §5b, derived from the v1 cover letter and v2's change log; the patch bodies were not found.
  */
 import type { CounterSet } from '../arch/counter-set.js';
-import type { SwitchInput, SwitchList } from '../perf/guest-switch.js';
+import type { SwitchInput } from '../perf/guest-switch.js';
+import type { SwitchList } from '../perf/switch-list.js';
 import { type KernelVariant, MAINLINE_2026 } from './kernel-variant.js';
 import {
   addDsAndDataCfg,

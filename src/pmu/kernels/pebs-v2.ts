@@ -5,7 +5,8 @@
  * Source: semantics sheet §0 and §5c, derived from the v2 cover letter; the patch bodies were not found.
  */
 import type { CounterSet } from '../arch/counter-set.js';
-import type { SwitchInput, SwitchList } from '../perf/guest-switch.js';
+import type { SwitchInput } from '../perf/guest-switch.js';
+import type { SwitchList } from '../perf/switch-list.js';
 import { type KernelVariant, MAINLINE_2026, type Patch } from './kernel-variant.js';
 import { runGuestPebs } from './pebs-v1.js';
 import { addDsAndDataCfg, completeWithoutGuestPebs } from './switch-branches.js';

@@ -6,7 +6,8 @@
  */
 import type { CounterSet } from '../arch/counter-set.js';
 import { DS_AREA, GLOBAL_CTRL, PEBS_DATA_CFG, PEBS_ENABLE } from '../arch/msr.js';
-import type { GuestPebs, SwitchInput, SwitchList } from '../perf/guest-switch.js';
+import type { GuestPebs, SwitchInput } from '../perf/guest-switch.js';
+import type { SwitchList } from '../perf/switch-list.js';
 
 /**
  * The branches before guest PEBS comes into play. Returns true when the list is complete: no DS-based PEBS (K4), no

@@ -5,7 +5,8 @@
  */
 import type { CounterSet } from '../arch/counter-set.js';
 import { PEBS_ENABLE } from '../arch/msr.js';
-import type { SwitchInput, SwitchList } from '../perf/guest-switch.js';
+import type { SwitchInput } from '../perf/guest-switch.js';
+import type { SwitchList } from '../perf/switch-list.js';
 import { type KernelVariant, MAINLINE_2026 } from './kernel-variant.js';
 import {
   addDsAndDataCfg,

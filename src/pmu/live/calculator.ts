@@ -12,8 +12,8 @@ import * as actions from '../machine/actions.js';
 import { K3, K9, K12, V6 } from '../machine/micro-step.js';
 import { EXIT_EXTERNAL_INTERRUPT, type LogicalCpu, RUN_VCPU } from '../machine/state.js';
 import { createState, createWorld, type World } from '../machine/world.js';
-import type { SwitchList } from '../perf/guest-switch.js';
 import { ACTIVE, HOST_OWNED, NO_COUNTER, NO_EVENT, PerfEvent } from '../perf/perf-event.js';
+import type { SwitchList } from '../perf/switch-list.js';
 import { Run } from './run.js';
 
 /** perf's state on one CPU, as far as the switch function reads it. */

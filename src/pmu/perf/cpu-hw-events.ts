@@ -6,7 +6,7 @@
  * Leaves out: LBR, BTS, PT, topdown state, and the sample-period bookkeeping.
  */
 import type { CounterSet } from '../arch/counter-set.js';
-import { SwitchList } from './guest-switch.js';
+import { SwitchList } from './switch-list.js';
 
 export class CpuHwEvents {
   /** `guest_switch_msrs`: the list being handed to KVM; empty but between its building and its last use. */

@@ -8,8 +8,9 @@
  */
 import type { CounterSet } from '../arch/counter-set.js';
 import type { PmuCaps } from '../arch/cpu-model.js';
-import { GLOBAL_CTRL, SWITCHED_MSRS } from '../arch/msr.js';
+import { GLOBAL_CTRL } from '../arch/msr.js';
 import type { CpuHwEvents } from './cpu-hw-events.js';
+import type { SwitchList } from './switch-list.js';
 
 /** What KVM tells perf of the vCPU about to run (`struct x86_guest_pebs`; before it, the kvm_pmu itself). */
 export interface GuestPebs {
@@ -19,38 +20,6 @@ export interface GuestPebs {
   readonly pebsDataCfg: number;
   /** `host_cross_mapped_mask`. */
   readonly crossMapped: CounterSet;
-}
-
-/** `cpuc->guest_switch_msrs`: at most one entry for each switched MSR, in ascending order of MSR code. */
-export class SwitchList {
-  /** Bit m is set when MSR code m is in the list. */
-  present = 0;
-  readonly host = new Int32Array(SWITCHED_MSRS);
-  readonly guest = new Int32Array(SWITCHED_MSRS);
-  /** `pebs_mask`: the first read of `pebs_enabled & pebs_capable`. */
-  pebsMask: CounterSet = 0;
-
-  add(msr: number, host: number, guest: number): void {
-    this.present |= 1 << msr;
-    this.host[msr] = host;
-    this.guest[msr] = guest;
-  }
-
-  clear(): void {
-    this.present = 0;
-    this.pebsMask = 0;
-    this.host.fill(0);
-    this.guest.fill(0);
-  }
-
-  copyFrom(from: SwitchList): void {
-    this.present = from.present;
-    this.pebsMask = from.pebsMask;
-    for (let msr = 0; msr < SWITCHED_MSRS; msr += 1) {
-      this.host[msr] = from.host[msr]!;
-      this.guest[msr] = from.guest[msr]!;
-    }
-  }
 }
 
 /** The first half of the switch function: reads the masks and makes the IA32_PERF_GLOBAL_CTRL entry `H / G0`. */

@@ -121,6 +121,8 @@ const ROWS: readonly (readonly [string, number, number, number])[] = [
   ['no-nmi-k1', 4804, 5364, 100],
   ['no-nmi-k2', 4676, 5236, 98],
   ['no-nmi-k3', 4740, 5300, 102],
+  ['pmu-left-off-zero-global-ctrl-e2', 49, 87, 32],
+  ['pmu-left-off-zero-global-ctrl-e3', 51, 91, 34],
 ];
 
 export const SCENARIO_COUNTS: Readonly<Record<string, ScenarioCounts>> = Object.fromEntries(

@@ -243,6 +243,20 @@ const hazards: readonly Scenario[] = [
     },
     { I7: 'violated', I7e: 'holds', I1: 'holds' },
   ),
+  ...(['zero-global-ctrl-e2', 'zero-global-ctrl-e3'] as const).map((kernel) =>
+    scenario(
+      `pmu-left-off-${kernel}`,
+      `An NMI right after VM-exit finds the PMU off, and IA32_PERF_GLOBAL_CTRL stays 0, on ${kernel}`,
+      {
+        cpu_model: 'haswell-x',
+        kernel,
+        events: [HOST_PEBS],
+        vcpus: [{}],
+        actors: actors('foreign_nmi'),
+      },
+      { I7e: 'violated', I1: 'holds' },
+    ),
+  ),
   ...(['bpf_snapshot', 'nmi_throttle'] as const).map((kind) =>
     scenario(
       `quiescence-k1-${kind.replaceAll('_', '-')}`,
