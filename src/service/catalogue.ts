@@ -7,10 +7,16 @@ import type {
 } from '../../schemas/catalogue.js';
 import type { Scenario as ScenarioItem } from '../../schemas/scenario.js';
 import { type CpuModel, intelCtrl, isIsolated, platformClass } from '../pmu/arch/cpu-model.js';
-import { CPU_MODELS, modelCaps } from '../pmu/arch/cpu-models.js';
+import { CPU_MODELS, findCpuModel, modelCaps } from '../pmu/arch/cpu-models.js';
 import { INVARIANTS } from '../pmu/invariants/index.js';
 import { findKernel, KERNELS } from '../pmu/kernels/index.js';
 import type { KernelOptions, KernelVariant } from '../pmu/kernels/kernel-variant.js';
+import {
+  COST_SCENARIOS,
+  type CostScenario,
+  measureWrites,
+  msrWrites,
+} from '../pmu/scenarios/write-costs.js';
 import { MATRIX_SCENARIOS, SCENARIOS, type Scenario } from './exploration/scenarios.js';
 import { formatCounterSet, formatU64 } from './wire.js';
 
@@ -26,8 +32,31 @@ export const invariants: readonly InvariantItem[] = INVARIANTS.map(
   }),
 );
 
-export const scenarios: readonly ScenarioItem[] = SCENARIOS.map(scenarioItem);
+export const scenarios: readonly ScenarioItem[] = [
+  ...COST_SCENARIOS.map(costScenarioItem),
+  ...SCENARIOS.map(scenarioItem),
+];
 export const matrixScenarios: readonly ScenarioItem[] = MATRIX_SCENARIOS.map(scenarioItem);
+
+/** A world to cost: it is set up step by step, so only its writes are given, on the kernel before the series. */
+function costScenarioItem(scenario: CostScenario): ScenarioItem {
+  const [model, kernel] = [findCpuModel('emerald-rapids'), findKernel('upstream-base')];
+  if (model === undefined || kernel === undefined) {
+    throw new RangeError('the catalogue lacks what the cost scenarios are counted on');
+  }
+  const writes = measureWrites(scenario, model, kernel);
+  return {
+    id: scenario.id,
+    title: scenario.title,
+    cpu_model: model.id,
+    kernel: kernel.id,
+    events: [],
+    vcpus: [{}],
+    actors: [],
+    bounds: {},
+    expected: { msr_writes: msrWrites(writes), vmcs_field: writes.vmcsField },
+  };
+}
 
 function scenarioItem({ id, title, model, expected, counts }: Scenario): ScenarioItem {
   const always = Object.entries(expected).filter(([, verdict]) => isVerdictOfInvariant(verdict));

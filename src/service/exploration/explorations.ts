@@ -48,7 +48,10 @@ export class Explorations {
   create(request: ExplorationRequest): Exploration {
     const scenario = request.scenario === undefined ? undefined : findScenario(request.scenario);
     if (request.scenario !== undefined && scenario === undefined) {
-      throw refused('/scenario', `names no scenario of the catalogue (${request.scenario})`);
+      throw refused(
+        '/scenario',
+        `names no scenario to explore (${request.scenario}); A0 to E are costed by comparisons`,
+      );
     }
     const given = scenario?.model ?? request.model;
     if (given === undefined) {
