@@ -1,5 +1,7 @@
 /** All invariants, and their evaluation at the points a CPU is at. */
-import type { LogicalCpu, MachineState } from '../machine/state.js';
+import { SWITCHED_MSRS } from '../arch/msr.js';
+import { K0, STEP_CODES } from '../machine/micro-step.js';
+import { IDLE, type LogicalCpu, MachineState, RUN_VCPU } from '../machine/state.js';
 import type { World } from '../machine/world.js';
 import { guestInvariants } from './guest.js';
 import { hostInvariants } from './host.js';
@@ -46,6 +48,24 @@ export function violatedAt(world: World, state: MachineState, cpu: LogicalCpu): 
     }
   }
   return violated;
+}
+
+/** The micro-steps after which some of the invariants in a mask may be evaluated at a CPU. */
+export function stepsEvaluated(world: World, initial: MachineState, mask: number): Uint8Array {
+  const state = new MachineState();
+  state.copyFrom(initial);
+  const cpu = state.cpus[0]!;
+  // As much as can be true at a micro-step: the PMU on, every MSR in the load areas, the list at its end.
+  for (const vcpu of state.vcpus) {
+    vcpu.autoload.list((1 << SWITCHED_MSRS) - 1);
+  }
+  cpu.cpuc.enabled = 1;
+  return Uint8Array.from({ length: STEP_CODES }, (_, pc) => {
+    cpu.pc = pc;
+    cpu.operation = pc >= K0 ? RUN_VCPU : IDLE;
+    const points = state.vcpus.length === 0 && pc >= K0 ? 0 : pointsOf(world, state, cpu);
+    return INVARIANTS.some((one, at) => mask & (1 << at) && one.points & points) ? 1 : 0;
+  });
 }
 
 export function findInvariant(id: string): Invariant | undefined {

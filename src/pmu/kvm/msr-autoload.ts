@@ -69,6 +69,9 @@ export class MsrAutoload {
   list(present: number): void {
     this.present = present;
     this.count = 0;
+    if (present === 0) {
+      return;
+    }
     for (let msr = 0; msr < SWITCHED_MSRS; msr += 1) {
       if (present & (1 << msr)) {
         this.order[this.count] = msr;

@@ -41,6 +41,9 @@ interface Field {
   readonly when?: string;
 }
 
+const PC_WIDTH = 6;
+const PC_MASK = (1 << PC_WIDTH) - 1;
+
 type Pack = (state: MachineState, extra: Int32Array, words: Int32Array, at: number) => void;
 type Unpack = (words: Int32Array, at: number, state: MachineState, extra: Int32Array) => void;
 
@@ -59,6 +62,10 @@ export class Layout {
   private readonly guestSets: SetCodec;
   private readonly viaPt: boolean;
   private readonly usesFixed: boolean;
+  /** By event: the counter it is pinned to, or NO_COUNTER. */
+  private readonly pinnedTo: Int8Array;
+  /** By CPU: where its `pc` is packed. */
+  private readonly pcs: readonly PlacedField[];
 
   constructor(world: World, initial: MachineState, options: LayoutOptions) {
     this.world = world;
@@ -68,6 +75,9 @@ export class Layout {
     this.usesFixed = (options.counters & FIXED) !== 0;
     this.sets = new SetCodec(options.counters | (this.viaPt ? PEBS_VIA_PT : 0), 0);
     this.ctrls = new SetCodec(options.counters, world.caps.intelCtrl & ~options.counters);
+    this.pinnedTo = Int8Array.from(world.eventConfigs, (config) =>
+      isPinned(config) ? 31 - Math.clz32(config.constraint) : NO_COUNTER,
+    );
     const guestRest = initial.vcpus.reduce((all, vcpu) => all | vcpu.globalCtrl, 0);
     this.guestSets = new SetCodec(options.guestCounters, guestRest & ~options.guestCounters);
     const fields = [
@@ -79,6 +89,9 @@ export class Layout {
       ...initial.cpus.flatMap((_, at) => this.scratchFields(`state.cpus[${at}]`)),
     ].filter(({ width }) => width > 0);
     const placed = place(fields);
+    this.pcs = initial.cpus.map(
+      (_, at) => placed.find((field) => field.place === `state.cpus[${at}].pc`)!,
+    );
     this.words = Math.max(1, ...placed.map(({ word }) => word + 1));
     const codecs = { set: this.sets, ctrl: this.ctrls, guest: this.guestSets };
     this.pack = compilePack(placed, this.words, codecs);
@@ -87,6 +100,12 @@ export class Layout {
       read(words, at, state, extra);
       this.derive(state);
     };
+  }
+
+  /** The micro-step a CPU executed last, read off a packed state. */
+  pcOf(words: Int32Array, at: number, cpu: number): number {
+    const { word, shift } = this.pcs[cpu]!;
+    return (words[at + word]! >>> shift) & PC_MASK;
   }
 
   private eventFields(at: number): Field[] {
@@ -109,7 +128,7 @@ export class Layout {
     const dataCfg = world.caps.pebsBaseline ? widthOf(options.dataCfgMax) : 0;
     const overflow = options.overflows ? 1 : 0;
     return [
-      number(`${cpu}.pc`, 6),
+      number(`${cpu}.pc`, PC_WIDTH),
       number(`${cpu}.operation`, 4),
       number(`${cpu}.target`, widthOf(Math.max(events.length, vcpus.length) - 1)),
       fromMinusOne(`${cpu}.currentVcpu`, widthOf(vcpus.length)),
@@ -226,8 +245,8 @@ export class Layout {
     for (let at = 0; at < state.events.length; at += 1) {
       const event = state.events[at]!;
       const config = eventConfigs[at]!;
-      if (isPinned(config)) {
-        const counter = 31 - Math.clz32(config.constraint);
+      const counter = this.pinnedTo[at]!;
+      if (counter !== NO_COUNTER) {
         event.assigned = event.status >= ADDED ? counter : NO_COUNTER;
         event.counter = event.status >= ACTIVE ? counter : NO_COUNTER;
       }
@@ -237,12 +256,12 @@ export class Layout {
       }
       if (event.status === ACTIVE) {
         const { cpuc, hardware } = state.cpus[event.cpu]!;
-        const counter = 1 << event.counter;
-        cpuc.activeMask |= counter;
-        cpuc.intelCtrlGuestMask |= config.excludeHost ? counter : 0;
-        cpuc.intelCtrlHostMask |= config.excludeGuest ? counter : 0;
-        cpuc.pebsEnabled |= event.preciseIp > 0 ? counter : 0;
-        hardware.counterEnable |= counter & GENERAL_PURPOSE;
+        const set = 1 << event.counter;
+        cpuc.activeMask |= set;
+        cpuc.intelCtrlGuestMask |= config.excludeHost ? set : 0;
+        cpuc.intelCtrlHostMask |= config.excludeGuest ? set : 0;
+        cpuc.pebsEnabled |= event.preciseIp > 0 ? set : 0;
+        hardware.counterEnable |= set & GENERAL_PURPOSE;
       }
     }
     for (let at = 0; at < state.cpus.length; at += 1) {

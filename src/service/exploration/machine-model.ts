@@ -5,7 +5,7 @@
 import { ACTOR_KINDS, type ExplorationModel } from '../../../schemas/exploration-model.js';
 import type { Model, Property, Successors } from '../../explorer/model.js';
 import { WriteSink } from '../../pmu/arch/write-sink.js';
-import { INVARIANTS, violatedAt } from '../../pmu/invariants/index.js';
+import { INVARIANTS, stepsEvaluated, violatedAt } from '../../pmu/invariants/index.js';
 import { Layout, type LayoutOptions } from '../../pmu/machine/pack.js';
 import { MachineState } from '../../pmu/machine/state.js';
 import { EnabledSteps } from './enabled-steps.js';
@@ -50,6 +50,8 @@ export class MachineModel implements Model {
   readonly folding: string[];
   private readonly folder: Folder;
   private readonly candidate: Int32Array;
+  /** By micro-step: 1 where a property may be found. */
+  private readonly looksAt: Uint8Array;
   private readonly marks: readonly ((typeof MARKS)[number] | undefined)[];
 
   constructor(explored: ExploredWorld, properties: readonly string[]) {
@@ -74,6 +76,11 @@ export class MachineModel implements Model {
       return at < 0 ? 0 : 1 << at;
     });
     this.marks = properties.map((id) => MARKS.find((mark) => mark.id === id));
+    const invariants = this.invariantBits.reduce((mask, bit) => mask | bit, 0);
+    this.looksAt = stepsEvaluated(world, initial, invariants);
+    if (this.marks.some((mark) => mark !== undefined)) {
+      this.looksAt.fill(1);
+    }
   }
 
   initial(out: Int32Array): void {
@@ -104,6 +111,9 @@ export class MachineModel implements Model {
 
   check(states: Int32Array, at: number): number {
     const { base, spent, invariantBits, marks } = this;
+    if (!this.mayFind(states, at)) {
+      return 0;
+    }
     this.layout.unpack(states, at, base, spent);
     let violated = 0;
     for (let cpu = 0; cpu < base.cpus.length; cpu += 1) {
@@ -121,6 +131,16 @@ export class MachineModel implements Model {
       }
     }
     return found;
+  }
+
+  /** Whether any CPU is where a property is looked at; most micro-steps are not, and unpacking costs more than this. */
+  private mayFind(states: Int32Array, at: number): boolean {
+    for (let cpu = 0; cpu < this.base.cpus.length; cpu += 1) {
+      if (this.looksAt[this.layout.pcOf(states, at, cpu)] === 1) {
+        return true;
+      }
+    }
+    return false;
   }
 
   canonical(states: Int32Array, at: number): void {
