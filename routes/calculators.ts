@@ -9,13 +9,15 @@ import { problems } from '../schemas/problem.js';
 import { RoundTripsRequestSchema, RoundTripsSchema } from '../schemas/round-trip.js';
 import { SwitchListRequestSchema, SwitchListSchema } from '../schemas/switch-list.js';
 import { roundTrips, switchList } from '../src/service/calculators.js';
-import { compare, toCsv, toMarkdown } from '../src/service/comparisons.js';
+import { addVerdicts, compare, toCsv, toMarkdown } from '../src/service/comparisons.js';
 
 const JSON_TYPE = 'application/json';
 const CSV_TYPE = 'text/csv';
 const MARKDOWN_TYPE = 'text/markdown';
 
 export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  const { explorations } = app.services;
+
   app.post(
     '/switch-lists',
     {
@@ -79,7 +81,10 @@ export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async (request, reply) => {
-      const comparison = compare(request.body);
+      const costs = compare(request.body);
+      const comparison = request.body.verdicts
+        ? await addVerdicts(costs, (model, kernel) => explorations.raceVerdict(model, kernel))
+        : costs;
       switch (request.answerType) {
         case CSV_TYPE:
           return reply.type(CSV_TYPE).send(toCsv(comparison));

@@ -1,5 +1,6 @@
 /** What a round trip costs under several kernels, CPU models and scenarios, side by side. */
 import { type Static, Type } from 'typebox';
+import { VerdictSchema } from './catalogue.js';
 import { count, oneOf, ref, SlugSchema } from './common.js';
 
 export const COST_SCENARIOS = ['A0', 'A1', 'A1c', 'A2', 'B', 'Bc', 'C', 'C3', 'D', 'E'] as const;
@@ -33,6 +34,12 @@ export const ComparisonRequestSchema = Type.Object(
         description: 'the scenarios; all when left out',
       }),
     ),
+    verdicts: Type.Optional(
+      Type.Boolean({
+        description:
+          'also explore the main race on each kernel and CPU model, under prompt and late NMIs',
+      }),
+    ),
   },
   {
     $id: 'ComparisonRequest',
@@ -61,6 +68,20 @@ export const RoundTripCostSchema = Type.Object(
   },
 );
 
+export const RaceVerdictSchema = Type.Object(
+  {
+    prompt: ref(VerdictSchema, 'with NMIs that come with the overflow'),
+    late: ref(VerdictSchema, 'with NMIs that come any number of micro-steps later'),
+  },
+  {
+    $id: 'RaceVerdict',
+    additionalProperties: false,
+    description: 'whether the main race leaves a bit of IA32_PEBS_ENABLE stuck',
+    examples: [{ prompt: 'violated', late: 'violated' }],
+  },
+);
+export type RaceVerdict = Static<typeof RaceVerdictSchema>;
+
 export const ComparisonRowSchema = Type.Object(
   {
     kernel: ref(SlugSchema),
@@ -77,6 +98,7 @@ export const ComparisonRowSchema = Type.Object(
       maximum: 1e9,
       description: 'what they cost, by the knobs of the cost model',
     }),
+    race: Type.Optional(ref(RaceVerdictSchema)),
   },
   {
     $id: 'ComparisonRow',

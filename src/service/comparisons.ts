@@ -1,5 +1,10 @@
 /** What a round trip costs under several kernels, as rows, CSV or Markdown. */
-import type { Comparison, ComparisonRequest, ComparisonRow } from '../../schemas/comparison.js';
+import type {
+  Comparison,
+  ComparisonRequest,
+  ComparisonRow,
+  RaceVerdict,
+} from '../../schemas/comparison.js';
 import { DEFAULT_COST_MODEL, estimateCycles } from '../pmu/scenarios/cycle-cost.js';
 import { COST_SCENARIOS, measureWrites, msrWrites } from '../pmu/scenarios/write-costs.js';
 import { cpuModelById, kernelById } from './lookups.js';
@@ -37,6 +42,26 @@ export function compare(request: ComparisonRequest): Comparison {
   return { rows };
 }
 
+/** Adds to every row what `verdictOf` says of its kernel on its CPU model; each pair is asked about once. */
+export async function addVerdicts(
+  { rows }: Comparison,
+  verdictOf: (cpuModel: string, kernel: string) => Promise<RaceVerdict>,
+): Promise<Comparison> {
+  const known = new Map<string, RaceVerdict>();
+  for (const { kernel, cpu_model } of rows) {
+    const pair = `${cpu_model} ${kernel}`;
+    if (!known.has(pair)) {
+      known.set(pair, await verdictOf(cpu_model, kernel));
+    }
+  }
+  return {
+    rows: rows.map((row) => {
+      const race = known.get(`${row.cpu_model} ${row.kernel}`);
+      return race === undefined ? row : { ...row, race };
+    }),
+  };
+}
+
 type CostScenarioId = ComparisonRow['scenario'];
 
 const COLUMNS = [
@@ -65,16 +90,26 @@ function cellsOf(row: ComparisonRow): (string | number)[] {
     writes.msr_writes,
     row.saved_against_first,
     row.estimated_cycles,
+    ...(row.race === undefined ? [] : [row.race.prompt, row.race.late]),
   ];
 }
 
-/** RFC 4180; no value needs quoting, since ids hold neither commas nor quotes. */
-export function toCsv({ rows }: Comparison): string {
-  return [COLUMNS, ...rows.map(cellsOf)].map((cells) => `${cells.join(',')}\r\n`).join('');
+/** The verdicts have columns only where they were asked for. */
+function columnsOf({ rows }: Comparison): readonly string[] {
+  return rows[0]?.race === undefined ? COLUMNS : [...COLUMNS, 'race_prompt', 'race_late'];
 }
 
-export function toMarkdown({ rows }: Comparison): string {
+/** RFC 4180; no value needs quoting, since ids hold neither commas nor quotes. */
+export function toCsv(comparison: Comparison): string {
+  return [columnsOf(comparison), ...comparison.rows.map(cellsOf)]
+    .map((cells) => `${cells.join(',')}\r\n`)
+    .join('');
+}
+
+export function toMarkdown(comparison: Comparison): string {
+  const columns = columnsOf(comparison);
   const line = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |\n`;
-  const rule = COLUMNS.map((_, at) => (at < 3 ? '---' : '---:'));
-  return line(COLUMNS) + line(rule) + rows.map((row) => line(cellsOf(row))).join('');
+  const isText = (at: number): boolean => at < 3 || at >= COLUMNS.length;
+  const rule = columns.map((_, at) => (isText(at) ? '---' : '---:'));
+  return line(columns) + line(rule) + comparison.rows.map((row) => line(cellsOf(row))).join('');
 }

@@ -2,6 +2,7 @@
  * The explorations of the service: a few run at once, each in worker threads of its own, the rest wait their turn.
  */
 import { randomBytes } from 'node:crypto';
+import type { RaceVerdict } from '../../../schemas/comparison.js';
 import type {
   Counterexample,
   Exploration,
@@ -17,11 +18,11 @@ import { INVARIANTS } from '../../pmu/invariants/index.js';
 import { missing } from '../hosts.js';
 import { kernelById } from '../lookups.js';
 import { exploredWorld } from './explored-world.js';
-import { DEFAULT_PROPERTIES, runExploration } from './job.js';
+import { DEFAULT_PROPERTIES, machineSource, runExploration } from './job.js';
 import { MachineModel } from './machine-model.js';
 import { MARKS } from './marks.js';
 import { mermaid, narrate, story } from './narration.js';
-import { findScenario } from './scenarios.js';
+import { findScenario, mainRace } from './scenarios.js';
 import { scriptOfPath, setUpActions } from './script-of-path.js';
 import { walkState } from './walk.js';
 
@@ -84,6 +85,15 @@ export class Explorations {
     this.queue.push(entry);
     this.next();
     return entry.resource;
+  }
+
+  /** Whether the main race leaves a bit stuck; its few hundred states need no resource of their own. */
+  async raceVerdict(cpuModel: string, kernel: string): Promise<RaceVerdict> {
+    const verdict = async (timing: 'prompt' | 'late') => {
+      const source = machineSource(mainRace(cpuModel, kernel, timing), ['I1']);
+      return (await this.scout.search(source, { stopAtFirstViolation: true })).verdict;
+    };
+    return { prompt: await verdict('prompt'), late: await verdict('late') };
   }
 
   list(): readonly Exploration[] {

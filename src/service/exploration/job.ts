@@ -62,7 +62,7 @@ export async function runExploration(
 
 type Find = (source: ModelSource, more: Partial<ExploreOptions>) => Promise<ExploreResult>;
 
-function machineSource(model: ExplorationModel, properties: readonly string[]): ModelSource {
+export function machineSource(model: ExplorationModel, properties: readonly string[]): ModelSource {
   const args: MachineModelArgs = { model, properties };
   return { module: MACHINE_MODULE, args };
 }

@@ -85,6 +85,17 @@ const MATRIX: readonly (readonly [string, readonly PlatformClass[], readonly Pla
 const TIMINGS = ['prompt', 'late'] as const;
 
 /** The main race (§7.3): one host PEBS event, one vCPU, throttling and foreign NMIs, the tick. */
+export function mainRace(cpuModel: string, kernel: string, timing: 'prompt' | 'late'): Model {
+  return {
+    cpu_model: cpuModel,
+    kernel,
+    events: [HOST_PEBS],
+    vcpus: [{}],
+    actors: actors('nmi_throttle', 'foreign_nmi', 'tick'),
+    nmi_timing: timing,
+  };
+}
+
 const matrix: readonly Scenario[] = MATRIX.flatMap(([kernel, prompt, late]) =>
   (Object.keys(CLASS_MODELS) as PlatformClass[]).flatMap((platform) =>
     TIMINGS.map((nmi_timing) => {
@@ -92,14 +103,7 @@ const matrix: readonly Scenario[] = MATRIX.flatMap(([kernel, prompt, late]) =>
       return scenario(
         `matrix-${kernel}-${platform.toLowerCase()}-${nmi_timing}`,
         `The main race on ${kernel}, ${platform}, ${nmi_timing} NMIs`,
-        {
-          cpu_model: CLASS_MODELS[platform],
-          kernel,
-          events: [HOST_PEBS],
-          vcpus: [{}],
-          actors: actors('nmi_throttle', 'foreign_nmi', 'tick'),
-          nmi_timing,
-        },
+        mainRace(CLASS_MODELS[platform], kernel, nmi_timing),
         {
           I1: vulnerable ? 'violated' : 'holds',
           guest_entered: 'witnessed',
