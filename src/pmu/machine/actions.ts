@@ -9,8 +9,8 @@ import { running } from '../arch/hardware.js';
 import { PEBS_ENABLE } from '../arch/msr.js';
 import type { WriteSink } from '../arch/write-sink.js';
 import { NOT_LISTED } from '../kvm/msr-autoload.js';
-import { CLOSED, INACTIVE, isScheduled, NO_EVENT, OFF } from '../perf/perf-event.js';
-import { activeEventOn, branchSnapshot, handleNmi, latchOverflow } from '../perf/pmi.js';
+import { CLOSED, INACTIVE, isScheduled, OFF } from '../perf/perf-event.js';
+import { branchSnapshot, handleNmi, latchOverflow } from '../perf/pmi.js';
 import { advance, isBlocked } from './advance.js';
 import {
   closeIdleEvent,
@@ -19,7 +19,14 @@ import {
   openEvent,
   tickHasWork,
 } from './event-work.js';
-import { GUEST, isInGuest, K5, K8, K9, REST, V2, V3 } from './micro-step.js';
+import {
+  refuseMigration,
+  refuseNmi,
+  refuseReserve,
+  refuseRun,
+  refuseUnlessIdle,
+} from './guards.js';
+import { GUEST, isInGuest, K5, K8, REST, V2 } from './micro-step.js';
 import {
   CLOSE_EVENT,
   DISABLE_EVENT,
@@ -28,7 +35,6 @@ import {
   IDLE,
   type LogicalCpu,
   type MachineState,
-  NO_VCPU,
   RUN_VCPU,
   SCHED_IN,
   SCHED_OUT,
@@ -246,94 +252,6 @@ function noteOvershoot(state: MachineState, cpu: LogicalCpu): void {
   ) {
     cpu.overshoot = 1;
   }
-}
-
-function refuseUnlessIdle(cpu: LogicalCpu): string | null {
-  return cpu.operation === IDLE
-    ? null
-    : 'interrupts are off or the PMU is off on the CPU: an operation is under way';
-}
-
-/** Reserving or releasing the DS areas sends an IPI to every CPU, which must be answered. */
-function refuseReserve(state: MachineState): string | null {
-  const open = state.events.filter((event) => event.status !== CLOSED).length;
-  const busy = state.cpus.some((cpu) => cpu.operation !== IDLE);
-  return open <= 1 && busy
-    ? 'the first event reserves the DS areas of every CPU and the last releases them, so no CPU may have an operation under way'
-    : null;
-}
-
-function refuseRun(
-  world: World,
-  state: MachineState,
-  cpu: LogicalCpu,
-  vcpu: number,
-): string | null {
-  if (cpu.operation !== IDLE) {
-    return refuseUnlessIdle(cpu);
-  }
-  if (state.vcpus[vcpu]!.cpu !== cpu.index) {
-    return 'the vCPU belongs to another CPU';
-  }
-  if (
-    cpu.currentVcpu === vcpu ||
-    (cpu.currentVcpu === NO_VCPU && !hasSchedulableEvents(world, state, vcpu))
-  ) {
-    return null;
-  }
-  const moves =
-    hasSchedulableEvents(world, state, vcpu) ||
-    hasScheduledEvents(world, state, cpu.currentVcpu, cpu);
-  return moves
-    ? 'a context switch must bring the vCPU thread and its events to the CPU first'
-    : null;
-}
-
-function refuseMigration(state: MachineState, vcpu: number, to: number): string | null {
-  const from = state.cpus[state.vcpus[vcpu]!.cpu]!;
-  if (from.operation === RUN_VCPU && from.target === vcpu) {
-    return 'preemption is off from k0 to k13: the vCPU cannot migrate in the middle of a run';
-  }
-  if (from.operation !== IDLE) {
-    return 'the CPU that the vCPU is to leave has an operation under way';
-  }
-  if (from.index === to) {
-    return 'the vCPU is on that CPU already';
-  }
-  return from.currentVcpu === vcpu ? 'the vCPU thread must leave its CPU first' : null;
-}
-
-function refuseNmi(
-  world: World,
-  state: MachineState,
-  cpu: LogicalCpu,
-  overflow: CounterSet,
-  throttle: CounterSet,
-): string | null {
-  if (cpu.pc === K9 || (cpu.pc > K9 && cpu.pc < V3)) {
-    return 'no NMI can land inside VM-entry';
-  }
-  if (cpu.pc > GUEST && cpu.pc <= GUEST + 3) {
-    return 'no NMI can land inside VM-exit';
-  }
-  if (cpu.exitReason === EXIT_NMI && isInGuest(cpu.pc)) {
-    return 'an NMI is being delivered already';
-  }
-  let rest = overflow | throttle;
-  while (rest !== 0) {
-    const counter = rest & -rest;
-    rest &= ~counter;
-    const at = activeEventOn(state.events, cpu, counter);
-    if (at === NO_EVENT) {
-      return counter & throttle
-        ? 'perf throttles active events only, and a counter to throttle has none'
-        : 'a counter that overflows must have an active event';
-    }
-    if (counter & throttle && !world.eventConfigs[at]!.sampling) {
-      return 'a counting event is never throttled';
-    }
-  }
-  return null;
 }
 
 /** Whether the vCPU's thread must be switched out, in, or is where it can run. */

@@ -4,13 +4,21 @@
  * The layout follows from the world: a counter set takes a bit for each counter the world uses, an address or a data
  * configuration the bits of the largest one that can occur. What follows from other fields is not stored: perf's masks
  * and the enable bits follow from the events. Nor is what cannot influence the future, such as the order of a load area.
- *
- * Every field is named once, with its width. From that list two straight-line functions are compiled, since packing is
- * most of what a search does, and a loop over fields took five times as long.
  */
 import { type CounterSet, FIXED, GENERAL_PURPOSE, PEBS_VIA_PT } from '../arch/counter-set.js';
 import { DS_AREA, GLOBAL_CTRL, PEBS_DATA_CFG, SWITCHED_MSRS } from '../arch/msr.js';
 import { ACTIVE, ADDED, HOST_OWNED, NO_COUNTER, type PerfEventConfig } from '../perf/perf-event.js';
+import {
+  compilePack,
+  compileUnpack,
+  type Field,
+  fromMinusOne,
+  number,
+  type Pack,
+  type PlacedField,
+  place,
+  type Unpack,
+} from './field-code.js';
 import { E3_READ, K4_READ, K6 } from './micro-step.js';
 import { SetCodec } from './set-codec.js';
 import type { MachineState } from './state.js';
@@ -32,20 +40,8 @@ export interface LayoutOptions {
   readonly extraWidths: readonly number[];
 }
 
-interface Field {
-  /** Where the value is kept, as an expression. */
-  readonly place: string;
-  readonly width: number;
-  readonly kind: 'number' | 'from_minus_one' | 'set' | 'ctrl' | 'guest';
-  /** The micro-steps, as a condition, in which the field matters; it is 0 otherwise. */
-  readonly when?: string;
-}
-
 const PC_WIDTH = 6;
 const PC_MASK = (1 << PC_WIDTH) - 1;
-
-type Pack = (state: MachineState, extra: Int32Array, words: Int32Array, at: number) => void;
-type Unpack = (words: Int32Array, at: number, state: MachineState, extra: Int32Array) => void;
 
 export class Layout {
   /** 32-bit words of a packed state, the extra numbers included. */
@@ -269,86 +265,6 @@ export class Layout {
       cpuc.fixedCtrl = cpuc.activeMask & FIXED;
     }
   }
-}
-
-interface PlacedField extends Field {
-  readonly word: number;
-  readonly shift: number;
-}
-
-/** Puts the fields one after the other; none crosses a word. */
-function place(fields: readonly Field[]): PlacedField[] {
-  let word = 0;
-  let shift = 0;
-  return fields.map((field) => {
-    if (shift + field.width > 32) {
-      word += 1;
-      shift = 0;
-    }
-    const placed = { ...field, word, shift };
-    shift += field.width;
-    return placed;
-  });
-}
-
-type Codecs = Readonly<Record<'set' | 'ctrl' | 'guest', SetCodec>>;
-const TABLES = `const { low: setLow, fixed: setFixed, special: setSpecial, wide: setWide } = codecs.set;
-const { low: ctrlLow, fixed: ctrlFixed, special: ctrlSpecial, wide: ctrlWide } = codecs.ctrl;
-const { low: guestLow, fixed: guestFixed, special: guestSpecial, wide: guestWide } = codecs.guest;`;
-
-/** An expression for the field's packed bits. */
-function folded({ kind, place: from }: Field, codecs: Codecs): string {
-  switch (kind) {
-    case 'number':
-      return from;
-    case 'from_minus_one':
-      return `(${from} + 1)`;
-    default: {
-      const { rest, restFolded } = codecs[kind];
-      const tables = `${kind}Low[${from} & 255] | ${kind}Fixed[${from} >>> 16 & 255] | ${kind}Special[${from} >>> 28]`;
-      return rest === 0
-        ? `(${tables})`
-        : `(${tables} | ((${from} & ${rest}) !== 0 ? ${restFolded} : 0))`;
-    }
-  }
-}
-
-function compilePack(fields: readonly PlacedField[], words: number, codecs: Codecs): Pack {
-  const lines = Array.from({ length: words }, (_, word) => {
-    const parts = fields
-      .filter((field) => field.word === word)
-      .map((field) => {
-        const bits = `${folded(field, codecs)} << ${field.shift}`;
-        return field.when === undefined ? bits : `(${field.when} ? ${bits} : 0)`;
-      });
-    return `words[at + ${word}] = ${parts.join('\n  | ') || '0'};`;
-  });
-  const body = `${TABLES}\nreturn (state, extra, words, at) => {\n${lines.join('\n')}\n};`;
-  return new Function('codecs', body)(codecs) as Pack;
-}
-
-function compileUnpack(fields: readonly PlacedField[], codecs: Codecs): Unpack {
-  const lines = fields.map(({ place: to, width, kind, word, shift, when }) => {
-    const mask = width === 32 ? -1 : 2 ** width - 1;
-    const bits = `(words[at + ${word}] >>> ${shift}) & ${mask}`;
-    const value =
-      kind === 'number'
-        ? bits
-        : kind === 'from_minus_one'
-          ? `(${bits}) - 1`
-          : `${kind}Wide[${bits}]`;
-    return `${to} = ${when === undefined ? value : `${when} ? ${value} : 0`};`;
-  });
-  const body = `${TABLES}\nreturn (words, at, state, extra) => {\n${lines.join('\n')}\n};`;
-  return new Function('codecs', body)(codecs) as Unpack;
-}
-
-function number(place: string, width: number): Field {
-  return { place, width, kind: 'number' };
-}
-
-function fromMinusOne(place: string, width: number): Field {
-  return { place, width, kind: 'from_minus_one' };
 }
 
 /** An event that can be on one counter only. */

@@ -1,0 +1,96 @@
+/** The longer guards of the machine's actions: why something cannot happen now, as a sentence, or null when it can. */
+import type { CounterSet } from '../arch/counter-set.js';
+import { CLOSED, NO_EVENT } from '../perf/perf-event.js';
+import { activeEventOn } from '../perf/pmi.js';
+import { hasSchedulableEvents, hasScheduledEvents } from './event-work.js';
+import { isInGuest, K9, V3, V4, V6 } from './micro-step.js';
+import { EXIT_NMI, IDLE, type LogicalCpu, type MachineState, NO_VCPU, RUN_VCPU } from './state.js';
+import type { World } from './world.js';
+
+export function refuseUnlessIdle(cpu: LogicalCpu): string | null {
+  return cpu.operation === IDLE
+    ? null
+    : 'interrupts are off or the PMU is off on the CPU: an operation is under way';
+}
+
+/** Reserving or releasing the DS areas sends an IPI to every CPU, which must be answered. */
+export function refuseReserve(state: MachineState): string | null {
+  const open = state.events.filter((event) => event.status !== CLOSED).length;
+  const busy = state.cpus.some((cpu) => cpu.operation !== IDLE);
+  return open <= 1 && busy
+    ? 'the first event reserves the DS areas of every CPU and the last releases them, so no CPU may have an operation under way'
+    : null;
+}
+
+export function refuseRun(
+  world: World,
+  state: MachineState,
+  cpu: LogicalCpu,
+  vcpu: number,
+): string | null {
+  if (cpu.operation !== IDLE) {
+    return refuseUnlessIdle(cpu);
+  }
+  if (state.vcpus[vcpu]!.cpu !== cpu.index) {
+    return 'the vCPU belongs to another CPU';
+  }
+  if (
+    cpu.currentVcpu === vcpu ||
+    (cpu.currentVcpu === NO_VCPU && !hasSchedulableEvents(world, state, vcpu))
+  ) {
+    return null;
+  }
+  const moves =
+    hasSchedulableEvents(world, state, vcpu) ||
+    hasScheduledEvents(world, state, cpu.currentVcpu, cpu);
+  return moves
+    ? 'a context switch must bring the vCPU thread and its events to the CPU first'
+    : null;
+}
+
+export function refuseMigration(state: MachineState, vcpu: number, to: number): string | null {
+  const from = state.cpus[state.vcpus[vcpu]!.cpu]!;
+  if (from.operation === RUN_VCPU && from.target === vcpu) {
+    return 'preemption is off from k0 to k13: the vCPU cannot migrate in the middle of a run';
+  }
+  if (from.operation !== IDLE) {
+    return 'the CPU that the vCPU is to leave has an operation under way';
+  }
+  if (from.index === to) {
+    return 'the vCPU is on that CPU already';
+  }
+  return from.currentVcpu === vcpu ? 'the vCPU thread must leave its CPU first' : null;
+}
+
+export function refuseNmi(
+  world: World,
+  state: MachineState,
+  cpu: LogicalCpu,
+  overflow: CounterSet,
+  throttle: CounterSet,
+): string | null {
+  if (cpu.pc === K9 || (cpu.pc > K9 && cpu.pc < V3)) {
+    return 'no NMI can land inside VM-entry';
+  }
+  if (cpu.pc >= V4 && cpu.pc <= V6) {
+    return 'no NMI can land inside VM-exit';
+  }
+  if (cpu.exitReason === EXIT_NMI && isInGuest(cpu.pc)) {
+    return 'an NMI is being delivered already';
+  }
+  let rest = overflow | throttle;
+  while (rest !== 0) {
+    const counter = rest & -rest;
+    rest &= ~counter;
+    const at = activeEventOn(state.events, cpu, counter);
+    if (at === NO_EVENT) {
+      return counter & throttle
+        ? 'perf throttles active events only, and a counter to throttle has none'
+        : 'a counter that overflows must have an active event';
+    }
+    if (counter & throttle && !world.eventConfigs[at]!.sampling) {
+      return 'a counting event is never throttled';
+    }
+  }
+  return null;
+}
