@@ -9,7 +9,8 @@ import { TracePageSchema, TraceQuerySchema } from '../schemas/trace.js';
 import { ProblemError } from '../src/errors.js';
 import { linkNext, page, sendPage } from '../src/paging.js';
 import { TRACE_MAX } from '../src/service/host.js';
-import { hostItem, metricsItem, msrsItem, traceItem } from '../src/service/host-views.js';
+import { hostItem, metricsItem, traceItem } from '../src/service/host-views.js';
+import { msrsItem } from '../src/service/msr-views.js';
 
 export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
   const { hosts } = app.services;

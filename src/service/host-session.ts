@@ -6,18 +6,18 @@ import type { NmiRequest } from '../../schemas/actor.js';
 import type { PerfEventCreate } from '../../schemas/perf-event.js';
 import type { Injection as InjectionItem, TransitionRequest } from '../../schemas/transition.js';
 import type { VcpuCreate, WrmsrRequest } from '../../schemas/vcpu.js';
-import { ProblemError } from '../errors.js';
-import { counterName } from '../pmu/arch/counter-set.js';
 import { msrCode } from '../pmu/arch/msr.js';
+import type { Injection } from '../pmu/live/injections.js';
 import * as operations from '../pmu/live/operations.js';
 import { Refused } from '../pmu/live/refused.js';
-import { type Injection, Run, TRACE_MAX } from '../pmu/live/run.js';
+import { Run } from '../pmu/live/run.js';
 import * as actions from '../pmu/machine/actions.js';
 import { D4, isInGuest, stepCode } from '../pmu/machine/micro-step.js';
 import { type LogicalCpu, MachineState, SECTION } from '../pmu/machine/state.js';
-import { DEFAULT_SAMPLE_FREQ, planOpen } from '../pmu/perf/open-rules.js';
+import { planOpen } from '../pmu/perf/open-rules.js';
 import { CLOSED, HOST_OWNED, NO_COUNTER, NO_EVENT } from '../pmu/perf/perf-event.js';
-import { EVENTS_MAX, type EventRecord, type Host, isIsolatedWith, VCPUS_MAX } from './host.js';
+import { EVENTS_MAX, type Host, isIsolatedWith, VCPUS_MAX } from './host.js';
+import { guestEventRecord, keepNewest, only, samplingOf } from './host-records.js';
 import { makeTransitions, type TransitionCounts } from './transitions.js';
 import { parseCounter, parseCounters, parseDataCfg, parseU64, type U64Input } from './wire.js';
 
@@ -145,10 +145,10 @@ export class HostSession {
   }
 
   async transition(at: number, body: TransitionRequest): Promise<TransitionCounts> {
-    this.run.inject(this.parseInjections(body.inject));
+    this.run.injections.set(this.parseInjections(body.inject));
     const { entries } = this.run.tally;
     const counts = await makeTransitions(this.run, at, body);
-    this.run.expectInjected();
+    this.run.injections.expectLanded();
     this.draft.vcpus[at]!.runs += this.run.tally.entries - entries;
     return counts;
   }
@@ -258,9 +258,9 @@ export class HostSession {
   }
 
   private injecting(inject: readonly InjectionItem[] | undefined, act: () => void): void {
-    this.run.inject(this.parseInjections(inject));
+    this.run.injections.set(this.parseInjections(inject));
     act();
-    this.run.expectInjected();
+    this.run.injections.expectLanded();
   }
 
   private parseInjections(items: readonly InjectionItem[] | undefined): Injection[] {
@@ -300,53 +300,4 @@ export class HostSession {
       }
     });
   }
-}
-
-/** Appends to a trace, and drops its oldest entries once they are many: moving them at every request would cost more. */
-function keepNewest(trace: Host['trace'], added: Host['trace']): void {
-  trace.push(...added);
-  if (trace.length > 4 * TRACE_MAX) {
-    trace.splice(0, trace.length - TRACE_MAX);
-  }
-}
-
-/** KVM gives its events a fixed period: the distance to the guest counter's next overflow. */
-function guestEventRecord(id: string, guestCounter: number): EventRecord {
-  return { id, name: `guest ${counterName(guestCounter)}`, sampling: { period: 1 } };
-}
-
-function samplingOf(body: PerfEventCreate): EventRecord['sampling'] {
-  if (body.sample_period !== undefined && body.sample_freq !== undefined) {
-    throw new Refused(
-      'rule',
-      'perf_event_attr has one field for sample_period and sample_freq: give one of them',
-      '/sample_freq',
-    );
-  }
-  if (body.sample_period !== undefined) {
-    return { period: body.sample_period };
-  }
-  if (body.sample_freq !== undefined) {
-    return { freq: body.sample_freq };
-  }
-  // A precise event samples; like the perf tool, default to a frequency.
-  return (body.precise_ip ?? 0) > 0 ? { freq: DEFAULT_SAMPLE_FREQ } : null;
-}
-
-function only(
-  records: readonly ({ readonly id: string; readonly name?: string } | undefined)[],
-  reference: string,
-  pointer: string,
-  what: string,
-): number {
-  const byId = records.findIndex((record) => record?.id === reference);
-  if (byId >= 0) {
-    return byId;
-  }
-  const named = records.flatMap((record, at) => (record?.name === reference ? [at] : []));
-  if (named.length !== 1) {
-    const detail = `${named.length === 0 ? 'names no' : 'names more than one'} ${what} of this host (${reference})`;
-    throw new ProblemError('rule_violated', `${pointer} ${detail}.`, [{ pointer, detail }]);
-  }
-  return named[0]!;
 }

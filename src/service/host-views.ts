@@ -1,23 +1,18 @@
 /** A host and its parts as resources: what clients read. */
 import type { Host as HostItem } from '../../schemas/host.js';
 import type { HostMetrics } from '../../schemas/metrics.js';
-import type { Msrs, MsrView, MsrWriteCount, Violation } from '../../schemas/msr.js';
+import type { MsrView, MsrWriteCount, Violation } from '../../schemas/msr.js';
 import type { PerfEvent as PerfEventItem } from '../../schemas/perf-event.js';
 import type { TraceItem } from '../../schemas/trace.js';
 import type { GuestPmu, Vcpu as VcpuItem } from '../../schemas/vcpu.js';
-import { counterNames, GENERAL_PURPOSE_MAX } from '../pmu/arch/counter-set.js';
+import { GENERAL_PURPOSE_MAX } from '../pmu/arch/counter-set.js';
 import { platformClass } from '../pmu/arch/cpu-model.js';
-import { readMsr } from '../pmu/arch/hardware.js';
 import {
-  DS_AREA,
   EVENTSEL,
   FIXED_CTR_CTRL,
-  GLOBAL_CTRL,
   KVM_WRMSR,
   MSR_CODES,
   msrName,
-  PEBS_DATA_CFG,
-  PEBS_ENABLE,
   PERF_WRMSR,
   VIA_CODES,
   VIA_NAMES,
@@ -26,14 +21,11 @@ import {
   VMCS_FIELD,
 } from '../pmu/arch/msr.js';
 import { INVARIANTS } from '../pmu/invariants/index.js';
-import { NOT_LISTED } from '../pmu/kvm/msr-autoload.js';
-import type { VcpuPmu } from '../pmu/kvm/vcpu-pmu.js';
 import { crossMappedCounters } from '../pmu/kvm/vcpu-run.js';
 import type { TraceEntry } from '../pmu/live/run.js';
 import type { Tally } from '../pmu/live/tally.js';
-import { GUEST, isInGuest, STEP_NAMES } from '../pmu/machine/micro-step.js';
-import { type LogicalCpu, NO_VCPU, RUN_VCPU } from '../pmu/machine/state.js';
-import { hostGlobalCtrl } from '../pmu/perf/cpu-hw-events.js';
+import { GUEST, STEP_NAMES } from '../pmu/machine/micro-step.js';
+import { RUN_VCPU } from '../pmu/machine/state.js';
 import { ADDED, CLOSED, HOST_OWNED, NO_EVENT, STATUS_NAMES } from '../pmu/perf/perf-event.js';
 import { DEFAULT_COST_MODEL, estimateCycles } from '../pmu/scenarios/cycle-cost.js';
 import type { Host } from './host.js';
@@ -41,10 +33,8 @@ import {
   formatCounter,
   formatCounterSet,
   formatDataCfg,
-  formatMsrIndex,
   formatMsrValue,
   formatU64,
-  isCounterMsr,
 } from './wire.js';
 
 export function hostItem(host: Host): HostItem {
@@ -165,80 +155,6 @@ export function guestPmu(host: Host, at: number): GuestPmu {
       crossMappedCounters(host.world, host.state.events, vcpu, at, cpu),
     ),
     counters,
-  };
-}
-
-export function msrsItem(host: Host, cpuIndex: number): Msrs {
-  const cpu = host.state.cpus[cpuIndex]!;
-  return {
-    cpu: cpuIndex,
-    mode: isInGuest(cpu.pc) ? 'guest' : 'host',
-    running_vcpu: cpu.operation === RUN_VCPU ? host.vcpus[cpu.target]!.id : null,
-    msrs: msrViews(host, cpuIndex),
-  };
-}
-
-/** The switched MSRs that this CPU model has. */
-export function msrViews(host: Host, cpuIndex: number): MsrView[] {
-  const { caps } = host.world;
-  const cpu = host.state.cpus[cpuIndex]!;
-  return [
-    GLOBAL_CTRL,
-    ...(caps.pebsEnableMsr ? [PEBS_ENABLE] : []),
-    ...(caps.dsPebs ? [DS_AREA] : []),
-    ...(caps.pebsBaseline ? [PEBS_DATA_CFG] : []),
-  ].map((msr) => msrView(host, cpu, msr));
-}
-
-function msrView(host: Host, cpu: LogicalCpu, msr: number): MsrView {
-  const value = readMsr(cpu.hardware, msr);
-  const desired = desiredValue(host, cpu, msr);
-  const named = isCounterMsr(msr);
-  // In the guest the register is the guest's; what perf wants there applies to the host.
-  const compared = named && !isInGuest(cpu.pc);
-  const vcpu = cpu.currentVcpu === NO_VCPU ? undefined : host.state.vcpus[cpu.currentVcpu];
-  return {
-    name: msrName(msr) as MsrView['name'],
-    index: formatMsrIndex(msr),
-    value: formatMsrValue(msr, value, host.addresses),
-    bits: named ? counterNames(value) : [],
-    desired: formatMsrValue(msr, desired, host.addresses),
-    stuck: compared ? counterNames(value & ~desired) : [],
-    lost: compared ? counterNames(desired & ~value) : [],
-    ...(vcpu === undefined ? {} : loadsOf(host, vcpu, msr)),
-  };
-}
-
-/** What perf wants in the register while the host runs. */
-function desiredValue(host: Host, cpu: LogicalCpu, msr: number): number {
-  const { cpuc, hardware } = cpu;
-  switch (msr) {
-    case GLOBAL_CTRL:
-      return hostGlobalCtrl(cpuc, host.world.caps.intelCtrl);
-    case PEBS_ENABLE:
-      return cpuc.pebsEnabled;
-    case DS_AREA:
-      // Without a reserved DS area perf does not care what the register holds.
-      return cpuc.ds === 0 ? hardware.dsArea : cpuc.ds;
-    default:
-      return cpuc.activePebsDataCfg;
-  }
-}
-
-/** What the vCPU's load areas or VMCS fields hold for the register. */
-function loadsOf(host: Host, vcpu: VcpuPmu, msr: number): Partial<MsrView> {
-  if (msr === GLOBAL_CTRL && vcpu.loadGlobalCtrl) {
-    return {
-      vm_entry_load: formatCounterSet(vcpu.guestGlobalCtrl),
-      vm_exit_load: formatCounterSet(vcpu.hostGlobalCtrl),
-    };
-  }
-  if (vcpu.autoload.slotOf(msr) === NOT_LISTED) {
-    return {};
-  }
-  return {
-    vm_entry_load: formatMsrValue(msr, vcpu.autoload.guest[msr]!, host.addresses),
-    vm_exit_load: formatMsrValue(msr, vcpu.autoload.host[msr]!, host.addresses),
   };
 }
 

@@ -4,7 +4,8 @@ import type { Script, ScriptResult } from '../../schemas/script.js';
 import type { Transition } from '../../schemas/transition.js';
 import { type Run, TRACE_MAX } from '../pmu/live/run.js';
 import type { Host } from './host.js';
-import { msrViews, msrWriteItems, traceItem, vcpuPosition, violationItems } from './host-views.js';
+import { msrWriteItems, traceItem, vcpuPosition, violationItems } from './host-views.js';
+import { msrViews } from './msr-views.js';
 import type { TransitionCounts } from './transitions.js';
 
 export function transitionItem(

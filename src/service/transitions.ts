@@ -50,7 +50,11 @@ export async function makeTransitions(
     }
     const untraced = count - made - TRACED_TRANSITIONS;
     run.tracing = untraced <= 0;
-    if (untraced > 1 && made % SLICE_TRANSITIONS < SETTLING_TRANSITIONS && !run.hasInjections) {
+    if (
+      untraced > 1 &&
+      made % SLICE_TRANSITIONS < SETTLING_TRANSITIONS &&
+      !run.injections.waiting
+    ) {
       made += transitionsToFixpoint(run, untraced, () =>
         transitionOnce(run, vcpu, kind, exitReason),
       );

@@ -24,6 +24,7 @@ import { INVARIANTS } from '../../src/pmu/invariants/index.js';
 import { findKernel } from '../../src/pmu/kernels/index.js';
 import type { KernelOptions } from '../../src/pmu/kernels/kernel-variant.js';
 import type { VcpuPmu } from '../../src/pmu/kvm/vcpu-pmu.js';
+import type { Injection } from '../../src/pmu/live/injections.js';
 import {
   addVcpu,
   closeEvent,
@@ -33,7 +34,7 @@ import {
   openHostEvent,
   tick,
 } from '../../src/pmu/live/operations.js';
-import { type Injection, Run } from '../../src/pmu/live/run.js';
+import { Run } from '../../src/pmu/live/run.js';
 import * as actions from '../../src/pmu/machine/actions.js';
 import { stepCode } from '../../src/pmu/machine/micro-step.js';
 import {
@@ -343,9 +344,9 @@ export class Machine {
   }
 
   private taking(nmi: NmiWish | undefined, act: () => void): this {
-    this.run.inject(nmi === undefined ? [] : [injectionOf(nmi)]);
+    this.run.injections.set(nmi === undefined ? [] : [injectionOf(nmi)]);
     act();
-    this.run.expectInjected();
+    this.run.injections.expectLanded();
     return this;
   }
 }

@@ -305,7 +305,7 @@ t.test(
         preciseIp: 2,
         excludeGuest: true,
       });
-      m.run.inject([]);
+      m.run.injections.set([]);
       m.runTo(after).nmi(throttlePmc0);
       t.equal(m.pe(), 'PMC1', after);
       m.finish();

@@ -10,19 +10,7 @@ import { violatedAt } from '../invariants/index.js';
 import * as actions from '../machine/actions.js';
 import { advance, isBlocked, nextStep } from '../machine/advance.js';
 import * as step from '../machine/micro-step.js';
-import {
-  GUEST,
-  K5,
-  K6,
-  K8,
-  K12,
-  LAST_K5,
-  nmiMayLandAfter,
-  STEP_CODES,
-  STEP_NAMES,
-  stepName,
-  V6,
-} from '../machine/micro-step.js';
+import { GUEST, K5, K6, K8, K12, STEP_CODES, STEP_NAMES, V6 } from '../machine/micro-step.js';
 import {
   EXIT_ENTRY_FAILURE,
   EXIT_EXTERNAL_INTERRUPT,
@@ -34,17 +22,9 @@ import {
   RUN_VCPU,
 } from '../machine/state.js';
 import type { World } from '../machine/world.js';
+import { Injections } from './injections.js';
 import { Refused } from './refused.js';
 import { Tally } from './tally.js';
-
-/** An NMI that is to land right after a micro-step. */
-export interface Injection {
-  readonly step: number;
-  /** After its n-th occurrence in the request, counted from 1. */
-  readonly occurrence: number;
-  readonly overflow: CounterSet;
-  readonly throttle: CounterSet;
-}
 
 export interface TraceEntry {
   /** Its place among all micro-steps and instant actions of the host, counted from 1. */
@@ -88,8 +68,8 @@ export class Run {
   readonly tally = new Tally();
   readonly trace: TraceEntry[] = [];
   private readonly startIndex: number;
-  private injections: Injection[] = [];
-  private readonly occurrences = new Float64Array(STEP_CODES + 1);
+  /** The NMIs that the coming actions take. */
+  readonly injections = new Injections();
   private readonly action: actions.Action = { kind: 0, cpu: 0, target: 0, value: 0, throttle: 0 };
 
   /** `startIndex`: what happened on the host before this run. */
@@ -102,34 +82,6 @@ export class Run {
   /** Starts or stops listing micro-steps and their writes. */
   set tracing(on: boolean) {
     this.tally.sink.listed = on ? [] : null;
-  }
-
-  /** The NMIs that the coming actions take. Those not yet landed are forgotten. */
-  inject(injections: readonly Injection[]): void {
-    this.injections = [...injections];
-    this.occurrences.fill(0);
-    const refused = this.injections.find(({ step: code }) => !nmiMayLandAfter(code));
-    if (refused !== undefined) {
-      throw new Refused('rule', `no NMI can land right after ${stepName(refused.step)}`, '/inject');
-    }
-  }
-
-  /** Refuses the run if an injected NMI found no place to land. */
-  expectInjected(): void {
-    const left = this.injections[0];
-    if (left !== undefined) {
-      const name = stepName(left.step);
-      throw new Refused(
-        'state',
-        `the action never reached occurrence ${left.occurrence} of ${name}, where an NMI was to land`,
-        '/inject',
-      );
-    }
-  }
-
-  /** Whether NMIs are still to land. */
-  get hasInjections(): boolean {
-    return this.injections.length > 0;
   }
 
   /** Performs one action; operations it starts are not advanced. */
@@ -167,7 +119,7 @@ export class Run {
     if (WITHOUT_EFFECT[executed] === 0) {
       this.evaluate(cpu, vcpu, STEP_NAMES[executed]!);
     }
-    if (this.injections.length > 0) {
+    if (this.injections.waiting) {
       this.injectAfter(cpu, executed);
     }
     return executed;
@@ -269,21 +221,10 @@ export class Run {
   }
 
   private injectAfter(cpu: LogicalCpu, executed: number): void {
-    this.landDue(cpu, executed);
-    const inLists = executed >= K5 && executed < K6;
-    if (inLists && nextStep(this.world, this.state, cpu) === K6) {
-      this.landDue(cpu, LAST_K5);
-    }
-  }
-
-  /** Lets the NMIs land that wait for this occurrence of a micro-step. */
-  private landDue(cpu: LogicalCpu, code: number): void {
-    const occurrence = this.occurrences[code]! + 1;
-    this.occurrences[code] = occurrence;
-    const due = this.injections.filter((one) => one.step === code && one.occurrence === occurrence);
-    for (const one of due) {
-      this.injections.splice(this.injections.indexOf(one), 1);
-      this.nmi(cpu, one.overflow, one.throttle);
+    const endsLists =
+      executed >= K5 && executed < K6 && nextStep(this.world, this.state, cpu) === K6;
+    for (const { overflow, throttle } of this.injections.due(executed, endsLists)) {
+      this.nmi(cpu, overflow, throttle);
     }
   }
 

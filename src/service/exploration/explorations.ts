@@ -16,13 +16,12 @@ import { type Path, PathError, parsePath } from '../../explorer/path.js';
 import { Scout } from '../../explorer/scout.js';
 import { INVARIANTS } from '../../pmu/invariants/index.js';
 import { missing } from '../hosts.js';
-import { kernelById } from '../lookups.js';
 import { exploredWorld } from './explored-world.js';
-import { DEFAULT_PROPERTIES, machineSource, runExploration } from './job.js';
+import { machineSource, runExploration } from './job.js';
 import { MachineModel } from './machine-model.js';
-import { MARKS } from './marks.js';
 import { mermaid, narrate, story } from './narration.js';
-import { findScenario, mainRace } from './scenarios.js';
+import { askedExploration } from './request.js';
+import { mainRace } from './scenarios.js';
 import { scriptOfPath, setUpActions } from './script-of-path.js';
 import { walkState } from './walk.js';
 
@@ -47,28 +46,7 @@ export class Explorations {
   private readonly scout = new Scout();
 
   create(request: ExplorationRequest): Exploration {
-    const scenario = request.scenario === undefined ? undefined : findScenario(request.scenario);
-    if (request.scenario !== undefined && scenario === undefined) {
-      throw refused(
-        '/scenario',
-        `names no scenario to explore (${request.scenario}); A0 to E are costed by comparisons`,
-      );
-    }
-    const given = scenario?.model ?? request.model;
-    if (given === undefined) {
-      throw refused('/model', 'is missing');
-    }
-    const model = withNmiBudget(given, request.bounds?.nmis);
-    const asked = {
-      ...request,
-      properties: request.properties ?? scenario?.properties ?? [...DEFAULT_PROPERTIES],
-    };
-    asked.properties.forEach((id, at) => {
-      assertProperty(id, `/properties/${at}`);
-    });
-    if (request.compare_with !== undefined) {
-      kernelById(request.compare_with, '/compare_with');
-    }
+    const { request: asked, model } = askedExploration(request);
     if (this.queue.length >= QUEUE_MAX) {
       throw new ProblemError(
         'too_many_requests',
@@ -302,29 +280,6 @@ export class Explorations {
     entry.resource = { ...entry.resource, ...outcome, finished_at: new Date().toISOString() };
     entry.end();
   }
-}
-
-function refused(pointer: string, detail: string): ProblemError {
-  return new ProblemError('rule_violated', `${pointer} ${detail}.`, [{ pointer, detail }]);
-}
-
-function assertProperty(id: string, pointer: string): void {
-  const known = [...INVARIANTS, ...MARKS].some((property) => property.id === id);
-  if (!known) {
-    const marks = MARKS.map((mark) => mark.id).join(', ');
-    throw refused(pointer, `names no invariant and no mark (${id}); the marks are ${marks}`);
-  }
-}
-
-/** `bounds.nmis` is the budget of the throttling NMI where the model gives none. */
-function withNmiBudget(model: ExplorationModel, nmis: number | undefined): ExplorationModel {
-  if (nmis === undefined) {
-    return model;
-  }
-  const actors = (model.actors ?? []).map((actor) =>
-    actor.kind === 'nmi_throttle' ? { ...actor, budget: actor.budget ?? nmis } : actor,
-  );
-  return { ...model, actors };
 }
 
 function hostOf(spec: ExplorationModel): Counterexample['host'] {

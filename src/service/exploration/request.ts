@@ -1,0 +1,64 @@
+/** What a request for an exploration asks for, once what cannot be meant is refused. */
+import type { ExplorationRequest } from '../../../schemas/exploration.js';
+import type { ExplorationModel } from '../../../schemas/exploration-model.js';
+import { ProblemError } from '../../errors.js';
+import { INVARIANTS } from '../../pmu/invariants/index.js';
+import { kernelById } from '../lookups.js';
+import { DEFAULT_PROPERTIES } from './job.js';
+import { MARKS } from './marks.js';
+import { findScenario } from './scenarios.js';
+
+export interface AskedExploration {
+  /** The request with its properties filled in. */
+  readonly request: ExplorationRequest & { readonly properties: string[] };
+  readonly model: ExplorationModel;
+}
+
+/** Resolves the scenario and fills in what the request leaves open. */
+export function askedExploration(request: ExplorationRequest): AskedExploration {
+  const scenario = request.scenario === undefined ? undefined : findScenario(request.scenario);
+  if (request.scenario !== undefined && scenario === undefined) {
+    throw refused(
+      '/scenario',
+      `names no scenario to explore (${request.scenario}); A0 to E are costed by comparisons`,
+    );
+  }
+  const model = scenario?.model ?? request.model;
+  if (model === undefined) {
+    throw refused('/model', 'is missing');
+  }
+  const properties = request.properties ?? scenario?.properties ?? [...DEFAULT_PROPERTIES];
+  properties.forEach((id, at) => {
+    assertProperty(id, `/properties/${at}`);
+  });
+  if (request.compare_with !== undefined) {
+    kernelById(request.compare_with, '/compare_with');
+  }
+  return {
+    request: { ...request, properties },
+    model: withNmiBudget(model, request.bounds?.nmis),
+  };
+}
+
+function refused(pointer: string, detail: string): ProblemError {
+  return new ProblemError('rule_violated', `${pointer} ${detail}.`, [{ pointer, detail }]);
+}
+
+function assertProperty(id: string, pointer: string): void {
+  const known = [...INVARIANTS, ...MARKS].some((property) => property.id === id);
+  if (!known) {
+    const marks = MARKS.map((mark) => mark.id).join(', ');
+    throw refused(pointer, `names no invariant and no mark (${id}); the marks are ${marks}`);
+  }
+}
+
+/** `bounds.nmis` is the budget of the throttling NMI where the model gives none. */
+function withNmiBudget(model: ExplorationModel, nmis: number | undefined): ExplorationModel {
+  if (nmis === undefined) {
+    return model;
+  }
+  const actors = (model.actors ?? []).map((actor) =>
+    actor.kind === 'nmi_throttle' ? { ...actor, budget: actor.budget ?? nmis } : actor,
+  );
+  return { ...model, actors };
+}
