@@ -151,6 +151,22 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
   );
 
+  // A client that joins an empty path may leave out the last slash; both name the initial state.
+  app.get(
+    '/explorations/:exploration/states',
+    {
+      schema: {
+        tags: ['explorations'],
+        operationId: 'getInitialState',
+        summary: 'Where the walk begins',
+        description: 'The initial state, as the state at the empty path.',
+        params: ExplorationParamsSchema,
+        response: { 200: WalkStateSchema, ...problems('not_found') },
+      },
+    },
+    async ({ params }) => explorations.state(params.exploration, ''),
+  );
+
   app.get(
     '/explorations/:exploration/states/*',
     {

@@ -58,7 +58,7 @@ export const CounterexampleParamsSchema = Type.Object(
 export const StateParamsSchema = Type.Object(
   {
     exploration: ref(ExplorationIdSchema),
-    '*': Type.String({ maxLength: 4000, description: 'the path of the state: 0/3/1' }),
+    '*': Type.String({ maxLength: 15_000, description: 'the path of the state: 0/3/1' }),
   },
   {
     $id: 'StateParams',
@@ -108,7 +108,7 @@ const propertyId = Type.String({
 
 export const ExplorationRequestSchema = Type.Object(
   {
-    scenario: Type.Optional(ref(SlugSchema, 'a scenario of the catalogue')),
+    scenario: Type.Optional(ref(SlugSchema, 'a scenario of the catalogue that has a model')),
     model: Type.Optional(ref(ExplorationModelSchema)),
     compare_with: Type.Optional(
       ref(SlugSchema, 'another kernel, explored beside this one on the same schedules'),
@@ -138,7 +138,8 @@ export const ExplorationRequestSchema = Type.Object(
     ),
     fold: Type.Optional(
       Type.Boolean({
-        description: 'search one of each class of symmetric states, where that is sound (default)',
+        description:
+          'search one of each class of symmetric states, where that is sound; default true for a model, false for a scenario',
       }),
     ),
     stop_at_first: Type.Optional(

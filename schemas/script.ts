@@ -50,7 +50,7 @@ export const AddVcpuActionSchema = action('add_vcpu', 'AddVcpuAction', VCPU_CREA
 export const WrmsrActionSchema = action(
   'wrmsr',
   'WrmsrAction',
-  { vcpu, ...WRMSR_FIELDS },
+  { vcpu, ...WRMSR_FIELDS, ...INJECT_FIELD },
   { vcpu: 'guest-a', msr: 'IA32_PEBS_ENABLE', value: '0x1' },
 );
 export const TransitionActionSchema = action(
@@ -65,6 +65,13 @@ export const MigrateActionSchema = action(
   { vcpu, ...MIGRATE_FIELDS },
   { vcpu: 'guest-a', cpu: 1 },
 );
+const switchFields = { vcpu, ...INJECT_FIELD };
+export const SchedOutActionSchema = action('sched_out', 'SchedOutAction', switchFields, {
+  vcpu: 'guest-a',
+});
+export const SchedInActionSchema = action('sched_in', 'SchedInAction', switchFields, {
+  vcpu: 'guest-a',
+});
 export const NmiActionSchema = action('nmi', 'NmiAction', NMI_FIELDS, {
   cpu: 0,
   throttle: ['PMC0'],
@@ -100,6 +107,8 @@ export const ScriptActionSchema = tagged(
     WrmsrActionSchema,
     TransitionActionSchema,
     MigrateActionSchema,
+    SchedOutActionSchema,
+    SchedInActionSchema,
     NmiActionSchema,
     TickActionSchema,
     PmuDisableActionSchema,
@@ -124,6 +133,8 @@ export const SCRIPT_ACTIONS = [
   'wrmsr',
   'transition',
   'migrate',
+  'sched_out',
+  'sched_in',
   'nmi',
   'tick',
   'pmu_disable',

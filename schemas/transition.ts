@@ -8,6 +8,11 @@ export const NmiSchema = Type.Object(
   {
     overflow: Type.Optional(counters('counters that overflow and are not throttled')),
     throttle: Type.Optional(counters('counters that overflow and whose events perf throttles')),
+    bpf_snapshot: Type.Optional(
+      Type.Boolean({
+        description: 'a BPF program takes a branch snapshot, and nothing else happens',
+      }),
+    ),
   },
   {
     $id: 'Nmi',

@@ -47,6 +47,9 @@ export interface Successors {
   count: number;
 }
 
+/** How many 32-bit words a packed state may take. */
+export const WORDS_MAX = 16;
+
 /** An empty buffer with room for the successors of `states` states. */
 export function successorsFor(model: Model, states: number): Successors {
   const room = states * model.successorsMax;
@@ -89,8 +92,8 @@ export async function loadModel(source: ModelSource): Promise<Model> {
 /** Refuses a model whose shape the packed tables cannot hold. */
 export function assertModel(model: Model): Model {
   const { words, successorsMax, properties } = model;
-  if (!Number.isInteger(words) || words < 1 || words > 16)
-    throw new RangeError(`model.words must be 1 to 16, not ${words}`);
+  if (!Number.isInteger(words) || words < 1 || words > WORDS_MAX)
+    throw new RangeError(`model.words must be 1 to ${WORDS_MAX}, not ${words}`);
   if (!Number.isInteger(successorsMax) || successorsMax < 1)
     throw new RangeError(`model.successorsMax must be at least 1, not ${successorsMax}`);
   if (properties.length > 31)

@@ -34,6 +34,7 @@ export class HostSession {
     this.draft = {
       ...host,
       state,
+      addresses: host.addresses.copy(),
       world: {
         ...host.world,
         eventConfigs: [...host.world.eventConfigs],
@@ -49,8 +50,8 @@ export class HostSession {
   /** Makes the draft the host. */
   commit(): void {
     this.nameGuestEvents();
-    const { world, state, events, vcpus, nextId, microcode } = this.draft;
-    Object.assign(this.host, { world, state, events, vcpus, nextId, microcode });
+    const { world, state, addresses, events, vcpus, nextId, microcode } = this.draft;
+    Object.assign(this.host, { world, state, addresses, events, vcpus, nextId, microcode });
     keepNewest(this.host.trace, this.run.trace);
     this.host.tally.add(this.run.tally);
   }
@@ -125,12 +126,13 @@ export class HostSession {
   }
 
   /** Returns why the guest takes a #GP, or null. */
-  wrmsr(at: number, body: WrmsrRequest): string | null {
+  wrmsr(at: number, body: WrmsrRequest, inject?: readonly InjectionItem[]): string | null {
     const code = msrCode(body.msr);
     const value = parseU64(body.value, '/value');
     if (code === undefined) {
       return 'KVM emulates no such MSR for this vCPU';
     }
+    this.run.injections.set(this.parseInjections(inject));
     const fault = operations.guestWrmsr(this.run, at, code, value, (address) => {
       const identity = this.draft.addresses.identify(address);
       if (identity === undefined) {
@@ -138,6 +140,7 @@ export class HostSession {
       }
       return identity;
     });
+    this.run.injections.expectLanded();
     if (fault === null) {
       this.draft.vcpus[at]!.written.set(code, value);
     }
@@ -151,6 +154,12 @@ export class HostSession {
     this.run.injections.expectLanded();
     this.draft.vcpus[at]!.runs += this.run.tally.entries - entries;
     return counts;
+  }
+
+  /** The context switch that takes a vCPU's thread from its CPU, or brings it there. */
+  contextSwitch(kind: number, at: number, inject: readonly InjectionItem[] | undefined): void {
+    const cpu = this.draft.state.cpus[this.draft.state.vcpus[at]!.cpu]!;
+    this.injecting(inject, () => this.run.operate(kind, cpu, at));
   }
 
   migrate(at: number, cpu: number): void {
@@ -275,6 +284,7 @@ export class HostSession {
         occurrence: item.occurrence,
         overflow: parseCounters(item.nmi.overflow, counters, `/inject/${at}/nmi/overflow`),
         throttle: parseCounters(item.nmi.throttle, counters, `/inject/${at}/nmi/throttle`),
+        snapshot: item.nmi.bpf_snapshot ?? false,
       };
     });
   }

@@ -43,7 +43,7 @@ export interface Host {
   readonly kernel: KernelVariant;
   readonly stepping: number;
   readonly options: Required<HostOptions>;
-  readonly addresses: AddressBook;
+  addresses: AddressBook;
   microcode: U64;
   world: World;
   state: MachineState;

@@ -160,7 +160,9 @@ const CODES = {
 
 function problemOf(refused: Refused, pointer: string): ProblemError {
   const reason = refused.message;
-  const detail = `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`;
+  // Names of fields and functions keep their spelling at the start of a sentence too.
+  const startsWithName = /^[a-z]+_/.test(reason);
+  const detail = `${startsWithName ? reason : reason.charAt(0).toUpperCase() + reason.slice(1)}.`;
   const at = pointer + refused.field;
   return new ProblemError(
     CODES[refused.kind],

@@ -1,5 +1,6 @@
 /** A script: a list of actions on one host as one transaction, in the form in which a counterexample is handed out. */
 import type { ScriptAction, ScriptRequest, ScriptResult } from '../../schemas/script.js';
+import { START_SCHED_IN, START_SCHED_OUT } from '../pmu/machine/actions.js';
 import type { HostSession } from './host-session.js';
 import { refusalsAsProblems } from './hosts.js';
 
@@ -43,13 +44,25 @@ async function runAction(
       return {};
     case 'add_vcpu':
       return { id: draft.vcpus[session.addVcpu(action)]!.id };
-    case 'wrmsr':
-      return { gp: session.wrmsr(session.vcpuIndex(action.vcpu, '/vcpu'), action) !== null };
+    case 'wrmsr': {
+      const vcpu = session.vcpuIndex(action.vcpu, '/vcpu');
+      return { gp: session.wrmsr(vcpu, action, action.inject) !== null };
+    }
     case 'transition': {
       const vcpu = session.vcpuIndex(action.vcpu, '/vcpu');
       const { transitions } = await session.transition(vcpu, action);
       return { transitions };
     }
+    case 'sched_out':
+      session.contextSwitch(
+        START_SCHED_OUT,
+        session.vcpuIndex(action.vcpu, '/vcpu'),
+        action.inject,
+      );
+      return {};
+    case 'sched_in':
+      session.contextSwitch(START_SCHED_IN, session.vcpuIndex(action.vcpu, '/vcpu'), action.inject);
+      return {};
     case 'migrate':
       session.migrate(session.vcpuIndex(action.vcpu, '/vcpu'), action.cpu);
       return {};

@@ -399,6 +399,7 @@ function injectionOf(nmi: NmiWish): Injection {
     occurrence: nmi.occurrence ?? 1,
     overflow: set(nmi.overflow),
     throttle: set(nmi.throttle),
+    snapshot: false,
   };
 }
 

@@ -23,6 +23,13 @@ export class AddressBook {
     }
   }
 
+  /** The same book, to be written in without changing this one. */
+  copy(): AddressBook {
+    const copy = new AddressBook();
+    copy.values.splice(0, copy.values.length, ...this.values);
+    return copy;
+  }
+
   /** The identity of an address, or undefined when the book is full. */
   identify(address: U64): number | undefined {
     const known = this.values.findIndex(({ hi, lo }) => hi === address.hi && lo === address.lo);

@@ -9,6 +9,8 @@ export interface Injection {
   readonly occurrence: number;
   readonly overflow: CounterSet;
   readonly throttle: CounterSet;
+  /** A BPF program's branch snapshot in NMI context, instead of a PMI. */
+  readonly snapshot: boolean;
 }
 
 export class Injections {

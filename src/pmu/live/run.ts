@@ -49,7 +49,6 @@ for (const code of [
   step.K2,
   step.K3,
   step.K4_READ,
-  step.K6,
   step.K7,
   step.K8,
   step.V1,
@@ -116,7 +115,9 @@ export class Run {
     if (this.tally.sink.listed !== null) {
       this.note(cpu, vcpu, actorOf(executed), STEP_NAMES[executed]!);
     }
-    if (WITHOUT_EFFECT[executed] === 0) {
+    // After a failed VMLAUNCH k12 is the first point at which the CPU is back in the host.
+    const isBack = executed === K12 && cpu.exitReason === EXIT_VMFAIL;
+    if (WITHOUT_EFFECT[executed] === 0 || isBack) {
       this.evaluate(cpu, vcpu, STEP_NAMES[executed]!);
     }
     if (this.injections.waiting) {
@@ -223,8 +224,12 @@ export class Run {
   private injectAfter(cpu: LogicalCpu, executed: number): void {
     const endsLists =
       executed >= K5 && executed < K6 && nextStep(this.world, this.state, cpu) === K6;
-    for (const { overflow, throttle } of this.injections.due(executed, endsLists)) {
-      this.nmi(cpu, overflow, throttle);
+    for (const due of this.injections.due(executed, endsLists)) {
+      if (due.snapshot) {
+        this.instantly(actions.SNAPSHOT, cpu, 0, 0, 'bpf_snapshot');
+      } else {
+        this.nmi(cpu, due.overflow, due.throttle);
+      }
     }
   }
 

@@ -127,7 +127,9 @@ export class EnabledSteps {
     const { status } = this.state.events[at]!;
     if (config.owner !== HOST_OWNED) {
       if (cpu.currentVcpu === config.owner && this.mayAct(label.FLIP_PEBS_ENABLE)) {
-        this.add(label.FLIP_PEBS_ENABLE, cpu, at);
+        if (this.steps.hasGuestPebs(at)) {
+          this.add(label.FLIP_PEBS_ENABLE, cpu, at);
+        }
         this.add(label.FLIP_GLOBAL_CTRL, cpu, at);
       }
       return;

@@ -12,6 +12,7 @@ import type {
 import type { ExplorationModel } from '../../../schemas/exploration-model.js';
 import { ProblemError } from '../../errors.js';
 import type { Progress } from '../../explorer/explore.js';
+import { WORDS_MAX } from '../../explorer/model.js';
 import { type Path, PathError, parsePath } from '../../explorer/path.js';
 import { Scout } from '../../explorer/scout.js';
 import { INVARIANTS } from '../../pmu/invariants/index.js';
@@ -29,6 +30,9 @@ import { walkState } from './walk.js';
 const KEPT_MAX = 200;
 const RUNNING_MAX = 2;
 const QUEUE_MAX = 32;
+
+/** Telling a step takes about 0.1 ms of the event loop. */
+const TOLD_STEPS_MAX = 1000;
 
 interface Entry {
   resource: Exploration;
@@ -58,7 +62,12 @@ export class Explorations {
     }
     // Setting the world up here refuses what cannot be meant before anything is queued.
     const machine = new MachineModel(exploredWorld(model, '/model'), asked.properties);
-    const fold = (request.fold ?? true) && machine.folding.length > 0;
+    if (machine.words > WORDS_MAX) {
+      const detail = `needs ${machine.words * 32} bits a state, and a search keeps at most ${WORDS_MAX * 32}: take fewer events, vCPUs or budgets`;
+      throw new ProblemError('rule_violated', `/model ${detail}.`, [{ pointer: '/model', detail }]);
+    }
+    // A scenario's counts are pinned without folding, so by name it is searched without, unless asked otherwise.
+    const fold = (request.fold ?? request.scenario === undefined) && machine.folding.length > 0;
     const entry = this.enter(asked, model, fold ? machine.folding : [], fold);
     this.queue.push(entry);
     this.next();
@@ -169,6 +178,12 @@ export class Explorations {
       ?.counterexamples.find((one) => one.id === counterexampleId);
     if (link === undefined) {
       return missing('counterexample', counterexampleId);
+    }
+    if (link.steps > TOLD_STEPS_MAX) {
+      throw new ProblemError(
+        'limit_reached',
+        `The counterexample has ${link.steps} steps, and at most ${TOLD_STEPS_MAX} are told: search breadth-first, or set bounds.depth.`,
+      );
     }
     return { model: this.model(entry), path: parsePath(link.path), property };
   }

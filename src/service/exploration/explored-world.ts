@@ -33,6 +33,17 @@ export interface ExploredWorld {
 
 export const UNLIMITED = -1;
 
+/** Who does something in a world without any vCPU. */
+const MOVING_ACTORS = [
+  'tick',
+  'event_add',
+  'event_del',
+  'event_enable',
+  'event_disable',
+  'pmu_section',
+  'bpf_snapshot',
+] as const satisfies readonly ActorKind[];
+
 /** Counters 0 to 7 and fixed ones: what the packed states have room for. */
 const EXPLORABLE: CounterSet = 0xff | ~GENERAL_PURPOSE;
 
@@ -101,6 +112,13 @@ function budgetsOf(spec: ExplorationModel, pointer: string): Record<ActorKind, n
   });
   if (budgets.migrate !== 0 && (spec.cpus ?? 1) < 2) {
     throw refused(`${pointer}/cpus`, 'a vCPU can migrate only where there are two CPUs');
+  }
+  const moves = MOVING_ACTORS.some((kind) => budgets[kind] !== 0);
+  if ((spec.vcpus ?? []).length === 0 && !moves) {
+    throw refused(
+      `${pointer}/vcpus`,
+      `without a vCPU nothing happens unless one of ${MOVING_ACTORS.join(', ')} may act`,
+    );
   }
   return budgets;
 }

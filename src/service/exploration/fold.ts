@@ -65,6 +65,7 @@ export class Folder {
   private readonly symmetry: Symmetry;
   private readonly state = new MachineState();
   private readonly counters: readonly number[];
+  private readonly keys = new Float64Array(8);
 
   constructor(symmetry: Symmetry, initial: MachineState, configs: readonly PerfEventConfig[]) {
     this.symmetry = symmetry;
@@ -90,46 +91,50 @@ export class Folder {
 
   /** Sorts the events of a group by all that the state says of each and its counter. */
   private sortEvents(state: MachineState, group: readonly number[]): void {
-    const places = group.slice(1);
+    const { keys } = this;
+    for (let nth = 0; nth < group.length; nth += 1) {
+      keys[nth] = this.keyOf(state, group[nth]!);
+    }
     // Insertion by exchanges: groups have a handful of members.
-    places.forEach((_, done) => {
-      for (let at = done + 1; at > 0; at -= 1) {
-        const left = group[at - 1]!;
-        const right = group[at]!;
-        if (this.compare(state, left, right) <= 0) {
-          return;
-        }
-        this.exchange(state, left, right);
+    for (let done = 1; done < group.length; done += 1) {
+      for (let at = done; at > 0 && keys[at - 1]! > keys[at]!; at -= 1) {
+        this.exchange(state, group[at - 1]!, group[at]!);
+        const key = keys[at]!;
+        keys[at] = keys[at - 1]!;
+        keys[at - 1] = key;
       }
-    });
+    }
   }
 
-  private compare(state: MachineState, a: number, b: number): number {
-    const status = state.events[a]!.status - state.events[b]!.status;
-    if (status !== 0) {
-      return status;
+  /** All that a state says of an event and its counter, as one number: 3 bits, 12 for a CPU and 6 for a vCPU, 51 at most. */
+  private keyOf(state: MachineState, event: number): number {
+    const bit = this.counters[event]!;
+    let key = state.events[event]!.status;
+    for (let at = 0; at < state.cpus.length; at += 1) {
+      const cpu = state.cpus[at]!;
+      const { hardware, cpuc } = cpu;
+      const { guestSwitchMsrs: list } = cpuc;
+      const bits =
+        (((hardware.globalCtrl >>> bit) & 1) << 11) |
+        (((hardware.pebsEnable >>> bit) & 1) << 10) |
+        (((hardware.status >>> bit) & 1) << 9) |
+        (((hardware.dsRecords >>> bit) & 1) << 8) |
+        (((cpu.nmiThrottle >>> bit) & 1) << 7) |
+        (((cpuc.pebsEnableRead >>> bit) & 1) << 6) |
+        (((list.pebsMask >>> bit) & 1) << 5) |
+        (listedBits(list.host, list.guest, bit) << 1) |
+        targets(cpu, event);
+      key = key * 4096 + bits;
     }
-    const bitA = this.counters[a]!;
-    const bitB = this.counters[b]!;
-    for (const cpu of state.cpus) {
-      const difference = compareCpu(cpu, bitA, bitB) || targets(cpu, a) - targets(cpu, b);
-      if (difference !== 0) {
-        return difference;
-      }
+    for (let at = 0; at < state.vcpus.length; at += 1) {
+      const { guestGlobalCtrl, hostGlobalCtrl, autoload } = state.vcpus[at]!;
+      const bits =
+        (((guestGlobalCtrl >>> bit) & 1) << 5) |
+        (((hostGlobalCtrl >>> bit) & 1) << 4) |
+        listedBits(autoload.host, autoload.guest, bit);
+      key = key * 64 + bits;
     }
-    for (const vcpu of state.vcpus) {
-      const sets = [
-        vcpu.guestGlobalCtrl,
-        vcpu.hostGlobalCtrl,
-        ...listed(vcpu.autoload.host),
-        ...listed(vcpu.autoload.guest),
-      ];
-      const difference = compareBits(sets, bitA, bitB);
-      if (difference !== 0) {
-        return difference;
-      }
-    }
-    return 0;
+    return key;
   }
 
   private exchange(state: MachineState, a: number, b: number): void {
@@ -178,38 +183,14 @@ function targets(cpu: LogicalCpu, event: number): number {
   return targetsEvent(cpu) && cpu.target === event ? 1 : 0;
 }
 
-function setsOf({ hardware, cpuc, nmiThrottle }: LogicalCpu): CounterSet[] {
-  const list = cpuc.guestSwitchMsrs;
-  return [
-    hardware.globalCtrl,
-    hardware.pebsEnable,
-    hardware.status,
-    hardware.dsRecords,
-    nmiThrottle,
-    cpuc.pebsEnableRead,
-    list.pebsMask,
-    ...listed(list.host),
-    ...listed(list.guest),
-  ];
-}
-
-/** The counter sets among values by MSR code. */
-function listed(values: Int32Array): CounterSet[] {
-  return [values[GLOBAL_CTRL]!, values[PEBS_ENABLE]!];
-}
-
-function compareCpu(cpu: LogicalCpu, a: number, b: number): number {
-  return compareBits(setsOf(cpu), a, b);
-}
-
-function compareBits(sets: readonly CounterSet[], a: number, b: number): number {
-  for (const set of sets) {
-    const difference = ((set >>> a) & 1) - ((set >>> b) & 1);
-    if (difference !== 0) {
-      return difference;
-    }
-  }
-  return 0;
+/** The counter's bits in what is listed of IA32_PERF_GLOBAL_CTRL and IA32_PEBS_ENABLE, host and guest. */
+function listedBits(host: Int32Array, guest: Int32Array, bit: number): number {
+  return (
+    (((host[GLOBAL_CTRL]! >>> bit) & 1) << 3) |
+    (((host[PEBS_ENABLE]! >>> bit) & 1) << 2) |
+    (((guest[GLOBAL_CTRL]! >>> bit) & 1) << 1) |
+    ((guest[PEBS_ENABLE]! >>> bit) & 1)
+  );
 }
 
 function exchangeBits(set: CounterSet, a: number, b: number): CounterSet {

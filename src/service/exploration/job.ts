@@ -76,12 +76,20 @@ async function searchFor(
 ): Promise<ExploreResult> {
   const isBreadthFirst = options.strategy?.kind === 'breadth-first';
   if (isBreadthFirst && options.workers === 1 && !watch.signal?.aborted) {
-    const result = await scout.search(source, { ...options, limits: withinScout(options.limits) });
-    if (result.cut === null || result.cut === 'firstViolation' || result.cut === 'depthMax') {
+    const scouting = scout.search(source, { ...options, limits: withinScout(options.limits) });
+    // A cancelled client does not wait for the scout, which ends within its own limits.
+    const result = await Promise.race([scouting, abortOf(watch.signal)]);
+    if (result?.cut === null || result?.cut === 'firstViolation' || result?.cut === 'depthMax') {
       return result;
     }
   }
   return explore(source, options, watch);
+}
+
+function abortOf(signal: AbortSignal | undefined): Promise<undefined> {
+  return new Promise((resolve) => {
+    signal?.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
 }
 
 function withinScout(limits: ExploreOptions['limits'] = {}): ExploreOptions['limits'] {
@@ -108,7 +116,7 @@ function optionsOf(request: ExplorationRequest, fold: boolean): ExploreOptions {
     stopAtFirstViolation: request.stop_at_first ?? false,
     limits: {
       statesMax: bounds.states,
-      depthMax: bounds.depth ?? (strategy === 'random' ? 1000 : undefined),
+      depthMax: bounds.depth ?? { bfs: undefined, dfs: 10_000, random: 1000 }[strategy],
       millisMax: (bounds.seconds ?? SECONDS_DEFAULT) * 1000,
       bytesMax: (bounds.megabytes ?? MEGABYTES_DEFAULT) * 1024 * 1024,
     },

@@ -6,6 +6,7 @@ import { ACTOR_KINDS, type ExplorationModel } from '../../../schemas/exploration
 import type { Model, Property, Successors } from '../../explorer/model.js';
 import { WriteSink } from '../../pmu/arch/write-sink.js';
 import { INVARIANTS, stepsEvaluated, violatedAt } from '../../pmu/invariants/index.js';
+import { STEP_NAMES } from '../../pmu/machine/micro-step.js';
 import { Layout, type LayoutOptions } from '../../pmu/machine/pack.js';
 import { MachineState } from '../../pmu/machine/state.js';
 import { EnabledSteps } from './enabled-steps.js';
@@ -158,7 +159,8 @@ export class MachineModel implements Model {
 
   describe(states: Int32Array, at: number, label?: number): string {
     this.layout.unpack(states, at, this.base, this.spent);
-    return label === undefined ? 'state' : `step ${label}`;
+    const where = this.base.cpus.map((cpu) => STEP_NAMES[cpu.pc]).join(', ');
+    return label === undefined ? `at ${where}` : `step ${label}`;
   }
 }
 

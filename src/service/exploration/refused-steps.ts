@@ -4,7 +4,7 @@ import { running } from '../../pmu/arch/hardware.js';
 import * as actions from '../../pmu/machine/actions.js';
 import { nextThrottled } from '../../pmu/machine/event-work.js';
 import { isInGuest } from '../../pmu/machine/micro-step.js';
-import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
+import { IDLE, type LogicalCpu, type MachineState } from '../../pmu/machine/state.js';
 import { HOST_OWNED, NO_EVENT } from '../../pmu/perf/perf-event.js';
 import * as label from './step-labels.js';
 import type { Steps } from './steps.js';
@@ -56,7 +56,9 @@ function candidates(steps: Steps, state: MachineState, cpu: LogicalCpu): number[
       labels.push(label.labelOf(step, cpu.index, target));
     }
   };
-  add(label.ADVANCE, 0);
+  if (cpu.operation !== IDLE) {
+    add(label.ADVANCE, 0);
+  }
   state.vcpus.forEach((vcpu, at) => {
     add(vcpu.cpu === cpu.index ? label.RUN : label.MIGRATE, at);
   });

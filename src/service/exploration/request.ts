@@ -57,6 +57,9 @@ function withNmiBudget(model: ExplorationModel, nmis: number | undefined): Explo
   if (nmis === undefined) {
     return model;
   }
+  if (!(model.actors ?? []).some(({ kind }) => kind === 'nmi_throttle')) {
+    throw refused('/bounds/nmis', 'bounds an actor nmi_throttle, and the world has none');
+  }
   const actors = (model.actors ?? []).map((actor) =>
     actor.kind === 'nmi_throttle' ? { ...actor, budget: actor.budget ?? nmis } : actor,
   );

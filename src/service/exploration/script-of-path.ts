@@ -8,8 +8,9 @@ import type { ScriptAction } from '../../../schemas/script.js';
 import { initialState, type Path, replay } from '../../explorer/path.js';
 import { counterNames } from '../../pmu/arch/counter-set.js';
 import { nextStep } from '../../pmu/machine/advance.js';
-import { STEP_NAMES } from '../../pmu/machine/micro-step.js';
+import { D1, STEP_NAMES } from '../../pmu/machine/micro-step.js';
 import { EXIT_REENTER, IDLE, MachineState, RUN_VCPU } from '../../pmu/machine/state.js';
+import { formatCounterSet } from '../wire.js';
 import type { MachineModel } from './machine-model.js';
 import * as steps from './step-labels.js';
 
@@ -24,7 +25,7 @@ interface Open {
 interface Injection {
   at: string;
   occurrence: number;
-  nmi: { overflow?: string[]; throttle?: string[] };
+  nmi: { overflow?: string[]; throttle?: string[]; bpf_snapshot?: boolean };
 }
 
 /** The actions that build the world of a model on a fresh host: the same names as in the search. */
@@ -98,9 +99,16 @@ class ScriptWriter {
         this.begin(cpu.index, { action: 'transition', vcpu, kind: 'round_trip' }, 'k0_irq_off');
         return;
       case steps.SWITCH_OUT:
+        this.begin(cpu.index, { action: 'sched_out', vcpu }, 'd1_n_added');
+        return;
       case steps.SWITCH_IN:
+        this.begin(cpu.index, { action: 'sched_in', vcpu }, 'd1_n_added');
+        return;
       case steps.REPROGRAM:
-        // A live host does these by itself when the next action needs them.
+        // Part of the WRMSR that made it necessary; opening the event is no micro-step.
+        if (model.steps.reprogramming(state, target) !== 'open') {
+          this.pass(cpu.index, D1);
+        }
         return;
       case steps.TICK:
         this.begin(cpu.index, { action: 'tick', cpu: cpu.index }, 'd1_n_added');
@@ -141,10 +149,10 @@ class ScriptWriter {
         // On a live host a late overflow is part of its NMI.
         return;
       case steps.SNAPSHOT:
-        this.actions.push({ action: 'bpf_snapshot', cpu: cpu.index });
+        this.nmi(cpu.index, { bpf_snapshot: true });
         return;
       default:
-        this.actions.push({ action: 'microcode_load', microcode: '0xffffffff' });
+        this.loadMicrocode();
     }
   }
 
@@ -155,12 +163,30 @@ class ScriptWriter {
     this.open.forEach((open, index) => {
       const cpu = state.cpus[index]!;
       const unfinished = open !== undefined && cpu.operation === RUN_VCPU;
-      if (unfinished && !(open.last === 'k12_fastpath' && cpu.exitReason === EXIT_REENTER)) {
+      if (
+        unfinished &&
+        open.microSteps > 0 &&
+        !(open.last === 'k12_fastpath' && cpu.exitReason === EXIT_REENTER)
+      ) {
         open.action.kind = 'micro_step';
         open.action.count = open.microSteps;
       }
     });
     return this.actions as ScriptAction[];
+  }
+
+  /** Runs under way are cut in two, so that the load comes between their micro-steps. */
+  private loadMicrocode(): void {
+    this.open.forEach((open, index) => {
+      if (open === undefined || open.microSteps === 0) return;
+      if (this.state.cpus[index]!.operation !== RUN_VCPU) return;
+      const { vcpu } = open.action;
+      open.action.kind = 'micro_step';
+      open.action.count = open.microSteps;
+      const rest = { action: 'transition', vcpu, kind: 'micro_step', count: 0 };
+      this.open[index] = { action: rest, passed: new Map(), microSteps: 0, last: open.last };
+    });
+    this.actions.push({ action: 'microcode_load', microcode: '0xffffffff' });
   }
 
   private begin(cpu: number, action: Open['action'], first: string): void {
@@ -184,9 +210,15 @@ class ScriptWriter {
       this.begin(cpu, { action: 'pmu_enable', cpu }, name);
       return;
     }
+    if (open.microSteps === 0) {
+      this.actions.push(open.action);
+    }
     open.passed.set(name, (open.passed.get(name) ?? 0) + 1);
     open.microSteps += 1;
     open.last = name;
+    if (open.action.kind === 'micro_step') {
+      open.action.count = open.microSteps;
+    }
   }
 
   private exit(cpu: number, reason: string): void {
@@ -199,8 +231,11 @@ class ScriptWriter {
   private nmi(cpu: number, nmi: Injection['nmi']): void {
     const open = this.open[cpu];
     const idle = this.state.cpus[cpu]!.operation === IDLE;
-    if (open === undefined || idle) {
-      this.actions.push({ action: 'nmi', cpu, ...nmi });
+    if (open === undefined || idle || open.microSteps === 0) {
+      const { bpf_snapshot: snapshot, ...counters } = nmi;
+      this.actions.push(
+        snapshot ? { action: 'bpf_snapshot', cpu } : { action: 'nmi', cpu, ...counters },
+      );
       return;
     }
     open.action.inject ??= [];
@@ -222,12 +257,14 @@ class ScriptWriter {
     const { owner, guestCounter } = world.eventConfigs[at]!;
     const vcpu = this.state.vcpus[owner]!;
     const bit = 1 << guestCounter;
-    const value = ((pebs ? vcpu.pebsEnable : vcpu.globalCtrl) ^ bit) & 0xffff;
-    this.actions.push({
+    const value = (pebs ? vcpu.pebsEnable : vcpu.globalCtrl) ^ bit;
+    const action = {
       action: 'wrmsr',
       vcpu: host.vcpus[owner]?.name,
       msr: pebs ? 'IA32_PEBS_ENABLE' : 'IA32_PERF_GLOBAL_CTRL',
-      value: `0x${value.toString(16)}`,
-    });
+      value: formatCounterSet(value),
+    };
+    this.open[vcpu.cpu] = { action, passed: new Map(), microSteps: 1, last: '' };
+    this.actions.push(action);
   }
 }

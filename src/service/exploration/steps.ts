@@ -99,6 +99,12 @@ export class Steps {
     return reprogrammingOf(caps, state.vcpus[owner]!, state.events[at]!, guestCounter);
   }
 
+  /** Whether the guest behind an event may set the counter's bit in its IA32_PEBS_ENABLE; else the WRMSR is a #GP. */
+  hasGuestPebs(at: number): boolean {
+    const { owner, guestCounter } = this.world.eventConfigs[at]!;
+    return this.guestCaps[owner]!.pebs && guestCounter < 16;
+  }
+
   /** Begins an operation, or decides how one goes on. */
   private prepare(
     state: MachineState,
