@@ -81,7 +81,7 @@ export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async (request, reply) => {
-      const costs = compare(request.body);
+      const costs = await compare(request.body);
       const comparison = request.body.verdicts
         ? await addVerdicts(costs, (model, kernel) => explorations.raceVerdict(model, kernel))
         : costs;

@@ -39,6 +39,7 @@ import {
 import { createWorld } from '../pmu/machine/world.js';
 import type { SwitchList } from '../pmu/perf/switch-list.js';
 import { cpuModelById, kernelById } from './lookups.js';
+import { Slices } from './slices.js';
 import { formatCounterSet, formatU64, parseCounterSet, parseU64, type U64Input } from './wire.js';
 
 /**
@@ -78,7 +79,7 @@ export function switchList(request: SwitchListRequest): SwitchListAnswer {
 }
 
 /** Successive runs; the load areas start empty. */
-export function roundTrips(request: RoundTripsRequest): RoundTrips {
+export async function roundTrips(request: RoundTripsRequest): Promise<RoundTrips> {
   const kernel = kernelById(request.kernel, '/kernel');
   const { caps, noIsolation } = cpuOf(request);
   const calculator = new RoundTripCalculator({ caps, kernel }, noIsolation);
@@ -91,11 +92,13 @@ export function roundTrips(request: RoundTripsRequest): RoundTrips {
       `/steps/${at}/nmi_throttle_before_entry`,
     ),
   }));
-  return {
-    steps: inputs.map(({ perf, guest, throttle }) =>
-      stepItem(calculator.run(perf, guest, throttle), kernel, values),
-    ),
-  };
+  const slices = new Slices();
+  const steps: RoundTripStep[] = [];
+  for (const { perf, guest, throttle } of inputs) {
+    steps.push(stepItem(calculator.run(perf, guest, throttle), kernel, values));
+    await slices.pause();
+  }
+  return { steps };
 }
 
 function cpuOf(request: Pick<SwitchListRequest, 'cpu' | 'cpu_model'>): {

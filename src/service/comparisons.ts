@@ -6,10 +6,16 @@ import type {
   RaceVerdict,
 } from '../../schemas/comparison.js';
 import { DEFAULT_COST_MODEL, estimateCycles } from '../pmu/scenarios/cycle-cost.js';
-import { COST_SCENARIOS, measureWrites, msrWrites } from '../pmu/scenarios/write-costs.js';
+import {
+  COST_SCENARIOS,
+  measureWrites,
+  msrWrites,
+  type RoundTripWrites,
+} from '../pmu/scenarios/write-costs.js';
 import { cpuModelById, kernelById } from './lookups.js';
+import { Slices } from './slices.js';
 
-export function compare(request: ComparisonRequest): Comparison {
+export async function compare(request: ComparisonRequest): Promise<Comparison> {
   const kernels = request.kernels.map((id, at) => kernelById(id, `/kernels/${at}`));
   const models = request.cpu_models.map((id, at) => cpuModelById(id, `/cpu_models/${at}`));
   const scenarios = COST_SCENARIOS.filter(
@@ -17,9 +23,16 @@ export function compare(request: ComparisonRequest): Comparison {
       request.scenarios === undefined || request.scenarios.some((wanted) => wanted === id),
   );
   const cells = models.flatMap((model) => scenarios.map((scenario) => ({ model, scenario })));
-  const costs = kernels.map((kernel) =>
-    cells.map(({ model, scenario }) => measureWrites(scenario, model, kernel)),
-  );
+  const slices = new Slices();
+  const costs: RoundTripWrites[][] = [];
+  for (const kernel of kernels) {
+    const row: RoundTripWrites[] = [];
+    for (const { model, scenario } of cells) {
+      row.push(measureWrites(scenario, model, kernel));
+      await slices.pause();
+    }
+    costs.push(row);
+  }
   const rows = kernels.flatMap((_, k) =>
     cells.map(({ model, scenario }, c): ComparisonRow => {
       const writes = costs[k]![c]!;

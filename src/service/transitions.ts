@@ -1,8 +1,6 @@
 /**
  * Many transitions of one vCPU in one request, in slices, so that other requests are answered in between.
  */
-import { performance } from 'node:perf_hooks';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { TransitionRequest } from '../../schemas/transition.js';
 import { Refused } from '../pmu/live/refused.js';
@@ -18,9 +16,8 @@ import {
   MachineState,
   RUN_VCPU,
 } from '../pmu/machine/state.js';
+import { Slices } from './slices.js';
 
-/** How long one slice may hold the event loop. */
-const SLICE_MILLIS = 10;
 /** How many transitions pass between two looks at the clock. */
 const SLICE_TRANSITIONS = 256;
 /** A machine settles within a few transitions or not at all; looking for it costs as much as some transitions. */
@@ -41,12 +38,11 @@ export async function makeTransitions(
   const { kind, count } = request;
   const exitReason = EXIT_NAMES.indexOf(request.exit_reason);
   const before = run.tally.microSteps;
-  let sliceStart = performance.now();
+  const slices = new Slices();
   let made = 0;
   while (made < count) {
-    if (made % SLICE_TRANSITIONS === 0 && performance.now() - sliceStart > SLICE_MILLIS) {
-      await nextTurn();
-      sliceStart = performance.now();
+    if (made % SLICE_TRANSITIONS === 0) {
+      await slices.pause();
     }
     const untraced = count - made - TRACED_TRANSITIONS;
     run.tracing = untraced <= 0;
