@@ -99,8 +99,7 @@ export class MachineModel implements Model {
       const state = last ? base : next;
       const used = last ? spent : nextSpent;
       if (!last) {
-        next.copyFrom(base);
-        nextSpent.set(spent);
+        this.layout.unpack(states, at, next, nextSpent);
       }
       this.steps.take(state, used, labels[nth]!, this.sink);
       this.layout.pack(state, used, out.words, count * words);
