@@ -5,12 +5,14 @@ import {
   CounterexampleParamsSchema,
   CounterexampleSchema,
   CounterexampleTextSchema,
+  StateParamsSchema,
+  WalkStateSchema,
+} from '../schemas/counterexample.js';
+import {
   ExplorationPageSchema,
   ExplorationParamsSchema,
   ExplorationRequestSchema,
   ExplorationSchema,
-  StateParamsSchema,
-  WalkStateSchema,
 } from '../schemas/exploration.js';
 import { problems } from '../schemas/problem.js';
 import { sendPage } from '../src/paging.js';

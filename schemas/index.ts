@@ -4,6 +4,7 @@ import * as catalogue from './catalogue.js';
 import type { NamedSchema } from './common.js';
 import * as common from './common.js';
 import * as comparison from './comparison.js';
+import * as counterexample from './counterexample.js';
 import * as exploration from './exploration.js';
 import * as explorationModel from './exploration-model.js';
 import * as health from './health.js';
@@ -39,6 +40,7 @@ const MODULES: readonly object[] = [
   comparison,
   explorationModel,
   exploration,
+  counterexample,
   scenario,
 ];
 

@@ -17,7 +17,6 @@ import {
   DS_AREA,
   GLOBAL_CTRL,
   KVM_WRMSR,
-  MSR_CODES,
   msrName,
   PEBS_DATA_CFG,
   PEBS_ENABLE,
@@ -213,17 +212,10 @@ function registers(hardware: Hardware, values: Values): RoundTripStep['in_guest'
 
 /** Writes of the switched MSRs by mechanism, perf's own left out. */
 function writesByVia(sink: WriteSink): RoundTripStep['writes'] {
-  const total = (via: number): number => {
-    let writes = 0;
-    for (let msr = 0; msr < MSR_CODES; msr += 1) {
-      writes += sink.count(msr, via);
-    }
-    return writes;
-  };
   return {
-    kvm_wrmsr: total(KVM_WRMSR),
-    vm_entry_load: total(VM_ENTRY_LOAD),
-    vm_exit_load: total(VM_EXIT_LOAD),
-    vmcs_field: total(VMCS_FIELD),
+    kvm_wrmsr: sink.total(KVM_WRMSR),
+    vm_entry_load: sink.total(VM_ENTRY_LOAD),
+    vm_exit_load: sink.total(VM_EXIT_LOAD),
+    vmcs_field: sink.total(VMCS_FIELD),
   };
 }

@@ -194,18 +194,11 @@ export function violationItems(host: Host, tally: Tally): Violation[] {
 
 export function metricsItem(host: Host): HostMetrics {
   const { tally } = host;
-  const total = (via: number): number => {
-    let writes = 0;
-    for (let msr = 0; msr < MSR_CODES; msr += 1) {
-      writes += tally.sink.count(msr, via);
-    }
-    return writes;
-  };
   const writes = {
-    kvmWrmsr: total(KVM_WRMSR),
-    vmEntryLoad: total(VM_ENTRY_LOAD),
-    vmExitLoad: total(VM_EXIT_LOAD),
-    vmcsField: total(VMCS_FIELD),
+    kvmWrmsr: tally.sink.total(KVM_WRMSR),
+    vmEntryLoad: tally.sink.total(VM_ENTRY_LOAD),
+    vmExitLoad: tally.sink.total(VM_EXIT_LOAD),
+    vmcsField: tally.sink.total(VMCS_FIELD),
   };
   const cycles = estimateCycles(DEFAULT_COST_MODEL, tally.roundTrips, writes);
   const each = (value: number): number => (tally.roundTrips === 0 ? 0 : value / tally.roundTrips);
@@ -223,7 +216,7 @@ export function metricsItem(host: Host): HostMetrics {
           ? []
           : msrWrites.map((item) => ({ ...item, count: each(item.count) })),
       kvm_wrmsr: each(writes.kvmWrmsr),
-      perf_wrmsr: each(total(PERF_WRMSR)),
+      perf_wrmsr: each(tally.sink.total(PERF_WRMSR)),
       vm_entry_load: each(writes.vmEntryLoad),
       vm_exit_load: each(writes.vmExitLoad),
       vmcs_field: each(writes.vmcsField),

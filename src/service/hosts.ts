@@ -2,7 +2,6 @@
  * The hosts of the service: making, reading and changing them. Requests that change a host wait for each other, each
  * works on a copy, and a refused one leaves the host as it was.
  */
-import { randomBytes } from 'node:crypto';
 import type { HostCreate } from '../../schemas/host.js';
 import { ProblemError } from '../errors.js';
 import { Refused } from '../pmu/live/refused.js';
@@ -10,6 +9,7 @@ import type { Tally } from '../pmu/live/tally.js';
 import type { HostStore } from '../store/host-store.js';
 import { createHost, HOSTS_MAX, type Host } from './host.js';
 import { HostSession } from './host-session.js';
+import { randomId } from './ids.js';
 import { cpuModelById, kernelById } from './lookups.js';
 import { parseU64 } from './wire.js';
 
@@ -33,7 +33,7 @@ export class Hosts {
     }
     const model = cpuModelById(body.cpu_model, '/cpu_model');
     const host = createHost({
-      id: `host_${randomId()}`,
+      id: randomId('host'),
       ...(body.name === undefined ? {} : { name: body.name }),
       createdAt: new Date().toISOString(),
       model,
@@ -107,13 +107,6 @@ export class Hosts {
 }
 
 function ignore(): void {}
-
-/** Twelve characters of the id alphabet, drawn at random. */
-function randomId(): string {
-  return BigInt(`0x${randomBytes(8).toString('hex')}`)
-    .toString(36)
-    .slice(0, 12);
-}
 
 export function missing(what: string, id: string): never {
   throw new ProblemError('not_found', `There is no ${what} ${id}.`);

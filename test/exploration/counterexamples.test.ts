@@ -4,11 +4,10 @@ import t, { type Test } from 'tap';
 import {
   type Counterexample,
   CounterexampleSchema,
-  type Exploration,
-  ExplorationSchema,
   type WalkState,
   WalkStateSchema,
-} from '../../schemas/exploration.js';
+} from '../../schemas/counterexample.js';
+import { type Exploration, ExplorationSchema } from '../../schemas/exploration.js';
 import { HostSchema } from '../../schemas/host.js';
 import { type Script, type ScriptAction, ScriptSchema } from '../../schemas/script.js';
 import { SCENARIOS } from '../../src/service/exploration/scenarios.js';

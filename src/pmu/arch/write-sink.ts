@@ -40,6 +40,15 @@ export class WriteSink {
     return taken;
   }
 
+  /** How many writes went by one mechanism, to any MSR. */
+  total(via: number): number {
+    let writes = 0;
+    for (let msr = 0; msr < MSR_CODES; msr += 1) {
+      writes += this.count(msr, via);
+    }
+    return writes;
+  }
+
   /** How often an MSR was written by one mechanism. */
   count(msr: number, via: number): number {
     return this.counts[msr * VIA_CODES + via]!;

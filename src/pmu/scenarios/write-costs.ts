@@ -13,7 +13,6 @@ import {
   EVENTSEL,
   GLOBAL_CTRL,
   KVM_WRMSR,
-  MSR_CODES,
   PEBS_ENABLE,
   VM_ENTRY_LOAD,
   VM_EXIT_LOAD,
@@ -209,18 +208,12 @@ export function measureWrites(
   }
   const measured = new Run(world, state);
   measured.roundTrip(0, EXIT_EXTERNAL_INTERRUPT);
-  const total = (via: number): number => {
-    let writes = 0;
-    for (let msr = 0; msr < MSR_CODES; msr += 1) {
-      writes += measured.tally.sink.count(msr, via);
-    }
-    return writes;
-  };
+  const { sink } = measured.tally;
   return {
-    kvmWrmsr: total(KVM_WRMSR),
-    vmEntryLoad: total(VM_ENTRY_LOAD),
-    vmExitLoad: total(VM_EXIT_LOAD),
-    vmcsField: total(VMCS_FIELD),
+    kvmWrmsr: sink.total(KVM_WRMSR),
+    vmEntryLoad: sink.total(VM_ENTRY_LOAD),
+    vmExitLoad: sink.total(VM_EXIT_LOAD),
+    vmcsField: sink.total(VMCS_FIELD),
   };
 }
 

@@ -1,14 +1,9 @@
 /**
  * The explorations of the service: a few run at once, each in worker threads of its own, the rest wait their turn.
  */
-import { randomBytes } from 'node:crypto';
 import type { RaceVerdict } from '../../../schemas/comparison.js';
-import type {
-  Counterexample,
-  Exploration,
-  ExplorationRequest,
-  WalkState,
-} from '../../../schemas/exploration.js';
+import type { Counterexample, WalkState } from '../../../schemas/counterexample.js';
+import type { Exploration, ExplorationRequest } from '../../../schemas/exploration.js';
 import type { ExplorationModel } from '../../../schemas/exploration-model.js';
 import { ProblemError } from '../../errors.js';
 import type { Progress } from '../../explorer/explore.js';
@@ -17,6 +12,7 @@ import { type Path, PathError, parsePath } from '../../explorer/path.js';
 import { Scout } from '../../explorer/scout.js';
 import { INVARIANTS } from '../../pmu/invariants/index.js';
 import { missing } from '../hosts.js';
+import { randomId } from '../ids.js';
 import { exploredWorld } from './explored-world.js';
 import { machineSource, runExploration } from './job.js';
 import { MachineModel } from './machine-model.js';
@@ -211,9 +207,7 @@ export class Explorations {
       end = resolve;
     });
     const resource: Exploration = {
-      id: `exp_${BigInt(`0x${randomBytes(8).toString('hex')}`)
-        .toString(36)
-        .slice(0, 12)}`,
+      id: randomId('exp'),
       state: 'queued',
       progress: { done: 0, unit: 'states' },
       created_at: new Date().toISOString(),

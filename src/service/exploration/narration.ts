@@ -2,7 +2,7 @@
  * A path told for people and machines: each step with its actor, its MSR writes and what it changed, as JSON, as a story,
  * and as a sequence diagram.
  */
-import type { CounterexampleStep } from '../../../schemas/exploration.js';
+import type { CounterexampleStep } from '../../../schemas/counterexample.js';
 import { ACTOR_KINDS } from '../../../schemas/exploration-model.js';
 import type { Path } from '../../explorer/path.js';
 import { initialState, replay } from '../../explorer/path.js';

@@ -1,5 +1,5 @@
 /** A state on a walk through a world: what it is, where one can go from it, and why not elsewhere. */
-import type { WalkState } from '../../../schemas/exploration.js';
+import type { WalkState } from '../../../schemas/counterexample.js';
 import { ACTOR_KINDS } from '../../../schemas/exploration-model.js';
 import { formatPath, type Path, walkTo } from '../../explorer/path.js';
 import { counterNames } from '../../pmu/arch/counter-set.js';

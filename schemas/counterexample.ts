@@ -1,0 +1,152 @@
+/** What an exploration found, step by step: counterexamples, and the states on a walk. */
+import { type Static, Type } from 'typebox';
+import { CpuNumberSchema, MicroStepNameSchema, oneOf, prose, ref } from './common.js';
+import { ExplorationIdSchema, propertyId } from './exploration.js';
+import { HostCreateSchema } from './host.js';
+import { ScriptActionSchema } from './script.js';
+import { TraceWriteSchema } from './trace.js';
+
+export const CounterexampleParamsSchema = Type.Object(
+  {
+    exploration: ref(ExplorationIdSchema),
+    counterexample: Type.String({
+      pattern: "^[A-Za-z0-9_']{1,40}-[0-9]{1,3}$",
+      minLength: 3,
+      maxLength: 44,
+      description: 'the id of a counterexample: its property and its number',
+    }),
+  },
+  {
+    $id: 'CounterexampleParams',
+    additionalProperties: false,
+    description: 'which counterexample is meant',
+    examples: [{ exploration: 'exp_1a', counterexample: 'I1-0' }],
+  },
+);
+
+export const StateParamsSchema = Type.Object(
+  {
+    exploration: ref(ExplorationIdSchema),
+    '*': Type.String({ maxLength: 15_000, description: 'the path of the state: 0/3/1' }),
+  },
+  {
+    $id: 'StateParams',
+    additionalProperties: false,
+    description: 'which state of an exploration is meant',
+    examples: [{ exploration: 'exp_1a', '*': '0/3/1' }],
+  },
+);
+
+export const CounterexampleStepSchema = Type.Object(
+  {
+    actor: oneOf(['kvm', 'perf', 'nmi', 'cpu', 'guest', 'host'], { description: 'who acts' }),
+    cpu: ref(CpuNumberSchema),
+    action: prose('what happens'),
+    micro_step: Type.Optional(ref(MicroStepNameSchema)),
+    source: Type.String({
+      maxLength: 200,
+      description: 'the kernel file and function, or the SDM',
+    }),
+    msr_writes: Type.Array(ref(TraceWriteSchema), { maxItems: 128, description: 'in order' }),
+    state_change: Type.Array(prose('a field and its values'), {
+      maxItems: 64,
+      description: 'what is different afterwards',
+    }),
+  },
+  {
+    $id: 'CounterexampleStep',
+    additionalProperties: false,
+    description: 'a step of a counterexample',
+    examples: [
+      {
+        actor: 'kvm',
+        cpu: 0,
+        action: 'v0 runs',
+        micro_step: 'k0_irq_off',
+        source: 'arch/x86/kvm/x86.c vcpu_enter_guest()',
+        msr_writes: [],
+        state_change: [],
+      },
+    ],
+  },
+);
+export type CounterexampleStep = Static<typeof CounterexampleStepSchema>;
+
+export const CounterexampleSchema = Type.Object(
+  {
+    id: Type.String({ minLength: 3, maxLength: 44, description: 'its id' }),
+    property: propertyId,
+    path: Type.String({ maxLength: 400_000, description: 'indices of successors: 0/3/1' }),
+    steps: Type.Array(ref(CounterexampleStepSchema), {
+      maxItems: 100_000,
+      description: 'in order',
+    }),
+    host: ref(HostCreateSchema, 'the host to replay it on: POST /v1/hosts'),
+    script: Type.Array(ref(ScriptActionSchema), {
+      maxItems: 1000,
+      description: 'the actions: POST /v1/hosts/{host}/scripts',
+    }),
+  },
+  {
+    $id: 'Counterexample',
+    additionalProperties: false,
+    description: 'a shortest way to a violation',
+    examples: [
+      {
+        id: 'I1-0',
+        property: 'I1',
+        path: '0',
+        steps: [],
+        host: { cpu_model: 'emerald-rapids', kernel: 'upstream-base' },
+        script: [],
+      },
+    ],
+  },
+);
+export type Counterexample = Static<typeof CounterexampleSchema>;
+
+export const CounterexampleTextSchema = Type.String({
+  $id: 'CounterexampleText',
+  maxLength: 4_000_000,
+  description: 'the same as a story or as a Mermaid sequence diagram',
+  examples: ['sequenceDiagram\n'],
+});
+
+export const WalkStateSchema = Type.Object(
+  {
+    path: Type.String({ maxLength: 400_000, description: 'how it is reached' }),
+    violated: Type.Array(propertyId, { maxItems: 24, description: 'invariants that fail here' }),
+    witnessed: Type.Array(propertyId, { maxItems: 24, description: 'marks that are reached here' }),
+    cpus: Type.Array(Type.Array(prose('a field and its value'), { maxItems: 64 }), {
+      maxItems: 8,
+      description: 'CPU by CPU',
+    }),
+    enabled: Type.Array(
+      Type.Object(
+        {
+          path: Type.String({ maxLength: 400_000, description: 'where it leads' }),
+          action: prose('what happens'),
+        },
+        { additionalProperties: false },
+      ),
+      { maxItems: 128, description: 'the actions that are possible' },
+    ),
+    refused: Type.Array(
+      Type.Object(
+        {
+          action: prose('what does not happen'),
+          guards: Type.Array(prose('a guard that is false'), { maxItems: 8 }),
+        },
+        { additionalProperties: false },
+      ),
+      { maxItems: 256, description: 'the actions that are not, and why' },
+    ),
+  },
+  {
+    $id: 'WalkState',
+    additionalProperties: false,
+    description: 'a state on the walk through a world',
+    examples: [{ path: '', violated: [], witnessed: [], cpus: [], enabled: [], refused: [] }],
+  },
+);
+export type WalkState = Static<typeof WalkStateSchema>;
