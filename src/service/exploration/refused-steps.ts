@@ -7,7 +7,7 @@ import { isInGuest } from '../../pmu/machine/micro-step.js';
 import { IDLE, type LogicalCpu, type MachineState } from '../../pmu/machine/state.js';
 import { HOST_OWNED, NO_EVENT } from '../../pmu/perf/perf-event.js';
 import * as label from './step-labels.js';
-import type { Steps } from './steps.js';
+import { START_ACTIONS, type Steps } from './steps.js';
 
 export interface RefusedStep {
   readonly label: number;
@@ -17,14 +17,9 @@ export interface RefusedStep {
 
 /** By step: the machine's action whose guard decides, where there is one. */
 const MACHINE_ACTIONS: Readonly<Record<number, number>> = {
+  ...START_ACTIONS,
   [label.ADVANCE]: actions.ADVANCE,
-  [label.RUN]: actions.START_RUN,
-  [label.TICK]: actions.START_TICK,
-  [label.ENABLE]: actions.START_ENABLE,
-  [label.DISABLE]: actions.START_DISABLE,
-  [label.CLOSE]: actions.START_CLOSE,
   [label.ADD]: actions.OPEN,
-  [label.SECTION]: actions.START_SECTION,
   [label.MIGRATE]: actions.MIGRATE,
   [label.OVERFLOW_AND_THROTTLE]: actions.NMI,
   [label.FOREIGN_NMI]: actions.NMI,

@@ -27,6 +27,18 @@ import type { World } from '../../pmu/machine/world.js';
 import { type ExploredWorld, UNLIMITED } from './explored-world.js';
 import * as label from './step-labels.js';
 
+/** By step: the action that starts its operation about its target, where that is all it takes. */
+export const START_ACTIONS: Readonly<Record<number, number>> = {
+  [label.RUN]: actions.START_RUN,
+  [label.SWITCH_OUT]: actions.START_SCHED_OUT,
+  [label.SWITCH_IN]: actions.START_SCHED_IN,
+  [label.TICK]: actions.START_TICK,
+  [label.ENABLE]: actions.START_ENABLE,
+  [label.DISABLE]: actions.START_DISABLE,
+  [label.CLOSE]: actions.START_CLOSE,
+  [label.SECTION]: actions.START_SECTION,
+};
+
 export class Steps {
   readonly explored: ExploredWorld;
   readonly world: World;
@@ -122,29 +134,8 @@ export class Steps {
       case label.FAIL_VMLAUNCH:
         this.act(state, sink, actions.SET_ENTRY_FAILURE, cpu, 0, EXIT_VMFAIL);
         return;
-      case label.RUN:
-        this.act(state, sink, actions.START_RUN, cpu, target);
-        return;
-      case label.SWITCH_OUT:
-        this.act(state, sink, actions.START_SCHED_OUT, cpu, target);
-        return;
-      case label.SWITCH_IN:
-        this.act(state, sink, actions.START_SCHED_IN, cpu, target);
-        return;
       case label.REPROGRAM:
         this.reprogram(state, sink, cpu, target);
-        return;
-      case label.TICK:
-        this.act(state, sink, actions.START_TICK, cpu, 0);
-        return;
-      case label.ENABLE:
-        this.act(state, sink, actions.START_ENABLE, cpu, target);
-        return;
-      case label.DISABLE:
-        this.act(state, sink, actions.START_DISABLE, cpu, target);
-        return;
-      case label.CLOSE:
-        this.act(state, sink, actions.START_CLOSE, cpu, target);
         return;
       case label.ADD: {
         const { preciseIp, dataCfg } = state.events[target]!;
@@ -153,7 +144,7 @@ export class Steps {
         return;
       }
       default:
-        this.act(state, sink, actions.START_SECTION, cpu, 0);
+        this.act(state, sink, START_ACTIONS[step]!, cpu, target);
         return;
     }
   }
