@@ -45,8 +45,11 @@ class DepthFirst {
     this.visit(state, 0);
     for (let turn = 0; this.height > 0; turn++) {
       if (turn % TURNS_PER_CHECK === 0) {
-        this.cut = budget.cut() ?? this.cut;
-        if (budget.cut() !== null) break;
+        const stopped = budget.cut();
+        if (stopped !== null) {
+          this.cut = stopped;
+          break;
+        }
         gauge.set(table.count, this.totalStates, this.height, this.bytes());
         gauge.level(this.deepest, 0);
       }

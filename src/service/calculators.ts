@@ -178,9 +178,8 @@ function listItem(list: SwitchList, msr: number, kernel: KernelVariant, values: 
 
 function stepItem(run: CalculatedRun, kernel: KernelVariant, values: Values): RoundTripStep {
   const { autoload } = run.vcpu;
-  const order = [...autoload.order].slice(0, autoload.count);
   const area = (side: Int32Array) =>
-    order.map((msr) => ({
+    autoload.listed().map((msr) => ({
       msr: msrName(msr) as SwitchMsr['msr'],
       value: values.format(msr, side[msr]!),
     }));

@@ -88,9 +88,8 @@ export function vcpuItem(host: Host, at: number): VcpuItem {
   const record = host.vcpus[at]!;
   const vcpu = host.state.vcpus[at]!;
   const { autoload } = vcpu;
-  const order = [...autoload.order].slice(0, autoload.count);
   const area = (side: Int32Array) =>
-    order.map((msr) => ({
+    autoload.listed().map((msr) => ({
       msr: msrName(msr) as MsrView['name'],
       value: formatMsrValue(msr, side[msr]!, host.addresses),
     }));

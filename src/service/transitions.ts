@@ -12,7 +12,6 @@ import {
   EXIT_NAMES,
   EXIT_REENTER,
   EXIT_VMFAIL,
-  type LogicalCpu,
   MachineState,
   RUN_VCPU,
 } from '../pmu/machine/state.js';
@@ -94,7 +93,9 @@ function transitionOnce(
       if (entered) {
         throw new Refused('state', 'the vCPU is past its VM-entry already', '/kind');
       }
-      reenter(run, cpu, reenters);
+      if (reenters) {
+        run.advance(cpu);
+      }
       run.enter(vcpu, exitReason);
       return;
     case 'vm_exit':
@@ -111,12 +112,6 @@ function transitionOnce(
       return;
     case 'micro_step':
       microStep(run, vcpu, exitReason);
-  }
-}
-
-function reenter(run: Run, cpu: LogicalCpu, reenters: boolean): void {
-  if (reenters) {
-    run.advance(cpu);
   }
 }
 

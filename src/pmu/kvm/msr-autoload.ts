@@ -23,6 +23,11 @@ export class MsrAutoload {
   readonly guest = new Int32Array(SWITCHED_MSRS);
   readonly host = new Int32Array(SWITCHED_MSRS);
 
+  /** The MSR codes listed, in array order. */
+  listed(): number[] {
+    return [...this.order.subarray(0, this.count)];
+  }
+
   /** The slot of an MSR, or NOT_LISTED. */
   slotOf(msr: number): number {
     if ((this.present & (1 << msr)) === 0) {

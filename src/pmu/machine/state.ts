@@ -35,6 +35,16 @@ export const OPERATION_NAMES = [
   'sched_in',
 ] as const;
 
+/** Whether an operation's target is an event. */
+export function isAboutEvent(operation: number): boolean {
+  return operation >= ENABLE_EVENT && operation <= CLOSE_EVENT;
+}
+
+/** Whether an operation's target is a vCPU. */
+export function isAboutVcpu(operation: number): boolean {
+  return operation === RUN_VCPU || operation >= SCHED_OUT;
+}
+
 // Why the guest was, or will be, left.
 export const NO_EXIT = 0;
 export const EXIT_EXTERNAL_INTERRUPT = 1;

@@ -17,7 +17,7 @@ import { exploredWorld } from './explored-world.js';
 import { machineSource, runExploration } from './job.js';
 import { MachineModel } from './machine-model.js';
 import { mermaid, narrate, story } from './narration.js';
-import { askedExploration } from './request.js';
+import { type AskedExploration, askedExploration } from './request.js';
 import { mainRace } from './scenarios.js';
 import { scriptOfPath, setUpActions } from './script-of-path.js';
 import { walkState } from './walk.js';
@@ -32,7 +32,7 @@ const TOLD_STEPS_MAX = 1000;
 
 interface Entry {
   resource: Exploration;
-  readonly request: ExplorationRequest;
+  readonly request: AskedExploration['request'];
   readonly fold: boolean;
   readonly abort: AbortController;
   readonly ended: Promise<void>;
@@ -185,10 +185,7 @@ export class Explorations {
   }
 
   private model(entry: Entry): MachineModel {
-    return new MachineModel(
-      exploredWorld(entry.resource.model, ''),
-      entry.request.properties ?? [],
-    );
+    return new MachineModel(exploredWorld(entry.resource.model, ''), entry.request.properties);
   }
 
   private entry(id: string): Entry {
@@ -196,7 +193,7 @@ export class Explorations {
   }
 
   private enter(
-    request: ExplorationRequest,
+    request: AskedExploration['request'],
     model: ExplorationModel,
     folded: string[],
     fold: boolean,

@@ -9,8 +9,19 @@
  */
 import { type CounterSet, GENERAL_PURPOSE } from '../../pmu/arch/counter-set.js';
 import { GLOBAL_CTRL, PEBS_ENABLE } from '../../pmu/arch/msr.js';
-import { type LogicalCpu, MachineState, RUN_VCPU } from '../../pmu/machine/state.js';
-import { NO_COUNTER, NO_EVENT, type PerfEventConfig } from '../../pmu/perf/perf-event.js';
+import {
+  isAboutEvent,
+  isAboutVcpu,
+  type LogicalCpu,
+  MachineState,
+} from '../../pmu/machine/state.js';
+import {
+  ACTIVE,
+  ADDED,
+  NO_COUNTER,
+  NO_EVENT,
+  type PerfEventConfig,
+} from '../../pmu/perf/perf-event.js';
 import type { ExploredWorld } from './explored-world.js';
 
 /** Groups of interchangeable parts, by index. */
@@ -150,16 +161,12 @@ export class Folder {
       [eventA, bitA],
       [eventB, bitB],
     ] as const) {
-      event.counter = event.status >= 5 ? bit : NO_COUNTER;
-      event.assigned = event.status >= 4 ? bit : NO_COUNTER;
+      event.counter = event.status >= ACTIVE ? bit : NO_COUNTER;
+      event.assigned = event.status >= ADDED ? bit : NO_COUNTER;
     }
     for (const cpu of state.cpus) {
       exchangeInCpu(cpu, swap);
-      if (
-        cpu.operation !== RUN_VCPU &&
-        (cpu.target === a || cpu.target === b) &&
-        targetsEvent(cpu)
-      ) {
+      if (isAboutEvent(cpu.operation) && (cpu.target === a || cpu.target === b)) {
         cpu.target = cpu.target === a ? b : a;
       }
     }
@@ -174,13 +181,8 @@ export class Folder {
   }
 }
 
-/** Enable, disable and close are about an event. */
-function targetsEvent(cpu: LogicalCpu): boolean {
-  return cpu.operation >= 3 && cpu.operation <= 5;
-}
-
 function targets(cpu: LogicalCpu, event: number): number {
-  return targetsEvent(cpu) && cpu.target === event ? 1 : 0;
+  return isAboutEvent(cpu.operation) && cpu.target === event ? 1 : 0;
 }
 
 /** The counter's bits in what is listed of IA32_PERF_GLOBAL_CTRL and IA32_PEBS_ENABLE, host and guest. */
@@ -222,8 +224,7 @@ function reorderVcpus(state: MachineState, of: MachineState, order: readonly num
   });
   state.cpus.forEach((cpu, at) => {
     const original = of.cpus[at]!;
-    const isVcpuTarget = original.operation === RUN_VCPU || original.operation >= 7;
-    cpu.target = isVcpuTarget ? order.indexOf(original.target) : original.target;
+    cpu.target = isAboutVcpu(original.operation) ? order.indexOf(original.target) : original.target;
     cpu.currentVcpu =
       original.currentVcpu < 0 ? original.currentVcpu : order.indexOf(original.currentVcpu);
   });

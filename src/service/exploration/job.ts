@@ -12,19 +12,10 @@ import { STEP_NAMES } from '../../pmu/machine/micro-step.js';
 import type { MachineModelArgs } from './machine-model.js';
 import { actionOf, executedStep } from './narration.js';
 import { createModel as createPair, type ProductModelArgs } from './product-model.js';
+import type { AskedExploration } from './request.js';
 
 const MACHINE_MODULE = new URL('./machine-model.js', import.meta.url).href;
 const PRODUCT_MODULE = new URL('./product-model.js', import.meta.url).href;
-
-/** What is checked unless the request says otherwise. */
-export const DEFAULT_PROPERTIES = [
-  'I1',
-  'I2',
-  'I3',
-  'guest_entered',
-  'event_throttled',
-  'list_stale_at_vmlaunch',
-] as const;
 
 /** Bounds of a search whose request sets none. */
 const SECONDS_DEFAULT = 60;
@@ -38,12 +29,12 @@ const SCOUT_LIMITS = { statesMax: 20_000, millisMax: 300, bytesMax: 64 * 1024 * 
 /** Searches, and afterwards whatever else was asked for. Rejects only on our own bugs. */
 export async function runExploration(
   scout: Scout,
-  request: ExplorationRequest,
+  request: AskedExploration['request'],
   model: ExplorationModel,
   fold: boolean,
   watch: ExploreWatch,
 ): Promise<Outcome> {
-  const properties = request.properties ?? [...DEFAULT_PROPERTIES];
+  const { properties } = request;
   const options = optionsOf(request, fold);
   const find: Find = (source, more) => searchFor(scout, source, { ...options, ...more }, watch);
   const outcome = outcomeOf(await find(machineSource(model, properties), {}));

@@ -18,7 +18,7 @@ import { Steps } from './steps.js';
 /** What a worker needs to make the model of its own. */
 export interface MachineModelArgs {
   readonly model: ExplorationModel;
-  /** Ids of invariants and marks; the default is `DEFAULT_PROPERTIES`. */
+  /** Ids of invariants and marks. */
   readonly properties: readonly string[];
 }
 
@@ -68,15 +68,15 @@ export class MachineModel implements Model {
     this.candidate = new Int32Array(this.words);
     this.base.copyFrom(initial);
     this.next.copyFrom(initial);
-    this.properties = properties.map((id) => ({
+    this.marks = properties.map((id) => MARKS.find((mark) => mark.id === id));
+    this.properties = properties.map((id, at) => ({
       id,
-      kind: MARKS.some((mark) => mark.id === id) ? 'sometimes' : 'always',
+      kind: this.marks[at] === undefined ? 'always' : 'sometimes',
     }));
     this.invariantBits = Int32Array.from(properties, (id) => {
       const at = INVARIANTS.findIndex((invariant) => invariant.id === id);
       return at < 0 ? 0 : 1 << at;
     });
-    this.marks = properties.map((id) => MARKS.find((mark) => mark.id === id));
     const invariants = this.invariantBits.reduce((mask, bit) => mask | bit, 0);
     this.looksAt = stepsEvaluated(world, initial, invariants);
     if (this.marks.some((mark) => mark !== undefined)) {
@@ -154,6 +154,15 @@ export class MachineModel implements Model {
         first = false;
       }
     });
+  }
+
+  /** A packed state as a machine of its own, and what each actor has spent. */
+  unpacked(words: Int32Array): { state: MachineState; spent: Int32Array } {
+    const state = new MachineState();
+    state.copyFrom(this.explored.initial);
+    const spent = new Int32Array(ACTOR_KINDS.length);
+    this.layout.unpack(words, 0, state, spent);
+    return { state, spent };
   }
 
   describe(states: Int32Array, at: number, label?: number): string {

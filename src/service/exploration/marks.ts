@@ -34,8 +34,8 @@ export const MARKS: readonly Mark[] = [
           return false;
         }
         const { autoload } = state.vcpus[cpu.target]!;
-        return autoload.order
-          .slice(0, autoload.count)
+        return autoload
+          .listed()
           .some((msr) => autoload.host[msr] !== freshHostValue(world, state, cpu, msr));
       }),
   },

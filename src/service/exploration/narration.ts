@@ -3,7 +3,6 @@
  * and as a sequence diagram.
  */
 import type { CounterexampleStep } from '../../../schemas/counterexample.js';
-import { ACTOR_KINDS } from '../../../schemas/exploration-model.js';
 import type { Path } from '../../explorer/path.js';
 import { initialState, replay } from '../../explorer/path.js';
 import { counterName, counterNames } from '../../pmu/arch/counter-set.js';
@@ -11,7 +10,12 @@ import { msrName, VIA_NAMES } from '../../pmu/arch/msr.js';
 import { WriteSink } from '../../pmu/arch/write-sink.js';
 import { nextStep } from '../../pmu/machine/advance.js';
 import { REST, STEP_NAMES } from '../../pmu/machine/micro-step.js';
-import { MachineState, OPERATION_NAMES, RUN_VCPU } from '../../pmu/machine/state.js';
+import {
+  isAboutEvent,
+  type MachineState,
+  OPERATION_NAMES,
+  RUN_VCPU,
+} from '../../pmu/machine/state.js';
 import { NMI_SOURCE, stepSource } from '../../pmu/machine/step-sources.js';
 import { STATUS_NAMES } from '../../pmu/perf/perf-event.js';
 import { formatMsrValue } from '../wire.js';
@@ -35,13 +39,9 @@ export function narrate(model: MachineModel, path: Path): ToldStep[] {
 }
 
 function tell(model: MachineModel, before: Int32Array, after: Int32Array, label: number): ToldStep {
-  const { explored, layout } = model;
-  const spent = new Int32Array(ACTOR_KINDS.length);
-  const from = unpacked(model, before);
-  const to = unpacked(model, after);
-  const acting = new MachineState();
-  acting.copyFrom(explored.initial);
-  layout.unpack(before, 0, acting, spent);
+  const from = model.unpacked(before).state;
+  const to = model.unpacked(after).state;
+  const { state: acting, spent } = model.unpacked(before);
   const sink = new WriteSink();
   sink.listed = [];
   const cpu = acting.cpus[steps.cpuOf(label)]!;
@@ -57,7 +57,7 @@ function tell(model: MachineModel, before: Int32Array, after: Int32Array, label:
     msr_writes: sink.take().map(({ msr, via, value, row }) => ({
       msr: msrName(msr),
       via: VIA_NAMES[via]!,
-      value: formatMsrValue(msr, value, explored.host.addresses),
+      value: formatMsrValue(msr, value, model.explored.host.addresses),
       row,
     })),
     state_change: changes(model, from, to),
@@ -91,13 +91,6 @@ export function executedStep(
     default:
       return undefined;
   }
-}
-
-function unpacked(model: MachineModel, words: Int32Array): MachineState {
-  const state = new MachineState();
-  state.copyFrom(model.explored.initial);
-  model.layout.unpack(words, 0, state, new Int32Array(ACTOR_KINDS.length));
-  return state;
 }
 
 function actorOf(model: MachineModel, state: MachineState, label: number): ToldStep['actor'] {
@@ -185,7 +178,7 @@ function describeOperation(model: MachineModel, operation: number, target: numbe
     return vcpuName(model, target);
   }
   const name = OPERATION_NAMES[operation]!.replaceAll('_', ' ');
-  return operation >= 3 && operation <= 5 ? `${name} ${eventName(model, target)}` : name;
+  return isAboutEvent(operation) ? `${name} ${eventName(model, target)}` : name;
 }
 
 function sourceOf(label: number): string {
@@ -221,13 +214,8 @@ function changes(model: MachineModel, from: MachineState, to: MachineState): str
     note(`${prefix}IA32_DS_AREA`, address(cpu.hardware.dsArea), address(other.hardware.dsArea));
   });
   from.vcpus.forEach((vcpu, at) => {
-    const listed = (state: MachineState): string => {
-      const { autoload } = state.vcpus[at]!;
-      return [...autoload.order]
-        .slice(0, autoload.count)
-        .map((msr) => msrName(msr))
-        .join('+');
-    };
+    const listed = (state: MachineState): string =>
+      state.vcpus[at]!.autoload.listed().map(msrName).join('+');
     note(`${vcpuName(model, at)} load areas`, listed(from) || 'empty', listed(to) || 'empty');
     note(`${vcpuName(model, at)} CPU`, String(vcpu.cpu), String(to.vcpus[at]!.cpu));
   });

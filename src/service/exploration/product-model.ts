@@ -92,12 +92,8 @@ export class ProductModel implements Model {
   }
 
   initial(out: Int32Array): void {
-    const whole = new Int32Array(this.words);
-    this.first.model.initial(whole);
-    const rest = new Int32Array(this.other.model.words);
-    this.other.model.initial(rest);
-    whole.set(rest, this.first.model.words);
-    out.set(whole);
+    this.first.model.initial(out);
+    this.other.model.initial(out.subarray(this.first.model.words));
   }
 
   expand(states: Int32Array, at: number, out: Successors): void {

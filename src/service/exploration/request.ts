@@ -4,9 +4,18 @@ import type { ExplorationModel } from '../../../schemas/exploration-model.js';
 import { ProblemError } from '../../errors.js';
 import { INVARIANTS } from '../../pmu/invariants/index.js';
 import { kernelById } from '../lookups.js';
-import { DEFAULT_PROPERTIES } from './job.js';
 import { MARKS } from './marks.js';
 import { findScenario } from './scenarios.js';
+
+/** What is checked unless the request says otherwise. */
+const DEFAULT_PROPERTIES = [
+  'I1',
+  'I2',
+  'I3',
+  'guest_entered',
+  'event_throttled',
+  'list_stale_at_vmlaunch',
+];
 
 export interface AskedExploration {
   /** The request with its properties filled in. */
@@ -27,7 +36,7 @@ export function askedExploration(request: ExplorationRequest): AskedExploration 
   if (model === undefined) {
     throw refused('/model', 'is missing');
   }
-  const properties = request.properties ?? scenario?.properties ?? [...DEFAULT_PROPERTIES];
+  const properties = request.properties ?? scenario?.properties ?? DEFAULT_PROPERTIES;
   properties.forEach((id, at) => {
     assertProperty(id, `/properties/${at}`);
   });

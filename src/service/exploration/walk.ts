@@ -1,10 +1,9 @@
 /** A state on a walk through a world: what it is, where one can go from it, and why not elsewhere. */
 import type { WalkState } from '../../../schemas/counterexample.js';
-import { ACTOR_KINDS } from '../../../schemas/exploration-model.js';
 import { formatPath, type Path, walkTo } from '../../explorer/path.js';
 import { counterNames } from '../../pmu/arch/counter-set.js';
 import { STEP_NAMES } from '../../pmu/machine/micro-step.js';
-import { type LogicalCpu, MachineState, OPERATION_NAMES } from '../../pmu/machine/state.js';
+import { type LogicalCpu, OPERATION_NAMES } from '../../pmu/machine/state.js';
 import type { MachineModel } from './machine-model.js';
 import { actionOf } from './narration.js';
 import { refusedSteps } from './refused-steps.js';
@@ -13,23 +12,19 @@ import { cpuOf } from './step-labels.js';
 /** Throws a PathError where the path leaves the model. */
 export function walkState(model: MachineModel, path: Path): WalkState {
   const place = walkTo(model, path);
-  const state = new MachineState();
-  state.copyFrom(model.explored.initial);
-  const spent = new Int32Array(ACTOR_KINDS.length);
-  model.layout.unpack(place.state, 0, state, spent);
+  const { state, spent } = model.unpacked(place.state);
   const found = (kind: 'always' | 'sometimes'): string[] =>
     model.properties
       .filter((property, at) => property.kind === kind && (place.found & (1 << at)) !== 0)
       .map(({ id }) => id);
-  const text = formatPath(path);
   const possible = new Set(place.successors.map((successor) => successor.label));
   return {
-    path: text,
+    path: formatPath(path),
     violated: found('always'),
     witnessed: found('sometimes'),
     cpus: state.cpus.map(cpuLines),
     enabled: place.successors.map(({ index, label }) => ({
-      path: text === '' ? String(index) : `${text}/${index}`,
+      path: formatPath([...path, index]),
       action: actionOf(model, state, label),
     })),
     refused: refusedSteps(model.steps, state, spent, possible).map(({ label, guards }) => ({
