@@ -1,0 +1,200 @@
+/**
+ * The cluster: makes it, or finds out whether the one that is there can be used.
+ *
+ * As root, initdb runs with the cluster as its working directory and is told `/proc/self/cwd`:
+ * the kernel follows that link straight to the directory, so an account that may not pass the
+ * directories above it can still work in it.
+ */
+import { spawn } from 'node:child_process';
+import {
+  chmod,
+  chown,
+  lchown,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import process from 'node:process';
+import type { Binaries } from './binaries.js';
+import {
+  codeOf,
+  type DataDir,
+  DataDirError,
+  readPassword,
+  requireFreeSpace,
+  writeNewPassword,
+} from './data-dir.js';
+import type { Account } from './user.js';
+
+export const ROLE = 'pebslab';
+
+/** Nothing of the machine's locale and of the caller's PG* variables reaches PostgreSQL. */
+export function serverEnvironment(): Record<string, string> {
+  return { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
+}
+
+/** How PostgreSQL is told where its cluster is, given that it is its working directory. */
+export function clusterArgument(cluster: string, account: Account | undefined): string {
+  return account !== undefined && process.platform === 'linux' ? '/proc/self/cwd' : cluster;
+}
+
+/** Returns the password of the role. */
+export async function prepareCluster(
+  dir: DataDir,
+  binaries: Binaries,
+  account: Account | undefined,
+): Promise<string> {
+  await removeHalfMade(dir);
+  if (!(await hasCluster(dir))) return makeCluster(dir, binaries, account);
+  await requireVersion(dir, binaries);
+  await requireOwner(dir, account);
+  return readPassword(dir);
+}
+
+/** What an initdb that was killed has left. Its name is never used again: it may still write. */
+async function removeHalfMade({ root, cluster }: DataDir): Promise<void> {
+  const prefix = `${basename(cluster)}.new`;
+  for (const name of await readdir(root)) {
+    if (!name.startsWith(prefix)) continue;
+    await rm(join(root, name), { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+async function hasCluster({ cluster, root }: DataDir): Promise<boolean> {
+  const names = await readdir(cluster).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (names === undefined) return false;
+  if (names.length === 0) {
+    await rmdir(cluster);
+    return false;
+  }
+  if (names.includes('PG_VERSION')) return true;
+  throw new DataDirError(
+    `${cluster} in the data directory ${root} is not a PostgreSQL database: move it away to start empty.`,
+  );
+}
+
+async function requireVersion({ cluster, root }: DataDir, { major }: Binaries): Promise<void> {
+  const version = (await readFile(join(cluster, 'PG_VERSION'), 'utf8')).trim();
+  if (version === major) return;
+  throw new DataDirError(
+    `The data directory ${root} was written by PostgreSQL ${version} and this is PostgreSQL ${major}: dump it with the old version, or move it away to start empty.`,
+  );
+}
+
+async function requireOwner({ cluster }: DataDir, account: Account | undefined): Promise<void> {
+  const { uid } = await stat(cluster);
+  if (account !== undefined && uid !== account.uid) await chownTree(cluster, account);
+  else if (account === undefined && process.getuid !== undefined && uid !== process.getuid()) {
+    throw new DataDirError(
+      `The database ${cluster} belongs to user ${uid}: start the service as that user, or change the owner.`,
+    );
+  }
+  // A copy or a backup may have widened it, which PostgreSQL refuses.
+  await chmod(cluster, 0o700);
+}
+
+/** The top comes last, so that a run cut short is taken up again by the next start. */
+async function chownTree(path: string, account: Account): Promise<void> {
+  for (const entry of await readdir(path, { withFileTypes: true })) {
+    const child = join(path, entry.name);
+    if (entry.isDirectory()) await chownTree(child, account);
+    else await lchown(child, account.uid, account.gid);
+  }
+  await chown(path, account.uid, account.gid);
+}
+
+async function makeCluster(
+  dir: DataDir,
+  binaries: Binaries,
+  account: Account | undefined,
+): Promise<string> {
+  await requireFreeSpace(dir);
+  const password = await writeNewPassword(dir);
+  const fresh = await mkdtemp(`${dir.cluster}.new-`);
+  const passwordFile = `${fresh}.password`;
+  try {
+    await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
+    if (account !== undefined) {
+      await chown(passwordFile, account.uid, account.gid);
+      await chown(fresh, account.uid, account.gid);
+    }
+    await runInitdb(dir, fresh, passwordFile, binaries, account);
+    await rename(fresh, dir.cluster);
+    await syncDirectory(dir.root);
+  } finally {
+    await rm(passwordFile, { force: true });
+    await rm(fresh, { recursive: true, force: true, maxRetries: 5 });
+  }
+  return password;
+}
+
+async function runInitdb(
+  { root }: DataDir,
+  fresh: string,
+  passwordFile: string,
+  { initdb }: Binaries,
+  account: Account | undefined,
+): Promise<void> {
+  const pgdata = clusterArgument(fresh, account);
+  // Like the cluster, the password may lie where the account cannot go: it comes as an open file.
+  const pwfile = pgdata === fresh ? passwordFile : '/proc/self/fd/0';
+  const stdin = await open(passwordFile, 'r');
+  try {
+    const child = spawn(initdb, [...INITDB_ARGUMENTS, `--pgdata=${pgdata}`, `--pwfile=${pwfile}`], {
+      cwd: fresh,
+      env: serverEnvironment(),
+      stdio: [stdin.fd, 'ignore', 'pipe'],
+      ...(account === undefined ? {} : { uid: account.uid, gid: account.gid }),
+    });
+    let err = '';
+    child.stderr?.on('data', (chunk) => {
+      err += chunk;
+    });
+    const code = await new Promise((resolve) => {
+      child.on('error', (error) => resolve(error.message));
+      child.on('close', (code, signal) => resolve(code ?? signal));
+    });
+    if (code !== 0) throw initdbError(root, err, String(code));
+  } finally {
+    await stdin.close();
+  }
+}
+
+/** The built-in locale gives the same order and the same letters on every machine. */
+const INITDB_ARGUMENTS = [
+  `--username=${ROLE}`,
+  '--auth-host=scram-sha-256',
+  '--auth-local=reject',
+  '--encoding=UTF8',
+  '--locale=C',
+  '--locale-provider=builtin',
+  '--builtin-locale=C.UTF-8',
+  '--no-instructions',
+];
+
+function initdbError(root: string, err: string, code: string): DataDirError {
+  const lines = err.trim().split('\n');
+  const complaint = lines.findLast((line) => /error|fatal|panic/i.test(line)) ?? lines.at(-1);
+  const reason =
+    complaint === undefined || complaint === '' ? `initdb ended with ${code}` : complaint;
+  return new DataDirError(`No database could be made in the data directory ${root}: ${reason}`);
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * DATA_DIR: where things lie in it, and the one error an operator sees when it cannot be used.
+ *
+ *   postgres/            the cluster, 0700
+ *   postgres-password    of the only role, 0600
+ *   postgres.log         what the server says, kept small
+ *   service.sock         held by the service that uses the directory
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readFile, realpath, statfs } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+
+/** An expected failure, told in a sentence that says what to do; never shown with a stack. */
+export class DataDirError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'DataDirError';
+  }
+}
+
+export interface DataDir {
+  readonly root: string;
+  readonly cluster: string;
+  readonly password: string;
+  readonly log: string;
+  readonly socket: string;
+}
+
+/** A new cluster is 47 MB; the rest is room for the first rows. */
+const FREE_BYTES_MIN = 60 * 1024 * 1024;
+
+/** Makes the directory if need be and finds out whether it can be written. */
+export async function openDataDir(path: string): Promise<DataDir> {
+  const wanted = resolve(path);
+  try {
+    await mkdir(wanted, { recursive: true, mode: 0o700 });
+    const dir = layOut(await realpath(wanted));
+    // Asks the file system itself: to root, mode bits say nothing about a read-only mount.
+    await (await open(dir.log, 'a', 0o600)).close();
+    return dir;
+  } catch (error) {
+    throw explain(error, wanted);
+  }
+}
+
+function layOut(root: string): DataDir {
+  return {
+    root,
+    cluster: join(root, 'postgres'),
+    password: join(root, 'postgres-password'),
+    log: join(root, 'postgres.log'),
+    socket: join(root, 'service.sock'),
+  };
+}
+
+export async function requireFreeSpace({ root }: DataDir): Promise<void> {
+  const { bavail, bsize } = await statfs(root);
+  if (bavail * bsize >= FREE_BYTES_MIN) return;
+  const free = Math.floor((bavail * bsize) / 2 ** 20);
+  throw new DataDirError(
+    `The disk of the data directory ${root} is full: a new database needs about 60 MB and ${free} MB are free.`,
+  );
+}
+
+/** Reaches the disk before the cluster that knows this password is made. */
+export async function writeNewPassword({ password: path }: DataDir): Promise<string> {
+  const password = randomBytes(32).toString('base64url');
+  const file = await open(path, 'w', 0o600);
+  try {
+    await file.chmod(0o600);
+    await file.writeFile(`${password}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return password;
+}
+
+export async function readPassword({ password: path }: DataDir): Promise<string> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    throw new DataDirError(
+      `The password of the database is missing: put back the file ${path}, or move the data directory away to start empty.`,
+    );
+  });
+  return text.trim();
+}
+
+/** Turns what a system call says into a sentence; anything it does not know stays as it is. */
+export function explain(error: unknown, root: string): unknown {
+  const reason = REASONS[codeOf(error) ?? ''];
+  if (reason === undefined || error instanceof DataDirError) return error;
+  const { path } = error as NodeJS.ErrnoException;
+  const where = path === undefined || path === root ? '' : ` (at ${path})`;
+  return new DataDirError(`The data directory ${root} ${reason}${where}.`, { cause: error });
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'is not writable by this user',
+  EPERM: 'is not writable by this user',
+  EROFS: 'lies on a read-only file system',
+  ENOSPC: 'lies on a full disk',
+  EDQUOT: 'is over its disk quota',
+  EEXIST: 'is not a directory',
+  ENOTDIR: 'is not a directory',
+  ENOENT: 'cannot be made',
+  ELOOP: 'is a symbolic link to itself',
+  ENAMETOOLONG: 'has too long a name',
+  EIO: 'lies on a disk that fails',
+};
+
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+}
