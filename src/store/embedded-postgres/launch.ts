@@ -6,7 +6,13 @@ import type { Binaries } from './binaries.js';
 import { ask } from './connection.js';
 import { type DataDir, DataDirError } from './data-dir.js';
 import type { LogFile } from './log-file.js';
-import { findLeftover, type Postmaster, startPostmaster, stopPostmaster } from './postmaster.js';
+import {
+  findLeftover,
+  type Postmaster,
+  saysReady,
+  startPostmaster,
+  stopPostmaster,
+} from './postmaster.js';
 import { settingsFor } from './settings.js';
 import type { Account } from './user.js';
 
@@ -43,7 +49,7 @@ class LaunchError extends Error {}
 export async function adoptLeftover(dir: DataDir, password: string): Promise<Running | undefined> {
   const leftover = await findLeftover(dir.cluster);
   if (leftover === undefined) return undefined;
-  const complaint = await untilReady(leftover, leftover.port, password, LEFTOVER_MILLIS_MAX);
+  const complaint = await untilReady(dir, leftover, leftover.port, password, LEFTOVER_MILLIS_MAX);
   if (complaint === undefined) return { postmaster: leftover, port: leftover.port };
   await stopPostmaster(leftover);
   // What it may have left is stale by now.
@@ -88,7 +94,14 @@ export async function launchOn(
     log,
     settings: settingsFor(port, settings),
   });
-  const complaint = await untilReady(postmaster, port, what.password, READY_MILLIS_MAX, signal);
+  const complaint = await untilReady(
+    dir,
+    postmaster,
+    port,
+    what.password,
+    READY_MILLIS_MAX,
+    signal,
+  );
   if (complaint === undefined) return postmaster;
   if (await postmaster.isAlive()) {
     await stopPostmaster(postmaster);
@@ -111,6 +124,7 @@ function explainLaunch(error: LaunchError, { root }: DataDir): DataDirError {
 
 /** Returns undefined when it answers, else why it will not. */
 async function untilReady(
+  { cluster }: DataDir,
   postmaster: Postmaster,
   port: number,
   password: string,
@@ -119,7 +133,9 @@ async function untilReady(
 ): Promise<string | undefined> {
   const deadline = Date.now() + millisMax;
   for (;;) {
-    const complaint = await ask(port, password);
+    // Asking earlier would only fill the log with refusals.
+    const isReady = await saysReady(postmaster, cluster);
+    const complaint = isReady ? await ask(port, password) : 'not ready yet';
     if (!(await postmaster.isAlive())) return postmaster.ended;
     if (complaint === undefined || complaint === WRONG_PASSWORD) return complaint;
     if (Date.now() > deadline || signal?.aborted) return complaint;

@@ -81,6 +81,13 @@ export async function findLeftover(cluster: string): Promise<Leftover | undefine
   return { pid, port: Number(portText), isAlive, ended: watch(isAlive) };
 }
 
+/** As pg_ctl finds out: the server writes its state into postmaster.pid, in the eighth line. */
+export async function saysReady({ pid }: Postmaster, cluster: string): Promise<boolean> {
+  const text = await readFile(join(cluster, 'postmaster.pid'), 'utf8').catch(() => '');
+  const lines = text.split('\n');
+  return lines[0] === String(pid) && lines[7]?.trim() === 'ready';
+}
+
 async function watch(isAlive: () => Promise<boolean>): Promise<string> {
   while (await isAlive()) await sleep(WATCH_MILLIS, undefined, { ref: false });
   return 'an end nobody saw';

@@ -3,6 +3,7 @@
  * started with the service, started again when it goes down, and stopped with the service; when
  * the service is killed it lives on, and the next service takes it over.
  */
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findBinaries } from './binaries.js';
 import { prepareCluster } from './cluster.js';
@@ -92,10 +93,12 @@ class Watched implements EmbeddedPostgres {
   /** On the same port, so that pools of connections find it again by themselves. */
   async #watch(): Promise<void> {
     const { signal } = this.#stopping;
+    // Nobody waits for the end of a leftover after a stop: it is seen late and keeps nothing up.
+    const aborted = once(signal, 'abort');
     let failures = 0;
     while (!signal.aborted) {
       const since = Date.now();
-      const end = await this.#postmaster.ended;
+      const end = await Promise.race([this.#postmaster.ended, aborted]);
       if (signal.aborted) return;
       if (Date.now() - since > STEADY_MILLIS) failures = 0;
       this.onLog(`PostgreSQL ended (${end}), starting it again on port ${this.#port}`);
