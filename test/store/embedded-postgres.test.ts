@@ -14,6 +14,7 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -108,20 +109,14 @@ function kill(pid: number): void {
 /** PostgreSQL's processes that work below a directory. */
 function postgresIn(dir: string): number[] {
   if (!HAS_PROC) return [];
-  let pids = '';
-  try {
-    pids = execFileSync('pgrep', ['-x', 'postgres|initdb'], { encoding: 'utf8' });
-  } catch {
-    // pgrep ends with 1 when there is none.
-  }
-  return pids
-    .split('\n')
-    .filter((pid) => pid !== '')
+  return readdirSync('/proc')
     .map(Number)
     .filter((pid) => {
       try {
-        return readlinkSync(`/proc/${pid}/cwd`).startsWith(dir);
+        const isPostgres = /^(postgres|initdb)$/m.test(readFileSync(`/proc/${pid}/comm`, 'utf8'));
+        return isPostgres && readlinkSync(`/proc/${pid}/cwd`).startsWith(dir);
       } catch {
+        // It ended while we looked, or it is no process.
         return false;
       }
     });
@@ -378,8 +373,8 @@ t.test('disks that are full or read-only are named', forRoot, async (t) => {
     mount('-o', 'remount,rw,size=90m', dir);
     const server = await start(t, dir);
     await server.stop();
-    const room = execFileSync('df', ['--output=avail', '-B1', dir], { encoding: 'utf8' });
-    writeFileSync(join(dir, 'filler'), Buffer.alloc(Number(room.split('\n')[1]) - 4096));
+    const { bavail, bsize } = statfsSync(dir);
+    writeFileSync(join(dir, 'filler'), Buffer.alloc((bavail - 1) * bsize));
     writeFileSync(join(dir, 'more'), Buffer.alloc(4096));
     t.match(await refusal(dir), /lies on a full disk: .*No space left on device/);
     rmSync(join(dir, 'filler'));

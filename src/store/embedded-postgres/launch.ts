@@ -32,7 +32,8 @@ export interface Running {
 
 /** Recovery after a crash reads at most `max_wal_size`, which takes seconds. */
 const READY_MILLIS_MAX = 120_000;
-const LEFTOVER_MILLIS_MAX = 10_000;
+/** One that hangs is stopped and one that recovers begins again: neither is worth a long wait. */
+const LEFTOVER_MILLIS_MAX = 5_000;
 const POLL_MILLIS = 10;
 const TRIES_MAX = 20;
 const RETRY_MILLIS = 250;

@@ -92,6 +92,8 @@ export class LogFile {
       for (const line of whole.toString('utf8').split('\n')) if (line !== '') this.onLine(line);
       this.trim();
     } catch (error) {
+      // Once is enough: it would be the same again a moment later.
+      clearInterval(this.#timer);
       this.onLine(`cannot read ${this.path}: ${error instanceof Error ? error.message : error}`);
     }
   }
