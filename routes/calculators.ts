@@ -21,6 +21,7 @@ export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '/switch-lists',
     {
+      config: { scope: 'read' },
       schema: {
         tags: ['calculators'],
         operationId: 'calculateSwitchList',
@@ -40,6 +41,7 @@ export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '/round-trips',
     {
+      config: { scope: 'read' },
       schema: {
         tags: ['calculators'],
         operationId: 'calculateRoundTrips',
@@ -59,7 +61,7 @@ export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '/comparisons',
     {
-      config: { produces: [JSON_TYPE, CSV_TYPE, MARKDOWN_TYPE] },
+      config: { scope: 'read', produces: [JSON_TYPE, CSV_TYPE, MARKDOWN_TYPE] },
       schema: {
         tags: ['calculators'],
         operationId: 'compareKernels',

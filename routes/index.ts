@@ -9,6 +9,7 @@ import { hostRoutes } from './hosts.js';
 import { perfEventRoutes } from './perf-events.js';
 import { problemRoutes } from './problems.js';
 import { vcpuRoutes } from './vcpus.js';
+import { whoamiRoutes } from './whoami.js';
 
 /** Mounted at the root. */
 export const ROOT_ROUTES: readonly FastifyPluginAsyncTypebox[] = [healthRoutes, problemRoutes];
@@ -22,4 +23,5 @@ export const V1_ROUTES: readonly FastifyPluginAsyncTypebox[] = [
   vcpuRoutes,
   actorRoutes,
   explorationRoutes,
+  whoamiRoutes,
 ];

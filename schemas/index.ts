@@ -20,11 +20,13 @@ import * as switchList from './switch-list.js';
 import * as trace from './trace.js';
 import * as transition from './transition.js';
 import * as vcpu from './vcpu.js';
+import * as whoami from './whoami.js';
 
 const MODULES: readonly object[] = [
   common,
   problem,
   health,
+  whoami,
   catalogue,
   switchList,
   roundTrip,

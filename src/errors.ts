@@ -28,6 +28,18 @@ export const PROBLEMS = {
     explanation:
       'The address, a header or the framing of the request could not be understood, for instance a broken percent-encoding or a Content-Length that does not match the body.',
   },
+  unauthorized: {
+    status: 401,
+    title: 'The service does not know who asks',
+    explanation:
+      'The request has no access token, or one that this service does not know. Send it as `Authorization: Bearer <token>`; it is never read from the address. `GET /v1/whoami` tells what a token is good for.',
+  },
+  forbidden: {
+    status: 403,
+    title: 'The token does not reach that far',
+    explanation:
+      'The token is known, but its scope does not cover the request: `read` looks and calculates, `write` also makes, changes and deletes, `admin` also administers the service. `detail` names the scope of the token and the one that is needed. Nothing was changed.',
+  },
   not_found: {
     status: 404,
     title: 'There is no such resource',
@@ -96,7 +108,8 @@ export const PROBLEMS = {
   too_many_requests: {
     status: 429,
     title: 'Too many requests',
-    explanation: 'The service is asked faster than it answers. Wait as long as `Retry-After` says.',
+    explanation:
+      'The service is asked faster than it answers, a token has used up its requests of this minute (see the `RateLimit` header), or an address has sent too many wrong tokens. Wait as long as `Retry-After` says.',
   },
   header_too_large: {
     status: 431,

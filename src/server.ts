@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import process from 'node:process';
 import type { FastifyInstance, FastifyServerOptions } from 'fastify';
 import { buildApp } from './app.js';
-import { type Config, ConfigError, readConfig } from './config.js';
+import { type Config, ConfigError, isLoopback, readConfig } from './config.js';
 
 /** Below the 10 s after which supervisors usually kill. */
 const CLOSE_MILLIS_MAX = 9_000;
@@ -12,7 +12,16 @@ async function main(): Promise<void> {
   const config = readConfig();
   const app = await buildApp({ config, logger: loggerOptions(config) });
   closeOnSignals(app);
+  warnOfOpenDoor(app);
   await app.listen({ host: config.host, port: config.port });
+}
+
+function warnOfOpenDoor({ config, log }: FastifyInstance): void {
+  if (config.tokens.length > 0) return;
+  const who = isLoopback(config.host) ? 'on this machine' : `who can reach ${config.host}`;
+  log.warn(
+    `Anybody ${who} may do everything here. To ask for tokens, set API_TOKENS=name:scope:sha256 (scope read, write or admin; sha256 of the token).`,
+  );
 }
 
 /** People at a terminal get readable lines, if the development dependency is installed. */

@@ -1,19 +1,6 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { ConfigError, DEFAULT_CONFIG, readConfig } from '../src/config.js';
-
-t.test('the environment', async (t) => {
-  t.strictSame(readConfig({}), DEFAULT_CONFIG, 'may be empty');
-  const env = { PORT: '9000', HOST: '::1', LOG_LEVEL: 'warn' };
-  t.strictSame(readConfig(env), { port: 9000, host: '::1', logLevel: 'warn' });
-  for (const PORT of ['', '-1', '65536', '80a', '1e3']) {
-    t.throws(() => readConfig({ PORT }), ConfigError, `PORT=${PORT} is refused`);
-  }
-  const wrong = { PORT: 'x', HOST: 'a b', LOG_LEVEL: 'loud' };
-  const complaint = /^HOST .*\nPORT .*\nLOG_LEVEL must be one of .* not "loud"/;
-  t.throws(() => readConfig(wrong), { message: complaint }, 'every complaint comes at once');
-});
 
 interface Run {
   readonly code: number | null;
@@ -49,6 +36,38 @@ t.test('the process', async (t) => {
     const { code, err } = await run({ PORT: 'x', LOG_LEVEL: 'loud' });
     t.equal(code, 1);
     t.match(err, /^pebslab: PORT must be .*\npebslab: LOG_LEVEL must be/);
+  });
+
+  t.test('refuses to listen to other machines without tokens', async (t) => {
+    for (const HOST of ['0.0.0.0', '::']) {
+      const { code, out, err } = await run({ PORT: '0', HOST });
+      t.equal(code, 1);
+      t.match(err, /^pebslab: HOST .* nobody needs a token.*ALLOW_ANONYMOUS=1.*\n$/);
+      t.equal(out, '', 'nothing was started');
+    }
+  });
+
+  t.test('shows no secret when its configuration is wrong', async (t) => {
+    const wrong = { DATABASE_URL: 'pg://lab:hunter2@db/lab', API_TOKENS: 'ci:write:hunter2' };
+    const { code, out, err } = await run({ HOST: '0.0.0.0', ...wrong });
+    t.equal(code, 1);
+    t.match(err, /^pebslab: DATABASE_URL .*\npebslab: API_TOKENS /);
+    t.notMatch(out + err, /hunter2/);
+  });
+
+  t.test('warns when anybody may do everything, and says how to change it', async (t) => {
+    const startOf = async (env: Record<string, string>) => {
+      const { out } = await run({ PORT: '0', ...env }, (text, kill) => {
+        if (text.includes('Server listening')) kill('SIGTERM');
+      });
+      const lines = out.trim().split('\n');
+      return lines.map((line) => JSON.parse(line)).filter(({ level }) => level === 40);
+    };
+    t.match(await startOf({}), [{ msg: /^Anybody on this machine .* API_TOKENS/ }]);
+    const open = await startOf({ HOST: '0.0.0.0', ALLOW_ANONYMOUS: '1' });
+    t.match(open, [{ msg: /^Anybody who can reach 0\.0\.0\.0 / }]);
+    const token = `ci:write:${'a'.repeat(64)}`;
+    t.strictSame(await startOf({ HOST: '0.0.0.0', API_TOKENS: token }), [], 'not with tokens');
   });
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

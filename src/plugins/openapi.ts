@@ -3,12 +3,17 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import { ALL_SCHEMAS } from '../../schemas/index.js';
+import { addRefusals, BEARER, securityOf } from './openapi-access.js';
 
 const DESCRIPTION = `pebslab steps a simulated machine, MSR write by MSR write, through what Linux perf and KVM do
 when they switch PMU state between host and guest, and searches its interleavings for states that break an invariant.
 
 64-bit values leave as \`0x\` and 16 lower-case hex digits; hex strings, decimal strings and JSON integers up to 2^53-1 are accepted.
-Every failure is \`application/problem+json\` (RFC 9457), and its \`type\` answers with an explanation.`;
+Every failure is \`application/problem+json\` (RFC 9457), and its \`type\` answers with an explanation.
+
+A service that has access tokens asks for one on every route with a padlock, and names the scope it needs: \`read\`, \`write\`
+(which includes read) or \`admin\` (which includes both). \`GET /v1/whoami\` tries a token. Answers to a token carry \`RateLimit-Policy\`
+and \`RateLimit\`; a 304 costs nothing. A service without tokens asks for nothing.`;
 
 const TAGS = [
   { name: 'catalogue', description: 'CPU models, kernels, invariants and scenarios' },
@@ -40,20 +45,22 @@ export async function useOpenApi(app: FastifyInstance): Promise<void> {
         license: { name: 'MIT', identifier: 'MIT' },
       },
       servers: [{ url: '/', description: 'the server that sent this document' }],
-      // Nothing asks for credentials, and the document says so instead of leaving it open.
-      security: [],
+      // Each operation says its own; one that did not would be under this.
+      security: [{ bearer: [] }, {}],
       tags: [...TAGS],
+      components: { securitySchemes: { bearer: BEARER } },
     },
     refResolver: {
       buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `d${i}`),
     },
-    transform: ({ schema, url }) => ({
-      schema: nameWildcard(referToNamed(schema)),
+    transform: ({ schema, url, route }) => ({
+      schema: { ...nameWildcard(referToNamed(schema)), security: securityOf(route) },
       url: url.replace(/\*$/, ':path'),
     }),
     transformObject: (document) => {
       if (!('openapiObject' in document)) return document.swaggerObject;
       const { paths, components } = document.openapiObject;
+      addRefusals(document.openapiObject);
       dropUnused(components?.schemas ?? {}, paths);
       addDiscriminatorMappings(components?.schemas ?? {});
       restoreExamples(components?.schemas ?? {});
@@ -82,7 +89,6 @@ export async function useDocs(app: FastifyInstance): Promise<void> {
   });
 }
 
-/** A route writes `body: HostCreateSchema`; the document points at the component instead. */
 /** A route's rest-of-the-path parameter is called `*`, which no document can say; there it is `path`. */
 function nameWildcard(schema: FastifySchema): FastifySchema {
   const { params } = schema as {
@@ -95,6 +101,7 @@ function nameWildcard(schema: FastifySchema): FastifySchema {
   return { ...schema, params: { ...params, properties: { ...others, path: rest }, required } };
 }
 
+/** A route writes `body: HostCreateSchema`; the document points at the component instead. */
 function referToNamed(schema: FastifySchema | undefined): FastifySchema {
   if (schema === undefined) return {};
   const { body, response, ...rest } = schema as FastifySchema & { response?: object };
@@ -134,10 +141,6 @@ function dropUnused(schemas: Record<string, unknown>, paths: unknown): void {
   for (const name of Object.keys(schemas)) if (!used.has(name)) delete schemas[name];
 }
 
-/**
- * Ajv refuses `discriminator.mapping`, but a document without one claims that the values are the
- * names of the components; so it is derived here from the constants of the branches.
- */
 /** The generator takes a field called `properties` inside an example for a schema's, and rewrites it. */
 function restoreExamples(schemas: Record<string, unknown>): void {
   for (const { $id, examples } of ALL_SCHEMAS as readonly { $id: string; examples?: unknown }[]) {
@@ -146,6 +149,10 @@ function restoreExamples(schemas: Record<string, unknown>): void {
   }
 }
 
+/**
+ * Ajv refuses `discriminator.mapping`, but a document without one claims that the values are the
+ * names of the components; so it is derived here from the constants of the branches.
+ */
 function addDiscriminatorMappings(schemas: Record<string, unknown>): void {
   for (const schema of Object.values(schemas)) {
     if (!isRecord(schema) || !isRecord(schema.discriminator)) continue;

@@ -1,6 +1,7 @@
 /** Every failure leaves through here as `application/problem+json` (RFC 9457). */
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { withoutTokens } from '../access-tokens.js';
 import { PROBLEMS, type ProblemCode, ProblemError } from '../errors.js';
 import type { RouteTable } from './route-table.js';
 
@@ -17,7 +18,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   if (problem.status >= 500) request.log.error({ err: error }, 'the request failed');
   const body = {
     ...problemBody(problem.code, problem.message),
-    instance: request.url.slice(0, 2000),
+    instance: withoutTokens(request.url.slice(0, 2000)),
     errors: problem.errors,
     request_id: request.id,
     ...problem.extra,

@@ -1,0 +1,116 @@
+/**
+ * Access tokens: who may use the service, and for what. Only the SHA-256 of a token is configured
+ * and kept. A slow password hash would add nothing: tokens are random and long (`openssl rand
+ * -hex 32`), so nobody finds one by trying, with or without its hash.
+ */
+import { hash, timingSafeEqual } from 'node:crypto';
+
+/** Each scope includes those before it: `read` looks, `write` also changes, `admin` also administers. */
+export const SCOPES = ['read', 'write', 'admin'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+export function covers(has: Scope, needed: Scope): boolean {
+  return SCOPES.indexOf(has) >= SCOPES.indexOf(needed);
+}
+
+export interface AccessToken {
+  readonly name: string;
+  readonly scope: Scope;
+  /** 64 lower-case hex digits. */
+  readonly sha256: string;
+}
+
+export const TOKENS_MAX = 1000;
+
+const COMPLAINTS_MAX = 10;
+
+export interface ParsedTokens {
+  readonly tokens: readonly AccessToken[];
+  /** Say which entry is wrong and never quote it: it may hold the token itself. */
+  readonly complaints: readonly string[];
+}
+
+/** Entries `name:scope:sha256`, separated by commas or white space. */
+export function parseTokens(text: string): ParsedTokens {
+  const entries = text.split(/[\s,]+/).filter((entry) => entry !== '');
+  if (entries.length === 0) return { tokens: [], complaints: ['is set but has no entry.'] };
+  const tokens: AccessToken[] = [];
+  const complaints: string[] = [];
+  for (const [at, entry] of entries.entries()) {
+    const token = parseEntry(entry);
+    if (typeof token !== 'string') tokens.push(token);
+    else complaints.push(`must have entries name:scope:sha256; in entry ${at + 1}, ${token}.`);
+  }
+  const more = complaints.length - COMPLAINTS_MAX;
+  if (more > 0) complaints.splice(COMPLAINTS_MAX, more, `has ${more} more such entries.`);
+  return { tokens, complaints };
+}
+
+/** A token, or what is wrong with it. */
+function parseEntry(entry: string): AccessToken | string {
+  const parts = entry.split(':');
+  if (parts.length !== 3) return `there are ${parts.length} parts instead of three`;
+  const [name = '', word = '', digest = ''] = parts;
+  if (!/^[A-Za-z0-9._-]{1,64}$/.test(name)) {
+    return 'the name is not 1 to 64 letters, digits, dots, underscores or dashes';
+  }
+  const scope = SCOPES.find((known) => known === word);
+  if (scope === undefined) return `the scope is not one of ${SCOPES.join(', ')}`;
+  if (!/^[0-9a-fA-F]{64}$/.test(digest)) {
+    return "the last part is not the 64 hex digits of the token's SHA-256";
+  }
+  return { name, scope, sha256: digest.toLowerCase() };
+}
+
+/** A name must stand for one token, and a token for one name, or the log could not say who it was. */
+export function repeatedTokens(tokens: readonly AccessToken[]): string[] {
+  const complaints: string[] = [];
+  const names = new Set<string>();
+  const owners = new Map<string, string>();
+  for (const { name, sha256 } of tokens) {
+    const owner = owners.get(sha256);
+    if (names.has(name)) complaints.push(`has the name ${name} twice.`);
+    else if (owner !== undefined) complaints.push(`gives ${owner} and ${name} the same token.`);
+    names.add(name);
+    owners.set(sha256, name);
+  }
+  return complaints.slice(0, COMPLAINTS_MAX);
+}
+
+/**
+ * The token in an `Authorization` header; undefined when there is none. LAVA and its like say
+ * `Token` where the rest of the world says `Bearer`.
+ */
+export function presentedToken(authorization: string | undefined): string | undefined {
+  return /^(?:bearer|token)[ \t]+(\S+)$/i.exec(authorization ?? '')?.[1];
+}
+
+/**
+ * Finds the entry of a presented token. Every entry is compared, in constant time and without
+ * stopping at the one that matches, so that the time taken tells nothing about the entries.
+ */
+export function createVerifier(
+  tokens: readonly AccessToken[],
+  isEqual: (a: Buffer, b: Buffer) => boolean = timingSafeEqual,
+): (presented: string) => AccessToken | undefined {
+  const entries = tokens.map((token) => ({ token, digest: Buffer.from(token.sha256, 'hex') }));
+  return (presented) => {
+    const digest = sha256(presented);
+    let found: AccessToken | undefined;
+    for (const entry of entries) if (isEqual(entry.digest, digest)) found = entry.token;
+    return found;
+  };
+}
+
+/** Node reads the bytes of a header as Latin-1, so that is how they become bytes again. */
+export function sha256(presented: string): Buffer {
+  return hash('sha256', Buffer.from(presented, 'latin1'), 'buffer');
+}
+
+/**
+ * An address for the log and for problems. A token is never accepted in the query, but whoever
+ * tries that should not find it in our log.
+ */
+export function withoutTokens(url: string): string {
+  return url.replace(/([?&](?:access_token|api_key|apikey|token)=)[^&#]*/gi, '$1***');
+}

@@ -1,0 +1,87 @@
+/**
+ * Slows down whoever tries tokens: an address has 60 wrong ones a minute, then it has to wait.
+ *
+ * Two rules keep this from locking out the wrong people, because behind a proxy everybody has
+ * one address. The same wrong token counts once a minute: a client that repeats its expired token
+ * learns nothing from it. And what an address has used rightly before is still accepted from it.
+ */
+import { isIPv4, isIPv6 } from 'node:net';
+
+const WINDOW_MILLIS = 60_000;
+const GUESSES_MAX = 60;
+
+/** Bounds of memory; the oldest entries make room, which only forgets guesses early. */
+const ADDRESSES_MAX = 10_000;
+const TRUSTED_MAX = 10_000;
+
+interface Window {
+  readonly endsAt: number;
+  readonly guesses: Set<string>;
+}
+
+export class GuessLimit {
+  /** In the order in which the windows began, so the first ends first. */
+  private readonly windows = new Map<string, Window>();
+  private readonly trusted = new Set<string>();
+
+  constructor(private readonly now: () => number = Date.now) {}
+
+  /** For how many seconds an address has to wait; 0 when it may go on. */
+  secondsToWait(address: string): number {
+    const window = this.current(networkOf(address));
+    if (window === undefined || window.guesses.size < GUESSES_MAX) return 0;
+    return Math.ceil((window.endsAt - this.now()) / 1000);
+  }
+
+  addWrong(address: string, digest: string): void {
+    const network = networkOf(address);
+    let window = this.current(network);
+    if (window === undefined) {
+      window = { endsAt: this.now() + WINDOW_MILLIS, guesses: new Set() };
+      makeRoom(this.windows, ADDRESSES_MAX);
+      this.windows.set(network, window);
+    }
+    if (window.guesses.size < GUESSES_MAX) window.guesses.add(digest);
+  }
+
+  addRight(address: string, name: string): void {
+    const pair = `${networkOf(address)} ${name}`;
+    if (this.trusted.has(pair)) return;
+    makeRoom(this.trusted, TRUSTED_MAX);
+    this.trusted.add(pair);
+  }
+
+  isTrusted(address: string, name: string): boolean {
+    return this.trusted.has(`${networkOf(address)} ${name}`);
+  }
+
+  private current(network: string): Window | undefined {
+    const window = this.windows.get(network);
+    if (window === undefined || window.endsAt > this.now()) return window;
+    this.windows.delete(network);
+    return undefined;
+  }
+}
+
+function makeRoom(entries: Map<string, unknown> | Set<string>, max: number): void {
+  if (entries.size < max) return;
+  const [oldest] = entries.keys();
+  if (oldest !== undefined) entries.delete(oldest);
+}
+
+/** An IPv6 client owns a /64 and could change its address for each guess, so the /64 is counted. */
+export function networkOf(address: string): string {
+  const plain = address.replace(/^::ffff:/i, '');
+  if (isIPv4(plain) || !isIPv6(address)) return plain;
+  const [head = '', tail] = address.toLowerCase().split('::');
+  const groups = head === '' ? [] : head.split(':');
+  if (tail !== undefined) {
+    const last = tail === '' ? [] : tail.split(':');
+    while (groups.length + last.length < 8) groups.push('0');
+    groups.push(...last);
+  }
+  return `${groups
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ''))
+    .join(':')}::/64`;
+}

@@ -1,0 +1,72 @@
+/**
+ * How often a token may ask: `rateLimit` requests in a window of a minute, told in the header
+ * fields `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers). The count is
+ * this process's own; two processes behind one address each allow the whole limit.
+ *
+ * A 304 costs nothing, which is known only once the answer is made: the request is counted when
+ * it comes and given back then. Whoever has used up everything is therefore refused that, too.
+ */
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { ProblemError } from '../errors.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** When the window ends in which this request was counted; 0 when it was not. */
+    quotaEndsAt: number;
+  }
+}
+
+const WINDOW_SECONDS = 60;
+
+/** Its hook on answers must come after the one that turns them into 304s. */
+export function useQuota(app: FastifyInstance): void {
+  const { rateLimit } = app.config;
+  if (rateLimit === 0) return;
+  // Bounded by the number of tokens, since only the name of a known one is a key.
+  const limiter = new RateLimiterMemory({ points: rateLimit, duration: WINDOW_SECONDS });
+
+  const tell = (reply: FastifyReply, state: RateLimiterRes): void => {
+    const remaining = Math.min(state.remainingPoints, rateLimit);
+    reply.headers({
+      'ratelimit-policy': `"default";q=${rateLimit};w=${WINDOW_SECONDS}`,
+      ratelimit: `"default";r=${remaining};t=${secondsLeft(state)}`,
+    });
+  };
+
+  app.decorateRequest('quotaEndsAt', 0);
+  app.addHook('onRequest', async (request, reply) => {
+    const name = request.principal?.name;
+    if (typeof name !== 'string') return;
+    const { state, exceeded } = await consume(limiter, name);
+    tell(reply, state);
+    if (exceeded) throw quotaExceeded(rateLimit, secondsLeft(state));
+    request.quotaEndsAt = Date.now() + state.msBeforeNext;
+  });
+  app.addHook('onSend', async (request, reply, payload) => {
+    const name = request.principal?.name;
+    if (reply.statusCode !== 304 || typeof name !== 'string') return payload;
+    // A new window owes nothing to the one before.
+    if (Date.now() < request.quotaEndsAt) tell(reply, await limiter.reward(name));
+    return payload;
+  });
+}
+
+/** The library rejects with the state of the count when it is used up. */
+async function consume(limiter: RateLimiterMemory, name: string) {
+  try {
+    return { state: await limiter.consume(name), exceeded: false };
+  } catch (state) {
+    if (state instanceof RateLimiterRes) return { state, exceeded: true };
+    throw state;
+  }
+}
+
+function secondsLeft({ msBeforeNext }: RateLimiterRes): number {
+  return Math.max(1, Math.ceil(msBeforeNext / 1000));
+}
+
+function quotaExceeded(limit: number, seconds: number): ProblemError {
+  const detail = `A token may ask ${limit} times a minute; the next window begins in ${seconds} s.`;
+  return new ProblemError('too_many_requests', detail, [], {}, { 'retry-after': String(seconds) });
+}
