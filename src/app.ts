@@ -25,6 +25,15 @@ declare module 'fastify' {
 
 const BODY_BYTES_MAX = 1024 * 1024;
 
+/** For the header and the body together; Node looks every 30 s, so it may become a minute. */
+const REQUEST_MILLIS_MAX = 30_000;
+
+/**
+ * A connection on which nothing moves for so long is dropped, so that a client that stops reading
+ * cannot hold an answer for ever. Longer than the longest wait a request may ask for, a minute.
+ */
+const SILENCE_MILLIS_MAX = 120_000;
+
 export interface BuildOptions {
   readonly config?: Config;
   /** Replaces services by name, for tests. */
@@ -40,7 +49,8 @@ export async function buildApp(options: BuildOptions = {}): Promise<FastifyInsta
     bodyLimit: BODY_BYTES_MAX,
     genReqId: requestIdGenerator(),
     requestIdHeader: false,
-    requestTimeout: 30_000,
+    requestTimeout: REQUEST_MILLIS_MAX,
+    connectionTimeout: SILENCE_MILLIS_MAX,
     frameworkErrors: sendProblem,
     clientErrorHandler: answerClientError,
   }).withTypeProvider<TypeBoxTypeProvider>();

@@ -145,3 +145,11 @@ t.test('bytes that are not HTTP are answered with a problem', async (t) => {
   const odd = 'PROPFIND /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n';
   t.match(await talk(odd), /^HTTP\/1\.1 405 [\s\S]*allow: GET, HEAD/);
 });
+
+t.test('no client holds a connection for ever', async (t) => {
+  const { server } = await build(t);
+  t.equal(server.requestTimeout, 30_000, 'a request must arrive');
+  t.equal(server.timeout, 120_000, 'an answer must be read');
+  t.ok(server.timeout > 60_000, 'and the longest wait that may be asked for goes through');
+  t.ok(server.keepAliveTimeout > 0 && server.keepAliveTimeout < server.timeout);
+});
