@@ -2,7 +2,8 @@
 FROM node:20-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --ignore-scripts
+# With install scripts: the database comes as a package that links its files after it is unpacked.
+RUN npm ci --omit=dev
 COPY tsconfig.json ./
 COPY src ./src
 COPY routes ./routes
@@ -10,11 +11,15 @@ COPY schemas ./schemas
 RUN npx tsc -p src/tsconfig.json
 
 FROM node:20-bookworm-slim
-ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080
+# Other machines reach 0.0.0.0, so the service starts only with API_TOKENS, API_TOKENS_FILE or ALLOW_ANONYMOUS=1.
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 DATA_DIR=/data
 WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
+# The folder must exist with its owner before it becomes a volume, or the volume would be root's.
+RUN install -d -o node -g node -m 0700 /data
+VOLUME /data
 USER node
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s CMD ["node", "-e", "fetch('http://127.0.0.1:'+process.env.PORT+'/readyz').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"]
