@@ -31,3 +31,16 @@ export class Random {
     return Math.floor((this.next() / 2 ** 32) * bound);
   }
 }
+
+/**
+ * A seed of its own for each name, made of one seed: FNV-1a over the name from a start the seed moves, then the last
+ * stage of MurmurHash3, so that names which differ in one letter get seeds that differ everywhere.
+ */
+export function seedFor(seed: number, name: string): number {
+  let hash = 0x811c9dc5 ^ seed;
+  for (let at = 0; at < name.length; at++)
+    hash = Math.imul(hash ^ name.charCodeAt(at), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}

@@ -1,19 +1,18 @@
 import type { Cut } from './budget.js';
-import { expandInto, type Model, type Successors, successorsFor } from './model.js';
-import { initialState, type Path } from './path.js';
+import type { Path } from './path.js';
 import { Random } from './prng.js';
 import { shrink } from './shrink.js';
 import { alwaysMask, type Findings, type Found, type Run } from './strategy.js';
+import { Walker } from './walk.js';
 
 /**
- * Random walks from the initial state: each step takes one of the successors with equal chance, until there is none
- * or `depthMax` steps are done. Walk `i` of a seed is the same walk for any number of workers; worker w of n takes
- * the walks w, w+n, … The run reported for a property is that of its lowest walk, shrunk.
+ * Random walks from the initial state of at most `depthMax` steps. Walk `i` of a seed is the same walk for any number of
+ * workers; worker w of n takes the walks w, w+n, … The run reported for a property is that of its lowest walk, shrunk.
  */
 export function randomWalks(run: Run, seed: number, walks: number): Findings {
   const { model, budget, gauge, share } = run;
   const stepsMax = run.limits.depthMax ?? STEPS_MAX_DEFAULT;
-  const out = successorsFor(model, 1);
+  const walker = new Walker(model, stepsMax);
   const found = model.properties.map(() => ({
     count: 0,
     depth: -1,
@@ -24,17 +23,17 @@ export function randomWalks(run: Run, seed: number, walks: number): Findings {
   let totalStates = 0;
   let depth = 0;
   for (let walk = share.index; walk < walks && cut === null; walk += share.of) {
-    const { path, firsts } = takeWalk(model, new Random(seed, walk), stepsMax, out);
-    totalStates += path.length;
-    depth = Math.max(depth, path.length);
+    walker.take(new Random(seed, walk));
+    totalStates += walker.length;
+    depth = Math.max(depth, walker.length);
     let mask = 0;
-    firsts.forEach((steps, p) => {
+    walker.firsts.forEach((steps, p) => {
       const entry = found[p];
       if (steps < 0 || entry === undefined) return;
       mask |= 1 << p;
       entry.count++;
       if (entry.path !== null) return;
-      entry.path = shrink(model, path.slice(0, steps), 1 << p);
+      entry.path = shrink(model, walker.path(steps), 1 << p);
       entry.depth = entry.path.length;
       entry.walk = walk;
     });
@@ -56,33 +55,6 @@ export function randomWalks(run: Run, seed: number, walks: number): Findings {
     found: found.map((entry): Found => ({ ...entry, states: new Int32Array(0) })),
     levels: null,
   };
-}
-
-/** One walk, and for each property the steps after which it was first found, -1 for never. */
-function takeWalk(
-  model: Model,
-  random: Random,
-  stepsMax: number,
-  out: Successors,
-): { path: Path; firsts: readonly number[] } {
-  const { words } = model;
-  const state = initialState(model);
-  const path: number[] = [];
-  const firsts = model.properties.map(() => -1);
-  for (;;) {
-    const mask = model.check(state, 0);
-    if (mask !== 0)
-      firsts.forEach((first, p) => {
-        if (first < 0 && (mask >>> p) & 1) firsts[p] = path.length;
-      });
-    if (path.length >= stepsMax) return { path, firsts };
-    out.count = 0;
-    expandInto(model, state, 0, out);
-    if (out.count === 0) return { path, firsts };
-    const index = random.below(out.count);
-    path.push(index);
-    state.set(out.words.subarray(index * words, (index + 1) * words));
-  }
 }
 
 const STEPS_MAX_DEFAULT = 1000;

@@ -6,13 +6,22 @@ import { initialState, type Path, replay, walkTo } from './path.js';
  * two visits of one state), then by leaving out rows of actions and replaying the rest, long rows first (Zeller's delta
  * debugging). The answer is locally minimal: without any one, or any `ROW_MAX` actions in a row, it no longer reaches
  * such a state. It need not be a shortest run. Throws when `path` does not end in such a state.
+ *
+ * @param work how many replayed actions it may cost; when they are used up the answer is the shortest run so far. Counted
+ * in actions and not in time, so that the answer is the same everywhere.
  */
-export function shrink(model: Model, path: Path, mask: number): Path {
+export function shrink(
+  model: Model,
+  path: Path,
+  mask: number,
+  work = Number.POSITIVE_INFINITY,
+): Path {
   let best = cutLoops(model, path);
   if ((walkTo(model, best).found & mask) === 0)
     throw new Error('the run to be shrunk does not end in a state with the property');
-  for (let row = best.length >> 1; row > 0; ) {
-    const shorter = withoutRow(model, best, row, mask);
+  const budget = { left: work };
+  for (let row = best.length >> 1; row > 0 && budget.left > 0; ) {
+    const shorter = withoutRow(model, best, row, mask, budget);
     if (shorter !== null) best = shorter;
     // Long rows by halves, short ones all: a cycle of a model may have any length.
     if (shorter === null) row = row > 2 * ROW_MAX ? row >> 1 : row - 1;
@@ -22,9 +31,16 @@ export function shrink(model: Model, path: Path, mask: number): Path {
 }
 
 /** Leaves out the first row of that many actions that can be missed; null when there is none. */
-function withoutRow(model: Model, path: Path, row: number, mask: number): Path | null {
+function withoutRow(
+  model: Model,
+  path: Path,
+  row: number,
+  mask: number,
+  budget: { left: number },
+): Path | null {
   const actions = actionsOf(model, path);
-  for (let at = 0; at + row <= actions.length; at++) {
+  for (let at = 0; at + row <= actions.length && budget.left > 0; at++) {
+    budget.left -= actions.length - row;
     const shorter = rerun(model, [...actions.slice(0, at), ...actions.slice(at + row)], mask);
     if (shorter !== null) return cutLoops(model, shorter);
   }
