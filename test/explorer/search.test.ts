@@ -3,11 +3,13 @@ import t from 'tap';
 import type { Cut, Limits } from '../../src/explorer/budget.js';
 import type { Model } from '../../src/explorer/model.js';
 import { formatPath, walkTo } from '../../src/explorer/path.js';
-import { Random } from '../../src/explorer/prng.js';
+import { Random, seedFor } from '../../src/explorer/prng.js';
 import type { ExploreResult } from '../../src/explorer/result.js';
 import { type SearchOptions, search } from '../../src/explorer/search.js';
+import { shortcut } from '../../src/explorer/shortcut.js';
 import { shrink } from '../../src/explorer/shrink.js';
 import { VisitedTable } from '../../src/explorer/visited-table.js';
+import { pathOfWalk, Walker, walkRange } from '../../src/explorer/walk.js';
 import { graph, grid, jugs } from './toy-models.js';
 
 const counts = ({ distinctStates, totalStates, depth }: ExploreResult) => ({
@@ -306,3 +308,75 @@ t.test('broken options and models are refused', async (t) => {
 function binomial(n: number, k: number): number {
   return k === 0 ? 1 : Math.round((binomial(n - 1, k - 1) * n) / k);
 }
+
+t.test('ranges of walks add up to the walks of the strategy, however they are cut', async (t) => {
+  const model = jugs();
+  const range = { seed: 7, first: 0, walks: 20, stepsMax: 200 };
+  const whole = walkRange(model, range);
+  const parts = [0, 3, 10].map((first, at) =>
+    walkRange(model, { ...range, first, walks: [3, 7, 10][at] ?? 0 }),
+  );
+  t.equal(
+    parts.reduce((sum, { steps }) => sum + steps, 0),
+    whole.steps,
+  );
+  const { properties } = search(model, {
+    strategy: { kind: 'random-walk', seed: 7, walks: 20 },
+    limits: { depthMax: 200 },
+  });
+  whole.found.forEach((found, p) => {
+    t.equal(found.count, properties[p]?.count, 'as many as the strategy finds');
+    t.equal(
+      parts.reduce((sum, part) => sum + (part.found[p]?.count ?? 0), 0),
+      found.count,
+    );
+    const lowest = parts.map((part) => part.found[p]).find((one) => (one?.count ?? 0) > 0);
+    t.same([lowest?.walk ?? -1, lowest?.steps ?? -1], [found.walk, found.steps]);
+    const path = pathOfWalk(model, { seed: 7, stepsMax: 200, walk: Math.max(found.walk, 0) }, p);
+    t.equal(path?.length ?? -1, found.steps, 'and the walk can be taken once more');
+    if (path !== null) t.not(walkTo(model, path).found & (1 << p), 0);
+  });
+});
+
+t.test('a walk that has found everything ends, and what it found is the same', async (t) => {
+  const model = grid(2, 30, 3);
+  const everything = new Walker(model, 100, 1);
+  const whole = new Walker(model, 100);
+  for (let walk = 0; walk < 20; walk++) {
+    everything.take(new Random(1, walk));
+    whole.take(new Random(1, walk));
+    const first = whole.firsts[0] ?? -1;
+    t.equal(everything.firsts[0], first);
+    t.equal(everything.length, first < 0 ? whole.length : first);
+    t.same(everything.path(), whole.path(everything.length));
+  }
+});
+
+t.test('a shortcut is the shortest way through the states a path visits', async (t) => {
+  // 1 -> 2 -> 3 -> 4 -> 5 with a bridge from 2 to 4; 6 is a way to 5 that the path does not come by.
+  const model = graph({ 1: [2, 6], 2: [3, 1, 4], 3: [4, 2], 4: [5], 6: [5] }, [5]);
+  t.same(shortcut(model, [0, 0, 1, 1, 0, 0, 0, 0]), [0, 2, 0]);
+  t.same(shortcut(model, [0, 1]), [], 'a loop is no way at all');
+  t.same(shortcut(model, []), []);
+  const long = Array.from({ length: 100_000 }, (_, at) => (at % 2 === 0 ? 0 : 1));
+  t.same(shortcut(model, [...long, 0, 2, 0]), [0, 2, 0]);
+});
+
+t.test('shrinking stops when its work is done, with what it has by then', async (t) => {
+  const model = grid(2, 30, 0);
+  const tooFar: Model = { ...model, check: (states, at) => ((states[at] as number) >= 3 ? 1 : 0) };
+  const path = [1, 1, 0, 1, 0, 1, 1, 0];
+  t.same(shrink(tooFar, path, 1, 0), path);
+  const some = shrink(tooFar, path, 1, 56);
+  t.ok(some.length > 3 && some.length < path.length, `${some.length} steps`);
+  t.equal(walkTo(tooFar, some).found, 1);
+  t.same(shrink(tooFar, path, 1, 1000), [0, 0, 0]);
+});
+
+t.test('every name has a seed of its own under every seed', async (t) => {
+  const names = Array.from({ length: 1000 }, (_, at) => `cell ${at}`);
+  const seeds = names.flatMap((name) => [seedFor(1, name), seedFor(2, name)]);
+  t.equal(new Set(seeds).size, 2000);
+  t.equal(seedFor(1, 'a name'), seedFor(1, 'a name'));
+  t.ok(seeds.every((seed) => Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32));
+});
