@@ -17,9 +17,9 @@ import { exploredWorld } from './explored-world.js';
 import { machineSource, runExploration } from './job.js';
 import { MachineModel } from './machine-model.js';
 import { mermaid, narrate, story } from './narration.js';
+import { replayScript } from './replay-script.js';
 import { type AskedExploration, askedExploration } from './request.js';
 import { mainRace } from './scenarios.js';
-import { scriptOfPath, setUpActions } from './script-of-path.js';
 import { walkState } from './walk.js';
 
 /** How many explorations are kept, how many run at once, and how many may wait. */
@@ -124,14 +124,12 @@ export class Explorations {
   counterexample(id: string, counterexampleId: string): Counterexample {
     const { model, path, property } = this.find(id, counterexampleId);
     const steps = narrate(model, path);
-    const { spec } = model.explored;
     return {
       id: counterexampleId,
       property,
       path: path.join('/'),
       steps: steps.map(({ label: _, ...step }) => step),
-      host: hostOf(spec),
-      script: [...setUpActions(spec), ...scriptOfPath(model, path)],
+      ...replayScript(model, path),
     };
   }
 
@@ -286,18 +284,6 @@ export class Explorations {
     entry.resource = { ...entry.resource, ...outcome, finished_at: new Date().toISOString() };
     entry.end();
   }
-}
-
-function hostOf(spec: ExplorationModel): Counterexample['host'] {
-  const { cpu_model, kernel, microcode, stepping, cpus, options } = spec;
-  return {
-    cpu_model,
-    kernel,
-    ...(microcode === undefined ? {} : { microcode }),
-    ...(stepping === undefined ? {} : { stepping }),
-    ...(cpus === undefined ? {} : { cpus }),
-    ...(options === undefined ? {} : { options }),
-  };
 }
 
 function progressItem(progress: Progress): Exploration['progress'] {

@@ -5,7 +5,7 @@ import { ProblemError } from '../../errors.js';
 import { INVARIANTS } from '../../pmu/invariants/index.js';
 import { kernelById } from '../lookups.js';
 import { MARKS } from './marks.js';
-import { findScenario } from './scenarios.js';
+import { findScenario, type Scenario } from './scenarios.js';
 
 /** What is checked unless the request says otherwise. */
 const DEFAULT_PROPERTIES = [
@@ -25,13 +25,8 @@ export interface AskedExploration {
 
 /** Resolves the scenario and fills in what the request leaves open. */
 export function askedExploration(request: ExplorationRequest): AskedExploration {
-  const scenario = request.scenario === undefined ? undefined : findScenario(request.scenario);
-  if (request.scenario !== undefined && scenario === undefined) {
-    throw refused(
-      '/scenario',
-      `names no scenario to explore (${request.scenario}); A0 to E are costed by comparisons`,
-    );
-  }
+  const scenario =
+    request.scenario === undefined ? undefined : scenarioById(request.scenario, '/scenario');
   const model = scenario?.model ?? request.model;
   if (model === undefined) {
     throw refused('/model', 'is missing');
@@ -47,6 +42,18 @@ export function askedExploration(request: ExplorationRequest): AskedExploration 
     request: { ...request, properties },
     model: withNmiBudget(model, request.bounds?.nmis),
   };
+}
+
+/** A scenario that can be explored, or a problem that names the field. */
+export function scenarioById(id: string, pointer: string): Scenario {
+  const scenario = findScenario(id);
+  if (scenario === undefined) {
+    throw refused(
+      pointer,
+      `names no scenario to explore (${id}); A0 to E are costed by comparisons`,
+    );
+  }
+  return scenario;
 }
 
 function refused(pointer: string, detail: string): ProblemError {
