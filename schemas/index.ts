@@ -1,5 +1,6 @@
 /** Every named schema, for the validators, the serialiser and the document. */
 import * as actor from './actor.js';
+import * as campaign from './campaign.js';
 import * as catalogue from './catalogue.js';
 import type { NamedSchema } from './common.js';
 import * as common from './common.js';
@@ -43,6 +44,7 @@ const MODULES: readonly object[] = [
   explorationModel,
   exploration,
   counterexample,
+  campaign,
   scenario,
 ];
 
