@@ -1,0 +1,60 @@
+/** One chunk of a campaign's walks: counted in a thread of the pool, handed back as a few numbers. */
+import { type RangeFindings, walkRange } from '../../explorer/walk.js';
+import { modelOf } from './cell-models.js';
+import type { CampaignPlan, Chunk, PlannedCell } from './plan.js';
+import type { WalkPool } from './walk-pool.js';
+
+/** What the walks of a chunk found; it survives JSON, for queues and databases. */
+export interface ChunkResult extends Chunk {
+  readonly steps: number;
+  /** In the order of the cell's properties. */
+  readonly properties: readonly PropertyCount[];
+}
+
+export interface PropertyCount {
+  readonly violated_walks: number;
+  /** The lowest violating walk, and the steps after which it did. */
+  readonly first: FirstWalk | null;
+}
+
+export interface FirstWalk {
+  readonly walk: number;
+  readonly steps: number;
+}
+
+/** What a thread needs to know for a chunk. */
+export interface ChunkTask {
+  readonly cell: PlannedCell;
+  readonly chunk: Chunk;
+  readonly stepsPerWalk: number;
+}
+
+/** Rejects with an `AbortError` when the signal is aborted. */
+export function walkChunk(
+  pool: WalkPool,
+  { cells, stepsPerWalk }: CampaignPlan,
+  chunk: Chunk,
+  signal?: AbortSignal,
+): Promise<ChunkResult> {
+  const cell = cells[chunk.cell];
+  if (cell === undefined || cell.skipped !== null) {
+    return Promise.reject(new Error(`the plan has no walks in cell ${chunk.cell}`));
+  }
+  const task: ChunkTask = { cell, chunk, stepsPerWalk };
+  return pool.run<ChunkTask, ChunkResult>('walkChunkHere', task, signal);
+}
+
+/** The same on the calling thread. */
+export function walkChunkHere({ cell, chunk, stepsPerWalk }: ChunkTask): ChunkResult {
+  const { steps, found } = walkRange(modelOf(cell), {
+    seed: cell.seed,
+    first: chunk.first_walk,
+    walks: chunk.walks,
+    stepsMax: stepsPerWalk,
+  });
+  return { ...chunk, steps, properties: found.map(countOf) };
+}
+
+function countOf({ count, walk, steps }: RangeFindings['found'][number]): PropertyCount {
+  return { violated_walks: count, first: walk < 0 ? null : { walk, steps } };
+}
