@@ -3,19 +3,14 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { CpuActionRequest } from '../schemas/actor.js';
 import { ActorOutcomeSchema, CpuActionRequestSchema, NmiRequestSchema } from '../schemas/actor.js';
 import { HostParamsSchema } from '../schemas/host.js';
-import { problems } from '../schemas/problem.js';
+import { hostChangeProblems } from '../schemas/problem.js';
 import { ScriptRequestSchema, ScriptSchema } from '../schemas/script.js';
+import { sendReply, termsOf } from '../src/plugins/idempotency.js';
 import type { HostSession } from '../src/service/host-session.js';
 import { actorItem, scriptItem } from '../src/service/outcomes.js';
 import { runScript } from '../src/service/scripts.js';
 
-const CHANGE_PROBLEMS = problems(
-  'validation',
-  'not_found',
-  'conflict',
-  'rule_violated',
-  'too_many_requests',
-);
+const CHANGE_PROBLEMS = hostChangeProblems('rule_violated');
 
 /** The routes that act on one CPU and take nothing but NMIs to land meanwhile. */
 const CPU_ACTIONS = [
@@ -50,7 +45,7 @@ export const actorRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '/hosts/:host/nmis',
     {
-      config: { optionalBody: true },
+      config: { idempotent: true, optionalBody: true },
       schema: {
         tags: ['actors'],
         operationId: 'deliverNmi',
@@ -62,19 +57,23 @@ export const actorRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: ActorOutcomeSchema, ...CHANGE_PROBLEMS },
       },
     },
-    async ({ params, body }) =>
-      hosts.change(
+    async (request, reply) => {
+      const { params, body } = request;
+      const changed = await hosts.change(
         params.host,
+        termsOf(request),
         (session) => session.nmi(body),
-        (host, session, cpu) => actorItem(host, session.run, cpu.index),
-      ),
+        (host, run, cpu) => actorItem(host, run, cpu.index),
+      );
+      return sendReply(reply, changed);
+    },
   );
 
   for (const { path, act, ...texts } of CPU_ACTIONS) {
     app.post(
       `/hosts/:host/${path}`,
       {
-        config: { optionalBody: true },
+        config: { idempotent: true, optionalBody: true },
         schema: {
           tags: ['actors'],
           ...texts,
@@ -83,18 +82,23 @@ export const actorRoutes: FastifyPluginAsyncTypebox = async (app) => {
           response: { 200: ActorOutcomeSchema, ...CHANGE_PROBLEMS },
         },
       },
-      async ({ params, body }) =>
-        hosts.change(
+      async (request, reply) => {
+        const { params, body } = request;
+        const changed = await hosts.change(
           params.host,
+          termsOf(request),
           (session) => act(session, body),
-          (host, session, cpu) => actorItem(host, session.run, cpu.index),
-        ),
+          (host, run, cpu) => actorItem(host, run, cpu.index),
+        );
+        return sendReply(reply, changed);
+      },
     );
   }
 
   app.post(
     '/hosts/:host/scripts',
     {
+      config: { idempotent: true },
       schema: {
         tags: ['actors'],
         operationId: 'runScript',
@@ -105,24 +109,24 @@ export const actorRoutes: FastifyPluginAsyncTypebox = async (app) => {
         body: ScriptRequestSchema,
         response: {
           200: ScriptSchema,
-          ...problems(
-            'validation',
-            'not_found',
-            'conflict',
+          ...hostChangeProblems(
             'limit_reached',
             'value_out_of_range',
             'rule_violated',
             'perf_errno',
-            'too_many_requests',
           ),
         },
       },
     },
-    async ({ params, body }) =>
-      hosts.change(
+    async (request, reply) => {
+      const { params, body } = request;
+      const changed = await hosts.change(
         params.host,
+        termsOf(request),
         (session) => runScript(session, body),
-        (host, session, results) => scriptItem(host, session.run, results),
-      ),
+        (host, run, results) => scriptItem(host, run, results),
+      );
+      return sendReply(reply, changed);
+    },
   );
 };

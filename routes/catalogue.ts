@@ -22,7 +22,7 @@ import {
   matrixScenarios,
   scenarios,
 } from '../src/service/catalogue.js';
-import { missing } from '../src/service/hosts.js';
+import { missing } from '../src/service/refusals.js';
 
 export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(

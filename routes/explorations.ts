@@ -14,9 +14,16 @@ import {
   ExplorationRequestSchema,
   ExplorationSchema,
 } from '../schemas/exploration.js';
-import { problems } from '../schemas/problem.js';
-import { sendPage } from '../src/paging.js';
+import { changeProblems, readProblems } from '../schemas/problem.js';
+import { sendRows } from '../src/paging.js';
+import { sendReply } from '../src/plugins/idempotency.js';
 import { preferredWaitMillis } from '../src/prefer.js';
+import {
+  counterexample,
+  counterexampleDiagram,
+  counterexampleStory,
+  stateAt,
+} from '../src/service/exploration/findings.js';
 
 const JSON_TYPE = 'application/json';
 const TEXT_TYPE = 'text/plain';
@@ -28,6 +35,7 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '/explorations',
     {
+      config: { idempotent: true },
       schema: {
         tags: ['explorations'],
         operationId: 'explore',
@@ -38,25 +46,24 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: {
           200: ExplorationSchema,
           202: ExplorationSchema,
-          ...problems(
-            'validation',
+          ...changeProblems(
             'limit_reached',
             'value_out_of_range',
             'rule_violated',
             'perf_errno',
             'conflict',
-            'too_many_requests',
           ),
         },
       },
     },
-    async ({ body, headers }, reply) => {
-      const { id } = explorations.create(body);
-      reply.header('location', `/v1/explorations/${id}`);
-      const millis = preferredWaitMillis(headers.prefer);
-      const exploration = millis > 0 ? await explorations.wait(id, millis) : explorations.get(id);
-      reply.code(exploration.finished_at === undefined ? 202 : 200);
-      return exploration;
+    async (request, reply) => {
+      const created = await explorations.create(request.body, request.ticket ?? undefined);
+      const exploration = sendReply(reply, created);
+      const millis = preferredWaitMillis(request.headers.prefer);
+      if (millis === 0) return exploration;
+      const waited = await explorations.wait(exploration.id, millis);
+      reply.code(waited.finished_at === undefined ? 202 : 200);
+      return waited;
     },
   );
 
@@ -69,10 +76,15 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'The explorations',
         description: 'Lists the explorations that are kept, oldest first.',
         querystring: PageQuerySchema,
-        response: { 200: ExplorationPageSchema, ...problems('validation') },
+        response: { 200: ExplorationPageSchema, ...readProblems('validation') },
       },
     },
-    async (request, reply) => sendPage(reply, explorations.list(), request.query, ({ id }) => id),
+    async (request, reply) => {
+      const { items, ...rest } = await sendRows(reply, request.query, (after, limit) =>
+        explorations.list(after, limit),
+      );
+      return { items: items.map(({ item }) => item), ...rest };
+    },
   );
 
   app.get(
@@ -84,7 +96,7 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'An exploration',
         description: 'How it stands, and what it has found.',
         params: ExplorationParamsSchema,
-        response: { 200: ExplorationSchema, ...problems('not_found') },
+        response: { 200: ExplorationSchema, ...readProblems('not_found') },
       },
     },
     async ({ params, headers }) => {
@@ -104,7 +116,7 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'Cancel an exploration',
         description: 'Stops the search; one that has ended stays as it is.',
         params: ExplorationParamsSchema,
-        response: { 200: ExplorationSchema, ...problems('not_found') },
+        response: { 200: ExplorationSchema, ...readProblems('not_found') },
       },
     },
     async ({ params }) => explorations.cancel(params.exploration),
@@ -130,25 +142,20 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
               [MERMAID_TYPE]: { schema: CounterexampleTextSchema },
             },
           },
-          ...problems('not_found', 'not_acceptable'),
+          ...readProblems('not_found', 'not_acceptable'),
         },
       },
     },
     async ({ params, answerType }, reply) => {
-      const { exploration, counterexample } = params;
+      const row = await explorations.row(params.exploration);
+      reply.type(answerType);
       switch (answerType) {
         case TEXT_TYPE:
-          return reply
-            .type(TEXT_TYPE)
-            .send(explorations.counterexampleStory(exploration, counterexample));
+          return reply.send(counterexampleStory(row, params.counterexample));
         case MERMAID_TYPE:
-          return reply
-            .type(MERMAID_TYPE)
-            .send(explorations.counterexampleDiagram(exploration, counterexample));
+          return reply.send(counterexampleDiagram(row, params.counterexample));
         default:
-          return reply
-            .type(JSON_TYPE)
-            .send(explorations.counterexample(exploration, counterexample));
+          return reply.send(counterexample(row, params.counterexample));
       }
     },
   );
@@ -163,10 +170,10 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'Where the walk begins',
         description: 'The initial state, as the state at the empty path.',
         params: ExplorationParamsSchema,
-        response: { 200: WalkStateSchema, ...problems('not_found') },
+        response: { 200: WalkStateSchema, ...readProblems('not_found') },
       },
     },
-    async ({ params }) => explorations.state(params.exploration, ''),
+    async ({ params }) => stateAt(await explorations.row(params.exploration), ''),
   );
 
   app.get(
@@ -179,9 +186,9 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         description:
           'The state at a path, the actions possible there, and for the others the guards that are false.',
         params: StateParamsSchema,
-        response: { 200: WalkStateSchema, ...problems('not_found') },
+        response: { 200: WalkStateSchema, ...readProblems('not_found') },
       },
     },
-    async ({ params }) => explorations.state(params.exploration, params['*']),
+    async ({ params }) => stateAt(await explorations.row(params.exploration), params['*']),
   );
 };

@@ -4,12 +4,13 @@ import { NothingSchema, PageQuerySchema } from '../schemas/common.js';
 import { HostCreateSchema, HostPageSchema, HostParamsSchema, HostSchema } from '../schemas/host.js';
 import { HostMetricsSchema } from '../schemas/metrics.js';
 import { MsrQuerySchema, MsrsSchema } from '../schemas/msr.js';
-import { problems } from '../schemas/problem.js';
+import { changeProblems, readProblems } from '../schemas/problem.js';
 import { TracePageSchema, TraceQuerySchema } from '../schemas/trace.js';
 import { ProblemError } from '../src/errors.js';
-import { linkNext, page, sendPage } from '../src/paging.js';
-import { TRACE_MAX } from '../src/service/host.js';
+import { linkNext, page, sendRows } from '../src/paging.js';
+import { sendReply, versionAsked } from '../src/plugins/idempotency.js';
 import { hostItem, metricsItem, traceItem } from '../src/service/host-views.js';
+import { hostTag } from '../src/service/hosts.js';
 import { msrsItem } from '../src/service/msr-views.js';
 
 export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
@@ -18,6 +19,7 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '/hosts',
     {
+      config: { idempotent: true },
       schema: {
         tags: ['hosts'],
         operationId: 'createHost',
@@ -26,15 +28,12 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
         body: HostCreateSchema,
         response: {
           201: HostSchema,
-          ...problems('validation', 'value_out_of_range', 'rule_violated', 'limit_reached'),
+          ...changeProblems('value_out_of_range', 'rule_violated', 'limit_reached'),
         },
       },
     },
-    async ({ body }, reply) => {
-      const host = hosts.create(body);
-      reply.code(201).header('location', `/v1/hosts/${host.id}`);
-      return hostItem(host);
-    },
+    async (request, reply) =>
+      sendReply(reply, await hosts.create(request.body, request.ticket ?? undefined)),
   );
 
   app.get(
@@ -46,12 +45,14 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'The hosts',
         description: 'Lists the hosts, oldest first.',
         querystring: PageQuerySchema,
-        response: { 200: HostPageSchema, ...problems('validation') },
+        response: { 200: HostPageSchema, ...readProblems('validation') },
       },
     },
     async (request, reply) => {
-      const shown = sendPage(reply, hosts.list(), request.query, ({ id }) => id);
-      return { ...shown, items: shown.items.map(hostItem) };
+      const { items, ...rest } = await sendRows(reply, request.query, (after, limit) =>
+        hosts.list(after, limit),
+      );
+      return { items: items.map(({ host }) => hostItem(host)), ...rest };
     },
   );
 
@@ -64,10 +65,14 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'A host',
         description: 'What the host is and how much it holds.',
         params: HostParamsSchema,
-        response: { 200: HostSchema, ...problems('not_found') },
+        response: { 200: HostSchema, ...readProblems('not_found') },
       },
     },
-    async ({ params }) => hostItem(hosts.get(params.host)),
+    async ({ params }, reply) => {
+      const host = await hosts.get(params.host);
+      reply.header('etag', hostTag(host));
+      return hostItem(host);
+    },
   );
 
   app.delete(
@@ -79,11 +84,11 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'Delete a host',
         description: 'Deletes the host with everything on it.',
         params: HostParamsSchema,
-        response: { 204: NothingSchema, ...problems('not_found') },
+        response: { 204: NothingSchema, ...readProblems('not_found', 'precondition_failed') },
       },
     },
-    async ({ params }, reply) => {
-      hosts.delete(params.host);
+    async (request, reply) => {
+      await hosts.delete(request.params.host, versionAsked(request));
       return reply.code(204).send(null);
     },
   );
@@ -99,11 +104,11 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
           'What each switched MSR holds, what perf wants there, and which bits are stuck or lost.',
         params: HostParamsSchema,
         querystring: MsrQuerySchema,
-        response: { 200: MsrsSchema, ...problems('validation', 'rule_violated', 'not_found') },
+        response: { 200: MsrsSchema, ...readProblems('validation', 'rule_violated', 'not_found') },
       },
     },
     async ({ params, query }) => {
-      const host = hosts.get(params.host);
+      const host = await hosts.get(params.host);
       if (query.cpu >= host.state.cpus.length) {
         const detail = `is not a CPU of this host, which has ${host.state.cpus.length}`;
         throw new ProblemError('rule_violated', `cpu ${detail}.`, [
@@ -124,10 +129,10 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
         description:
           'MSR writes by register and mechanism, NMIs, throttles, violations, estimated cycles.',
         params: HostParamsSchema,
-        response: { 200: HostMetricsSchema, ...problems('not_found') },
+        response: { 200: HostMetricsSchema, ...readProblems('not_found') },
       },
     },
-    async ({ params }) => metricsItem(hosts.get(params.host)),
+    async ({ params }) => metricsItem(await hosts.get(params.host)),
   );
 
   app.get(
@@ -140,14 +145,12 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
         description: 'The newest 1,000 micro-steps with their MSR writes, oldest first.',
         params: HostParamsSchema,
         querystring: TraceQuerySchema,
-        response: { 200: TracePageSchema, ...problems('validation', 'not_found') },
+        response: { 200: TracePageSchema, ...readProblems('validation', 'not_found') },
       },
     },
     async ({ params, query }, reply) => {
-      const host = hosts.get(params.host);
-      const entries = host.trace
-        .slice(-TRACE_MAX)
-        .filter(({ index }) => index > (query.after ?? 0));
+      const host = await hosts.get(params.host);
+      const entries = await hosts.trace(host, query.after ?? 0);
       const { items, has_more } = page(entries, { limit: query.limit }, ({ index }) => index);
       const last = items.at(-1);
       const next = has_more && last !== undefined ? String(last.index) : null;

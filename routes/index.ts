@@ -2,7 +2,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { actorRoutes } from './actors.js';
 import { calculatorRoutes } from './calculators.js';
+import { campaignRoutes } from './campaigns.js';
 import { catalogueRoutes } from './catalogue.js';
+import { eventRoutes } from './events.js';
 import { explorationRoutes } from './explorations.js';
 import { healthRoutes } from './health.js';
 import { hostRoutes } from './hosts.js';
@@ -23,5 +25,7 @@ export const V1_ROUTES: readonly FastifyPluginAsyncTypebox[] = [
   vcpuRoutes,
   actorRoutes,
   explorationRoutes,
+  campaignRoutes,
+  eventRoutes,
   whoamiRoutes,
 ];

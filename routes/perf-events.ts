@@ -9,20 +9,14 @@ import {
   PerfEventPageSchema,
   PerfEventSchema,
 } from '../schemas/perf-event.js';
-import { problems } from '../schemas/problem.js';
+import { hostChangeProblems, readProblems } from '../schemas/problem.js';
 import { sendPage } from '../src/paging.js';
+import { sendReply, termsOf } from '../src/plugins/idempotency.js';
 import type { Host } from '../src/service/host.js';
 import { eventItem } from '../src/service/host-views.js';
-import { missing } from '../src/service/hosts.js';
+import { missing } from '../src/service/refusals.js';
 
-const CHANGE_PROBLEMS = problems(
-  'validation',
-  'not_found',
-  'conflict',
-  'rule_violated',
-  'perf_errno',
-  'too_many_requests',
-);
+const CHANGE_PROBLEMS = hostChangeProblems('rule_violated', 'perf_errno');
 
 /** The slot of an event by its id. */
 function slotOf(host: Host, id: string): number {
@@ -36,6 +30,7 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '/hosts/:host/perf-events',
     {
+      config: { idempotent: true },
       schema: {
         tags: ['perf-events'],
         operationId: 'openPerfEvent',
@@ -46,27 +41,25 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
         body: PerfEventCreateSchema,
         response: {
           201: PerfEventSchema,
-          ...problems(
-            'validation',
-            'not_found',
-            'conflict',
+          ...hostChangeProblems(
             'limit_reached',
             'value_out_of_range',
             'rule_violated',
             'perf_errno',
-            'too_many_requests',
           ),
         },
       },
     },
-    async ({ params, body }, reply) => {
-      const item = await hosts.change(
+    async (request, reply) => {
+      const { params, body } = request;
+      const made = await hosts.change(
         params.host,
+        termsOf(request),
         (session) => session.openEvent(body),
-        (host, _session, at) => eventItem(host, at),
+        (host, _run, at) => eventItem(host, at),
+        ({ id }) => `/v1/hosts/${params.host}/perf-events/${id}`,
       );
-      reply.code(201).header('location', `/v1/hosts/${params.host}/perf-events/${item.id}`);
-      return item;
+      return sendReply(reply, made);
     },
   );
 
@@ -80,11 +73,11 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
         description: "Lists the open events, KVM's own included.",
         params: HostParamsSchema,
         querystring: PageQuerySchema,
-        response: { 200: PerfEventPageSchema, ...problems('validation', 'not_found') },
+        response: { 200: PerfEventPageSchema, ...readProblems('validation', 'not_found') },
       },
     },
     async (request, reply) => {
-      const host = hosts.get(request.params.host);
+      const host = await hosts.get(request.params.host);
       const items = host.events.flatMap((event, at) =>
         event === undefined ? [] : [eventItem(host, at)],
       );
@@ -101,11 +94,11 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'A perf event',
         description: 'Where the event stands and on which counter.',
         params: EventParamsSchema,
-        response: { 200: PerfEventSchema, ...problems('not_found') },
+        response: { 200: PerfEventSchema, ...readProblems('not_found') },
       },
     },
     async ({ params }) => {
-      const host = hosts.get(params.host);
+      const host = await hosts.get(params.host);
       return eventItem(host, slotOf(host, params.event));
     },
   );
@@ -113,7 +106,7 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '/hosts/:host/perf-events/:event/enable',
     {
-      config: { optionalBody: true },
+      config: { idempotent: true, optionalBody: true },
       schema: {
         tags: ['perf-events'],
         operationId: 'enablePerfEvent',
@@ -124,22 +117,26 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: PerfEventSchema, ...CHANGE_PROBLEMS },
       },
     },
-    async ({ params, body }) =>
-      hosts.change(
+    async (request, reply) => {
+      const { params, body } = request;
+      const changed = await hosts.change(
         params.host,
+        termsOf(request),
         (session) => {
           const at = slotOf(session.draft, params.event);
           session.enableEvent(at, body.inject);
           return at;
         },
-        (host, _session, at) => eventItem(host, at),
-      ),
+        (host, _run, at) => eventItem(host, at),
+      );
+      return sendReply(reply, changed);
+    },
   );
 
   app.post(
     '/hosts/:host/perf-events/:event/disable',
     {
-      config: { optionalBody: true },
+      config: { idempotent: true, optionalBody: true },
       schema: {
         tags: ['perf-events'],
         operationId: 'disablePerfEvent',
@@ -150,16 +147,20 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: PerfEventSchema, ...CHANGE_PROBLEMS },
       },
     },
-    async ({ params, body }) =>
-      hosts.change(
+    async (request, reply) => {
+      const { params, body } = request;
+      const changed = await hosts.change(
         params.host,
+        termsOf(request),
         (session) => {
           const at = slotOf(session.draft, params.event);
           session.disableEvent(at, body.inject);
           return at;
         },
-        (host, _session, at) => eventItem(host, at),
-      ),
+        (host, _run, at) => eventItem(host, at),
+      );
+      return sendReply(reply, changed);
+    },
   );
 
   app.delete(
@@ -176,13 +177,15 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 204: NothingSchema, ...CHANGE_PROBLEMS },
       },
     },
-    async ({ params, body }, reply) => {
-      await hosts.change(
+    async (request, reply) => {
+      const { params, body } = request;
+      const { headers } = await hosts.change(
         params.host,
+        termsOf(request),
         (session) => session.closeEvent(slotOf(session.draft, params.event), body.inject),
         () => null,
       );
-      return reply.code(204).send(null);
+      return reply.code(204).headers(headers).send(null);
     },
   );
 };

@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { MigrateRequestSchema } from '../schemas/actor.js';
 import { PageQuerySchema } from '../schemas/common.js';
 import { HostParamsSchema } from '../schemas/host.js';
-import { problems } from '../schemas/problem.js';
+import { hostChangeProblems, readProblems } from '../schemas/problem.js';
 import { TransitionRequestSchema, TransitionSchema } from '../schemas/transition.js';
 import {
   VcpuCreateSchema,
@@ -14,20 +14,13 @@ import {
   WrmsrSchema,
 } from '../schemas/vcpu.js';
 import { sendPage } from '../src/paging.js';
+import { sendReply, termsOf } from '../src/plugins/idempotency.js';
 import type { Host } from '../src/service/host.js';
 import { guestPmu, vcpuItem } from '../src/service/host-views.js';
-import { missing } from '../src/service/hosts.js';
 import { transitionItem } from '../src/service/outcomes.js';
+import { missing } from '../src/service/refusals.js';
 
-const CHANGE_PROBLEMS = problems(
-  'validation',
-  'not_found',
-  'conflict',
-  'limit_reached',
-  'value_out_of_range',
-  'rule_violated',
-  'too_many_requests',
-);
+const CHANGE_PROBLEMS = hostChangeProblems('limit_reached', 'value_out_of_range', 'rule_violated');
 
 /** The index of a vCPU by its id. */
 function indexOf(host: Host, id: string): number {
@@ -41,7 +34,7 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '/hosts/:host/vcpus',
     {
-      config: { optionalBody: true },
+      config: { idempotent: true, optionalBody: true },
       schema: {
         tags: ['vcpus'],
         operationId: 'addVcpu',
@@ -52,14 +45,16 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 201: VcpuSchema, ...CHANGE_PROBLEMS },
       },
     },
-    async ({ params, body }, reply) => {
-      const item = await hosts.change(
+    async (request, reply) => {
+      const { params, body } = request;
+      const made = await hosts.change(
         params.host,
+        termsOf(request),
         (session) => session.addVcpu(body),
-        (host, _session, at) => vcpuItem(host, at),
+        (host, _run, at) => vcpuItem(host, at),
+        ({ id }) => `/v1/hosts/${params.host}/vcpus/${id}`,
       );
-      reply.code(201).header('location', `/v1/hosts/${params.host}/vcpus/${item.id}`);
-      return item;
+      return sendReply(reply, made);
     },
   );
 
@@ -73,11 +68,11 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
         description: 'Lists the vCPUs of the host.',
         params: HostParamsSchema,
         querystring: PageQuerySchema,
-        response: { 200: VcpuPageSchema, ...problems('validation', 'not_found') },
+        response: { 200: VcpuPageSchema, ...readProblems('validation', 'not_found') },
       },
     },
     async (request, reply) => {
-      const host = hosts.get(request.params.host);
+      const host = await hosts.get(request.params.host);
       const items = host.vcpus.map((_, at) => vcpuItem(host, at));
       return sendPage(reply, items, request.query, ({ id }) => id);
     },
@@ -92,11 +87,11 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'A vCPU',
         description: 'Where it is in its run, what its guest sees, and what its load areas hold.',
         params: VcpuParamsSchema,
-        response: { 200: VcpuSchema, ...problems('not_found') },
+        response: { 200: VcpuSchema, ...readProblems('not_found') },
       },
     },
     async ({ params }) => {
-      const host = hosts.get(params.host);
+      const host = await hosts.get(params.host);
       return vcpuItem(host, indexOf(host, params.vcpu));
     },
   );
@@ -104,6 +99,7 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '/hosts/:host/vcpus/:vcpu/wrmsr',
     {
+      config: { idempotent: true },
       schema: {
         tags: ['vcpus'],
         operationId: 'guestWrmsr',
@@ -115,24 +111,29 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: WrmsrSchema, ...CHANGE_PROBLEMS },
       },
     },
-    async ({ params, body }) =>
-      hosts.change(
+    async (request, reply) => {
+      const { params, body } = request;
+      const changed = await hosts.change(
         params.host,
+        termsOf(request),
         (session) => {
           const at = indexOf(session.draft, params.vcpu);
           return { at, fault: session.wrmsr(at, body) };
         },
-        (host, _session, { at, fault }) => ({
+        (host, _run, { at, fault }) => ({
           gp: fault !== null,
           ...(fault === null ? {} : { reason: fault }),
           pmu: guestPmu(host, at),
         }),
-      ),
+      );
+      return sendReply(reply, changed);
+    },
   );
 
   app.post(
     '/hosts/:host/vcpus/:vcpu/transitions',
     {
+      config: { idempotent: true },
       schema: {
         tags: ['vcpus'],
         operationId: 'makeTransitions',
@@ -144,21 +145,25 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: TransitionSchema, ...CHANGE_PROBLEMS },
       },
     },
-    async ({ params, body }) =>
-      hosts.change(
+    async (request, reply) => {
+      const { params, body } = request;
+      const changed = await hosts.change(
         params.host,
+        termsOf(request),
         async (session) => {
           const at = indexOf(session.draft, params.vcpu);
           return { at, counts: await session.transition(at, body) };
         },
-        (host, session, { at, counts }) =>
-          transitionItem(host, session.run, at, counts, body.trace),
-      ),
+        (host, run, { at, counts }) => transitionItem(host, run, at, counts, body.trace),
+      );
+      return sendReply(reply, changed);
+    },
   );
 
   app.post(
     '/hosts/:host/vcpus/:vcpu/migrate',
     {
+      config: { idempotent: true },
       schema: {
         tags: ['vcpus'],
         operationId: 'migrateVcpu',
@@ -169,15 +174,19 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: VcpuSchema, ...CHANGE_PROBLEMS },
       },
     },
-    async ({ params, body }) =>
-      hosts.change(
+    async (request, reply) => {
+      const { params, body } = request;
+      const changed = await hosts.change(
         params.host,
+        termsOf(request),
         (session) => {
           const at = indexOf(session.draft, params.vcpu);
           session.migrate(at, body.cpu);
           return at;
         },
-        (host, _session, at) => vcpuItem(host, at),
-      ),
+        (host, _run, at) => vcpuItem(host, at),
+      );
+      return sendReply(reply, changed);
+    },
   );
 };

@@ -100,6 +100,7 @@ export const CampaignRequestSchema = Type.Object(
         walks: 10_000,
         steps_per_walk: 1000,
         seed: 42,
+        budgets: 'unlimited',
       },
     ],
   },
@@ -158,7 +159,6 @@ export const CampaignSchema = Type.Object(
     cells: count('how many cells the matrix has'),
     violated_cells: count('in how many an invariant was violated so far'),
     skipped_cells: count('how many have no world to walk through'),
-    attempts: count('how often the work was begun, more than once after a crash'),
     error: Type.Optional(prose('why the work failed')),
   },
   {
@@ -184,7 +184,6 @@ export const CampaignSchema = Type.Object(
         cells: 1,
         violated_cells: 0,
         skipped_cells: 0,
-        attempts: 0,
       },
     ],
   },
@@ -314,3 +313,19 @@ export const CampaignTextSchema = Type.String({
   description: 'the same as CSV, JUnit XML or KTAP',
   examples: ['KTAP version 1\n1..0\n'],
 });
+
+export const CampaignResultsQuerySchema = Type.Object(
+  {
+    format: Type.Optional(
+      oneOf(['json', 'csv', 'junit', 'ktap'], {
+        description: 'instead of the Accept header, for clients that cannot set it',
+      }),
+    ),
+  },
+  {
+    $id: 'CampaignResultsQuery',
+    additionalProperties: false,
+    description: 'in which format',
+    examples: [{ format: 'ktap' }],
+  },
+);

@@ -253,6 +253,9 @@ export const ExplorationSchema = Type.Object(
     state: oneOf(['queued', 'running', 'succeeded', 'failed', 'cancelled'], {
       description: 'how the work stands or ended',
     }),
+    attempts: count(
+      'how often a worker has taken it up; after a crash the search starts again from its beginning',
+    ),
     progress: ref(ProgressSchema),
     created_at: ref(TimestampSchema),
     finished_at: Type.Optional(ref(TimestampSchema)),
@@ -288,6 +291,7 @@ export const ExplorationSchema = Type.Object(
       {
         id: 'exp_1a',
         state: 'queued',
+        attempts: 0,
         progress: { done: 0, unit: 'states' },
         created_at: '2026-11-23T12:00:00.000Z',
         model: { cpu_model: 'emerald-rapids', kernel: 'upstream-base' },

@@ -6,6 +6,7 @@ import type { NamedSchema } from './common.js';
 import * as common from './common.js';
 import * as comparison from './comparison.js';
 import * as counterexample from './counterexample.js';
+import * as event from './event.js';
 import * as exploration from './exploration.js';
 import * as explorationModel from './exploration-model.js';
 import * as health from './health.js';
@@ -46,6 +47,7 @@ const MODULES: readonly object[] = [
   counterexample,
   campaign,
   scenario,
+  event,
 ];
 
 function isNamed(value: unknown): value is NamedSchema {

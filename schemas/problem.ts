@@ -45,6 +45,12 @@ export const ProblemSchema = Type.Object(
       maxLength: 44,
       description: 'finds the request in the log',
     }),
+    restart_cursor: Type.Optional(
+      Type.String({
+        maxLength: 64,
+        description: 'where the events that are kept begin; only with cursor_expired',
+      }),
+    ),
     errno: Type.Optional(
       oneOf(['EINVAL', 'EBUSY', 'EOPNOTSUPP'], {
         description: 'the error perf_event_open(2) would return; only with perf_errno',
@@ -123,4 +129,26 @@ export function problems(...codes: ProblemCode[]): Record<number, unknown> {
     };
   }
   return entries;
+}
+
+/** The refusals of a route that reads what is stored. */
+export function readProblems(...codes: ProblemCode[]): Record<number, unknown> {
+  return problems(...codes, 'unavailable');
+}
+
+/** The refusals of a route that creates or steps something, which may be repeated under a key. */
+export function changeProblems(...codes: ProblemCode[]): Record<number, unknown> {
+  return problems(
+    'validation',
+    ...codes,
+    'too_many_requests',
+    'idempotency_key_in_flight',
+    'idempotency_key_reused',
+    'unavailable',
+  );
+}
+
+/** The same for a change of a host, which may insist on the host's version. */
+export function hostChangeProblems(...codes: ProblemCode[]): Record<number, unknown> {
+  return changeProblems('not_found', 'conflict', ...codes, 'precondition_failed');
 }

@@ -1,6 +1,11 @@
 /** Builds the HTTP application. It never listens and knows no process: src/server.ts does. */
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyServerOptions,
+  LogController,
+} from 'fastify';
 import { ROOT_ROUTES, V1_ROUTES } from '../routes/index.js';
 import { type Config, DEFAULT_CONFIG } from './config.js';
 import { useAccess } from './plugins/access.js';
@@ -14,7 +19,8 @@ import { requestIdGenerator, useRequestId } from './plugins/request-id.js';
 import { useRequestLog } from './plugins/request-log.js';
 import { recordRoutes } from './plugins/route-table.js';
 import { useSerialisation } from './plugins/serialisation.js';
-import { type Services, useServices } from './plugins/services.js';
+import { type Storage, useServices } from './plugins/services.js';
+import { useStreams } from './plugins/streams.js';
 import { useValidation } from './plugins/validation.js';
 
 declare module 'fastify' {
@@ -36,15 +42,19 @@ const SILENCE_MILLIS_MAX = 120_000;
 
 export interface BuildOptions {
   readonly config?: Config;
-  /** Replaces services by name, for tests. */
-  readonly services?: Partial<Services>;
+  /** Where everything is kept; without it the app can only describe itself. */
+  readonly storage?: Storage;
   /** Where the log goes; silent when left out, as in tests. */
   readonly logger?: NonNullable<FastifyServerOptions['logger']>;
+  /** The same as a logger that exists already. */
+  readonly loggerInstance?: FastifyBaseLogger;
 }
 
 export async function buildApp(options: BuildOptions = {}): Promise<FastifyInstance> {
   const app = Fastify({
-    logger: options.logger ?? false,
+    ...(options.loggerInstance === undefined
+      ? { logger: options.logger ?? false }
+      : { loggerInstance: options.loggerInstance }),
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_BYTES_MAX,
     genReqId: requestIdGenerator(),
@@ -69,9 +79,12 @@ export async function buildApp(options: BuildOptions = {}): Promise<FastifyInsta
   useSerialisation(app);
   await useOpenApi(app);
   await useDocs(app);
-  useServices(app, options.services);
+  await useStreams(app);
+  await useServices(app, options.storage);
 
   for (const route of ROOT_ROUTES) await app.register(route);
-  for (const route of V1_ROUTES) await app.register(route, { prefix: '/v1' });
+  // A worker answers for its health only.
+  const routesOfRole = app.config.role === 'worker' ? [] : V1_ROUTES;
+  for (const route of routesOfRole) await app.register(route, { prefix: '/v1' });
   return app;
 }

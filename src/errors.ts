@@ -70,6 +70,24 @@ export const PROBLEMS = {
     explanation:
       'The service keeps a bounded number of such resources. Delete some, then try again. Nothing was changed.',
   },
+  idempotency_key_in_flight: {
+    status: 409,
+    title: 'A request with this key is being answered',
+    explanation:
+      'Another request with the same `Idempotency-Key` is still being answered. Wait as long as `Retry-After` says, then send the request again with its key: it is answered as the first one was. Nothing was changed by this request.',
+  },
+  idempotency_key_reused: {
+    status: 422,
+    title: 'The key was used for another request',
+    explanation:
+      'The `Idempotency-Key` belongs to an earlier request with another method, path or body. Take a new key for a new request. Nothing was changed.',
+  },
+  cursor_expired: {
+    status: 410,
+    title: 'The cursor is older than what is kept',
+    explanation:
+      'Events after this cursor have been deleted, so some were missed. Go on from `restart_cursor`, and read again whatever the missed events may have been about.',
+  },
   precondition_failed: {
     status: 412,
     title: 'A precondition of the request is false',
@@ -146,6 +164,8 @@ export interface ProblemItem {
 /** Members beside the standard ones; more may be added, clients ignore what they do not know. */
 export interface ProblemExtra {
   readonly errno?: Errno;
+  /** Where the events that are kept begin. */
+  readonly restart_cursor?: string;
 }
 
 /** An expected failure: thrown anywhere below a route, turned into a problem body by one handler. */

@@ -42,6 +42,20 @@ export function sendPage<T>(
   return result;
 }
 
+/** A page of rows that the database numbers: `list` gives those after a number, in order. */
+export async function sendRows<T extends { readonly seq: number }>(
+  reply: FastifyReply,
+  query: PageQuery,
+  list: (after: number, limit: number) => Promise<T[]>,
+): Promise<Page<T>> {
+  const rows = await list(query.cursor === undefined ? 0 : numberIn(query.cursor), query.limit + 1);
+  const items = rows.slice(0, query.limit);
+  const hasMore = rows.length > items.length;
+  const cursor = hasMore ? encode(items.at(-1)?.seq ?? 0, 'seq') : null;
+  if (cursor !== null) linkNext(reply, { cursor });
+  return { items, next_cursor: cursor, has_more: hasMore };
+}
+
 /** Links the request's own address with some query parameters replaced. */
 export function linkNext(reply: FastifyReply, changes: Readonly<Record<string, string>>): void {
   const [path = '', search = ''] = reply.request.url.split('?', 2);
@@ -69,6 +83,13 @@ function positionAfter<T>(
   const moved = items.findIndex(isSeen);
   // The item is gone, so what followed it has moved up into its place.
   return moved === -1 ? Math.min(index, items.length) : moved + 1;
+}
+
+function numberIn(cursor: string): number {
+  const text = Buffer.from(cursor, 'base64url').toString();
+  const number = Number(/^(0|[1-9][0-9]{0,14}):seq$/.exec(text)?.[1]);
+  if (Number.isNaN(number) || encode(number, 'seq') !== cursor) throw badCursor();
+  return number;
 }
 
 function badCursor(): ProblemError {

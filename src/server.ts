@@ -1,19 +1,33 @@
 /** The process: reads the configuration, listens, and stops when it is told to. */
 import { createRequire } from 'node:module';
 import process from 'node:process';
-import type { FastifyInstance, FastifyServerOptions } from 'fastify';
+import type { FastifyInstance } from 'fastify';
+import { type LoggerOptions, pino } from 'pino';
 import { buildApp } from './app.js';
 import { type Config, ConfigError, isLoopback, readConfig } from './config.js';
+import { type OpenStorage, openStorage } from './storage.js';
 
 /** Below the 10 s after which supervisors usually kill. */
 const CLOSE_MILLIS_MAX = 9_000;
 
 async function main(): Promise<void> {
   const config = readConfig();
-  const app = await buildApp({ config, logger: loggerOptions(config) });
-  closeOnSignals(app);
-  warnOfOpenDoor(app);
-  await app.listen({ host: config.host, port: config.port });
+  // One logger for the app and for the database, which starts before it.
+  const logger = config.logLevel === 'silent' ? undefined : pino(loggerOptions(config));
+  const storage = await openStorage(config, (line) => logger?.info(line));
+  try {
+    const app = await buildApp({
+      config,
+      storage,
+      ...(logger === undefined ? {} : { loggerInstance: logger }),
+    });
+    closeOnSignals(app, storage);
+    warnOfOpenDoor(app);
+    await app.listen({ host: config.host, port: config.port });
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
 }
 
 function warnOfOpenDoor({ config, log }: FastifyInstance): void {
@@ -25,9 +39,7 @@ function warnOfOpenDoor({ config, log }: FastifyInstance): void {
 }
 
 /** People at a terminal get readable lines, if the development dependency is installed. */
-function loggerOptions(config: Config): NonNullable<FastifyServerOptions['logger']> {
-  if (config.logLevel === 'silent') return false;
-  const level = config.logLevel;
+function loggerOptions({ logLevel: level }: Config): LoggerOptions {
   if (!process.stdout.isTTY || !isInstalled('pino-pretty')) return { level };
   return { level, transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname' } } };
 }
@@ -41,7 +53,7 @@ function isInstalled(name: string): boolean {
   }
 }
 
-function closeOnSignals(app: FastifyInstance): void {
+function closeOnSignals(app: FastifyInstance, storage: OpenStorage): void {
   let closing = false;
   const close = (signal: NodeJS.Signals): void => {
     // Whoever signals twice does not want to wait.
@@ -49,13 +61,16 @@ function closeOnSignals(app: FastifyInstance): void {
     closing = true;
     app.log.info({ signal }, 'stopping');
     setTimeout(() => process.exit(1), CLOSE_MILLIS_MAX).unref();
-    app.close().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        app.log.error({ err: error }, 'stopping failed');
-        process.exit(1);
-      },
-    );
+    app
+      .close()
+      .then(() => storage.close())
+      .then(
+        () => process.exit(0),
+        (error: unknown) => {
+          app.log.error({ err: error }, 'stopping failed');
+          process.exit(1);
+        },
+      );
   };
   process.on('SIGTERM', close);
   process.on('SIGINT', close);

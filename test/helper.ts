@@ -1,20 +1,45 @@
 /** Builds apps and checks answers; tests go through `inject`, so none needs a port. */
 import { Ajv } from 'ajv';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
-import type { Test } from 'tap';
+import root, { type Test } from 'tap';
 import type { Static, TSchema } from 'typebox';
 import { ALL_SCHEMAS } from '../schemas/index.js';
 import { type Problem, ProblemSchema } from '../schemas/problem.js';
 import { type BuildOptions, buildApp } from '../src/app.js';
 import { PROBLEMS, type ProblemCode } from '../src/errors.js';
+import type { Storage } from '../src/plugins/services.js';
+import { openDatabase } from '../src/store/database.js';
+import { createDatabase, dropDatabase } from './postgres.js';
 
-/** A fresh app that closes itself; `prepare` may add throwaway routes before it is ready. */
+let shared: Promise<Storage> | undefined;
+
+/** The database of this test file, on the server that was started for the whole run. */
+function sharedStorage(): Promise<Storage> {
+  shared ??= freshStorage(root);
+  return shared;
+}
+
+/** An empty database that is dropped again. */
+export async function freshStorage(t: Pick<Test, 'teardown'>): Promise<Storage> {
+  const url = await createDatabase();
+  const database = await openDatabase(url);
+  t.teardown(async () => {
+    await database.close();
+    await dropDatabase(url);
+  });
+  return { database, isPrivate: true };
+}
+
+/**
+ * A fresh app that closes itself; `prepare` may add throwaway routes before it is ready. The apps of a test file share
+ * one database, unless they are given one of their own.
+ */
 export async function build(
   t: Test,
   options: BuildOptions = {},
   prepare: (app: FastifyInstance) => void = () => {},
 ): Promise<FastifyInstance> {
-  const app = await buildApp(options);
+  const app = await buildApp({ storage: await sharedStorage(), ...options });
   t.after(() => app.close());
   prepare(app);
   await app.ready();

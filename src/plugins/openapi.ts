@@ -29,6 +29,8 @@ const TAGS = [
     description: 'What else happens on a host: NMIs, ticks, PMU sections, scripts',
   },
   { name: 'explorations', description: 'Searches of the state space' },
+  { name: 'campaigns', description: 'Random walks beyond what a search can exhaust' },
+  { name: 'events', description: 'What happens, as it happens' },
   { name: 'operations', description: 'Health, metrics, documents of the service itself' },
 ] as const;
 

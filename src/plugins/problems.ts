@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { withoutTokens } from '../access-tokens.js';
 import { PROBLEMS, type ProblemCode, ProblemError } from '../errors.js';
+import { awayReason } from '../store/away.js';
 import type { RouteTable } from './route-table.js';
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
@@ -54,6 +55,11 @@ const STATUS_CODES: Readonly<Record<number, ProblemCode>> = {
 /** What Fastify and its plugins throw is sorted by code and status; the rest is our own bug. */
 function toProblem(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
+  const away = awayReason(error);
+  if (away !== undefined) {
+    const detail = `Nothing can be stored or read now: ${away}. Whether this request changed something is not certain; repeat it under its Idempotency-Key.`;
+    return new ProblemError('unavailable', detail, [], {}, { 'retry-after': '1' });
+  }
   const { code = '', statusCode = 500 } = (error ?? {}) as Partial<FastifyError>;
   const known = FRAMEWORK_CODES[code] ?? STATUS_CODES[statusCode];
   if (known !== undefined) return new ProblemError(known, firstSentence(known));

@@ -1,16 +1,29 @@
 /**
- * What the routes ask for their work. Routes reach it as `app.services`; tests may hand other
- * services to `buildApp`. Here is the one place that makes the real ones.
+ * What the routes ask for their work, and what works in the background. Routes reach it as `app.services`; here is the one
+ * place that makes it.
  */
 import type { FastifyInstance } from 'fastify';
+import pg from 'pg';
 import { Counter, Gauge } from 'prom-client';
+import { Scout } from '../explorer/scout.js';
+import { WorkQueue } from '../jobs/work-queue.js';
 import { MSR_CODES, msrName, VIA_CODES, VIA_NAMES } from '../pmu/arch/msr.js';
 import { INVARIANTS } from '../pmu/invariants/index.js';
 import type { Tally } from '../pmu/live/tally.js';
+import { CAMPAIGN_CHUNK, CAMPAIGN_END, CampaignWork } from '../service/campaign/campaign-work.js';
+import { Campaigns } from '../service/campaign/campaigns.js';
+import { WalkPool } from '../service/campaign/walk-pool.js';
+import { Events } from '../service/events.js';
+import { EXPLORATION, ExplorationWork } from '../service/exploration/exploration-work.js';
 import { Explorations } from '../service/exploration/explorations.js';
-import type { Host } from '../service/host.js';
+import { HOSTS_MAX } from '../service/host.js';
 import { Hosts } from '../service/hosts.js';
-import { MemoryHostStore } from '../store/host-store.js';
+import { HOUSEKEEPING, HOUSEKEEPING_SECONDS, Housekeeping } from '../service/housekeeping.js';
+import { Idempotency } from '../service/idempotency.js';
+import { connectionOptions, type Database } from '../store/database.js';
+import { HostStore } from '../store/host-store.js';
+import { IdempotencyStore } from '../store/idempotency-store.js';
+import { useIdempotency } from './idempotency.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -22,23 +35,86 @@ declare module 'fastify' {
 export interface Services {
   readonly hosts: Hosts;
   readonly explorations: Explorations;
+  readonly campaigns: Campaigns;
+  readonly events: Events;
 }
 
-export function useServices(app: FastifyInstance, services: Partial<Services> = {}): void {
-  app.decorate('services', { ...createServices(app), ...services });
+/** Where everything is kept. */
+export interface Storage {
+  readonly database: Database;
+  /** No other instance uses it. */
+  readonly isPrivate: boolean;
 }
 
-/** May add metrics to `app.metrics.registry` and checks to `app.readiness`. */
-function createServices(app: FastifyInstance): Services {
-  const store = new MemoryHostStore<Host>();
-  const count = machineMetrics(app, () => store.list().length);
-  const explorations = new Explorations();
-  app.addHook('onClose', () => explorations.close());
-  return { hosts: new Hosts(store, count), explorations };
+/** Without a database there are only the routes, for the document that describes them. */
+export async function useServices(app: FastifyInstance, storage?: Storage): Promise<void> {
+  if (storage === undefined) {
+    app.decorate('services', {} as Services);
+    return;
+  }
+  const { config } = app;
+  const { database } = storage;
+  const queue = await WorkQueue.open({
+    databaseUrl: database.url,
+    queueUrl: config.queueUrl,
+    lockSeconds: config.jobLockSeconds,
+    onError: (error) => app.log.warn({ err: error }, 'the queue is away'),
+  });
+  const keys = new IdempotencyStore(() => new pg.Client(connectionOptions(database.url)));
+  useIdempotency(app, new Idempotency(keys));
+  const scout = new Scout();
+  const store = new HostStore(database, HOSTS_MAX);
+  const closing = new AbortController();
+  app.decorate('services', {
+    hosts: new Hosts(
+      store,
+      machineMetrics(app, () => store.count()),
+    ),
+    explorations: new Explorations(database, queue, scout, closing.signal),
+    campaigns: new Campaigns(database, queue, closing.signal),
+    events: new Events(database),
+  });
+  app.readiness.add('database', () => database.check());
+  if (config.role !== 'api') useWorker(app, storage, queue, scout);
+  app.addHook('preClose', async () => closing.abort());
+  app.addHook('onClose', async () => {
+    await queue.close();
+    await keys.close();
+    await scout.close();
+  });
+}
+
+/** This instance also works: on what is asked of any instance, and on keeping the house in order. */
+function useWorker(app: FastifyInstance, storage: Storage, queue: WorkQueue, scout: Scout): void {
+  const { database, isPrivate } = storage;
+  const { retentionHours, workerConcurrency } = app.config;
+  const explorations = new ExplorationWork(database, scout);
+  const pool = new WalkPool(workerConcurrency);
+  const campaigns = new CampaignWork(database, pool, (jobs) => queue.add(jobs));
+  const house = new Housekeeping(database, queue, retentionHours);
+  app.addHook('onReady', async () => {
+    // Nobody else uses a private database, so whoever held a job is dead.
+    if (isPrivate) await queue.clear();
+    await house.putBack();
+    await queue.schedule(HOUSEKEEPING, HOUSEKEEPING_SECONDS);
+    await queue.work(
+      {
+        [EXPLORATION]: (data, signal) => explorations.carryOut(data, signal),
+        [CAMPAIGN_CHUNK]: (data, signal) => campaigns.carryOutChunk(data, signal),
+        [CAMPAIGN_END]: (data, signal) => campaigns.carryOutEnd(data, signal),
+        [HOUSEKEEPING]: () => house.keep(),
+      },
+      workerConcurrency,
+    );
+  });
+  app.addHook('onClose', () => pool.close());
 }
 
 /** The counts of all hosts together; labels are MSRs, mechanisms and invariants, never ids. */
-function machineMetrics(app: FastifyInstance, hostCount: () => number): (tally: Tally) => void {
+function machineMetrics(
+  app: FastifyInstance,
+  hostCount: () => Promise<number>,
+): (tally: Tally) => void {
   const registers = [app.metrics.registry];
   const transitions = new Counter({
     name: 'pebslab_round_trips_total',
@@ -67,8 +143,10 @@ function machineMetrics(app: FastifyInstance, hostCount: () => number): (tally: 
     name: 'pebslab_hosts',
     help: 'Simulated hosts',
     registers,
-    collect() {
-      this.set(hostCount());
+    async collect() {
+      // While the database is away the gauge keeps what it last knew.
+      const count = await hostCount().catch(() => undefined);
+      if (count !== undefined) this.set(count);
     },
   });
   return ({ sink, roundTrips, violations: found }) => {

@@ -1,19 +1,10 @@
-/** What a host keeps beside its machine: the records of events and vCPUs, found by id or name, and the trace. */
+/** What a host keeps beside its machine: the records of events and vCPUs, found by id or name. */
 import type { PerfEventCreate } from '../../schemas/perf-event.js';
 import { ProblemError } from '../errors.js';
 import { counterName } from '../pmu/arch/counter-set.js';
 import { Refused } from '../pmu/live/refused.js';
-import { TRACE_MAX } from '../pmu/live/run.js';
 import { DEFAULT_SAMPLE_FREQ } from '../pmu/perf/open-rules.js';
-import type { EventRecord, Host } from './host.js';
-
-/** Appends to a trace, and drops its oldest entries once they are many: moving them at every request would cost more. */
-export function keepNewest(trace: Host['trace'], added: Host['trace']): void {
-  trace.push(...added);
-  if (trace.length > 4 * TRACE_MAX) {
-    trace.splice(0, trace.length - TRACE_MAX);
-  }
-}
+import type { EventRecord } from './host.js';
 
 /** KVM gives its events a fixed period: the distance to the guest counter's next overflow. */
 export function guestEventRecord(id: string, guestCounter: number): EventRecord {

@@ -1,6 +1,6 @@
 /**
- * A session: one request's work on a host, carried out on a copy of its machine. `commit` makes it the host's; a session
- * that is dropped has changed nothing.
+ * A session: one request's work on a host, carried out on a copy of its machine. `finish` gives the host it leads to; a
+ * session that is dropped has changed nothing.
  */
 import type { NmiRequest } from '../../schemas/actor.js';
 import type { PerfEventCreate } from '../../schemas/perf-event.js';
@@ -17,7 +17,7 @@ import { type LogicalCpu, MachineState, SECTION } from '../pmu/machine/state.js'
 import { planOpen } from '../pmu/perf/open-rules.js';
 import { CLOSED, HOST_OWNED, NO_COUNTER, NO_EVENT } from '../pmu/perf/perf-event.js';
 import { EVENTS_MAX, type Host, isIsolatedWith, VCPUS_MAX } from './host.js';
-import { guestEventRecord, keepNewest, only, samplingOf } from './host-records.js';
+import { guestEventRecord, only, samplingOf } from './host-records.js';
 import { makeTransitions, type TransitionCounts } from './transitions.js';
 import { parseCounter, parseCounters, parseDataCfg, parseU64, type U64Input } from './wire.js';
 
@@ -25,15 +25,14 @@ export class HostSession {
   /** The host as this session leaves it; its machine is a copy. */
   readonly draft: Host;
   readonly run: Run;
-  private readonly host: Host;
 
   constructor(host: Host) {
     const state = new MachineState();
     state.copyFrom(host.state);
-    this.host = host;
     this.draft = {
       ...host,
       state,
+      tally: host.tally.snapshot(),
       addresses: host.addresses.copy(),
       world: {
         ...host.world,
@@ -47,13 +46,12 @@ export class HostSession {
     this.run.tracing = true;
   }
 
-  /** Makes the draft the host. */
-  commit(): void {
+  /** The host that this session leads to, one version on. */
+  finish(): Host {
     this.nameGuestEvents();
-    const { world, state, addresses, events, vcpus, nextId, microcode } = this.draft;
-    Object.assign(this.host, { world, state, addresses, events, vcpus, nextId, microcode });
-    keepNewest(this.host.trace, this.run.trace);
-    this.host.tally.add(this.run.tally);
+    this.draft.version += 1;
+    this.draft.tally.add(this.run.tally);
+    return this.draft;
   }
 
   openEvent(body: PerfEventCreate): number {

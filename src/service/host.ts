@@ -1,5 +1,6 @@
 /**
- * A simulated host as the service keeps it: its machine, what people call its parts, and what it has counted.
+ * A simulated host as the service knows it: its machine, what people call its parts, and what it has counted. A host is
+ * never changed in place: a session makes the next one from it.
  */
 import type { HostOptions } from '../../schemas/catalogue.js';
 import { AddressBook } from '../pmu/arch/address-book.js';
@@ -7,7 +8,6 @@ import type { U64 } from '../pmu/arch/counter-set.js';
 import { type CpuModel, isIsolated } from '../pmu/arch/cpu-model.js';
 import { modelCaps } from '../pmu/arch/cpu-models.js';
 import type { KernelVariant } from '../pmu/kernels/kernel-variant.js';
-import type { TraceEntry } from '../pmu/live/run.js';
 import { Tally } from '../pmu/live/tally.js';
 import type { MachineState } from '../pmu/machine/state.js';
 import { createState, createWorld, type World } from '../pmu/machine/world.js';
@@ -16,7 +16,6 @@ import { createState, createWorld, type World } from '../pmu/machine/world.js';
 export const HOSTS_MAX = 1000;
 export const EVENTS_MAX = 64;
 export const VCPUS_MAX = 16;
-export { TRACE_MAX } from '../pmu/live/run.js';
 
 /** What the client said of an event, beyond what the machine keeps. */
 export interface EventRecord {
@@ -43,6 +42,8 @@ export interface Host {
   readonly kernel: KernelVariant;
   readonly stepping: number;
   readonly options: Required<HostOptions>;
+  /** How many changes it has seen. */
+  version: number;
   addresses: AddressBook;
   microcode: U64;
   world: World;
@@ -54,8 +55,6 @@ export interface Host {
   /** Number of the next event and vCPU id. */
   nextId: number;
   readonly tally: Tally;
-  /** The newest micro-steps, oldest first. */
-  trace: TraceEntry[];
 }
 
 export interface HostSpec {
@@ -86,6 +85,7 @@ export function createHost(spec: HostSpec): Host {
   return {
     ...identity,
     options,
+    version: 0,
     addresses: new AddressBook(),
     world,
     state: createState(world, cpus, !isIsolatedWith(spec.model, spec.stepping, spec.microcode)),
@@ -93,7 +93,6 @@ export function createHost(spec: HostSpec): Host {
     vcpus: [],
     nextId: 1,
     tally: new Tally(),
-    trace: [],
   };
 }
 

@@ -1,36 +1,45 @@
 /**
- * The hosts of the service: making, reading and changing them. Requests that change a host wait for each other, each
- * works on a copy, and a refused one leaves the host as it was.
+ * The hosts of the service: making, reading and changing them. A refused request leaves a host as it was, and an answer is
+ * given only when what it tells is stored.
  */
-import type { HostCreate } from '../../schemas/host.js';
+import type { HostCreate, Host as HostItem } from '../../schemas/host.js';
 import { ProblemError } from '../errors.js';
-import { Refused } from '../pmu/live/refused.js';
+import { type Run, TRACE_MAX, type TraceEntry } from '../pmu/live/run.js';
 import type { Tally } from '../pmu/live/tally.js';
+import type { EventInput } from '../store/event-store.js';
 import type { HostStore } from '../store/host-store.js';
+import type { StoredAnswer } from '../store/idempotency-store.js';
 import { createHost, HOSTS_MAX, type Host } from './host.js';
+import { hostConfig, hostImage, readHost } from './host-image.js';
+import { HostLine, type Made } from './host-line.js';
 import { HostSession } from './host-session.js';
+import { hostItem, violationItems } from './host-views.js';
+import { problemAnswer, type Reply, storedAnswer, type Ticket } from './idempotency.js';
 import { randomId } from './ids.js';
 import { cpuModelById, kernelById } from './lookups.js';
+import { refusalsAsProblems } from './refusals.js';
+import { readTrace } from './trace-text.js';
 import { parseU64 } from './wire.js';
 
-/** How many changes may wait for one host. */
-const QUEUE_MAX = 64;
+/** What a request to change a host asks beside the change. */
+export interface ChangeTerms {
+  /** The version the client insists on, by `If-Match`. */
+  readonly version?: number | undefined;
+  readonly ticket?: Ticket | undefined;
+}
 
 export class Hosts {
-  private readonly store: HostStore<Host>;
+  private readonly store: HostStore;
   private readonly onTally: (tally: Tally) => void;
-  private readonly queues = new Map<string, { tail: Promise<void>; length: number }>();
+  private readonly lines = new Map<string, HostLine>();
 
-  /** `onTally` is told what each committed change counted. */
-  constructor(store: HostStore<Host>, onTally: (tally: Tally) => void) {
+  /** `onTally` is told what each change counted. */
+  constructor(store: HostStore, onTally: (tally: Tally) => void) {
     this.store = store;
     this.onTally = onTally;
   }
 
-  create(body: HostCreate): Host {
-    if (this.store.list().length >= HOSTS_MAX) {
-      throw new ProblemError('limit_reached', `The service keeps at most ${HOSTS_MAX} hosts.`);
-    }
+  async create(body: HostCreate, ticket?: Ticket): Promise<Reply<HostItem>> {
     const model = cpuModelById(body.cpu_model, '/cpu_model');
     const host = createHost({
       id: randomId('host'),
@@ -43,124 +52,153 @@ export class Hosts {
       cpus: body.cpus ?? 1,
       options: body.options ?? {},
     });
-    this.store.add(host);
-    return host;
-  }
-
-  list(): readonly Host[] {
-    return this.store.list();
-  }
-
-  get(id: string): Host {
-    return this.store.get(id) ?? missing('host', id);
-  }
-
-  delete(id: string): void {
-    if (!this.store.delete(id)) {
-      missing('host', id);
+    const reply = {
+      status: 201,
+      headers: { location: `/v1/hosts/${host.id}`, etag: hostTag(host) },
+      body: hostItem(host),
+    };
+    const isStored = await this.store.create({
+      id: host.id,
+      config: hostConfig(host),
+      image: hostImage(host),
+      createdAt: host.createdAt,
+      answer: ticket && storedAnswer(ticket, reply),
+      event: { type: 'host.created', subject: host.id, data: hostConfig(host) },
+    });
+    if (!isStored) {
+      throw new ProblemError('limit_reached', `The service keeps at most ${HOSTS_MAX} hosts.`);
     }
+    return reply;
+  }
+
+  /** The hosts after a number in the order in which they were made, with their numbers. */
+  async list(after: number, limit: number): Promise<{ seq: number; host: Host }[]> {
+    const rows = await this.store.list(after, limit);
+    return rows.map((row) => ({ seq: row.seq, host: readHost(row) }));
+  }
+
+  get(id: string): Promise<Host> {
+    return this.line(id).read();
+  }
+
+  async delete(id: string, version?: number): Promise<void> {
+    const isGone = await this.store.delete(id, version);
+    if (isGone) {
+      this.lines.delete(id);
+      return;
+    }
+    // There is none, or not of this version.
+    assertVersion(await this.get(id), version);
+  }
+
+  /** The newest micro-steps of a host after an index, oldest first. */
+  async trace(host: Host, after: number): Promise<TraceEntry[]> {
+    const from = Math.max(after, host.tally.happened - TRACE_MAX);
+    const entries = readTrace(await this.store.trace(host.id, from));
+    return entries.filter(({ index }) => index > from);
   }
 
   /**
-   * Changes a host: `act` works in a session, which is committed when it returns; `view` then makes the answer.
+   * Changes a host: `act` works in a session, and `view` makes the answer from the host it leads to. Where the change makes
+   * something, `location` is its address.
    */
-  async change<Result, View>(
+  change<Result, View>(
     id: string,
+    terms: ChangeTerms,
     act: (session: HostSession) => Promise<Result> | Result,
-    view: (host: Host, session: HostSession, result: Result) => View,
-  ): Promise<View> {
-    return this.inTurn(id, async () => {
-      const session = new HostSession(this.get(id));
-      const result = await refusalsAsProblems('', () => act(session));
-      const host = this.get(id);
-      session.commit();
-      this.onTally(session.run.tally);
-      return view(host, session, result);
+    view: (host: Host, run: Run, result: Result) => View,
+    location?: (view: View) => string,
+  ): Promise<Reply<View>> {
+    return new Promise((resolve, reject) => {
+      const make = async (base: Host): Promise<Made> => {
+        try {
+          assertVersion(base, terms.version);
+          const session = new HostSession(base);
+          const result = await refusalsAsProblems('', () => act(session));
+          const { run } = session;
+          const host = session.finish();
+          const reply = replyOf(host, view(host, run, result), location);
+          return {
+            host,
+            tally: run.tally,
+            trace: run.trace,
+            events: violationEvents(base, host),
+            answer: terms.ticket && storedAnswer(terms.ticket, reply),
+            settle: () => resolve(reply),
+          };
+        } catch (error) {
+          return {
+            answer: refusalToStore(error, terms.ticket),
+            settle: () => reject(error),
+          };
+        }
+      };
+      this.line(id).add({ make, reject });
     });
   }
 
-  /** Runs changes of one host one after the other, in the order in which they came. */
-  private async inTurn<Result>(id: string, work: () => Promise<Result>): Promise<Result> {
-    const queue = this.queues.get(id) ?? { tail: Promise.resolve(), length: 0 };
-    if (queue.length >= QUEUE_MAX) {
-      throw new ProblemError(
-        'too_many_requests',
-        `${QUEUE_MAX} changes of this host are waiting already.`,
-        [],
-        {},
-        { 'retry-after': '1' },
-      );
+  private line(id: string): HostLine {
+    let line = this.lines.get(id);
+    if (line === undefined) {
+      this.forgetIdle();
+      line = new HostLine(id, this.store, this.onTally);
+      this.lines.set(id, line);
     }
-    this.queues.set(id, queue);
-    queue.length += 1;
-    const turn = queue.tail.then(work);
-    queue.tail = turn.then(ignore, ignore);
-    try {
-      return await turn;
-    } finally {
-      queue.length -= 1;
-      if (queue.length === 0) {
-        this.queues.delete(id);
-      }
+    return line;
+  }
+
+  /** Ids that name no host would else pile up. */
+  private forgetIdle(): void {
+    if (this.lines.size < LINES_MAX) return;
+    for (const [id, line] of this.lines) {
+      if (line.isIdle) this.lines.delete(id);
     }
   }
 }
 
-function ignore(): void {}
+const LINES_MAX = 2 * HOSTS_MAX;
 
-export function missing(what: string, id: string): never {
-  throw new ProblemError('not_found', `There is no ${what} ${id}.`);
+/** The strong entity tag of a host's version. */
+export function hostTag(host: Host): string {
+  return `"${host.version}"`;
 }
 
-/** Runs an action; what the machine refuses is thrown as a problem with the pointer put before its field. */
-export async function refusalsAsProblems<Result>(
-  pointer: string,
-  act: () => Promise<Result> | Result,
-): Promise<Result> {
-  try {
-    return await act();
-  } catch (error) {
-    throw asProblem(error, pointer);
-  }
-}
-
-/** The same for an action that is done at once. */
-export function problemAt<Result>(pointer: string, act: () => Result): Result {
-  try {
-    return act();
-  } catch (error) {
-    throw asProblem(error, pointer);
-  }
-}
-
-function asProblem(error: unknown, pointer: string): unknown {
-  if (error instanceof Refused) {
-    return problemOf(error, pointer);
-  }
-  if (error instanceof ProblemError && pointer !== '') {
-    const errors = error.errors.map((item) => ({ ...item, pointer: pointer + item.pointer }));
-    return new ProblemError(error.code, `In ${pointer}: ${error.message}`, errors, error.extra);
-  }
-  return error;
-}
-
-const CODES = {
-  state: 'conflict',
-  rule: 'rule_violated',
-  perf: 'perf_errno',
-  limit: 'limit_reached',
-} as const;
-
-function problemOf(refused: Refused, pointer: string): ProblemError {
-  const reason = refused.message;
-  // Names of fields and functions keep their spelling at the start of a sentence too.
-  const startsWithName = /^[a-z]+_/.test(reason);
-  const detail = `${startsWithName ? reason : reason.charAt(0).toUpperCase() + reason.slice(1)}.`;
-  const at = pointer + refused.field;
-  return new ProblemError(
-    CODES[refused.kind],
-    pointer === '' ? detail : `In ${pointer}: ${detail}`,
-    at === '' ? [] : [{ pointer: at, detail: reason }],
-    refused.errno === undefined ? {} : { errno: refused.errno },
+function assertVersion(host: Host, version: number | undefined): void {
+  if (version === undefined || version === host.version) return;
+  throw new ProblemError(
+    'precondition_failed',
+    `If-Match names another version of the host than its current one, ${hostTag(host)}.`,
+    [{ pointer: '/if-match', detail: 'names another version', in: 'header' }],
   );
+}
+
+function replyOf<View>(
+  host: Host,
+  body: View,
+  location: ((view: View) => string) | undefined,
+): Reply<View> {
+  const etag = hostTag(host);
+  return location === undefined
+    ? { status: 200, headers: { etag }, body }
+    : { status: 201, headers: { etag, location: location(body) }, body };
+}
+
+/** What was refused stays refused for its key; our own bugs may be gone at the next try. */
+function refusalToStore(error: unknown, ticket: Ticket | undefined): StoredAnswer | undefined {
+  const isExpected = error instanceof ProblemError && error.status < 500;
+  return ticket !== undefined && isExpected
+    ? storedAnswer(ticket, problemAnswer(error))
+    : undefined;
+}
+
+/** Invariants that failed for the first time on this host. */
+function violationEvents(before: Host, after: Host): EventInput[] {
+  const known = new Set(violationItems(before, before.tally).map(({ invariant }) => invariant));
+  return violationItems(after, after.tally)
+    .filter(({ invariant }) => !known.has(invariant))
+    .map(({ invariant, first_at }) => ({
+      type: 'violation.found',
+      subject: before.id,
+      data: { invariant, first_at },
+    }));
 }

@@ -2,7 +2,7 @@
 import type { ScriptAction, ScriptRequest, ScriptResult } from '../../schemas/script.js';
 import { START_SCHED_IN, START_SCHED_OUT } from '../pmu/machine/actions.js';
 import type { HostSession } from './host-session.js';
-import { refusalsAsProblems } from './hosts.js';
+import { refusalsAsProblems } from './refusals.js';
 
 /** Carries out the actions in order; a refused one refuses the script, naming it. */
 export async function runScript(

@@ -1,31 +1,290 @@
-/** Where hosts are kept; what a host is, the service says. */
+/**
+ * Hosts in PostgreSQL: a configuration, a packed image and a version that counts changes. A change is written only on the
+ * version it was made from, so two instances can neither lose nor double one.
+ */
+import { sql } from 'kysely';
+import type { Database } from './database.js';
+import type { EventInput } from './event-store.js';
+import { GroupCommit } from './group-commit.js';
+import type { StoredAnswer } from './idempotency-store.js';
 
-export interface HostStore<Host extends { readonly id: string }> {
-  /** All hosts, oldest first. */
-  list(): readonly Host[];
-  get(id: string): Host | undefined;
-  add(host: Host): void;
-  /** Whether there was such a host. */
-  delete(id: string): boolean;
+/** A host as it is kept; what is in `config` and `image` the service says. */
+export interface HostRow {
+  readonly id: string;
+  readonly seq: number;
+  readonly version: number;
+  readonly config: unknown;
+  readonly image: string;
+  readonly createdAt: Date;
 }
 
-/** Keeps hosts in memory; they are gone when the process ends. */
-export class MemoryHostStore<Host extends { readonly id: string }> implements HostStore<Host> {
-  private readonly hosts = new Map<string, Host>();
+/** What a batch of changes leaves to be written, all of it or nothing. */
+export interface HostWrite {
+  readonly id: string;
+  /** The version the changes were made from. */
+  readonly base: number;
+  readonly version: number;
+  /** Null where nothing changed: then only the version is checked. */
+  readonly image: string | null;
+  readonly trace: TraceChunk | null;
+  readonly answers: readonly StoredAnswer[];
+  readonly events: readonly EventInput[];
+}
 
-  list(): readonly Host[] {
-    return [...this.hosts.values()];
+export interface TraceChunk {
+  /** Entries up to here are no longer wanted. */
+  readonly forgetTo: number;
+  readonly lastIndex: number;
+  readonly entries: string;
+}
+
+export interface NewHost {
+  readonly id: string;
+  readonly config: object;
+  readonly image: string;
+  readonly createdAt: string;
+  readonly answer: StoredAnswer | undefined;
+  readonly event: EventInput;
+}
+
+type Fetched = HostRow | 'unchanged' | undefined;
+
+export class HostStore {
+  private readonly database: Database;
+  private readonly creations: GroupCommit<NewHost, boolean>;
+  private readonly commits: GroupCommit<HostWrite, boolean>;
+  private readonly fetches: GroupCommit<{ id: string; known: number }, Fetched>;
+
+  constructor(database: Database, hostsMax: number) {
+    this.database = database;
+    // One statement at a time, so that hosts are counted right; instances that create at once may pass the limit by a few.
+    this.creations = new GroupCommit((hosts) => this.createAll(hosts, hostsMax), 1);
+    this.commits = new GroupCommit((writes) => this.writeAll(writes));
+    this.fetches = new GroupCommit((wanted) => this.fetchAll(wanted));
   }
 
-  get(id: string): Host | undefined {
-    return this.hosts.get(id);
+  /** Writes on the version the changes were made from; false where there is another one by now, or no host. */
+  commit(write: HostWrite): Promise<boolean> {
+    return this.commits.add(write);
   }
 
-  add(host: Host): void {
-    this.hosts.set(host.id, host);
+  /** The host, unless it still has the version that is known. */
+  fetch(id: string, known = -1): Promise<Fetched> {
+    return this.fetches.add({ id, known });
   }
 
-  delete(id: string): boolean {
-    return this.hosts.delete(id);
+  /** False, and nothing is written, where there are as many hosts already as may be. */
+  create(host: NewHost): Promise<boolean> {
+    return this.creations.add(host);
+  }
+
+  /** Hosts in the order in which they were made, from after the one with this number on. */
+  async list(after: number, limit: number): Promise<HostRow[]> {
+    const rows = await this.database.query
+      .selectFrom('hosts')
+      .selectAll()
+      .where('seq', '>', after)
+      .orderBy('seq')
+      .limit(limit)
+      .execute();
+    return rows.map(hostRow);
+  }
+
+  async count(): Promise<number> {
+    return countHosts(this.database.query);
+  }
+
+  /** Deletes the host with its trace; `version` insists on that one. Tells whether there was such a host. */
+  async delete(id: string, version: number | undefined): Promise<boolean> {
+    const { rows } = await sql`
+      with gone as (
+        delete from hosts where id = ${id} and (${version ?? null}::bigint is null or version = ${version ?? null})
+        returning id
+      ), traces as (
+        delete from host_traces using gone where host_id = gone.id
+      )
+      select id from gone`.execute(this.database.query);
+    return rows.length > 0;
+  }
+
+  /** The newest chunks of a trace that hold entries after an index, oldest first. */
+  async trace(id: string, after: number): Promise<string[]> {
+    const rows = await this.database.query
+      .selectFrom('host_traces')
+      .select('entries')
+      .where('host_id', '=', id)
+      .where('last_index', '>', after)
+      .orderBy('last_index')
+      .execute();
+    return rows.map(({ entries }) => entries);
+  }
+
+  private async createAll(hosts: readonly NewHost[], hostsMax: number): Promise<boolean[]> {
+    const answers = hosts.flatMap(({ id, answer }) =>
+      answer === undefined ? [] : [{ id, ...answer }],
+    );
+    const { rows } = await this.database.pool.query<{ id: string }>({
+      name: 'create_hosts',
+      text: CREATE,
+      values: [
+        hostsMax,
+        hosts.map(({ id }) => id),
+        hosts.map(({ config }) => JSON.stringify(config)),
+        hosts.map(({ image }) => image),
+        hosts.map(({ createdAt }) => createdAt),
+        hosts.map(({ event }) => event.type),
+        hosts.map(({ event }) => JSON.stringify(event.data)),
+        answers.map(({ id }) => id),
+        answers.map(({ principal }) => principal),
+        answers.map(({ key }) => key),
+        answers.map(({ fingerprint }) => fingerprint),
+        answers.map(({ answer }) => answer),
+      ],
+    });
+    const made = new Set(rows.map(({ id }) => id));
+    return hosts.map(({ id }) => made.has(id));
+  }
+
+  private async fetchAll(wanted: readonly { id: string; known: number }[]): Promise<Fetched[]> {
+    const { rows } = await this.database.pool.query<HostSelected | Unchanged | Missing>({
+      name: 'fetch_hosts',
+      text: FETCH,
+      values: [wanted.map(({ id }) => id), wanted.map(({ known }) => known)],
+    });
+    return rows.map((row) => {
+      if (row.id === null) return undefined;
+      return row.image === null ? 'unchanged' : hostRow(row);
+    });
+  }
+
+  private async writeAll(writes: readonly HostWrite[]): Promise<boolean[]> {
+    const traces = writes.flatMap(({ id, trace }) => (trace === null ? [] : [{ id, ...trace }]));
+    const answers = writes.flatMap(({ id, answers }) =>
+      answers.map((answer) => ({ id, ...answer })),
+    );
+    const events = writes.flatMap(({ id, events }) => events.map((event) => ({ id, ...event })));
+    const { rows } = await this.database.pool.query<{ id: string }>({
+      name: 'commit_hosts',
+      text: COMMIT,
+      values: [
+        writes.map(({ id }) => id),
+        writes.map(({ base }) => base),
+        writes.map(({ version }) => version),
+        writes.map(({ image }) => image),
+        traces.map(({ id }) => id),
+        traces.map(({ lastIndex }) => lastIndex),
+        traces.map(({ forgetTo }) => forgetTo),
+        traces.map(({ entries }) => entries),
+        answers.map(({ id }) => id),
+        answers.map(({ principal }) => principal),
+        answers.map(({ key }) => key),
+        answers.map(({ fingerprint }) => fingerprint),
+        answers.map(({ answer }) => answer),
+        events.map(({ id }) => id),
+        events.map(({ type }) => type),
+        events.map(({ data }) => JSON.stringify(data)),
+      ],
+    });
+    const written = new Set(rows.map(({ id }) => id));
+    return writes.map(({ id }) => written.has(id));
   }
 }
+
+interface HostSelected {
+  readonly id: string;
+  readonly seq: number;
+  readonly version: number;
+  readonly config: unknown;
+  readonly image: string;
+  readonly created_at: Date;
+}
+
+interface Unchanged {
+  readonly id: string;
+  readonly image: null;
+}
+
+interface Missing {
+  readonly id: null;
+}
+
+function hostRow({ created_at, ...row }: HostSelected): HostRow {
+  return { ...row, createdAt: created_at };
+}
+
+async function countHosts(db: Pick<Database['query'], 'selectFrom'>): Promise<number> {
+  const { count } = await db
+    .selectFrom('hosts')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow();
+  return count;
+}
+
+const CREATE = `
+  with made as (
+    insert into hosts (id, version, config, image, created_at)
+    select w.id, 0, w.config::jsonb, w.image, w.created_at
+      from unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[]) with ordinality
+           as w (id, config, image, created_at, n)
+     where w.n + (select count(*) from hosts) <= $1::bigint
+     order by w.n
+    returning id
+  ), told as (
+    insert into events (type, subject, data)
+    select e.type, e.id, e.data::jsonb
+      from unnest($2::text[], $6::text[], $7::text[]) as e (id, type, data)
+     where e.id in (select id from made)
+  ), answered as (
+    insert into idempotency_keys (principal, key, fingerprint, answer)
+    select a.principal, a.key, a.fingerprint, a.answer
+      from unnest($8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
+           as a (id, principal, key, fingerprint, answer)
+     where a.id in (select id from made)
+  )
+  select id from made`;
+
+/** One row for each host asked for, in order: without image where the version is the known one, without id where there is no host. */
+const FETCH = `
+  select h.id, h.seq, h.version, h.created_at,
+         case when h.version <> w.known then h.config end as config,
+         case when h.version <> w.known then h.image end as image
+    from unnest($1::text[], $2::bigint[]) with ordinality as w (id, known, n)
+    left join lateral (select * from hosts where hosts.id = w.id) h on true
+   order by w.n`;
+
+/**
+ * Locks the hosts that still have the version the changes were made from, always in the order of their ids, so that two
+ * instances cannot wait for each other in a circle; then writes everything that belongs to them.
+ */
+const COMMIT = `
+  with wanted as (
+    select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[]) as w (id, base, version, image)
+  ), locked as materialized (
+    select h.id from hosts h join wanted w on h.id = w.id and h.version = w.base
+     where h.id = any ($1) order by h.id for update of h
+  ), changed as (
+    update hosts h set version = w.version, image = w.image, updated_at = now()
+      from wanted w
+     where h.id = w.id and w.image is not null and w.id in (select id from locked) and h.id = any ($1)
+  ), traced as (
+    insert into host_traces (host_id, last_index, entries)
+    select t.id, t.last_index, t.entries
+      from unnest($5::text[], $6::bigint[], $7::bigint[], $8::text[]) as t (id, last_index, forget_to, entries)
+     where t.id in (select id from locked)
+  ), forgotten as (
+    delete from host_traces o
+     using unnest($5::text[], $7::bigint[]) as t (id, forget_to)
+     where o.host_id = t.id and o.last_index <= t.forget_to and t.id in (select id from locked)
+  ), answered as (
+    insert into idempotency_keys (principal, key, fingerprint, answer)
+    select a.principal, a.key, a.fingerprint, a.answer
+      from unnest($9::text[], $10::text[], $11::text[], $12::text[], $13::text[])
+           as a (id, principal, key, fingerprint, answer)
+     where a.id in (select id from locked)
+  ), told as (
+    insert into events (type, subject, data)
+    select e.type, e.id, e.data::jsonb
+      from unnest($14::text[], $15::text[], $16::text[]) as e (id, type, data)
+     where e.id in (select id from locked)
+  )
+  select id from locked`;

@@ -15,7 +15,7 @@ import { type TracePage, TracePageSchema } from '../../schemas/trace.js';
 import { type Transition, TransitionSchema } from '../../schemas/transition.js';
 import { type Vcpu, VcpuSchema, type Wrmsr, WrmsrSchema } from '../../schemas/vcpu.js';
 import type { ProblemCode } from '../../src/errors.js';
-import { bodyOf, build, problemOf } from '../helper.js';
+import { bodyOf, build, freshStorage, problemOf } from '../helper.js';
 
 export type Method = 'GET' | 'POST' | 'DELETE';
 
@@ -29,7 +29,7 @@ export async function openLab(t: Test): Promise<Lab> {
 
 /** A service without hosts, for tests that see all of it. */
 export async function openFreshLab(t: Test): Promise<Lab> {
-  return new Lab(t, await build(t));
+  return new Lab(t, await build(t, { storage: await freshStorage(t) }));
 }
 
 export class Lab {

@@ -23,11 +23,21 @@ export class AddressBook {
     }
   }
 
+  /** A book with further addresses, in their order. */
+  static of(added: readonly U64[]): AddressBook {
+    const book = new AddressBook();
+    book.values.push(...added);
+    return book;
+  }
+
+  /** What was added to a new book, in order. */
+  added(): readonly U64[] {
+    return this.values.slice(1 + CPUS_MAX);
+  }
+
   /** The same book, to be written in without changing this one. */
   copy(): AddressBook {
-    const copy = new AddressBook();
-    copy.values.splice(0, copy.values.length, ...this.values);
-    return copy;
+    return AddressBook.of(this.added());
   }
 
   /** The identity of an address, or undefined when the book is full. */

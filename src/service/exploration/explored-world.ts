@@ -13,8 +13,8 @@ import type { World } from '../../pmu/machine/world.js';
 import { HOST_OWNED } from '../../pmu/perf/perf-event.js';
 import { createHost, type Host } from '../host.js';
 import { HostSession } from '../host-session.js';
-import { problemAt } from '../hosts.js';
 import { cpuModelById, kernelById } from '../lookups.js';
+import { problemAt } from '../refusals.js';
 import { parseU64 } from '../wire.js';
 
 export interface ExploredWorld {
@@ -51,7 +51,7 @@ const EXPLORABLE: CounterSet = 0xff | ~GENERAL_PURPOSE;
 export function exploredWorld(spec: ExplorationModel, pointer: string): ExploredWorld {
   const budgets = budgetsOf(spec, pointer);
   const model = cpuModelById(spec.cpu_model, `${pointer}/cpu_model`);
-  const host = createHost({
+  const booted = createHost({
     id: 'host_0',
     createdAt: '',
     model,
@@ -61,7 +61,7 @@ export function exploredWorld(spec: ExplorationModel, pointer: string): Explored
     cpus: spec.cpus ?? 1,
     options: spec.options ?? {},
   });
-  const session = new HostSession(host);
+  const session = new HostSession(booted);
   (spec.vcpus ?? []).forEach((vcpu, at) => {
     problemAt(`${pointer}/vcpus/${at}`, () => session.addVcpu({ name: `v${at}`, ...vcpu }));
   });
@@ -77,7 +77,7 @@ export function exploredWorld(spec: ExplorationModel, pointer: string): Explored
       }
     });
   });
-  session.commit();
+  const host = session.finish();
   const { world, state } = host;
   const counters = countersOf(world);
   if ((counters & ~EXPLORABLE) !== 0) {

@@ -1,0 +1,152 @@
+/** Campaigns: random walks over a matrix of kernels, CPU models and scenarios, and their results in several formats. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import {
+  CampaignPageSchema,
+  CampaignParamsSchema,
+  CampaignRequestSchema,
+  CampaignResultsQuerySchema,
+  CampaignResultsSchema,
+  CampaignSchema,
+  CampaignTextSchema,
+} from '../schemas/campaign.js';
+import { PageQuerySchema } from '../schemas/common.js';
+import { changeProblems, readProblems } from '../schemas/problem.js';
+import { sendRows } from '../src/paging.js';
+import { sendReply } from '../src/plugins/idempotency.js';
+import { preferredWaitMillis } from '../src/prefer.js';
+import { campaignCsv } from '../src/service/campaign/formats/csv.js';
+import { campaignJunit } from '../src/service/campaign/formats/junit.js';
+import { campaignKtap } from '../src/service/campaign/formats/ktap.js';
+
+const JSON_TYPE = 'application/json';
+const CSV_TYPE = 'text/csv';
+const JUNIT_TYPE = 'application/xml';
+const KTAP_TYPE = 'text/plain';
+const TYPES = { json: JSON_TYPE, csv: CSV_TYPE, junit: JUNIT_TYPE, ktap: KTAP_TYPE } as const;
+
+export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  const { campaigns } = app.services;
+
+  app.post(
+    '/campaigns',
+    {
+      config: { idempotent: true },
+      schema: {
+        tags: ['campaigns'],
+        operationId: 'runCampaign',
+        summary: 'Walk at random through many worlds',
+        description:
+          'Every kernel on every CPU model in every scenario gets so many seeded random walks; the same request gives the same results. Answers 202 at once; with `Prefer: wait=N` it waits up to N seconds (60 at most) and answers 200 if all walks are taken.',
+        body: CampaignRequestSchema,
+        response: {
+          200: CampaignSchema,
+          202: CampaignSchema,
+          ...changeProblems('rule_violated'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const created = await campaigns.create(request.body, request.ticket ?? undefined);
+      const campaign = sendReply(reply, created);
+      const millis = preferredWaitMillis(request.headers.prefer);
+      if (millis === 0) return campaign;
+      const waited = await campaigns.wait(campaign.id, millis);
+      reply.code(waited.finished_at === undefined ? 202 : 200);
+      return waited;
+    },
+  );
+
+  app.get(
+    '/campaigns',
+    {
+      schema: {
+        tags: ['campaigns'],
+        operationId: 'listCampaigns',
+        summary: 'The campaigns',
+        description: 'Lists the campaigns that are kept, oldest first.',
+        querystring: PageQuerySchema,
+        response: { 200: CampaignPageSchema, ...readProblems('validation') },
+      },
+    },
+    async (request, reply) => {
+      const { items, ...rest } = await sendRows(reply, request.query, (after, limit) =>
+        campaigns.list(after, limit),
+      );
+      return { items: items.map(({ item }) => item), ...rest };
+    },
+  );
+
+  app.get(
+    '/campaigns/:campaign',
+    {
+      schema: {
+        tags: ['campaigns'],
+        operationId: 'getCampaign',
+        summary: 'A campaign',
+        description: 'How far it has come; with `Prefer: wait=N` it waits for the end.',
+        params: CampaignParamsSchema,
+        response: { 200: CampaignSchema, ...readProblems('not_found') },
+      },
+    },
+    async ({ params, headers }) =>
+      campaigns.wait(params.campaign, preferredWaitMillis(headers.prefer)),
+  );
+
+  app.post(
+    '/campaigns/:campaign/cancel',
+    {
+      schema: {
+        tags: ['campaigns'],
+        operationId: 'cancelCampaign',
+        summary: 'Cancel a campaign',
+        description: 'Ends it with the walks taken so far; one that has ended stays as it is.',
+        params: CampaignParamsSchema,
+        response: { 200: CampaignSchema, ...readProblems('not_found') },
+      },
+    },
+    async ({ params }) => campaigns.cancel(params.campaign),
+  );
+
+  app.get(
+    '/campaigns/:campaign/results',
+    {
+      config: { produces: [JSON_TYPE, CSV_TYPE, JUNIT_TYPE, KTAP_TYPE] },
+      schema: {
+        tags: ['campaigns'],
+        operationId: 'getCampaignResults',
+        summary: 'What the walks found',
+        description:
+          'Rates of violation by cell and invariant with their 95 % confidence intervals, and the first violating walk of each as a script: as JSON, CSV, JUnit XML or KTAP. Before the end they are those of the walks taken so far.',
+        params: CampaignParamsSchema,
+        querystring: CampaignResultsQuerySchema,
+        response: {
+          200: {
+            description: 'the results',
+            content: {
+              [JSON_TYPE]: { schema: CampaignResultsSchema },
+              [CSV_TYPE]: { schema: CampaignTextSchema },
+              [JUNIT_TYPE]: { schema: CampaignTextSchema },
+              [KTAP_TYPE]: { schema: CampaignTextSchema },
+            },
+          },
+          ...readProblems('validation', 'not_found', 'not_acceptable'),
+        },
+      },
+    },
+    async ({ params, query, answerType }, reply) => {
+      const results = await campaigns.results(params.campaign);
+      const type = query.format === undefined ? answerType : TYPES[query.format];
+      reply.type(type);
+      switch (type) {
+        case CSV_TYPE:
+          return reply.send(campaignCsv(results));
+        case JUNIT_TYPE:
+          return reply.send(campaignJunit(results));
+        case KTAP_TYPE:
+          return reply.send(campaignKtap(results));
+        default:
+          return reply.send(results);
+      }
+    },
+  );
+};

@@ -1,0 +1,57 @@
+/** Live events: as pages, and as a stream of server-sent events. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { EventPageSchema, EventQuerySchema, EventStreamSchema } from '../schemas/event.js';
+import { readProblems } from '../schemas/problem.js';
+import { linkNext } from '../src/paging.js';
+import type { Followed } from '../src/service/events.js';
+
+const JSON_TYPE = 'application/json';
+const SSE_TYPE = 'text/event-stream';
+
+export const eventRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  const { events } = app.services;
+
+  app.get(
+    '/events',
+    {
+      sse: 'manual',
+      config: { produces: [JSON_TYPE, SSE_TYPE] },
+      schema: {
+        tags: ['events'],
+        operationId: 'getEvents',
+        summary: 'What happens',
+        description:
+          'Events after a cursor, oldest first, without one from the oldest that is kept. With `Accept: text/event-stream` they come as they happen, after `after` or `Last-Event-ID`, without either from now on.',
+        querystring: EventQuerySchema,
+        response: {
+          200: {
+            description: 'the events',
+            content: {
+              [JSON_TYPE]: { schema: EventPageSchema },
+              [SSE_TYPE]: { schema: EventStreamSchema },
+            },
+          },
+          ...readProblems('validation', 'cursor_expired', 'not_acceptable', 'too_many_requests'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { after, limit } = request.query;
+      if (request.answerType === JSON_TYPE) {
+        const page = await events.page(after, limit);
+        if (page.has_more) linkNext(reply, { after: page.next_cursor });
+        return reply.type(JSON_TYPE).send(page);
+      }
+      const last = request.headers['last-event-id'];
+      const start = await events.start(typeof last === 'string' ? last : after);
+      const signal = app.streams.open(reply);
+      await reply.sse.send(messages(events.follow(start, signal)));
+    },
+  );
+};
+
+async function* messages(followed: AsyncIterable<Followed>) {
+  for await (const { id, type, ...data } of followed) {
+    yield { id, event: type, data };
+  }
+}

@@ -1,0 +1,96 @@
+/** Live events: what happens on any instance, for dashboards and pools that follow along. */
+import { type Static, Type } from 'typebox';
+import { oneOf, ref, TimestampSchema } from './common.js';
+
+export const EVENT_TYPES = [
+  'host.created',
+  'host.deleted',
+  'violation.found',
+  'exploration.progress',
+  'exploration.ended',
+  'campaign.progress',
+  'campaign.ended',
+] as const;
+
+const cursor = Type.String({
+  pattern: '^[A-Za-z0-9_-]{4,64}$',
+  minLength: 4,
+  maxLength: 64,
+  description: 'a place between two events; opaque',
+});
+
+export const EventSchema = Type.Object(
+  {
+    id: cursor,
+    type: oneOf(EVENT_TYPES, { description: 'what happened' }),
+    subject: Type.String({
+      minLength: 1,
+      maxLength: 40,
+      description: 'the id of the host, exploration or campaign it is about',
+    }),
+    data: Type.Record(Type.String({ maxLength: 100 }), Type.Unknown(), {
+      maxProperties: 32,
+      description: 'the particulars; more may be added',
+    }),
+    created_at: ref(TimestampSchema),
+  },
+  {
+    $id: 'Event',
+    additionalProperties: false,
+    description: 'something that happened; its id is the cursor to go on from',
+    examples: [
+      {
+        id: 'NzQyLjE',
+        type: 'host.created',
+        subject: 'host_1a',
+        data: { cpu_model: 'emerald-rapids', kernel: 'upstream-base' },
+        created_at: '2026-11-23T12:00:00.000Z',
+      },
+    ],
+  },
+);
+export type Event = Static<typeof EventSchema>;
+
+export const EventQuerySchema = Type.Object(
+  {
+    after: Type.Optional(cursor),
+    limit: Type.Integer({
+      minimum: 1,
+      maximum: 1000,
+      default: 50,
+      description: 'how many events at most',
+    }),
+  },
+  {
+    $id: 'EventQuery',
+    additionalProperties: false,
+    description: 'from where on, and how many',
+    examples: [{ limit: 50 }],
+  },
+);
+
+export const EventPageSchema = Type.Object(
+  {
+    items: Type.Array(ref(EventSchema), { maxItems: 1000, description: 'oldest first' }),
+    next_cursor: Type.String({
+      maxLength: 64,
+      description: 'where to go on, also when there is nothing more yet',
+    }),
+    has_more: Type.Boolean({ description: 'there are more already' }),
+  },
+  {
+    $id: 'EventPage',
+    additionalProperties: false,
+    description: 'events after a cursor',
+    examples: [{ items: [], next_cursor: 'NzQyLjE', has_more: false }],
+  },
+);
+export type EventPage = Static<typeof EventPageSchema>;
+
+export const EventStreamSchema = Type.String({
+  $id: 'EventStream',
+  maxLength: 1_000_000_000,
+  description:
+    'Server-sent events (WHATWG HTML): `id` is the cursor, `event` the type, `data` one line of JSON; `event: reset` where events were missed',
+  examples: ['id: NzQyLjE\nevent: host.created\ndata: {"subject":"host_1a"}\n\n'],
+});

@@ -1,0 +1,88 @@
+/** The `Idempotency-Key` and `If-Match` headers of requests that create or step something. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ProblemError } from '../errors.js';
+import {
+  type Idempotency,
+  isTicket,
+  problemOfAnswer,
+  type Reply,
+  type Ticket,
+} from '../service/idempotency.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route creates or steps something, so a client may repeat it under an `Idempotency-Key`. */
+    idempotent?: boolean;
+  }
+  interface FastifyRequest {
+    /** The right to answer under the client's key; null where it gave none. */
+    ticket: Ticket | null;
+  }
+}
+
+/** The draft allows any length; whoever needs more does not draw keys at random. */
+const KEY_LENGTH_MAX = 255;
+
+export function useIdempotency(app: FastifyInstance, idempotency: Idempotency): void {
+  app.decorateRequest('ticket', null);
+  app.addHook('onRoute', (route) => {
+    if (route.config?.idempotent !== true) return;
+    route.preHandler = async (request, reply) => replayOrClaim(idempotency, request, reply);
+    // After the handler, whatever became of it: the answer is stored by now, or none is.
+    route.onSend = async (request: FastifyRequest) => {
+      if (request.ticket !== null) void idempotency.release(request.ticket);
+    };
+  });
+}
+
+async function replayOrClaim(
+  idempotency: Idempotency,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply | undefined> {
+  const header = request.headers['idempotency-key'];
+  if (header === undefined) return undefined;
+  const key = parseKey(Array.isArray(header) ? header.join(',') : header);
+  const asked = `${request.method} ${request.url}\n${JSON.stringify(request.body)}`;
+  const claim = await idempotency.claim(request.principal?.name ?? '', key, asked);
+  if (isTicket(claim)) {
+    request.ticket = claim;
+    return undefined;
+  }
+  reply.header('idempotent-replayed', 'true');
+  if ('problem' in claim) throw problemOfAnswer(claim);
+  return reply.code(claim.status).headers(claim.headers).send(claim.body);
+}
+
+/** A structured string (`"…"`, as the draft has it) or the bare key. */
+function parseKey(header: string): string {
+  const quoted = /^\s*"([^"\\]*)"\s*$/.exec(header);
+  const key = quoted?.[1] ?? header.trim();
+  if (/^[\x21-\x7e]+$/.test(key) && key.length <= KEY_LENGTH_MAX) return key;
+  const detail = `must be 1 to ${KEY_LENGTH_MAX} visible ASCII characters, quoted or not`;
+  throw new ProblemError('validation', `In the header, Idempotency-Key ${detail}.`, [
+    { pointer: '/idempotency-key', detail, in: 'header' },
+  ]);
+}
+
+/** What a request asks beside the change itself: the version it insists on, and its key. */
+export function termsOf(request: FastifyRequest): {
+  version: number | undefined;
+  ticket: Ticket | undefined;
+} {
+  return { version: versionAsked(request), ticket: request.ticket ?? undefined };
+}
+
+/** The version in `If-Match`; a tag that is none of ours matches nothing. */
+export function versionAsked({ headers }: FastifyRequest): number | undefined {
+  const tag = headers['if-match']?.trim();
+  if (tag === undefined || tag === '*') return undefined;
+  const version = /^"([0-9]{1,15})"$/.exec(tag)?.[1];
+  return version === undefined ? -1 : Number(version);
+}
+
+/** Puts status and headers on the answer; returns its body for the handler to return. */
+export function sendReply<Body>(reply: FastifyReply, { status, headers, body }: Reply<Body>): Body {
+  reply.code(status).headers(headers);
+  return body;
+}

@@ -1,0 +1,179 @@
+/** A campaign carried out by workers: its chunks, each once, and at the end what they found together. */
+import type { CampaignRequest } from '../../../schemas/campaign.js';
+import type { WorkJob } from '../../jobs/work-queue.js';
+import { awayReason } from '../../store/away.js';
+import { ChunkStore } from '../../store/chunk-store.js';
+import type { Database } from '../../store/database.js';
+import type { EventInput } from '../../store/event-store.js';
+import { finished, WorkStore } from '../../store/work-store.js';
+import { firstViolation } from './first-violation.js';
+import { type CampaignPlan, planCampaign } from './plan.js';
+import { firstWalksOf, mergeChunk, noTotals, type ShrunkViolation, summaryOf } from './totals.js';
+import { type ChunkResult, walkChunk } from './walk-chunk.js';
+import type { WalkPool } from './walk-pool.js';
+
+export const CAMPAIGN_CHUNK = 'campaign_chunk';
+export const CAMPAIGN_END = 'campaign_end';
+
+/** How often progress is told to those who listen. */
+const TELL_MILLIS = 2000;
+/** A plan of a thousand cells takes half a second to make, and its chunks come together. */
+const PLANS_MAX = 8;
+
+/** The jobs of the chunks that are left, or of the end where none is. */
+export function campaignJobs(id: string, chunks: readonly number[]): WorkJob[] {
+  if (chunks.length === 0) return [endJob(id)];
+  return chunks.map((n) => ({
+    kind: CAMPAIGN_CHUNK,
+    id: `chunk-${id}-${n}`,
+    data: { id, n },
+    priority: 100,
+  }));
+}
+
+function endJob(id: string): WorkJob {
+  return { kind: CAMPAIGN_END, id: `end-${id}`, data: { id }, priority: 10 };
+}
+
+export function endedEvent(id: string, data: object): EventInput {
+  return { type: 'campaign.ended', subject: id, data };
+}
+
+export class CampaignWork {
+  private readonly database: Database;
+  private readonly store: WorkStore;
+  private readonly chunks: ChunkStore;
+  private readonly pool: WalkPool;
+  private readonly addJobs: (jobs: readonly WorkJob[]) => Promise<void>;
+  private readonly plans = new Map<string, Promise<CampaignPlan>>();
+  private readonly toldAt = new Map<string, number>();
+
+  constructor(
+    database: Database,
+    pool: WalkPool,
+    addJobs: (jobs: readonly WorkJob[]) => Promise<void>,
+  ) {
+    this.database = database;
+    this.store = new WorkStore(database, 'campaigns');
+    this.chunks = new ChunkStore(database);
+    this.pool = pool;
+    this.addJobs = addJobs;
+  }
+
+  async carryOutChunk(
+    { id, n }: { id: string; n: number },
+    signal: AbortSignal,
+  ): Promise<'done' | 'released'> {
+    return this.untilEnded(id, signal, async (ends) => {
+      const chunk = await this.chunks.open(id, n);
+      const plan = await this.begin(id);
+      if (plan === undefined) return;
+      if (chunk !== undefined) {
+        const result = await walkChunk(this.pool, plan, chunk, ends);
+        const violated = result.properties.some(({ first }) => first !== null);
+        await this.chunks.keep(id, n, result, violated);
+      }
+      const { chunksLeft, walksDone } = await this.chunks.counts(id);
+      if (chunksLeft === 0) await this.addJobs([endJob(id)]);
+      else await this.tell(id, walksDone);
+    });
+  }
+
+  /** Adds everything up and shrinks the first violating walks. */
+  async carryOutEnd({ id }: { id: string }, signal: AbortSignal): Promise<'done' | 'released'> {
+    return this.untilEnded(id, signal, async (ends) => {
+      const plan = await this.begin(id);
+      if (plan === undefined) return;
+      const results = (await this.chunks.results(id)) as ChunkResult[];
+      const totals = results.reduce(mergeChunk, noTotals(plan));
+      const violations: ShrunkViolation[] = await Promise.all(
+        firstWalksOf(totals).map(async (violating) => ({
+          cell: violating.cell,
+          property: violating.property,
+          violation: await firstViolation(this.pool, plan, violating, ends),
+        })),
+      );
+      const { verdict, violated_cells, done, total } = summaryOf(plan, totals);
+      const found = { verdict, violated_cells, progress: { done, total, unit: 'walks' } };
+      const events = [
+        ...violations.map(({ cell, property }) => violationEvent(id, plan, cell, property)),
+        endedEvent(id, { state: 'succeeded', verdict, violated_cells }),
+      ];
+      await this.store.finish(id, 'succeeded', found, events, (trx) =>
+        this.chunks.keepViolations(trx, id, violations),
+      );
+    });
+  }
+
+  /** Works until the campaign has ended, by a cancel for instance, or until this instance stops. */
+  private async untilEnded(
+    id: string,
+    signal: AbortSignal,
+    work: (ends: AbortSignal) => Promise<void>,
+  ): Promise<'done' | 'released'> {
+    const end = new AbortController();
+    const stop = this.database.notices.listen(finished(id), () => void this.heed(id, end));
+    const ends = AbortSignal.any([signal, end.signal]);
+    try {
+      await work(ends);
+      return 'done';
+    } catch (error) {
+      if (signal.aborted) return 'released';
+      if (end.signal.aborted) return 'done';
+      // What the database refuses now it takes later; the rest is our own bug, and would come again.
+      if (awayReason(error) !== undefined) throw error;
+      const reason = error instanceof Error ? error.message.slice(0, 500) : 'unknown';
+      const found = { error: reason };
+      await this.store.finish(id, 'failed', found, [endedEvent(id, { state: 'failed' })]);
+      return 'done';
+    } finally {
+      stop();
+    }
+  }
+
+  /** A notice may also only mean that notices were missed. */
+  private async heed(id: string, end: AbortController): Promise<void> {
+    const row = await this.store.get(id).catch(() => null);
+    if (row === undefined || (row !== null && row.finishedAt !== null)) end.abort();
+  }
+
+  /** The plan of a campaign that has not ended; undefined where there is nothing to do any more. */
+  private async begin(id: string): Promise<CampaignPlan | undefined> {
+    const row = await this.store.start(id);
+    return row && this.planOf(id, row.request as CampaignRequest);
+  }
+
+  private planOf(id: string, request: CampaignRequest): Promise<CampaignPlan> {
+    let plan = this.plans.get(id);
+    if (plan === undefined) {
+      const [oldest] = this.plans.keys();
+      if (this.plans.size >= PLANS_MAX && oldest !== undefined) this.plans.delete(oldest);
+      plan = planCampaign(request);
+      this.plans.set(id, plan);
+    }
+    return plan;
+  }
+
+  private async tell(id: string, done: number): Promise<void> {
+    const now = performance.now();
+    if (now - (this.toldAt.get(id) ?? 0) < TELL_MILLIS) return;
+    this.toldAt.clear();
+    this.toldAt.set(id, now);
+    const event = { type: 'campaign.progress', subject: id, data: { done, unit: 'walks' } };
+    await this.store.progress(id, {}, [event]);
+  }
+}
+
+function violationEvent(
+  id: string,
+  plan: CampaignPlan,
+  cell: number,
+  property: number,
+): EventInput {
+  const { kernel, cpuModel, scenario, properties } = plan.cells[cell]!;
+  return {
+    type: 'violation.found',
+    subject: id,
+    data: { invariant: properties[property], kernel, cpu_model: cpuModel, scenario },
+  };
+}

@@ -1,0 +1,213 @@
+/**
+ * A host as it is stored: its configuration once, and an image of everything that changes after every change.
+ *
+ * Records of the machine are written by field name, and only the fields that differ from those of a new record: an image
+ * is a few hundred bytes, and a later version of the service may add fields.
+ */
+import type { HostOptions } from '../../schemas/catalogue.js';
+import { AddressBook } from '../pmu/arch/address-book.js';
+import type { U64 } from '../pmu/arch/counter-set.js';
+import { findCpuModel } from '../pmu/arch/cpu-models.js';
+import { INVARIANTS } from '../pmu/invariants/index.js';
+import { findKernel } from '../pmu/kernels/index.js';
+import { VcpuPmu } from '../pmu/kvm/vcpu-pmu.js';
+import type { FirstViolation, Tally } from '../pmu/live/tally.js';
+import { LogicalCpu, MachineState } from '../pmu/machine/state.js';
+import { PerfEvent, type PerfEventConfig } from '../pmu/perf/perf-event.js';
+import { createHost, type EventRecord, type Host } from './host.js';
+
+/** What the image of a host is written in; another number needs another reader. */
+const FORMAT = 1;
+
+interface ConfigImage {
+  readonly name?: string;
+  readonly cpu_model: string;
+  readonly kernel: string;
+  readonly stepping: number;
+  readonly cpus: number;
+  readonly options: Required<HostOptions>;
+}
+
+type Sparse = number | number[] | { [field: string]: Sparse };
+
+interface StateImage {
+  readonly format: number;
+  readonly noIsolation: number;
+  readonly cpus: readonly (Sparse | undefined)[];
+  readonly pmus: readonly (Sparse | undefined)[];
+  readonly slots: readonly (Sparse | undefined)[];
+  readonly configs: readonly PerfEventConfig[];
+  readonly vpmu: readonly boolean[];
+  readonly events: readonly (EventRecord | undefined)[];
+  readonly vcpus: readonly {
+    readonly id: string;
+    readonly name?: string;
+    readonly runs: number;
+    readonly written: readonly (readonly [number, U64])[];
+  }[];
+  readonly addresses: readonly U64[];
+  readonly microcode: U64;
+  readonly nextId: number;
+  readonly tally: TallyImage;
+}
+
+interface TallyImage {
+  readonly microSteps: number;
+  readonly happened: number;
+  readonly roundTrips: number;
+  readonly entries: number;
+  readonly nmis: number;
+  readonly throttles: number;
+  /** Places and counts of those that are not 0, one after the other. */
+  readonly writes: readonly number[];
+  readonly violations: Readonly<
+    Record<string, { count: number; first: FirstViolation | undefined }>
+  >;
+}
+
+export function hostConfig(host: Host): ConfigImage {
+  return {
+    ...(host.name === undefined ? {} : { name: host.name }),
+    cpu_model: host.model.id,
+    kernel: host.kernel.id,
+    stepping: host.stepping,
+    cpus: host.state.cpus.length,
+    options: host.options,
+  };
+}
+
+export function hostImage(host: Host): string {
+  const { state, world } = host;
+  const image: StateImage = {
+    format: FORMAT,
+    noIsolation: state.noIsolation,
+    cpus: state.cpus.map((cpu) => differences(cpu, NEW_CPU)),
+    pmus: state.vcpus.map((pmu) => differences(pmu, NEW_PMU)),
+    slots: state.events.map((event) => differences(event, NEW_EVENT)),
+    configs: world.eventConfigs,
+    vpmu: world.vpmu,
+    events: host.events,
+    vcpus: host.vcpus.map((vcpu) => ({ ...vcpu, written: [...vcpu.written] })),
+    addresses: host.addresses.added(),
+    microcode: host.microcode,
+    nextId: host.nextId,
+    tally: tallyImage(host.tally),
+  };
+  return JSON.stringify(image);
+}
+
+/** Throws where the image is none of this version's. */
+export function readHost(stored: {
+  readonly id: string;
+  readonly version: number;
+  readonly config: unknown;
+  readonly image: string;
+  readonly createdAt: Date;
+}): Host {
+  const config = stored.config as ConfigImage;
+  const image = JSON.parse(stored.image) as StateImage;
+  const model = findCpuModel(config.cpu_model);
+  const kernel = findKernel(config.kernel);
+  if (image.format !== FORMAT || model === undefined || kernel === undefined) {
+    throw new Error(`the host ${stored.id} was stored by another version of the service`);
+  }
+  const host = createHost({
+    id: stored.id,
+    ...(config.name === undefined ? {} : { name: config.name }),
+    createdAt: stored.createdAt.toISOString(),
+    model,
+    kernel,
+    stepping: config.stepping,
+    microcode: image.microcode,
+    cpus: config.cpus,
+    options: config.options,
+  });
+  host.version = stored.version;
+  host.state = readState(image);
+  host.world.eventConfigs.push(...image.configs);
+  host.world.vpmu.push(...image.vpmu);
+  // JSON has no undefined: a closed event's record comes back as null.
+  host.events = image.events.map((event) => event ?? undefined);
+  host.vcpus = image.vcpus.map((vcpu) => ({ ...vcpu, written: new Map(vcpu.written) }));
+  host.addresses = AddressBook.of(image.addresses);
+  host.nextId = image.nextId;
+  readTally(image.tally, host.tally);
+  return host;
+}
+
+const NEW_CPU = new LogicalCpu(0);
+const NEW_PMU = new VcpuPmu();
+const NEW_EVENT = new PerfEvent();
+
+/** The fields in which a record differs from a new one; undefined where in none. */
+function differences(record: object, fresh: object): Sparse | undefined {
+  let found: { [field: string]: Sparse } | undefined;
+  for (const field in fresh) {
+    const value = (record as Fields)[field]!;
+    const difference = differenceOf(value, (fresh as Fields)[field]!);
+    // The number of a CPU is its place in the list.
+    if (difference === undefined || field === 'index') continue;
+    found ??= {};
+    found[field] = difference;
+  }
+  return found;
+}
+
+type Fields = Record<string, number | Int32Array | object>;
+
+function differenceOf(value: Fields[string], fresh: Fields[string]): Sparse | undefined {
+  if (typeof value === 'number') return value === fresh ? undefined : value;
+  if (value instanceof Int32Array) return value.some((item) => item !== 0) ? [...value] : undefined;
+  return differences(value, fresh as object);
+}
+
+function readState(image: StateImage): MachineState {
+  const state = new MachineState();
+  state.noIsolation = image.noIsolation;
+  image.cpus.forEach((cpu, index) => {
+    state.cpus.push(apply(new LogicalCpu(index), cpu));
+  });
+  for (const pmu of image.pmus) state.vcpus.push(apply(new VcpuPmu(), pmu));
+  for (const slot of image.slots) state.events.push(apply(new PerfEvent(), slot));
+  return state;
+}
+
+/** Puts the differences into a new record. */
+function apply<Entity extends object>(record: Entity, image: Sparse | null | undefined): Entity {
+  const fields = record as Fields;
+  for (const [field, value] of Object.entries(image ?? {})) {
+    const own = fields[field];
+    if (own instanceof Int32Array) own.set(value as number[]);
+    else if (typeof own === 'object') apply(own, value);
+    else fields[field] = value as number;
+  }
+  return record;
+}
+
+function tallyImage(tally: Tally): TallyImage {
+  const writes: number[] = [];
+  tally.sink.counts.forEach((count, at) => {
+    if (count > 0) writes.push(at, count);
+  });
+  const violations: Record<string, { count: number; first: FirstViolation | undefined }> = {};
+  INVARIANTS.forEach(({ id }, at) => {
+    const count = tally.violations[at]!;
+    if (count > 0) violations[id] = { count, first: tally.firstViolations[at] };
+  });
+  const { microSteps, happened, roundTrips, entries } = tally;
+  const { nmis, throttles } = tally.sink;
+  return { microSteps, happened, roundTrips, entries, nmis, throttles, writes, violations };
+}
+
+function readTally(image: TallyImage, tally: Tally): void {
+  const { writes, violations, nmis, throttles, ...counts } = image;
+  Object.assign(tally, counts);
+  Object.assign(tally.sink, { nmis, throttles });
+  for (let at = 0; at < writes.length; at += 2) tally.sink.counts[writes[at]!] = writes[at + 1]!;
+  INVARIANTS.forEach(({ id }, at) => {
+    const found = violations[id];
+    if (found === undefined) return;
+    tally.violations[at] = found.count;
+    tally.firstViolations[at] = found.first;
+  });
+}

@@ -1,0 +1,49 @@
+/** What is done every minute by some worker: old things are forgotten, and work that lost its job gets one again. */
+import type { WorkQueue } from '../jobs/work-queue.js';
+import { ChunkStore } from '../store/chunk-store.js';
+import type { Database } from '../store/database.js';
+import { EventStore } from '../store/event-store.js';
+import { forgetOldKeys } from '../store/idempotency-store.js';
+import { WorkStore } from '../store/work-store.js';
+import { campaignJobs } from './campaign/campaign-work.js';
+import { explorationJob } from './exploration/exploration-work.js';
+
+export const HOUSEKEEPING = 'housekeeping';
+export const HOUSEKEEPING_SECONDS = 60;
+
+/** How many explorations and campaigns are kept, whatever their age. */
+const KEPT_MAX = 1000;
+/** As long as the draft of the header promises here. */
+const KEY_HOURS = 24;
+
+export class Housekeeping {
+  private readonly database: Database;
+  private readonly queue: WorkQueue;
+  private readonly retentionHours: number;
+
+  constructor(database: Database, queue: WorkQueue, retentionHours: number) {
+    this.database = database;
+    this.queue = queue;
+    this.retentionHours = retentionHours;
+  }
+
+  /** The rows are the truth: whatever of them has not ended has a job after this. */
+  async putBack(): Promise<void> {
+    const explorations = new WorkStore(this.database, 'explorations');
+    await this.queue.add((await explorations.unfinished()).map(explorationJob));
+    const chunks = new ChunkStore(this.database);
+    for (const id of await new WorkStore(this.database, 'campaigns').unfinished()) {
+      await this.queue.add(campaignJobs(id, await chunks.left(id)));
+    }
+  }
+
+  async keep(): Promise<'done'> {
+    await this.putBack();
+    for (const table of ['explorations', 'campaigns'] as const) {
+      await new WorkStore(this.database, table).forget(this.retentionHours, KEPT_MAX);
+    }
+    await new EventStore(this.database).forget(this.retentionHours);
+    await forgetOldKeys(this.database, KEY_HOURS);
+    return 'done';
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * The `Idempotency-Key` header (draft-ietf-httpapi-idempotency-key-header): a request repeated with its key is answered as
+ * it was the first time. The answer is stored in the transaction that does what it tells, so neither can be lost alone.
+ */
+import { createHash } from 'node:crypto';
+import { isProblemCode, ProblemError, type ProblemExtra, type ProblemItem } from '../errors.js';
+import type { IdempotencyStore, StoredAnswer } from '../store/idempotency-store.js';
+
+/** A body with its status and headers. */
+export interface Reply<Body> {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Body;
+}
+
+/** What was answered: a reply, or a problem. */
+export type Answer = Reply<unknown> | ProblemAnswer;
+
+interface ProblemAnswer {
+  readonly problem: string;
+  readonly detail: string;
+  readonly errors: readonly ProblemItem[];
+  readonly extra: ProblemExtra;
+}
+
+/** The right to answer a request under its key, once. */
+export interface Ticket {
+  readonly principal: string;
+  readonly key: string;
+  readonly fingerprint: string;
+}
+
+export class Idempotency {
+  private readonly store: IdempotencyStore;
+  /** The keys this instance is answering; the session's locks do not tell them apart. */
+  private readonly inFlight = new Set<string>();
+
+  constructor(store: IdempotencyStore) {
+    this.store = store;
+  }
+
+  /** Claims a key for a request, or says what was answered before. Throws where the key cannot be used. */
+  async claim(principal: string, key: string, request: string): Promise<Ticket | Answer> {
+    const name = nameOf(principal, key);
+    if (this.inFlight.has(name)) throw inFlight(key);
+    this.inFlight.add(name);
+    const fingerprint = createHash('sha256').update(request).digest('base64url');
+    let claimed = false;
+    try {
+      const claim = await this.store.claim({ principal, key });
+      if (claim.state === 'in_flight') throw inFlight(key);
+      if (claim.state === 'claimed') {
+        claimed = true;
+        return { principal, key, fingerprint };
+      }
+      await this.store.release({ principal, key });
+      if (claim.fingerprint !== fingerprint) {
+        const detail = 'was used for another request; take a new key for a new request';
+        throw new ProblemError('idempotency_key_reused', `Idempotency-Key ${detail}.`, [
+          { pointer: '/idempotency-key', detail, in: 'header' },
+        ]);
+      }
+      return JSON.parse(claim.answer) as Answer;
+    } finally {
+      if (!claimed) this.inFlight.delete(name);
+    }
+  }
+
+  /** Gives a key back once its request is answered. */
+  async release({ principal, key }: Ticket): Promise<void> {
+    await this.store.release({ principal, key });
+    this.inFlight.delete(nameOf(principal, key));
+  }
+}
+
+/** What is to be written with what the request does. */
+export function storedAnswer(ticket: Ticket, answer: Answer): StoredAnswer {
+  const { principal, key, fingerprint } = ticket;
+  return { principal, key, fingerprint, answer: JSON.stringify(answer) };
+}
+
+export function problemAnswer({ code, message, errors, extra }: ProblemError): Answer {
+  return { problem: code, detail: message, errors, extra };
+}
+
+export function isTicket(claim: Ticket | Answer): claim is Ticket {
+  return 'fingerprint' in claim;
+}
+
+/** The problem that was answered before. */
+export function problemOfAnswer(answer: ProblemAnswer): ProblemError {
+  const code = isProblemCode(answer.problem) ? answer.problem : 'internal';
+  return new ProblemError(code, answer.detail, answer.errors, answer.extra);
+}
+
+function nameOf(principal: string, key: string): string {
+  return `${principal}\u0001${key}`;
+}
+
+function inFlight(key: string): ProblemError {
+  return new ProblemError(
+    'idempotency_key_in_flight',
+    `A request with the Idempotency-Key ${JSON.stringify(key.slice(0, 60))} is being answered.`,
+    [],
+    {},
+    { 'retry-after': '1' },
+  );
+}

@@ -1,0 +1,52 @@
+/** Which errors mean that the database is away or cannot work just now, so that trying again later makes sense. */
+
+/** SQLSTATE classes and codes (PostgreSQL manual, appendix A). */
+const AWAY_CODES: Readonly<Record<string, string>> = {
+  '57P01': 'the database is stopping',
+  '57P02': 'the database has crashed',
+  '57P03': 'the database is starting',
+  '57P05': 'the database closed an idle connection',
+  '57014': 'the database took too long',
+  '55P03': 'the database took too long to lock',
+  '53100': "the database's disk is full",
+  '53200': 'the database is out of memory',
+  '53300': 'the database has too many connections',
+  '25006': 'the database is read-only',
+  '40001': 'the database was too busy',
+  '40P01': 'the database was too busy',
+  '58030': 'the database cannot read or write its files',
+  XX002: 'the database cannot read its files',
+};
+
+const SOCKET_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ENOENT',
+]);
+
+/** What `pg` throws without a code. */
+const TEXTS =
+  /connection terminated|connection ended|timeout exceeded when trying to connect|query read timeout|client has encountered a connection error|not queryable|client was closed|pool after calling end/i;
+
+/** Why the database cannot be used, or undefined where the error means something else. */
+export function awayReason(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code = '' } = error as { code?: string };
+  const known = AWAY_CODES[code];
+  if (known !== undefined) return known;
+  if (code.startsWith('08')) return 'the connection to the database was lost';
+  if (SOCKET_CODES.has(code)) return 'the database cannot be reached';
+  if (error instanceof AggregateError) return error.errors.map(awayReason).find(Boolean);
+  return TEXTS.test(error.message) ? 'the connection to the database was lost' : undefined;
+}
+
+/** PostgreSQL's unique_violation. */
+export function isDuplicate(error: unknown): boolean {
+  return error instanceof Error && (error as { code?: string }).code === '23505';
+}

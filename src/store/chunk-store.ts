@@ -1,0 +1,112 @@
+/** The chunks of campaigns: what is still to be walked, and what the walks found. */
+import { type Kysely, sql } from 'kysely';
+import type { Database } from './database.js';
+import type { Tables } from './tables.js';
+
+export interface ChunkRow {
+  readonly cell: number;
+  readonly first_walk: number;
+  readonly walks: number;
+}
+
+/** How far a campaign has come. */
+export interface ChunkCounts {
+  readonly walksDone: number;
+  readonly chunksLeft: number;
+  readonly violatedCells: number;
+  /** Walks of the last ten seconds, a second. */
+  readonly walksPerSecond: number;
+}
+
+export class ChunkStore {
+  private readonly database: Database;
+
+  constructor(database: Database) {
+    this.database = database;
+  }
+
+  /** Numbers the chunks from 0, in the transaction that makes the campaign. */
+  async add(trx: Kysely<Tables>, campaign: string, chunks: readonly ChunkRow[]): Promise<void> {
+    await sql`
+      insert into campaign_chunks (campaign_id, n, cell, first_walk, walks)
+      select ${campaign}, c.n - 1, c.cell, c.first_walk, c.walks
+        from unnest(${chunks.map(({ cell }) => cell)}::integer[],
+                    ${chunks.map(({ first_walk }) => first_walk)}::bigint[],
+                    ${chunks.map(({ walks }) => walks)}::bigint[])
+             with ordinality as c (cell, first_walk, walks, n)`.execute(trx);
+  }
+
+  /** A chunk that is still to be walked. */
+  async open(campaign: string, n: number): Promise<ChunkRow | undefined> {
+    return this.database.query
+      .selectFrom('campaign_chunks')
+      .select(['cell', 'first_walk', 'walks'])
+      .where('campaign_id', '=', campaign)
+      .where('n', '=', n)
+      .where('result', 'is', null)
+      .executeTakeFirst();
+  }
+
+  /** The numbers of the chunks that are still to be walked. */
+  async left(campaign: string): Promise<number[]> {
+    const rows = await this.database.query
+      .selectFrom('campaign_chunks')
+      .select('n')
+      .where('campaign_id', '=', campaign)
+      .where('result', 'is', null)
+      .orderBy('n')
+      .execute();
+    return rows.map(({ n }) => n);
+  }
+
+  /** Keeps the result of a chunk; of one that was walked twice only the first, which is the same. */
+  async keep(campaign: string, n: number, result: object, violated: boolean): Promise<void> {
+    await this.database.query
+      .updateTable('campaign_chunks')
+      .set({ result: JSON.stringify(result), violated, done_at: sql`now()` })
+      .where('campaign_id', '=', campaign)
+      .where('n', '=', n)
+      .where('result', 'is', null)
+      .execute();
+  }
+
+  async counts(campaign: string): Promise<ChunkCounts> {
+    const { rows } = await sql<ChunkCounts>`
+      select coalesce(sum(walks) filter (where result is not null), 0)::bigint as "walksDone",
+             count(*) filter (where result is null) as "chunksLeft",
+             count(distinct cell) filter (where violated) as "violatedCells",
+             coalesce(sum(walks) filter (where done_at > now() - interval '10 seconds'), 0)::bigint
+               / least(10.0, greatest(1.0, extract(epoch from now() - min(done_at))))::float8
+               as "walksPerSecond"
+        from campaign_chunks where campaign_id = ${campaign}`.execute(this.database.query);
+    return rows[0] ?? { walksDone: 0, chunksLeft: 0, violatedCells: 0, walksPerSecond: 0 };
+  }
+
+  /** The results so far, in no particular order. */
+  async results(campaign: string): Promise<unknown[]> {
+    const rows = await this.database.query
+      .selectFrom('campaign_chunks')
+      .select('result')
+      .where('campaign_id', '=', campaign)
+      .where('result', 'is not', null)
+      .execute();
+    return rows.map(({ result }) => result);
+  }
+
+  /** In the transaction that ends the campaign. */
+  async keepViolations(trx: Kysely<Tables>, campaign: string, violations: object): Promise<void> {
+    await trx
+      .insertInto('campaign_violations')
+      .values({ campaign_id: campaign, violations: JSON.stringify(violations) })
+      .execute();
+  }
+
+  async violations(campaign: string): Promise<unknown> {
+    const row = await this.database.query
+      .selectFrom('campaign_violations')
+      .select('violations')
+      .where('campaign_id', '=', campaign)
+      .executeTakeFirst();
+    return row?.violations;
+  }
+}

@@ -1,0 +1,79 @@
+/** The connection to PostgreSQL: a pool, typed queries on it, and notices from other instances. */
+import { Kysely, PostgresDialect } from 'kysely';
+import pg from 'pg';
+import { awayReason } from './away.js';
+import { migrate } from './migrations/index.js';
+import { Notices } from './notices.js';
+import type { Tables } from './tables.js';
+
+/** A request rather fails than waits longer for a connection, or for an answer. */
+const CONNECT_MILLIS_MAX = 3000;
+const QUERY_MILLIS_MAX = 10_000;
+const CONNECTIONS_MAX = 10;
+
+export interface Database {
+  readonly url: string;
+  readonly pool: pg.Pool;
+  readonly query: Kysely<Tables>;
+  readonly notices: Notices;
+  /** Whether it can be used now, and if not, why. */
+  check(): Promise<{ ok: boolean; detail?: string }>;
+  close(): Promise<void>;
+}
+
+/** Connects and brings the tables up to date. Rejects where the server cannot be reached. */
+export async function openDatabase(
+  url: string,
+  onError: (error: Error) => void = () => {},
+): Promise<Database> {
+  const pool = new pg.Pool({ ...connectionOptions(url), max: CONNECTIONS_MAX });
+  // An idle connection that breaks is replaced at its next use.
+  pool.on('error', onError);
+  const query = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+  const notices = new Notices(() => new pg.Client(connectionOptions(url)), onError);
+  try {
+    await migrate(query);
+    await notices.start();
+  } catch (error) {
+    await notices.close();
+    await pool.end();
+    throw error;
+  }
+  return {
+    url,
+    pool,
+    query,
+    notices,
+    check: async () => {
+      try {
+        await pool.query('select 1');
+        return { ok: true };
+      } catch (error) {
+        return { ok: false, detail: awayReason(error) ?? 'the database fails' };
+      }
+    },
+    close: async () => {
+      await notices.close();
+      await pool.end();
+    },
+  };
+}
+
+export function connectionOptions(url: string): pg.PoolConfig {
+  return {
+    connectionString: url,
+    keepAlive: true,
+    application_name: 'pebslab',
+    connectionTimeoutMillis: CONNECT_MILLIS_MAX,
+    query_timeout: QUERY_MILLIS_MAX,
+    statement_timeout: QUERY_MILLIS_MAX,
+    types: { getTypeParser },
+  };
+}
+
+const INT8 = 20;
+
+/** Counts and sequence numbers stay below 2^53, so an int8 is read as a number. */
+function getTypeParser(oid: number, format?: 'text' | 'binary') {
+  return oid === INT8 ? Number : pg.types.getTypeParser(oid, format as 'text');
+}

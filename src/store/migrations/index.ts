@@ -1,0 +1,38 @@
+/** Brings a database to this version's tables; several instances may start at once. */
+import { type Kysely, type Migration, Migrator, sql } from 'kysely';
+import type { Tables } from '../tables.js';
+import { first } from './2026-11-23-first.js';
+
+/** By name, which also is their order. */
+const MIGRATIONS: Readonly<Record<string, Migration>> = { '2026-11-23-first': first };
+
+/** The database was made by a newer version of the service. */
+export class SchemaTooNewError extends Error {
+  override readonly name = 'SchemaTooNewError';
+}
+
+export async function migrate(db: Kysely<Tables>): Promise<void> {
+  await refuseNewer(db);
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: async () => ({ ...MIGRATIONS }) },
+  });
+  const { error } = await migrator.migrateToLatest();
+  if (error !== undefined) {
+    // Another instance may just have brought the database further than this one knows.
+    await refuseNewer(db);
+    throw error;
+  }
+}
+
+async function refuseNewer(db: Kysely<Tables>): Promise<void> {
+  const { rows: tables } = await sql<{ found: string | null }>`
+    select to_regclass('kysely_migration')::text as found`.execute(db);
+  if (tables[0]?.found == null) return;
+  const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db);
+  const unknown = rows.map(({ name }) => name).filter((name) => !(name in MIGRATIONS));
+  if (unknown.length === 0) return;
+  throw new SchemaTooNewError(
+    `The database was made by a newer version of the service (it has ${unknown.join(', ')}): start that version, or use another database.`,
+  );
+}

@@ -1,0 +1,89 @@
+/**
+ * Notices between instances over LISTEN and NOTIFY: that something changed, never what; whoever listens reads it again.
+ * A lost connection is made again, and all listeners are then told, since notices may have been missed.
+ */
+import { EventEmitter } from 'node:events';
+import type { Client } from 'pg';
+
+const CHANNEL = 'pebslab';
+const RECONNECT_MILLIS = 250;
+
+export class Notices {
+  private readonly connect: () => Client;
+  private readonly onError: (error: Error) => void;
+  private readonly emitter = new EventEmitter().setMaxListeners(0);
+  private client: Client | undefined;
+  private retry: NodeJS.Timeout | undefined;
+  private closed = false;
+
+  constructor(connect: () => Client, onError: (error: Error) => void) {
+    this.connect = connect;
+    this.onError = onError;
+  }
+
+  /** Called with every notice of this name, and after notices may have been missed. Returns how to stop. */
+  listen(name: string, listener: () => void): () => void {
+    this.emitter.on(name, listener);
+    return () => void this.emitter.off(name, listener);
+  }
+
+  /** Waits for the next notice of this name, at most so long. Whether there was one. */
+  next(name: string, millis: number, signal: AbortSignal): Promise<boolean> {
+    return new Promise((resolve) => {
+      const done = (heard: boolean): void => {
+        clearTimeout(timer);
+        stop();
+        signal.removeEventListener('abort', abort);
+        resolve(heard);
+      };
+      const abort = (): void => done(false);
+      const timer = setTimeout(abort, millis);
+      const stop = this.listen(name, () => done(true));
+      signal.addEventListener('abort', abort, { once: true });
+      if (signal.aborted) abort();
+    });
+  }
+
+  async start(): Promise<void> {
+    const client = this.connect();
+    client.on('error', (error) => this.lose(client, error));
+    client.on('end', () => this.lose(client, undefined));
+    client.on('notification', ({ payload }) => void this.emitter.emit(payload ?? ''));
+    try {
+      await client.connect();
+      await client.query(`listen ${CHANNEL}`);
+    } catch (error) {
+      client.removeAllListeners('end');
+      await client.end().catch(() => {});
+      throw error;
+    }
+    this.client = client;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.retry);
+    await this.client?.end().catch(() => {});
+  }
+
+  private lose(client: Client, error: Error | undefined): void {
+    if (this.closed || this.client !== client) return;
+    this.client = undefined;
+    if (error !== undefined) this.onError(error);
+    client.end().catch(() => {});
+    this.reconnect();
+  }
+
+  private reconnect(): void {
+    this.retry = setTimeout(() => {
+      if (this.closed) return;
+      this.start().then(
+        () => {
+          if (this.closed) void this.close();
+          for (const name of this.emitter.eventNames()) this.emitter.emit(name);
+        },
+        () => this.reconnect(),
+      );
+    }, RECONNECT_MILLIS);
+  }
+}
