@@ -3,7 +3,6 @@
  * place that makes it.
  */
 import type { FastifyInstance } from 'fastify';
-import pg from 'pg';
 import { Counter, Gauge } from 'prom-client';
 import { Scout } from '../explorer/scout.js';
 import { WorkQueue } from '../jobs/work-queue.js';
@@ -20,7 +19,7 @@ import { HOSTS_MAX } from '../service/host.js';
 import { Hosts } from '../service/hosts.js';
 import { HOUSEKEEPING, HOUSEKEEPING_SECONDS, Housekeeping } from '../service/housekeeping.js';
 import { Idempotency } from '../service/idempotency.js';
-import { connectionOptions, type Database } from '../store/database.js';
+import type { Database } from '../store/database.js';
 import { HostStore } from '../store/host-store.js';
 import { IdempotencyStore } from '../store/idempotency-store.js';
 import { useIdempotency } from './idempotency.js';
@@ -54,13 +53,15 @@ export async function useServices(app: FastifyInstance, storage?: Storage): Prom
   }
   const { config } = app;
   const { database } = storage;
+  const onError = (error: Error): void =>
+    app.log.warn({ err: error }, 'the database or the queue is away');
   const queue = await WorkQueue.open({
     databaseUrl: database.url,
     queueUrl: config.queueUrl,
     lockSeconds: config.jobLockSeconds,
-    onError: (error) => app.log.warn({ err: error }, 'the queue is away'),
+    onError,
   });
-  const keys = new IdempotencyStore(() => new pg.Client(connectionOptions(database.url)));
+  const keys = new IdempotencyStore(database.url, onError);
   useIdempotency(app, new Idempotency(keys));
   const scout = new Scout();
   const store = new HostStore(database, HOSTS_MAX);

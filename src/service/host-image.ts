@@ -48,6 +48,8 @@ interface StateImage {
   readonly addresses: readonly U64[];
   readonly microcode: U64;
   readonly nextId: number;
+  /** How many entries the tail of the trace has. */
+  readonly tail: number;
   readonly tally: TallyImage;
 }
 
@@ -91,6 +93,7 @@ export function hostImage(host: Host): string {
     addresses: host.addresses.added(),
     microcode: host.microcode,
     nextId: host.nextId,
+    tail: host.tail.entries,
     tally: tallyImage(host.tally),
   };
   return JSON.stringify(image);
@@ -102,6 +105,7 @@ export function readHost(stored: {
   readonly version: number;
   readonly config: unknown;
   readonly image: string;
+  readonly tail: string;
   readonly createdAt: Date;
 }): Host {
   const config = stored.config as ConfigImage;
@@ -131,6 +135,7 @@ export function readHost(stored: {
   host.vcpus = image.vcpus.map((vcpu) => ({ ...vcpu, written: new Map(vcpu.written) }));
   host.addresses = AddressBook.of(image.addresses);
   host.nextId = image.nextId;
+  host.tail = { entries: image.tail, text: stored.tail };
   readTally(image.tally, host.tally);
   return host;
 }

@@ -4,15 +4,14 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ProblemError } from '../errors.js';
-import type { TraceEntry } from '../pmu/live/run.js';
 import type { Tally } from '../pmu/live/tally.js';
 import type { EventInput } from '../store/event-store.js';
-import type { HostStore } from '../store/host-store.js';
+import type { HostStore, HostWrite } from '../store/host-store.js';
 import type { StoredAnswer } from '../store/idempotency-store.js';
 import type { Host } from './host.js';
 import { hostImage, readHost } from './host-image.js';
 import { missing } from './refusals.js';
-import { traceChunk } from './trace-text.js';
+import { chunkOf, NO_TAIL } from './trace-text.js';
 
 /** How many changes may wait for one host. */
 const WAITING_MAX = 64;
@@ -25,7 +24,6 @@ const ATTEMPTS_MAX = 100;
 export interface Made {
   readonly host?: Host;
   readonly tally?: Tally;
-  readonly trace?: readonly TraceEntry[];
   readonly events?: readonly EventInput[];
   readonly answer?: StoredAnswer | undefined;
   /** Gives the waiting request its answer. */
@@ -105,8 +103,9 @@ export class HostLine {
       if (attempt > 1) await sleep(Math.random() * Math.min(attempt, 10));
       const base = this.host ?? (await this.read());
       const made = await makeAll(batch, base);
-      if (await this.store.commit(writeOf(base, made))) {
-        this.host = made.findLast(({ host }) => host !== undefined)?.host ?? base;
+      const { host, write } = writeOf(base, made);
+      if (await this.store.commit(write)) {
+        this.host = host;
         for (const { tally, settle } of made) {
           if (tally !== undefined) this.onTally(tally);
           settle();
@@ -138,15 +137,23 @@ async function makeAll(batch: readonly Change[], base: Host): Promise<Made[]> {
   return made;
 }
 
-function writeOf(base: Host, made: readonly Made[]) {
-  const host = made.findLast(({ host }) => host !== undefined)?.host;
+/** What is to be written, and the host as it then is. */
+function writeOf(base: Host, made: readonly Made[]): { host: Host; write: HostWrite } {
+  const last = made.findLast(({ host }) => host !== undefined)?.host;
+  const host = last ?? base;
+  const chunk = chunkOf(host.tail, host.tally.happened);
+  if (chunk !== null) host.tail = NO_TAIL;
   return {
-    id: base.id,
-    base: base.version,
-    version: host?.version ?? base.version,
-    image: host === undefined ? null : hostImage(host),
-    trace: traceChunk(made.flatMap(({ trace }) => trace ?? [])),
-    answers: made.flatMap(({ answer }) => answer ?? []),
-    events: made.flatMap(({ events }) => events ?? []),
+    host,
+    write: {
+      id: base.id,
+      base: base.version,
+      version: host.version,
+      image: last === undefined ? null : hostImage(host),
+      tail: host.tail.text,
+      chunk,
+      answers: made.flatMap(({ answer }) => answer ?? []),
+      events: made.flatMap(({ events }) => events ?? []),
+    },
   };
 }

@@ -18,6 +18,7 @@ import { planOpen } from '../pmu/perf/open-rules.js';
 import { CLOSED, HOST_OWNED, NO_COUNTER, NO_EVENT } from '../pmu/perf/perf-event.js';
 import { EVENTS_MAX, type Host, isIsolatedWith, VCPUS_MAX } from './host.js';
 import { guestEventRecord, only, samplingOf } from './host-records.js';
+import { withEntries } from './trace-text.js';
 import { makeTransitions, type TransitionCounts } from './transitions.js';
 import { parseCounter, parseCounters, parseDataCfg, parseU64, type U64Input } from './wire.js';
 
@@ -32,7 +33,6 @@ export class HostSession {
     this.draft = {
       ...host,
       state,
-      tally: host.tally.snapshot(),
       addresses: host.addresses.copy(),
       world: {
         ...host.world,
@@ -49,9 +49,12 @@ export class HostSession {
   /** The host that this session leads to, one version on. */
   finish(): Host {
     this.nameGuestEvents();
-    this.draft.version += 1;
-    this.draft.tally.add(this.run.tally);
-    return this.draft;
+    return {
+      ...this.draft,
+      version: this.draft.version + 1,
+      tally: this.draft.tally.plus(this.run.tally),
+      tail: withEntries(this.draft.tail, this.run.trace),
+    };
   }
 
   openEvent(body: PerfEventCreate): number {

@@ -11,6 +11,7 @@ import type { KernelVariant } from '../pmu/kernels/kernel-variant.js';
 import { Tally } from '../pmu/live/tally.js';
 import type { MachineState } from '../pmu/machine/state.js';
 import { createState, createWorld, type World } from '../pmu/machine/world.js';
+import { NO_TAIL, type TraceTail } from './trace-text.js';
 
 /** How many of each a service or host keeps. */
 export const HOSTS_MAX = 1000;
@@ -55,6 +56,8 @@ export interface Host {
   /** Number of the next event and vCPU id. */
   nextId: number;
   readonly tally: Tally;
+  /** The newest micro-steps that are not yet in a chunk of their own. */
+  tail: TraceTail;
 }
 
 export interface HostSpec {
@@ -93,6 +96,7 @@ export function createHost(spec: HostSpec): Host {
     vcpus: [],
     nextId: 1,
     tally: new Tally(),
+    tail: NO_TAIL,
   };
 }
 

@@ -94,8 +94,9 @@ export class Hosts {
   /** The newest micro-steps of a host after an index, oldest first. */
   async trace(host: Host, after: number): Promise<TraceEntry[]> {
     const from = Math.max(after, host.tally.happened - TRACE_MAX);
-    const entries = readTrace(await this.store.trace(host.id, from));
-    return entries.filter(({ index }) => index > from);
+    const chunks = await this.store.chunks(host.id, from);
+    const texts = host.tail.entries === 0 ? chunks : [...chunks, host.tail.text];
+    return readTrace(texts).filter(({ index }) => index > from && index <= host.tally.happened);
   }
 
   /**
@@ -121,7 +122,6 @@ export class Hosts {
           return {
             host,
             tally: run.tally,
-            trace: run.trace,
             events: violationEvents(base, host),
             answer: terms.ticket && storedAnswer(terms.ticket, reply),
             settle: () => resolve(reply),

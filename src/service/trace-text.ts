@@ -1,24 +1,42 @@
-/** Trace entries as they are stored: a micro-step takes some fifty bytes. */
+/**
+ * Trace entries as they are stored: a micro-step takes some fifty bytes. The newest stand with the host as its tail; a tail
+ * that has grown goes into a chunk of its own, so that not every step makes a row.
+ */
 import { TRACE_MAX, type TraceEntry } from '../pmu/live/run.js';
 import type { TraceChunk } from '../store/host-store.js';
+
+/** How many entries a tail may have. */
+const TAIL_MAX = 96;
+
+/** The newest entries of a host's trace, as text. */
+export interface TraceTail {
+  readonly entries: number;
+  /** JSON arrays with commas in between. */
+  readonly text: string;
+}
+
+export const NO_TAIL: TraceTail = { entries: 0, text: '' };
 
 /** An entry's fields in order; a vCPU of -1 is none; four fields for each write. */
 type Row = [number, number, number, TraceEntry['actor'], string, ...(number | string)[]];
 
-/** The newest entries of one or more runs, oldest first; null where there are none. */
-export function traceChunk(entries: readonly TraceEntry[]): TraceChunk | null {
-  const newest = entries.slice(-TRACE_MAX);
-  const last = newest.at(-1);
-  if (last === undefined) return null;
-  return {
-    lastIndex: last.index,
-    forgetTo: last.index - TRACE_MAX,
-    entries: JSON.stringify(newest.map(row)),
-  };
+/** The tail with what happened since. */
+export function withEntries(tail: TraceTail, added: readonly TraceEntry[]): TraceTail {
+  const rows = added.slice(-TRACE_MAX).map((entry) => JSON.stringify(row(entry)));
+  if (rows.length === 0) return tail;
+  if (rows.length === TRACE_MAX) return { entries: TRACE_MAX, text: rows.join(',') };
+  const text = tail.entries === 0 ? rows.join(',') : `${tail.text},${rows.join(',')}`;
+  return { entries: tail.entries + rows.length, text };
 }
 
-export function readTrace(chunks: readonly string[]): TraceEntry[] {
-  return chunks.flatMap((chunk) => (JSON.parse(chunk) as Row[]).map(entry));
+/** The chunk that a tail which has grown makes; `last` is the place of its newest entry. Null where it may stay a tail. */
+export function chunkOf({ entries, text }: TraceTail, last: number): TraceChunk | null {
+  if (entries <= TAIL_MAX) return null;
+  return { lastIndex: last, forgetTo: last - TRACE_MAX, entries: text };
+}
+
+export function readTrace(texts: readonly string[]): TraceEntry[] {
+  return texts.flatMap((text) => (JSON.parse(`[${text}]`) as Row[]).map(entry));
 }
 
 function row({ index, cpu, vcpu, actor, at, writes }: TraceEntry): Row {

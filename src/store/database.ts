@@ -68,6 +68,8 @@ export function connectionOptions(url: string): pg.PoolConfig {
     query_timeout: QUERY_MILLIS_MAX,
     statement_timeout: QUERY_MILLIS_MAX,
     types: { getTypeParser },
+    // The statements are few and always meant for few rows: planning them anew costs more than carrying them out.
+    options: '-c plan_cache_mode=force_generic_plan',
   };
 }
 

@@ -15,6 +15,8 @@ export interface HostRow {
   readonly version: number;
   readonly config: unknown;
   readonly image: string;
+  /** The newest entries of the trace. */
+  readonly tail: string;
   readonly createdAt: Date;
 }
 
@@ -26,7 +28,8 @@ export interface HostWrite {
   readonly version: number;
   /** Null where nothing changed: then only the version is checked. */
   readonly image: string | null;
-  readonly trace: TraceChunk | null;
+  readonly tail: string;
+  readonly chunk: TraceChunk | null;
   readonly answers: readonly StoredAnswer[];
   readonly events: readonly EventInput[];
 }
@@ -107,8 +110,8 @@ export class HostStore {
     return rows.length > 0;
   }
 
-  /** The newest chunks of a trace that hold entries after an index, oldest first. */
-  async trace(id: string, after: number): Promise<string[]> {
+  /** The chunks of a trace that hold entries after an index, oldest first. */
+  async chunks(id: string, after: number): Promise<string[]> {
     const rows = await this.database.query
       .selectFrom('host_traces')
       .select('entries')
@@ -128,17 +131,13 @@ export class HostStore {
       text: CREATE,
       values: [
         hostsMax,
-        hosts.map(({ id }) => id),
-        hosts.map(({ config }) => JSON.stringify(config)),
-        hosts.map(({ image }) => image),
-        hosts.map(({ createdAt }) => createdAt),
-        hosts.map(({ event }) => event.type),
-        hosts.map(({ event }) => JSON.stringify(event.data)),
-        answers.map(({ id }) => id),
-        answers.map(({ principal }) => principal),
-        answers.map(({ key }) => key),
-        answers.map(({ fingerprint }) => fingerprint),
-        answers.map(({ answer }) => answer),
+        column(hosts, ({ id }) => id),
+        column(hosts, ({ config }) => JSON.stringify(config)),
+        column(hosts, ({ image }) => image),
+        column(hosts, ({ createdAt }) => createdAt),
+        column(hosts, ({ event }) => event.type),
+        column(hosts, ({ event }) => JSON.stringify(event.data)),
+        ...answerColumns(answers),
       ],
     });
     const made = new Set(rows.map(({ id }) => id));
@@ -149,7 +148,7 @@ export class HostStore {
     const { rows } = await this.database.pool.query<HostSelected | Unchanged | Missing>({
       name: 'fetch_hosts',
       text: FETCH,
-      values: [wanted.map(({ id }) => id), wanted.map(({ known }) => known)],
+      values: [column(wanted, ({ id }) => id), column(wanted, ({ known }) => known)],
     });
     return rows.map((row) => {
       if (row.id === null) return undefined;
@@ -158,36 +157,59 @@ export class HostStore {
   }
 
   private async writeAll(writes: readonly HostWrite[]): Promise<boolean[]> {
-    const traces = writes.flatMap(({ id, trace }) => (trace === null ? [] : [{ id, ...trace }]));
+    const chunks = writes.flatMap(({ id, chunk }) => (chunk === null ? [] : [{ id, ...chunk }]));
     const answers = writes.flatMap(({ id, answers }) =>
       answers.map((answer) => ({ id, ...answer })),
     );
     const events = writes.flatMap(({ id, events }) => events.map((event) => ({ id, ...event })));
     const { rows } = await this.database.pool.query<{ id: string }>({
-      name: 'commit_hosts',
-      text: COMMIT,
+      ...commitStatement(chunks.length > 0, answers.length > 0, events.length > 0),
       values: [
-        writes.map(({ id }) => id),
-        writes.map(({ base }) => base),
-        writes.map(({ version }) => version),
-        writes.map(({ image }) => image),
-        traces.map(({ id }) => id),
-        traces.map(({ lastIndex }) => lastIndex),
-        traces.map(({ forgetTo }) => forgetTo),
-        traces.map(({ entries }) => entries),
-        answers.map(({ id }) => id),
-        answers.map(({ principal }) => principal),
-        answers.map(({ key }) => key),
-        answers.map(({ fingerprint }) => fingerprint),
-        answers.map(({ answer }) => answer),
-        events.map(({ id }) => id),
-        events.map(({ type }) => type),
-        events.map(({ data }) => JSON.stringify(data)),
+        column(writes, ({ id }) => id),
+        column(writes, ({ base }) => base),
+        column(writes, ({ version }) => version),
+        column(writes, ({ image }) => image ?? ''),
+        column(writes, ({ tail }) => tail),
+        ...(chunks.length === 0
+          ? []
+          : [
+              column(chunks, ({ id }) => id),
+              column(chunks, ({ lastIndex }) => lastIndex),
+              column(chunks, ({ forgetTo }) => forgetTo),
+              column(chunks, ({ entries }) => entries),
+            ]),
+        ...(answers.length === 0 ? [] : answerColumns(answers)),
+        ...(events.length === 0
+          ? []
+          : [
+              column(events, ({ id }) => id),
+              column(events, ({ type }) => type),
+              column(events, ({ data }) => JSON.stringify(data)),
+            ]),
       ],
     });
     const written = new Set(rows.map(({ id }) => id));
     return writes.map(({ id }) => written.has(id));
   }
+}
+
+/**
+ * A column of many rows as one parameter: its values with U+001F in between, which occurs in no JSON, id or key.
+ * PostgreSQL's own array syntax costs both sides more than everything else about a row.
+ */
+function column<Row>(rows: readonly Row[], value: (row: Row) => string | number): string | null {
+  // PostgreSQL makes an empty array of an empty text: of a single value that may be '' the statements take null for it.
+  return rows.length === 0 ? null : rows.map(value).join('\u001f');
+}
+
+function answerColumns(answers: readonly (StoredAnswer & { readonly id: string })[]) {
+  return [
+    column(answers, ({ id }) => id),
+    column(answers, ({ principal }) => principal),
+    column(answers, ({ key }) => key),
+    column(answers, ({ fingerprint }) => fingerprint),
+    column(answers, ({ answer }) => answer),
+  ];
 }
 
 interface HostSelected {
@@ -196,6 +218,7 @@ interface HostSelected {
   readonly version: number;
   readonly config: unknown;
   readonly image: string;
+  readonly tail: string;
   readonly created_at: Date;
 }
 
@@ -220,11 +243,21 @@ async function countHosts(db: Pick<Database['query'], 'selectFrom'>): Promise<nu
   return count;
 }
 
+/** The array that `column` makes of a parameter. */
+const array = (n: number, type = 'text'): string =>
+  `string_to_array($${n}::text, chr(31))::${type}[]`;
+
+const answersFrom = (n: number): string => `
+    insert into idempotency_keys (principal, key, fingerprint, answer)
+    select coalesce(a.principal, ''), a.key, a.fingerprint, a.answer
+      from unnest(${[0, 1, 2, 3, 4].map((at) => array(n + at)).join(', ')})
+           as a (id, principal, key, fingerprint, answer)`;
+
 const CREATE = `
   with made as (
     insert into hosts (id, version, config, image, created_at)
     select w.id, 0, w.config::jsonb, w.image, w.created_at
-      from unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[]) with ordinality
+      from unnest(${array(2)}, ${array(3)}, ${array(4)}, ${array(5, 'timestamptz')}) with ordinality
            as w (id, config, image, created_at, n)
      where w.n + (select count(*) from hosts) <= $1::bigint
      order by w.n
@@ -232,13 +265,9 @@ const CREATE = `
   ), told as (
     insert into events (type, subject, data)
     select e.type, e.id, e.data::jsonb
-      from unnest($2::text[], $6::text[], $7::text[]) as e (id, type, data)
+      from unnest(${array(2)}, ${array(6)}, ${array(7)}) as e (id, type, data)
      where e.id in (select id from made)
-  ), answered as (
-    insert into idempotency_keys (principal, key, fingerprint, answer)
-    select a.principal, a.key, a.fingerprint, a.answer
-      from unnest($8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
-           as a (id, principal, key, fingerprint, answer)
+  ), answered as (${answersFrom(8)}
      where a.id in (select id from made)
   )
   select id from made`;
@@ -247,44 +276,73 @@ const CREATE = `
 const FETCH = `
   select h.id, h.seq, h.version, h.created_at,
          case when h.version <> w.known then h.config end as config,
-         case when h.version <> w.known then h.image end as image
-    from unnest($1::text[], $2::bigint[]) with ordinality as w (id, known, n)
+         case when h.version <> w.known then h.image end as image,
+         case when h.version <> w.known then h.tail end as tail
+    from unnest(${array(1)}, ${array(2, 'bigint')}) with ordinality as w (id, known, n)
     left join lateral (select * from hosts where hosts.id = w.id) h on true
    order by w.n`;
 
 /**
  * Locks the hosts that still have the version the changes were made from, always in the order of their ids, so that two
- * instances cannot wait for each other in a circle; then writes everything that belongs to them.
+ * instances cannot wait for each other in a circle; then writes everything that belongs to them. A part that nobody needs
+ * is left out: most steps write a host and nothing else.
  */
-const COMMIT = `
-  with wanted as (
-    select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[]) as w (id, base, version, image)
-  ), locked as materialized (
-    select h.id from hosts h join wanted w on h.id = w.id and h.version = w.base
-     where h.id = any ($1) order by h.id for update of h
-  ), changed as (
-    update hosts h set version = w.version, image = w.image, updated_at = now()
-      from wanted w
-     where h.id = w.id and w.image is not null and w.id in (select id from locked) and h.id = any ($1)
-  ), traced as (
-    insert into host_traces (host_id, last_index, entries)
-    select t.id, t.last_index, t.entries
-      from unnest($5::text[], $6::bigint[], $7::bigint[], $8::text[]) as t (id, last_index, forget_to, entries)
-     where t.id in (select id from locked)
-  ), forgotten as (
-    delete from host_traces o
-     using unnest($5::text[], $7::bigint[]) as t (id, forget_to)
-     where o.host_id = t.id and o.last_index <= t.forget_to and t.id in (select id from locked)
-  ), answered as (
-    insert into idempotency_keys (principal, key, fingerprint, answer)
-    select a.principal, a.key, a.fingerprint, a.answer
-      from unnest($9::text[], $10::text[], $11::text[], $12::text[], $13::text[])
-           as a (id, principal, key, fingerprint, answer)
-     where a.id in (select id from locked)
-  ), told as (
-    insert into events (type, subject, data)
-    select e.type, e.id, e.data::jsonb
-      from unnest($14::text[], $15::text[], $16::text[]) as e (id, type, data)
-     where e.id in (select id from locked)
-  )
-  select id from locked`;
+function commitStatement(chunks: boolean, answers: boolean, events: boolean) {
+  let used = 5;
+  const next = (count: number): number[] => {
+    used += count;
+    return Array.from({ length: count }, (_, at) => used - count + 1 + at);
+  };
+  const parts = [
+    `wanted as (
+       select * from unnest(${array(1)}, ${array(2, 'bigint')}, ${array(3, 'bigint')}, ${array(4)}, ${array(5)})
+                as w (id, base, version, image, tail)
+     )`,
+    `locked as materialized (
+       select h.id from hosts h join wanted w on h.id = w.id and h.version = w.base
+        where h.id = any (${array(1)}) order by h.id for update of h
+     )`,
+    `changed as (
+       update hosts h
+          set version = w.version, image = w.image, tail = coalesce(w.tail, ''), updated_at = now()
+         from wanted w
+        where h.id = w.id and w.image <> '' and w.id in (select id from locked)
+          and h.id = any (${array(1)})
+     )`,
+  ];
+  if (chunks) {
+    const [id = 0, lastIndex = 0, forgetTo = 0, entries = 0] = next(4);
+    parts.push(
+      `chunked as (
+         insert into host_traces (host_id, last_index, entries)
+         select t.id, t.last_index, t.entries
+           from unnest(${array(id)}, ${array(lastIndex, 'bigint')}, ${array(entries)})
+                as t (id, last_index, entries)
+          where t.id in (select id from locked)
+       )`,
+      `forgotten as (
+         delete from host_traces o
+          using unnest(${array(id)}, ${array(forgetTo, 'bigint')}) as t (id, forget_to)
+          where o.host_id = t.id and o.last_index <= t.forget_to
+            and t.id in (select id from locked)
+       )`,
+    );
+  }
+  if (answers) {
+    const [first = 0] = next(5);
+    parts.push(`answered as (${answersFrom(first)} where a.id in (select id from locked))`);
+  }
+  if (events) {
+    const [id = 0, type = 0, data = 0] = next(3);
+    parts.push(
+      `told as (
+         insert into events (type, subject, data)
+         select e.type, e.id, e.data::jsonb
+           from unnest(${array(id)}, ${array(type)}, ${array(data)}) as e (id, type, data)
+          where e.id in (select id from locked)
+       )`,
+    );
+  }
+  const name = `commit_hosts_${Number(chunks)}${Number(answers)}${Number(events)}`;
+  return { name, text: `with ${parts.join(', ')} select id from locked` };
+}

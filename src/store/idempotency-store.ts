@@ -1,7 +1,7 @@
 /** Idempotency keys: what is being answered under which key, and the answers that were given, for 24 hours. */
 import type { Kysely } from 'kysely';
-import type { Client } from 'pg';
-import type { Database } from './database.js';
+import pg from 'pg';
+import { connectionOptions, type Database } from './database.js';
 import { GroupCommit } from './group-commit.js';
 import type { Tables } from './tables.js';
 
@@ -28,15 +28,16 @@ export type Claim =
  * and a retry elsewhere finds either the answer or a free key.
  */
 export class IdempotencyStore {
-  private readonly connect: () => Client;
-  private session: Promise<Client> | undefined;
+  /** One connection for as long as it lasts: its session holds the locks. */
+  private readonly session: pg.Pool;
   private readonly claims: GroupCommit<KeyOf, Claim>;
   private readonly releases: GroupCommit<KeyOf, undefined>;
 
-  constructor(connect: () => Client) {
-    this.connect = connect;
-    this.claims = new GroupCommit((keys) => this.claimAll(keys));
-    this.releases = new GroupCommit((keys) => this.releaseAll(keys));
+  constructor(url: string, onError: (error: Error) => void) {
+    this.session = new pg.Pool({ ...connectionOptions(url), max: 1, idleTimeoutMillis: 0 });
+    this.session.on('error', onError);
+    this.claims = new GroupCommit((keys) => this.claimAll(keys), 1);
+    this.releases = new GroupCommit((keys) => this.releaseAll(keys), 1);
   }
 
   claim(key: KeyOf): Promise<Claim> {
@@ -49,13 +50,11 @@ export class IdempotencyStore {
   }
 
   async close(): Promise<void> {
-    const session = await this.session?.catch(() => undefined);
-    await session?.end().catch(() => {});
+    await this.session.end();
   }
 
   private async claimAll(keys: readonly KeyOf[]): Promise<Claim[]> {
-    const session = await this.openSession();
-    const { rows } = await session.query<{
+    const { rows } = await this.session.query<{
       claimed: boolean;
       stored_fingerprint: string | null;
       stored_answer: string | null;
@@ -72,35 +71,12 @@ export class IdempotencyStore {
   }
 
   private async releaseAll(keys: readonly KeyOf[]): Promise<undefined[]> {
-    const session = await this.openSession();
-    await session.query({
+    await this.session.query({
       name: 'release_keys',
       text: 'select release_keys($1::text[], $2::text[])',
       values: [keys.map(({ principal }) => principal), keys.map(({ key }) => key)],
     });
     return keys.map(() => undefined);
-  }
-
-  private openSession(): Promise<Client> {
-    if (this.session === undefined) {
-      const opening = this.open();
-      this.session = opening;
-      opening.catch(() => this.forget(opening));
-    }
-    return this.session;
-  }
-
-  private async open(): Promise<Client> {
-    const client = this.connect();
-    const lose = (): void => this.forget(undefined);
-    client.on('error', lose);
-    client.on('end', lose);
-    await client.connect();
-    return client;
-  }
-
-  private forget(session: Promise<Client> | undefined): void {
-    if (session === undefined || this.session === session) this.session = undefined;
   }
 }
 

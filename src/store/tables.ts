@@ -17,6 +17,8 @@ export interface HostTable {
   config: Json<unknown>;
   /** What does, packed by the service. */
   image: string;
+  /** The newest entries of its trace; older ones are in chunks. */
+  tail: Generated<string>;
   created_at: Timestamp;
   updated_at: Timestamp;
 }

@@ -17,6 +17,8 @@ import type { ExplorationModel } from '../../schemas/exploration-model.js';
 import { buildApp } from '../../src/app.js';
 import { type ExploreOptions, explore } from '../../src/explorer/explore.js';
 import type { ExploreResult } from '../../src/explorer/result.js';
+import { openDatabase } from '../../src/store/database.js';
+import { createDatabase, dropDatabase } from '../postgres.js';
 import { median } from './median.js';
 
 const referenceDir = resolve(process.env.REFERENCE_DIR ?? '../shared/reference');
@@ -171,7 +173,10 @@ async function folded(): Promise<void> {
 
 /** From the request to the shortest counterexample in hand, both requests of it, on a service that is warm. */
 async function answered(): Promise<void> {
-  const app = await buildApp();
+  const url = await createDatabase();
+  const database = await openDatabase(url);
+  const app = await buildApp({ storage: { database, isPrivate: true } });
+  await app.ready();
   const post = {
     method: 'POST' as const,
     url: '/v1/explorations',
@@ -195,6 +200,8 @@ async function answered(): Promise<void> {
     }
   } finally {
     await app.close();
+    await database.close();
+    await dropDatabase(url);
   }
   const worst = [...searches].sort((a, b) => b - a);
   say('first_counterexample', cold, 'ms_cold', 1);

@@ -52,6 +52,13 @@ export class Tally {
     this.entries += (this.entries - snapshot.entries) * times;
   }
 
+  /** The sum of both. */
+  plus(other: Tally): Tally {
+    const sum = this.snapshot();
+    sum.add(other);
+    return sum;
+  }
+
   /** Adds another tally's counts; its first violations count from where this one stands. */
   add(other: Tally): void {
     for (let at = 0; at < INVARIANTS.length; at += 1) {
@@ -62,9 +69,10 @@ export class Tally {
       this.violations[at] = this.violations[at]! + other.violations[at]!;
     }
     const { counts } = this.sink;
-    other.sink.counts.forEach((count, at) => {
-      counts[at] = counts[at]! + count;
-    });
+    const added = other.sink.counts;
+    for (let at = 0; at < counts.length; at += 1) {
+      counts[at] = counts[at]! + added[at]!;
+    }
     this.sink.nmis += other.sink.nmis;
     this.sink.throttles += other.sink.throttles;
     this.microSteps += other.microSteps;

@@ -10,18 +10,21 @@ export const first = {
 };
 
 const STATEMENTS = [
-  // Rows of hosts are rewritten at every step: room in the page keeps the new version beside the old one, and an image
-  // is too short-lived to be worth compressing.
+  // Rows of hosts are rewritten at every step: room in the page keeps the new version beside the old one, and what is
+  // written is too short-lived to be worth compressing, or moving out of the row.
   `create table hosts (
      id text primary key,
      seq bigint generated always as identity unique,
      version bigint not null,
      config jsonb not null,
      image text not null,
+     tail text not null default '',
      created_at timestamptz not null default now(),
      updated_at timestamptz not null default now()
-   ) with (fillfactor = 40, autovacuum_vacuum_scale_factor = 0.5, autovacuum_vacuum_threshold = 2000)`,
+   ) with (fillfactor = 40, toast_tuple_target = 8000,
+           autovacuum_vacuum_scale_factor = 0.5, autovacuum_vacuum_threshold = 2000)`,
   `alter table hosts alter column image set storage external`,
+  `alter table hosts alter column tail set storage external`,
   // Deleted with its host by the statement that deletes the host: a foreign key would look at the host once more for
   // every row written.
   `create table host_traces (
