@@ -13,7 +13,7 @@ import {
   Worker,
 } from 'bullmq';
 import pg from 'pg';
-import { connectionOptions } from '../store/database.js';
+import { connectionOptions, surviveBreaks } from '../store/database.js';
 
 const QUEUE = 'work';
 const SCHEMA = 'bullmq';
@@ -66,6 +66,7 @@ export class WorkQueue {
       types: undefined,
     });
     pool.on('error', options.onError);
+    surviveBreaks(pool);
     try {
       const client = await pool.connect();
       try {

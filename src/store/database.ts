@@ -29,6 +29,7 @@ export async function openDatabase(
   const pool = new pg.Pool({ ...connectionOptions(url), max: CONNECTIONS_MAX });
   // An idle connection that breaks is replaced at its next use.
   pool.on('error', onError);
+  surviveBreaks(pool);
   const query = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   const notices = new Notices(() => new pg.Client(connectionOptions(url)), onError);
   try {
@@ -57,6 +58,14 @@ export async function openDatabase(
       await pool.end();
     },
   };
+}
+
+/**
+ * The pool listens to a connection only while nobody uses it. One that breaks in the middle of a transaction, between two
+ * queries, would end the process; so it only fails the next query.
+ */
+export function surviveBreaks(pool: pg.Pool): void {
+  pool.on('connect', (client) => void client.on('error', () => {}));
 }
 
 export function connectionOptions(url: string): pg.PoolConfig {
