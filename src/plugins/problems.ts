@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { withoutTokens } from '../access-tokens.js';
 import { PROBLEMS, type ProblemCode, ProblemError } from '../errors.js';
-import { awayReason } from '../store/away.js';
+import { awayReason, isKeyAnswered } from '../store/away.js';
 import type { RouteTable } from './route-table.js';
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
@@ -59,6 +59,11 @@ function toProblem(error: unknown): ProblemError {
   if (away !== undefined) {
     const detail = `Nothing can be stored or read now: ${away}. Whether this request changed something is not certain; repeat it under its Idempotency-Key.`;
     return new ProblemError('unavailable', detail, [], {}, { 'retry-after': '1' });
+  }
+  if (isKeyAnswered(error)) {
+    const detail =
+      'A request with this Idempotency-Key was answered elsewhere meanwhile, and nothing was changed by this one. Send it again with its key.';
+    return new ProblemError('idempotency_key_in_flight', detail, [], {}, { 'retry-after': '1' });
   }
   const { code = '', statusCode = 500 } = (error ?? {}) as Partial<FastifyError>;
   const known = FRAMEWORK_CODES[code] ?? STATUS_CODES[statusCode];

@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ProblemError } from '../errors.js';
 import type { Tally } from '../pmu/live/tally.js';
+import { isKeyAnswered } from '../store/away.js';
 import type { EventInput } from '../store/event-store.js';
 import type { HostStore, HostWrite } from '../store/host-store.js';
 import type { StoredAnswer } from '../store/idempotency-store.js';
@@ -82,14 +83,21 @@ export class HostLine {
 
   private async work(): Promise<void> {
     this.isBusy = true;
+    let alone = 0;
     while (this.waiting.length > 0) {
-      const batch = this.waiting.slice();
+      const batch = this.waiting.slice(0, alone > 0 ? 1 : WAITING_MAX);
+      alone -= 1;
       try {
         const done = await this.carryOut(batch);
         this.waiting.splice(0, done);
       } catch (error) {
         // Whether it was written is not known: the next change looks.
         this.host = undefined;
+        if (batch.length > 1 && isKeyAnswered(error)) {
+          // One of them was answered elsewhere: the others are not to share its error.
+          alone = batch.length;
+          continue;
+        }
         for (const change of this.waiting.splice(0, batch.length)) change.reject(error);
       }
     }

@@ -46,7 +46,9 @@ export function awayReason(error: unknown): string | undefined {
   return TEXTS.test(error.message) ? 'the connection to the database was lost' : undefined;
 }
 
-/** PostgreSQL's unique_violation. */
-export function isDuplicate(error: unknown): boolean {
-  return error instanceof Error && (error as { code?: string }).code === '23505';
+/** Whether the request was answered under its key elsewhere, meanwhile: PostgreSQL's unique_violation of the keys. */
+export function isKeyAnswered(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code, constraint } = error as { code?: string; constraint?: string };
+  return code === '23505' && constraint === 'idempotency_keys_pkey';
 }
