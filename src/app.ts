@@ -9,6 +9,7 @@ import Fastify, {
 import { ROOT_ROUTES, V1_ROUTES } from '../routes/index.js';
 import { type Config, DEFAULT_CONFIG } from './config.js';
 import { useAccess } from './plugins/access.js';
+import { CLOSING_OPTIONS, useClosing } from './plugins/closing.js';
 import { useEtag } from './plugins/etag.js';
 import { useReadiness } from './plugins/health.js';
 import { useMetrics } from './plugins/metrics.js';
@@ -63,6 +64,7 @@ export async function buildApp(options: BuildOptions = {}): Promise<FastifyInsta
     connectionTimeout: SILENCE_MILLIS_MAX,
     frameworkErrors: sendProblem,
     clientErrorHandler: answerClientError,
+    ...CLOSING_OPTIONS,
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   app.decorate('config', options.config ?? DEFAULT_CONFIG);
@@ -72,6 +74,7 @@ export async function buildApp(options: BuildOptions = {}): Promise<FastifyInsta
   useRequestLog(app);
   useMetrics(app);
   useReadiness(app);
+  useClosing(app);
   useEtag(app);
   useAccess(app);
   useNegotiation(app);
