@@ -1,4 +1,5 @@
 /** A campaign carried out by workers: its chunks, each once, and at the end what they found together. */
+import { setMaxListeners } from 'node:events';
 import type { CampaignRequest } from '../../../schemas/campaign.js';
 import type { WorkJob } from '../../jobs/work-queue.js';
 import { awayReason } from '../../store/away.js';
@@ -114,6 +115,8 @@ export class CampaignWork {
     const end = new AbortController();
     const stop = this.database.notices.listen(finished(id), () => void this.heed(id, end));
     const ends = AbortSignal.any([signal, end.signal]);
+    // At the end of a campaign every walk that is shrunk listens, and they may be many.
+    setMaxListeners(0, ends);
     try {
       await work(ends);
       return 'done';
