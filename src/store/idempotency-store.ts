@@ -1,7 +1,7 @@
 /** Idempotency keys: what is being answered under which key, and the answers that were given, for 24 hours. */
 import type { Kysely } from 'kysely';
 import pg from 'pg';
-import { connectionOptions, type Database } from './database.js';
+import { connectionOptions, type Database, surviveBreaks } from './database.js';
 import { GroupCommit } from './group-commit.js';
 import type { Tables } from './tables.js';
 
@@ -36,6 +36,7 @@ export class IdempotencyStore {
   constructor(url: string, onError: (error: Error) => void) {
     this.session = new pg.Pool({ ...connectionOptions(url), max: 1, idleTimeoutMillis: 0 });
     this.session.on('error', onError);
+    surviveBreaks(this.session);
     this.claims = new GroupCommit((keys) => this.claimAll(keys), 1);
     this.releases = new GroupCommit((keys) => this.releaseAll(keys), 1);
   }
