@@ -4,7 +4,7 @@
  */
 import { sql } from 'kysely';
 import type { Database } from './database.js';
-import type { EventInput } from './event-store.js';
+import { type EventInput, insertEvents } from './event-store.js';
 import { GroupCommit } from './group-commit.js';
 import type { StoredAnswer } from './idempotency-store.js';
 
@@ -99,15 +99,17 @@ export class HostStore {
 
   /** Deletes the host with its trace; `version` insists on that one. Tells whether there was such a host. */
   async delete(id: string, version: number | undefined): Promise<boolean> {
-    const { rows } = await sql`
-      with gone as (
-        delete from hosts where id = ${id} and (${version ?? null}::bigint is null or version = ${version ?? null})
-        returning id
-      ), traces as (
-        delete from host_traces using gone where host_id = gone.id
-      )
-      select id from gone`.execute(this.database.query);
-    return rows.length > 0;
+    return this.database.query.transaction().execute(async (trx) => {
+      const { rows } = await sql`
+        delete from hosts
+         where id = ${id} and (${version ?? null}::bigint is null or version = ${version ?? null})
+        returning id`.execute(trx);
+      if (rows.length === 0) return false;
+      // A statement of its own sees what was written while the first one waited for the row.
+      await trx.deleteFrom('host_traces').where('host_id', '=', id).execute();
+      await insertEvents(trx, [{ type: 'host.deleted', subject: id, data: {} }]);
+      return true;
+    });
   }
 
   /** The chunks of a trace that hold entries after an index, oldest first. */
