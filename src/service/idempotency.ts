@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { isProblemCode, ProblemError, type ProblemExtra, type ProblemItem } from '../errors.js';
-import type { IdempotencyStore, StoredAnswer } from '../store/idempotency-store.js';
+import type { Claim, IdempotencyStore, StoredAnswer } from '../store/idempotency-store.js';
 
 /** A body with its status and headers. */
 export interface Reply<Body> {
@@ -42,25 +42,20 @@ export class Idempotency {
   /** Claims a key for a request, or says what was answered before. Throws where the key cannot be used. */
   async claim(principal: string, key: string, request: string): Promise<Ticket | Answer> {
     const name = nameOf(principal, key);
-    if (this.inFlight.has(name)) throw inFlight(key);
-    this.inFlight.add(name);
     const fingerprint = createHash('sha256').update(request).digest('base64url');
+    if (this.inFlight.has(name)) {
+      return replayed(await this.store.find({ principal, key }), key, fingerprint);
+    }
+    this.inFlight.add(name);
     let claimed = false;
     try {
       const claim = await this.store.claim({ principal, key });
-      if (claim.state === 'in_flight') throw inFlight(key);
       if (claim.state === 'claimed') {
         claimed = true;
         return { principal, key, fingerprint };
       }
-      await this.store.release({ principal, key });
-      if (claim.fingerprint !== fingerprint) {
-        const detail = 'was used for another request; take a new key for a new request';
-        throw new ProblemError('idempotency_key_reused', `Idempotency-Key ${detail}.`, [
-          { pointer: '/idempotency-key', detail, in: 'header' },
-        ]);
-      }
-      return JSON.parse(claim.answer) as Answer;
+      if (claim.state === 'answered' && claim.claimed) await this.store.release({ principal, key });
+      return replayed(claim, key, fingerprint);
     } finally {
       if (!claimed) this.inFlight.delete(name);
     }
@@ -91,6 +86,16 @@ export function isTicket(claim: Ticket | Answer): claim is Ticket {
 export function problemOfAnswer(answer: ProblemAnswer): ProblemError {
   const code = isProblemCode(answer.problem) ? answer.problem : 'internal';
   return new ProblemError(code, answer.detail, answer.errors, answer.extra);
+}
+
+/** The answer of a key that is not this request's to answer. */
+function replayed(claim: Claim, key: string, fingerprint: string): Answer {
+  if (claim.state !== 'answered') throw inFlight(key);
+  if (claim.fingerprint === fingerprint) return JSON.parse(claim.answer) as Answer;
+  const detail = 'was used for another request; take a new key for a new request';
+  throw new ProblemError('idempotency_key_reused', `Idempotency-Key ${detail}.`, [
+    { pointer: '/idempotency-key', detail, in: 'header' },
+  ]);
 }
 
 function nameOf(principal: string, key: string): string {

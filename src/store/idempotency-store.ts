@@ -21,7 +21,13 @@ export interface StoredAnswer extends KeyOf {
 export type Claim =
   | { readonly state: 'claimed' }
   | { readonly state: 'in_flight' }
-  | { readonly state: 'answered'; readonly fingerprint: string; readonly answer: string };
+  | {
+      readonly state: 'answered';
+      readonly fingerprint: string;
+      readonly answer: string;
+      /** Whether the key is to be given back. */
+      readonly claimed: boolean;
+    };
 
 /**
  * A key is claimed by an advisory lock of one long-lived session: if this process dies, PostgreSQL frees its keys at once,
@@ -45,6 +51,16 @@ export class IdempotencyStore {
     return this.claims.add(key);
   }
 
+  /** What was answered under a key that this process is holding already. */
+  async find({ principal, key }: KeyOf): Promise<Claim> {
+    const { rows } = await this.session.query<Claimed>({
+      name: 'find_key',
+      text: 'select false as claimed, fingerprint, answer from idempotency_keys where principal = $1 and key = $2',
+      values: [principal, key],
+    });
+    return rows[0] === undefined ? { state: 'in_flight' } : claimOf(rows[0]);
+  }
+
   async release(key: KeyOf): Promise<void> {
     // A session that is lost has released its keys already.
     await this.releases.add(key).catch(() => {});
@@ -55,20 +71,13 @@ export class IdempotencyStore {
   }
 
   private async claimAll(keys: readonly KeyOf[]): Promise<Claim[]> {
-    const { rows } = await this.session.query<{
-      claimed: boolean;
-      stored_fingerprint: string | null;
-      stored_answer: string | null;
-    }>({
+    // A statement that fails takes its connection along, and with it the locks that it may have taken.
+    const { rows } = await this.session.query<Claimed>({
       name: 'claim_keys',
       text: 'select * from claim_keys($1::text[], $2::text[])',
       values: [keys.map(({ principal }) => principal), keys.map(({ key }) => key)],
     });
-    return rows.map(({ claimed, stored_fingerprint, stored_answer }) => {
-      if (!claimed) return { state: 'in_flight' };
-      if (stored_fingerprint === null || stored_answer === null) return { state: 'claimed' };
-      return { state: 'answered', fingerprint: stored_fingerprint, answer: stored_answer };
-    });
+    return rows.map(claimOf);
   }
 
   private async releaseAll(keys: readonly KeyOf[]): Promise<undefined[]> {
@@ -79,6 +88,19 @@ export class IdempotencyStore {
     });
     return keys.map(() => undefined);
   }
+}
+
+interface Claimed {
+  readonly claimed: boolean;
+  readonly fingerprint: string | null;
+  readonly answer: string | null;
+}
+
+function claimOf({ claimed, fingerprint, answer }: Claimed): Claim {
+  if (fingerprint !== null && answer !== null) {
+    return { state: 'answered', fingerprint, answer, claimed };
+  }
+  return { state: claimed ? 'claimed' : 'in_flight' };
 }
 
 /** Writes an answer in the transaction that writes what it tells. */

@@ -59,11 +59,22 @@ t.test('claims that arrive together are told apart', async (t) => {
   const claims = await Promise.all(['b0', 'b1', 'b2'].map((name) => here.claim(key(name))));
   t.strictSame(claims, [
     { state: 'claimed' },
-    { state: 'answered', fingerprint: 'print', answer: '"b1"' },
+    { state: 'answered', fingerprint: 'print', answer: '"b1"', claimed: true },
     { state: 'in_flight' },
   ]);
   await Promise.all([here.release(key('b0')), here.release(key('b1')), there.release(key('b2'))]);
   t.equal(await locks(), 0);
+});
+
+t.test('an answer that is stored is found while its key is still held', async (t) => {
+  await here.claim(key('held'));
+  t.strictSame(await here.find(key('held')), { state: 'in_flight' });
+  await answered('held');
+  const found = { state: 'answered', fingerprint: 'print', answer: '"held"', claimed: false };
+  t.strictSame(await there.claim(key('held')), found);
+  t.strictSame(await here.find(key('held')), found);
+  t.equal(await locks(), 1, 'held once');
+  await here.release(key('held'));
 });
 
 t.test('a session that dies gives its keys back, and the next claim makes a new one', async (t) => {

@@ -94,21 +94,22 @@ const STATEMENTS = [
    )`,
 
   // A key is claimed by a lock of the session, which ends with it: whoever dies leaves nothing behind. The answer is
-  // looked up after the lock is taken, in a snapshot of its own, so an answer stored just before is seen.
+  // looked up after the lock was tried, in a snapshot of its own, so an answer stored just before is seen. A key that
+  // another request holds may have its answer, too: it is still on its way to that request's client.
   `create function claim_keys(principals text[], keys text[])
-   returns table (claimed boolean, stored_fingerprint text, stored_answer text) language plpgsql as $$
+   returns table (claimed boolean, fingerprint text, answer text) language plpgsql as $$
    begin
      for n in 1 .. cardinality(keys) loop
        claimed := pg_try_advisory_lock(hashtextextended(principals[n] || chr(1) || keys[n], 0));
-       stored_fingerprint := null;
-       stored_answer := null;
        if claimed then
          delete from idempotency_keys i
           where i.principal = principals[n] and i.key = keys[n]
             and i.created_at < now() - interval '24 hours';
-         select i.fingerprint, i.answer into stored_fingerprint, stored_answer
-           from idempotency_keys i where i.principal = principals[n] and i.key = keys[n];
        end if;
+       fingerprint := null;
+       answer := null;
+       select i.fingerprint, i.answer into fingerprint, answer
+         from idempotency_keys i where i.principal = principals[n] and i.key = keys[n];
        return next;
      end loop;
    end $$`,
