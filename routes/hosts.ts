@@ -8,7 +8,7 @@ import { changeProblems, readProblems } from '../schemas/problem.js';
 import { TracePageSchema, TraceQuerySchema } from '../schemas/trace.js';
 import { ProblemError } from '../src/errors.js';
 import { linkNext, page, sendRows } from '../src/paging.js';
-import { sendReply, versionAsked } from '../src/plugins/idempotency.js';
+import { sendReply, versionsAsked } from '../src/plugins/idempotency.js';
 import { hostItem, metricsItem, traceItem } from '../src/service/host-views.js';
 import { hostTag } from '../src/service/hosts.js';
 import { msrsItem } from '../src/service/msr-views.js';
@@ -88,7 +88,7 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async (request, reply) => {
-      await hosts.delete(request.params.host, versionAsked(request));
+      await hosts.delete(request.params.host, versionsAsked(request));
       return reply.code(204).send(null);
     },
   );

@@ -1,6 +1,7 @@
 /** The `Idempotency-Key` and `If-Match` headers of requests that create or step something. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ProblemError } from '../errors.js';
+import type { ChangeTerms } from '../service/hosts.js';
 import {
   type Idempotency,
   isTicket,
@@ -65,20 +66,19 @@ function parseKey(header: string): string {
   ]);
 }
 
-/** What a request asks beside the change itself: the version it insists on, and its key. */
-export function termsOf(request: FastifyRequest): {
-  version: number | undefined;
-  ticket: Ticket | undefined;
-} {
-  return { version: versionAsked(request), ticket: request.ticket ?? undefined };
+/** What a request asks beside the change itself: the versions it insists on, and its key. */
+export function termsOf(request: FastifyRequest): ChangeTerms {
+  return { versions: versionsAsked(request), ticket: request.ticket ?? undefined };
 }
 
-/** The version in `If-Match`; a tag that is none of ours matches nothing. */
-export function versionAsked({ headers }: FastifyRequest): number | undefined {
-  const tag = headers['if-match']?.trim();
-  if (tag === undefined || tag === '*') return undefined;
-  const version = /^"([0-9]{1,15})"$/.exec(tag)?.[1];
-  return version === undefined ? -1 : Number(version);
+/** The versions in `If-Match`; a tag that is none of ours matches nothing, and neither does a weak one. */
+export function versionsAsked({ headers }: FastifyRequest): number[] | undefined {
+  const tags = headers['if-match']?.trim();
+  if (tags === undefined || tags === '*') return undefined;
+  return tags.split(',').flatMap((tag) => {
+    const version = /^"([0-9]{1,15})"$/.exec(tag.trim())?.[1];
+    return version === undefined ? [] : [Number(version)];
+  });
 }
 
 /** Puts status and headers on the answer; returns its body for the handler to return. */

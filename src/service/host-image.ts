@@ -15,6 +15,7 @@ import type { FirstViolation, Tally } from '../pmu/live/tally.js';
 import { LogicalCpu, MachineState } from '../pmu/machine/state.js';
 import { PerfEvent, type PerfEventConfig } from '../pmu/perf/perf-event.js';
 import { createHost, type EventRecord, type Host } from './host.js';
+import type { TraceTail } from './trace-text.js';
 
 /** What the image of a host is written in; another number needs another reader. */
 const FORMAT = 1;
@@ -48,8 +49,8 @@ interface StateImage {
   readonly addresses: readonly U64[];
   readonly microcode: U64;
   readonly nextId: number;
-  /** How many entries the tail of the trace has. */
-  readonly tail: number;
+  /** The tail of the trace but for its text, which is stored beside. */
+  readonly tail: Omit<TraceTail, 'text'>;
   readonly tally: TallyImage;
 }
 
@@ -93,7 +94,7 @@ export function hostImage(host: Host): string {
     addresses: host.addresses.added(),
     microcode: host.microcode,
     nextId: host.nextId,
-    tail: host.tail.entries,
+    tail: { after: host.tail.after, entries: host.tail.entries },
     tally: tallyImage(host.tally),
   };
   return JSON.stringify(image);
@@ -135,7 +136,7 @@ export function readHost(stored: {
   host.vcpus = image.vcpus.map((vcpu) => ({ ...vcpu, written: new Map(vcpu.written) }));
   host.addresses = AddressBook.of(image.addresses);
   host.nextId = image.nextId;
-  host.tail = { entries: image.tail, text: stored.tail };
+  host.tail = { ...image.tail, text: stored.tail };
   readTally(image.tally, host.tally);
   return host;
 }

@@ -150,7 +150,7 @@ function writeOf(base: Host, made: readonly Made[]): { host: Host; write: HostWr
   const last = made.findLast(({ host }) => host !== undefined)?.host;
   const host = last ?? base;
   const chunk = chunkOf(host.tail, host.tally.happened);
-  if (chunk !== null) host.tail = NO_TAIL;
+  if (chunk !== null) host.tail = { ...NO_TAIL, after: chunk.lastIndex };
   return {
     host,
     write: {

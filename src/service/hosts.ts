@@ -23,8 +23,8 @@ import { parseU64 } from './wire.js';
 
 /** What a request to change a host asks beside the change. */
 export interface ChangeTerms {
-  /** The version the client insists on, by `If-Match`. */
-  readonly version?: number | undefined;
+  /** The client insists on one of these versions, by `If-Match`. */
+  readonly versions?: readonly number[] | undefined;
   readonly ticket?: Ticket | undefined;
 }
 
@@ -81,22 +81,22 @@ export class Hosts {
     return this.line(id).read();
   }
 
-  async delete(id: string, version?: number): Promise<void> {
-    const isGone = await this.store.delete(id, version);
+  async delete(id: string, versions?: readonly number[]): Promise<void> {
+    const isGone = await this.store.delete(id, versions);
     if (isGone) {
       this.lines.delete(id);
       return;
     }
-    // There is none, or not of this version.
-    assertVersion(await this.get(id), version);
+    // There is none, or not of these versions.
+    assertVersion(await this.get(id), versions);
   }
 
   /** The newest micro-steps of a host after an index, oldest first. */
   async trace(host: Host, after: number): Promise<TraceEntry[]> {
     const from = Math.max(after, host.tally.happened - TRACE_MAX);
-    const chunks = await this.store.chunks(host.id, from);
-    const texts = host.tail.entries === 0 ? chunks : [...chunks, host.tail.text];
-    return readTrace(texts).filter(({ index }) => index > from && index <= host.tally.happened);
+    // Chunks that were written after the host was read hold what its tail holds, too.
+    const chunks = await this.store.chunks(host.id, from, host.tail.after);
+    return readTrace([...chunks, host.tail.text]).filter(({ index }) => index > from);
   }
 
   /**
@@ -113,7 +113,7 @@ export class Hosts {
     return new Promise((resolve, reject) => {
       const make = async (base: Host): Promise<Made> => {
         try {
-          assertVersion(base, terms.version);
+          assertVersion(base, terms.versions);
           const session = new HostSession(base);
           const result = await refusalsAsProblems('', () => act(session));
           const { run } = session;
@@ -163,8 +163,8 @@ export function hostTag(host: Host): string {
   return `"${host.version}"`;
 }
 
-function assertVersion(host: Host, version: number | undefined): void {
-  if (version === undefined || version === host.version) return;
+function assertVersion(host: Host, versions: readonly number[] | undefined): void {
+  if (versions === undefined || versions.includes(host.version)) return;
   throw new ProblemError(
     'precondition_failed',
     `If-Match names another version of the host than its current one, ${hostTag(host)}.`,

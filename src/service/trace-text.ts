@@ -10,12 +10,14 @@ const TAIL_MAX = 96;
 
 /** The newest entries of a host's trace, as text. */
 export interface TraceTail {
+  /** Place of the newest entry that is in a chunk. */
+  readonly after: number;
   readonly entries: number;
   /** JSON arrays with commas in between. */
   readonly text: string;
 }
 
-export const NO_TAIL: TraceTail = { entries: 0, text: '' };
+export const NO_TAIL: TraceTail = { after: 0, entries: 0, text: '' };
 
 /** An entry's fields in order; a vCPU of -1 is none; four fields for each write. */
 type Row = [number, number, number, TraceEntry['actor'], string, ...(number | string)[]];
@@ -24,9 +26,9 @@ type Row = [number, number, number, TraceEntry['actor'], string, ...(number | st
 export function withEntries(tail: TraceTail, added: readonly TraceEntry[]): TraceTail {
   const rows = added.slice(-TRACE_MAX).map((entry) => JSON.stringify(row(entry)));
   if (rows.length === 0) return tail;
-  if (rows.length === TRACE_MAX) return { entries: TRACE_MAX, text: rows.join(',') };
-  const text = tail.entries === 0 ? rows.join(',') : `${tail.text},${rows.join(',')}`;
-  return { entries: tail.entries + rows.length, text };
+  const older = tail.entries === 0 || rows.length === TRACE_MAX ? [] : [tail.text];
+  const entries = older.length === 0 ? rows.length : tail.entries + rows.length;
+  return { after: tail.after, entries, text: [...older, ...rows].join(',') };
 }
 
 /** The chunk that a tail which has grown makes; `last` is the place of its newest entry. Null where it may stay a tail. */

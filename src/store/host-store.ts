@@ -97,12 +97,12 @@ export class HostStore {
     return countHosts(this.database.query);
   }
 
-  /** Deletes the host with its trace; `version` insists on that one. Tells whether there was such a host. */
-  async delete(id: string, version: number | undefined): Promise<boolean> {
+  /** Deletes the host with its trace; `versions` insists on one of them. Tells whether there was such a host. */
+  async delete(id: string, versions: readonly number[] | undefined): Promise<boolean> {
     return this.database.query.transaction().execute(async (trx) => {
       const { rows } = await sql`
         delete from hosts
-         where id = ${id} and (${version ?? null}::bigint is null or version = ${version ?? null})
+         where id = ${id} and (${versions ?? null}::bigint[] is null or version = any (${versions ?? null}::bigint[]))
         returning id`.execute(trx);
       if (rows.length === 0) return false;
       // A statement of its own sees what was written while the first one waited for the row.
@@ -112,13 +112,14 @@ export class HostStore {
     });
   }
 
-  /** The chunks of a trace that hold entries after an index, oldest first. */
-  async chunks(id: string, after: number): Promise<string[]> {
+  /** The chunks of a trace that hold entries after an index and none after another, oldest first. */
+  async chunks(id: string, after: number, to: number): Promise<string[]> {
     const rows = await this.database.query
       .selectFrom('host_traces')
       .select('entries')
       .where('host_id', '=', id)
       .where('last_index', '>', after)
+      .where('last_index', '<=', to)
       .orderBy('last_index')
       .execute();
     return rows.map(({ entries }) => entries);

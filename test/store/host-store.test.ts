@@ -178,9 +178,9 @@ t.test('of a trace the newest 1,000 entries are kept', async (t) => {
 t.test('deleting insists on the version, and takes the trace along', async (t) => {
   await store.create(newHost('host_x'));
   await store.commit(write('host_x', 0, { trace: traceChunk(entries(1, 3)) }));
-  t.notOk(await other.delete('host_x', 0));
+  t.notOk(await other.delete('host_x', [0]));
   t.match(await belongings('host_x'), { traces: 1 });
-  t.ok(await other.delete('host_x', 1));
+  t.ok(await other.delete('host_x', [0, 1]));
   t.match(await belongings('host_x'), { host: null, traces: 0, events: 2 }, 'and tells it');
   t.notOk(await other.delete('host_x', undefined), 'once');
   t.notOk(await store.commit(write('host_x', 1)));
