@@ -21,29 +21,50 @@ const HEARTBEAT_MILLIS = 15_000;
 /** After how long a client that lost its stream comes back. */
 const RETRY_MILLIS = 3000;
 
+/** How long a client has to read the end of its stream when the service stops. */
+const GOODBYE_MILLIS = 1000;
+
+interface Stream {
+  readonly end: AbortController;
+  readonly reply: FastifyReply;
+}
+
 export async function useStreams(app: FastifyInstance): Promise<void> {
   await app.register(sse, { heartbeatInterval: HEARTBEAT_MILLIS });
-  const open = new Set<AbortController>();
-  app.decorate('streams', { open: (reply: FastifyReply) => openStream(open, reply) });
-  // An open stream would keep the server from closing.
+  const open = new Set<Stream>();
+  let isClosing = false;
+  app.decorate('streams', {
+    open: (reply: FastifyReply) => {
+      if (isClosing) throw new ProblemError('unavailable', 'The service is stopping.');
+      return openStream(open, reply);
+    },
+  });
+  // An open stream would keep the server from closing, and so would one that has ended but is not read.
   app.addHook('preClose', async () => {
-    for (const stream of open) stream.abort();
+    isClosing = true;
+    const streams = [...open];
+    for (const { end } of streams) end.abort();
+    setTimeout(() => {
+      for (const { reply } of streams) reply.raw.destroy();
+    }, GOODBYE_MILLIS).unref();
   });
 }
 
-function openStream(open: Set<AbortController>, reply: FastifyReply): AbortSignal {
+function openStream(open: Set<Stream>, reply: FastifyReply): AbortSignal {
   if (open.size >= STREAMS_MAX) {
     const detail = `${STREAMS_MAX} streams are open already.`;
     throw new ProblemError('too_many_requests', detail, [], {}, { 'retry-after': '5' });
   }
-  const stream = new AbortController();
+  // A client that has hung up meanwhile would never be heard to close, and keep its place for ever.
+  if (!reply.sse.isConnected) throw new ProblemError('bad_request', 'The client has hung up.');
+  const stream = { end: new AbortController(), reply };
   open.add(stream);
   reply.sse.onClose(() => {
     open.delete(stream);
-    stream.abort();
+    stream.end.abort();
   });
   reply.hijack();
   reply.sse.sendHeaders();
   reply.raw.write(`retry: ${RETRY_MILLIS}\n\n`);
-  return stream.signal;
+  return stream.end.signal;
 }

@@ -1,0 +1,341 @@
+/** Live events as pages and as streams, through real sockets and across instances. */
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import t, { type Test } from 'tap';
+import { EventPageSchema } from '../../schemas/event.js';
+import { EventStore, insertEvents } from '../../src/store/event-store.js';
+import { bodyOf, problemOf } from '../helper.js';
+import {
+  connect,
+  emptyDatabase,
+  eventually,
+  type Instance,
+  meddler,
+  startInstance,
+} from '../instances.js';
+
+const url = await emptyDatabase(t);
+const database = await connect(t, url);
+const here = await startInstance(t, url, { role: 'api' });
+const there = await startInstance(t, url, { role: 'api' });
+await there.app.listen({ port: 0, host: '127.0.0.1' });
+
+const HOST = { cpu_model: 'emerald-rapids', kernel: 'upstream-base' };
+
+async function newHost({ app }: Instance): Promise<string> {
+  return (await app.inject({ method: 'POST', url: '/v1/hosts', payload: HOST })).json().id;
+}
+
+async function page(t: Test, query: string) {
+  return bodyOf(t, await here.app.inject(`/v1/events?${query}`), EventPageSchema);
+}
+
+/** A place after everything so far. */
+async function now(t: Test): Promise<string> {
+  const marker = await newHost(here);
+  const read = async () => {
+    let after = '';
+    for (;;) {
+      const { items, next_cursor, has_more } = await page(t, `limit=1000${after}`);
+      if (items.some(({ subject }) => subject === marker)) return next_cursor;
+      if (!has_more) return undefined;
+      after = `&after=${next_cursor}`;
+    }
+  };
+  return (await eventually(read, (cursor) => cursor !== undefined)) ?? '';
+}
+
+/** A stream read through a socket. */
+class Stream {
+  text = '';
+  ended = false;
+
+  private constructor(readonly response: IncomingMessage) {
+    response.setEncoding('utf8');
+    response.on('data', (chunk) => {
+      this.text += chunk;
+    });
+    response.on('end', () => {
+      this.ended = true;
+    });
+    response.on('error', () => {
+      this.ended = true;
+    });
+  }
+
+  static open(t: Test, { app }: Instance, query = '', headers = {}): Promise<Stream> {
+    const { port } = app.server.address() as AddressInfo;
+    return new Promise((resolve, reject) => {
+      const request = httpRequest(
+        {
+          port,
+          host: '127.0.0.1',
+          path: `/v1/events${query}`,
+          headers: { accept: 'text/event-stream', ...headers },
+        },
+        (response) => resolve(new Stream(response)),
+      );
+      t.teardown(() => void request.destroy());
+      request.on('error', reject);
+      request.end();
+    });
+  }
+
+  /** The messages so far, without comments and the retry. */
+  get messages(): Record<string, string>[] {
+    return this.text
+      .split('\n\n')
+      .slice(0, -1)
+      .map((block) => block.split('\n').filter((line) => /^(id|event|data): /.test(line)))
+      .filter((lines) => lines.length > 0)
+      .map((lines) => Object.fromEntries(lines.map((line) => line.split(/: (.*)/s, 2))));
+  }
+
+  async until(count: number): Promise<Record<string, string>[]> {
+    return eventually(
+      async () => this.messages,
+      ({ length }) => length >= count,
+    );
+  }
+
+  subjects(): string[] {
+    return this.messages.map(({ data = '{}' }) => JSON.parse(data).subject);
+  }
+}
+
+t.test('pages follow each other without gap or doubling while others write', async (t) => {
+  let after = await now(t);
+  let writing = true;
+  const write = Promise.all(
+    [here, there].map(async (instance) => {
+      const ids: string[] = [];
+      for (let at = 0; at < 40; at += 1) ids.push(await newHost(instance));
+      return ids;
+    }),
+  ).finally(() => {
+    writing = false;
+  });
+  const seen: string[] = [];
+  const look = async () => {
+    const { items, next_cursor } = await page(t, `limit=7&after=${after}`);
+    seen.push(...items.map(({ subject }) => subject));
+    t.equal(next_cursor, items.at(-1)?.id ?? after);
+    after = next_cursor;
+    return items.length;
+  };
+  while (writing) await look();
+  const made = (await write).flat();
+  await eventually(
+    async () => {
+      await look();
+      return seen.length;
+    },
+    (length) => length >= made.length,
+  );
+  t.strictSame(seen.sort(), made.sort());
+  t.equal(await look(), 0, 'and a page after the last one is empty, with a cursor');
+});
+
+t.test('a page tells whether there is more, and where', async (t) => {
+  const after = await now(t);
+  const ids = [await newHost(here), await newHost(there), await newHost(here)];
+  await eventually(
+    () => page(t, `after=${after}`),
+    ({ items }) => items.length === 3,
+  );
+  const first = await here.app.inject(`/v1/events?after=${after}&limit=2`);
+  const { items, next_cursor, has_more } = first.json();
+  t.equal(has_more, true);
+  t.equal(first.headers.link, `</v1/events?after=${next_cursor}&limit=2>; rel="next"`);
+  const rest = await here.app.inject(`/v1/events?after=${next_cursor}&limit=2`);
+  t.match(rest.json(), { has_more: false });
+  t.equal(rest.headers.link, undefined);
+  const subjects = [...items, ...rest.json().items].map(
+    ({ subject }: { subject: string }) => subject,
+  );
+  t.strictSame(subjects, ids);
+  t.match(items[0], { type: 'host.created', data: HOST });
+});
+
+t.test('what is no cursor is refused', async (t) => {
+  for (const after of ['abcd', 'MC4w'.repeat(20), 'LTEuMA', 'MS4', '%00%00%00%00', "'%3Bdrop"]) {
+    problemOf(t, await here.app.inject(`/v1/events?after=${after}`), 'validation');
+  }
+  for (const query of ['limit=0', 'limit=1001', 'limit=x', 'from=1']) {
+    problemOf(t, await here.app.inject(`/v1/events?${query}`), 'validation');
+  }
+  const headers = { accept: 'text/event-stream', 'last-event-id': 'nonsense' };
+  problemOf(t, await here.app.inject({ url: '/v1/events', headers }), 'validation');
+  problemOf(
+    t,
+    await here.app.inject({ url: '/v1/events', headers: { accept: 'text/html' } }),
+    'not_acceptable',
+  );
+});
+
+t.test('a stream tells on one instance what happens on another', async (t) => {
+  const stream = await Stream.open(t, there);
+  t.equal(stream.response.statusCode, 200);
+  t.match(stream.response.headers, {
+    'content-type': /^text\/event-stream/,
+    'cache-control': 'no-cache',
+    'x-accel-buffering': 'no',
+  });
+  await eventually(
+    async () => stream.text,
+    (text) => text.includes('\n\n'),
+  );
+  t.equal(stream.text, 'retry: 3000\n\n', 'without a place it begins now');
+  const ids = [await newHost(here), await newHost(there)];
+  const messages = await stream.until(2);
+  t.strictSame(stream.subjects().sort(), ids.sort());
+  t.match(messages, [{ event: 'host.created', id: /^[\w-]+$/ }, { event: 'host.created' }]);
+});
+
+t.test(
+  'a stream goes on from a place, and the last event id counts more than the address',
+  async (t) => {
+    const start = await now(t);
+    const ids = [await newHost(here), await newHost(here), await newHost(here)];
+    const whole = await Stream.open(t, there, `?after=${start}`);
+    const messages = await whole.until(3);
+    t.strictSame(whole.subjects(), ids);
+    const rest = await Stream.open(t, there, `?after=${start}`, {
+      'last-event-id': messages[0]?.id,
+    });
+    await rest.until(2);
+    t.strictSame(rest.subjects(), ids.slice(1));
+  },
+);
+
+t.test('a violation is told once for a host', async (t) => {
+  const after = await now(t);
+  const host = `/v1/hosts/${await newHost(here)}`;
+  const post = (path: string, payload: object) =>
+    here.app.inject({ method: 'POST', url: `${host}/${path}`, payload });
+  await post('perf-events', { counter: 'PMC0', precise_ip: 2, exclude_guest: true });
+  const { id } = (await post('vcpus', {})).json();
+  const inject = [{ at: 'k5_switch', nmi: { throttle: ['PMC0'] } }];
+  await post(`vcpus/${id}/transitions`, { kind: 'round_trip', inject });
+  await post(`vcpus/${id}/transitions`, { kind: 'round_trip' });
+  await here.app.inject({ method: 'DELETE', url: host });
+  const { items } = await eventually(
+    () => page(t, `after=${after}`),
+    (read) => read.items.some(({ type }) => type === 'host.deleted'),
+  );
+  const found = items
+    .filter(({ type }) => type === 'violation.found')
+    .map(({ data }) => data.invariant);
+  t.ok(found.includes('I1'));
+  t.equal(new Set(found).size, found.length, found.join());
+});
+
+t.test('who comes after events were forgotten is told where to go on', async (t) => {
+  const old = await now(t);
+  await insertEvents(database.query, [{ type: 'host.created', subject: 'host_old', data: {} }]);
+  await database.pool.query(`update events set created_at = now() - interval '1000 hours'`);
+  const kept = await newHost(here);
+  const store = new EventStore(database);
+  t.ok(
+    (await eventually(
+      () => store.forget(720),
+      (count) => count > 0,
+    )) > 0,
+  );
+  const refused = await here.app.inject(`/v1/events?after=${old}`);
+  const { restart_cursor } = problemOf(t, refused, 'cursor_expired') as { restart_cursor?: string };
+  const rest = await page(t, `after=${restart_cursor}`);
+  t.strictSame(
+    rest.items.map(({ subject }) => subject),
+    [kept],
+  );
+
+  const stream = await Stream.open(t, there, '', { 'last-event-id': old });
+  t.equal(stream.response.statusCode, 200, 'or an EventSource would give up');
+  const messages = await stream.until(2);
+  t.match(messages, [{ event: 'reset', id: restart_cursor }, { event: 'host.created' }]);
+  t.strictSame(stream.subjects(), [undefined, kept]);
+});
+
+function connections({ app }: Instance): Promise<number> {
+  return new Promise((resolve) => {
+    app.server.getConnections((_error, count) => resolve(count));
+  });
+}
+
+t.test('streams are bounded, and those that left make room', async (t) => {
+  const streams: Stream[] = [];
+  const begin = performance.now();
+  let refused: Stream | undefined;
+  while (refused === undefined && streams.length < 300 && performance.now() - begin < 20_000) {
+    const more = await Promise.all(Array.from({ length: 20 }, () => Stream.open(t, there)));
+    refused = more.find(({ response }) => response.statusCode !== 200);
+    streams.push(...more.filter(({ response }) => response.statusCode === 200));
+  }
+  t.equal(refused?.response.statusCode, 429);
+  t.equal(refused?.response.headers['retry-after'], '5');
+  t.ok(streams.length > 100 && streams.length <= 200, `${streams.length} streams`);
+  for (const { response } of streams) response.destroy();
+  const again = await eventually(
+    () => Stream.open(t, there),
+    ({ response }) => response.statusCode === 200,
+  );
+  t.equal(again.response.statusCode, 200);
+});
+
+t.test('clients that hang up before their stream begins take no place', async (t) => {
+  const sql = await meddler(t, url);
+  await sql.query('begin');
+  // The streams begin at the newest event, and cannot look for it.
+  await sql.query('lock table events in access exclusive mode');
+  const { port } = there.app.server.address() as AddressInfo;
+  const headers = { accept: 'text/event-stream' };
+  const before = await eventually(
+    () => connections(there),
+    (count) => count < 20,
+  );
+  const requests = Array.from({ length: 210 }, () => {
+    const request = httpRequest({ port, host: '127.0.0.1', path: '/v1/events', headers });
+    request.on('error', () => {});
+    request.end();
+    return request;
+  });
+  await eventually(
+    () => connections(there),
+    (count) => count >= before + 210,
+  );
+  for (const request of requests) request.destroy();
+  await eventually(
+    () => connections(there),
+    (count) => count <= before,
+  );
+  await sql.query('rollback');
+  const stream = await eventually(
+    () => Stream.open(t, there),
+    ({ response }) => response.statusCode === 200,
+  );
+  t.equal(stream.response.statusCode, 200);
+});
+
+t.test('a service that stops ends its streams, also those that nobody reads', async (t) => {
+  const instance = await startInstance(t, url, { role: 'api' });
+  await instance.app.listen({ port: 0, host: '127.0.0.1' });
+  const read = await Stream.open(t, instance);
+  const unread = await Stream.open(t, instance);
+  unread.response.pause();
+  unread.response.removeAllListeners('data');
+  // More than the buffers of both sides hold.
+  const data = { text: 'x'.repeat(500_000) };
+  for (let at = 0; at < 20; at += 1) {
+    await insertEvents(database.query, [{ type: 'host.created', subject: 'host_big', data }]);
+  }
+  await read.until(20);
+  const begin = performance.now();
+  await instance.close();
+  t.ok(performance.now() - begin < 5000, 'at once');
+  await eventually(
+    async () => read.ended,
+    (ended) => ended,
+  );
+  t.ok(read.ended);
+});
