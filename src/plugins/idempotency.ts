@@ -29,9 +29,12 @@ export function useIdempotency(app: FastifyInstance, idempotency: Idempotency): 
   app.addHook('onRoute', (route) => {
     if (route.config?.idempotent !== true) return;
     route.preHandler = async (request, reply) => replayOrClaim(idempotency, request, reply);
-    // After the handler, whatever became of it: the answer is stored by now, or none is.
-    route.onSend = async (request: FastifyRequest) => {
-      if (request.ticket !== null) void idempotency.release(request.ticket);
+    // After the handler, whatever became of it. A stored answer is found while the key is still held; without one, a
+    // client that tries again at once is to find its key free.
+    route.onSend = async (request: FastifyRequest, reply: FastifyReply) => {
+      if (request.ticket === null) return;
+      const released = idempotency.release(request.ticket);
+      if (reply.statusCode >= 400) await released;
     };
   });
 }

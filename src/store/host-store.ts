@@ -197,12 +197,12 @@ export class HostStore {
 }
 
 /**
- * A column of many rows as one parameter: its values with U+001F in between, which occurs in no JSON, id or key.
+ * A column of many rows as one parameter: its values with U+001F after each, which occurs in no JSON, id or key.
  * PostgreSQL's own array syntax costs both sides more than everything else about a row.
  */
 function column<Row>(rows: readonly Row[], value: (row: Row) => string | number): string | null {
-  // PostgreSQL makes an empty array of an empty text: of a single value that may be '' the statements take null for it.
-  return rows.length === 0 ? null : rows.map(value).join('\u001f');
+  // One at the end as well: of '' PostgreSQL would make an array without any value.
+  return rows.length === 0 ? null : `${rows.map(value).join('\u001f')}\u001f`;
 }
 
 function answerColumns(answers: readonly (StoredAnswer & { readonly id: string })[]) {
@@ -248,11 +248,11 @@ async function countHosts(db: Pick<Database['query'], 'selectFrom'>): Promise<nu
 
 /** The array that `column` makes of a parameter. */
 const array = (n: number, type = 'text'): string =>
-  `string_to_array($${n}::text, chr(31))::${type}[]`;
+  `trim_array(string_to_array($${n}::text, chr(31)), 1)::${type}[]`;
 
 const answersFrom = (n: number): string => `
     insert into idempotency_keys (principal, key, fingerprint, answer)
-    select coalesce(a.principal, ''), a.key, a.fingerprint, a.answer
+    select a.principal, a.key, a.fingerprint, a.answer
       from unnest(${[0, 1, 2, 3, 4].map((at) => array(n + at)).join(', ')})
            as a (id, principal, key, fingerprint, answer)`;
 
@@ -307,7 +307,7 @@ function commitStatement(chunks: boolean, answers: boolean, events: boolean) {
      )`,
     `changed as (
        update hosts h
-          set version = w.version, image = w.image, tail = coalesce(w.tail, ''), updated_at = now()
+          set version = w.version, image = w.image, tail = w.tail, updated_at = now()
          from wanted w
         where h.id = w.id and w.image <> '' and w.id in (select id from locked)
           and h.id = any (${array(1)})

@@ -40,7 +40,12 @@ export class IdempotencyStore {
   private readonly releases: GroupCommit<KeyOf, undefined>;
 
   constructor(url: string, onError: (error: Error) => void) {
-    this.session = new pg.Pool({ ...connectionOptions(url), max: 1, idleTimeoutMillis: 0 });
+    this.session = new pg.Pool({
+      ...connectionOptions(url),
+      application_name: 'pebslab keys',
+      max: 1,
+      idleTimeoutMillis: 0,
+    });
     this.session.on('error', onError);
     surviveBreaks(this.session);
     this.claims = new GroupCommit((keys) => this.claimAll(keys), 1);
@@ -66,8 +71,9 @@ export class IdempotencyStore {
     await this.releases.add(key).catch(() => {});
   }
 
+  /** Gives back all keys; none can be claimed any more. */
   async close(): Promise<void> {
-    await this.session.end();
+    if (!this.session.ended && !this.session.ending) await this.session.end();
   }
 
   private async claimAll(keys: readonly KeyOf[]): Promise<Claim[]> {

@@ -220,7 +220,8 @@ t.test('a key whose request is being answered is refused on every instance', asy
     t.equal(refused.headers['retry-after'], '1');
   }
   await sql.query('rollback');
-  replays(t, await ask(there.app), await first, 'once it is answered');
+  const done = await first;
+  replays(t, await ask(there.app), done, 'once it is answered');
 });
 
 t.test('what was refused stays refused under its key', async (t) => {

@@ -1,27 +1,10 @@
 /** Connections that break at bad moments: the work on them fails, and nothing else does. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
-import pg from 'pg';
-import t, { type Test } from 'tap';
-import { connectionOptions, type Database } from '../../src/store/database.js';
-import { IdempotencyStore } from '../../src/store/idempotency-store.js';
-import { Session } from '../../src/store/session.js';
+import t from 'tap';
 import { build, freshStorage, problemOf } from '../helper.js';
 
 const { database } = await freshStorage(t);
-const KEY = { principal: '', key: 'key' };
-
-function session(t: Test, { url }: Database, millisMax?: number): Session {
-  const options = { ...connectionOptions(url), ...(millisMax && { query_timeout: millisMax }) };
-  const made = new Session(() => new pg.Client(options));
-  t.after(() => made.close());
-  return made;
-}
-
-async function pidOf(session: Session): Promise<number> {
-  const { rows } = await session.ask<{ pid: number }>({ text: 'select pg_backend_pid() as pid' });
-  return rows[0]!.pid;
-}
 
 async function terminate(pid: number): Promise<void> {
   await database.pool.query('select pg_terminate_backend($1)', [pid]);
@@ -38,30 +21,6 @@ t.test('a connection that breaks between two queries of a transaction fails it',
     }),
   );
   t.strictSame(await database.check(), { ok: true }, 'the next one works');
-});
-
-t.test('a session that was lost is opened once again, and stays', async (t) => {
-  const one = session(t, database);
-  await terminate(await pidOf(one));
-  await sleep(100);
-  const second = await pidOf(one);
-  await sleep(100);
-  t.equal(await pidOf(one), second, 'the end of the first took nothing from the second');
-});
-
-t.test('what a session asked in vain does not stay locked', async (t) => {
-  const one = session(t, database, 200);
-  const lock = "select pg_advisory_lock(hashtextextended(chr(1) || 'key', 0)), pg_sleep(0.5)";
-  await t.rejects(one.ask({ text: lock }), /timeout/);
-  const store = new IdempotencyStore(() => new pg.Client(connectionOptions(database.url)));
-  t.after(() => store.close());
-  const deadline = performance.now() + 10_000;
-  let { state } = await store.claim(KEY);
-  while (state === 'in_flight' && performance.now() < deadline) {
-    await sleep(50);
-    ({ state } = await store.claim(KEY));
-  }
-  t.equal(state, 'claimed', 'the key is free again');
 });
 
 t.test('a key that is answered elsewhere meanwhile refuses its request only', async (t) => {

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import t, { type Test } from 'tap';
 import type { TraceEntry } from '../../src/pmu/live/run.js';
-import { readTrace, traceChunk } from '../../src/service/trace-text.js';
+import { chunkOf, NO_TAIL, readTrace, withEntries } from '../../src/service/trace-text.js';
 import { HostStore, type HostWrite } from '../../src/store/host-store.js';
 import { connect, emptyDatabase, eventually, meddler } from '../instances.js';
 import { Dice } from '../pmu/random-walk.js';
@@ -26,7 +26,8 @@ const write = (id: string, base: number, more: Partial<HostWrite> = {}): HostWri
   base,
   version: base + 1,
   image: `image ${base + 1}`,
-  trace: null,
+  tail: '',
+  chunk: null,
   answers: [],
   events: [],
   ...more,
@@ -42,6 +43,9 @@ const entry = (index: number): TraceEntry => ({
 });
 const entries = (first: number, last: number) =>
   Array.from({ length: last - first + 1 }, (_, at) => entry(first + at));
+
+/** More entries than a tail takes, up to that one. */
+const chunk = (last: number) => chunkOf(withEntries(NO_TAIL, entries(last - 299, last)), last);
 
 /** All that belongs to a host, in every table. */
 async function belongings(id: string): Promise<unknown> {
@@ -91,7 +95,7 @@ t.test('answers of one group are each for who asked', async (t) => {
 t.test('a change made from an old version writes nothing at all', async (t) => {
   await store.create(newHost('host_d'));
   const belonging = (at: number): Partial<HostWrite> => ({
-    trace: traceChunk(entries(at, at)),
+    chunk: chunk(300 * at),
     answers: [{ principal: '', key: `d${at}`, fingerprint: '', answer: 'host_d' }],
     events: [{ type: 'violation.found', subject: 'host_d', data: {} }],
   });
@@ -159,10 +163,9 @@ t.test('two instances change many hosts in any order and lose nothing', async (t
 t.test('of a trace the newest 1,000 entries are kept', async (t) => {
   await store.create(newHost('host_t'));
   for (let at = 0; at < 12; at += 1) {
-    const trace = traceChunk(entries(at * 300 + 1, at * 300 + 300));
-    t.ok(await store.commit(write('host_t', at, { trace })));
+    t.ok(await store.commit(write('host_t', at, { chunk: chunk(at * 300 + 300) })));
   }
-  const kept = readTrace(await store.trace('host_t', 2600));
+  const kept = readTrace(await store.chunks('host_t', 2600, 3600));
   const indices = kept.map(({ index }) => index).filter((index) => index > 2600);
   t.strictSame(
     indices,
@@ -172,12 +175,12 @@ t.test('of a trace the newest 1,000 entries are kept', async (t) => {
     `select count(*)::int as chunks from host_traces where host_id = 'host_t'`,
   );
   t.strictSame(rows, [{ chunks: 4 }], 'what is older is gone');
-  t.strictSame(readTrace(await store.trace('host_t', 3600)), []);
+  t.strictSame(readTrace(await store.chunks('host_t', 3600, 3600)), []);
 });
 
 t.test('deleting insists on the version, and takes the trace along', async (t) => {
   await store.create(newHost('host_x'));
-  await store.commit(write('host_x', 0, { trace: traceChunk(entries(1, 3)) }));
+  await store.commit(write('host_x', 0, { chunk: chunk(300) }));
   t.notOk(await other.delete('host_x', [0]));
   t.match(await belongings('host_x'), { traces: 1 });
   t.ok(await other.delete('host_x', [0, 1]));
@@ -191,7 +194,7 @@ t.test('nothing is left of a host that is changed and deleted at the same moment
   await sql.query('begin');
   await sql.query(`select 1 from hosts where id = 'host_y' for update`);
   const watch = await meddler(t, url);
-  const changed = store.commit(write('host_y', 0, { trace: traceChunk(entries(1, 3)) }));
+  const changed = store.commit(write('host_y', 0, { chunk: chunk(300) }));
   t.equal(
     await eventually(
       () => waiting(watch),

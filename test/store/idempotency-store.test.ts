@@ -1,7 +1,5 @@
 /** Idempotency keys in PostgreSQL: whose turn it is, and what is left when a session dies. */
-import pg from 'pg';
 import t from 'tap';
-import { connectionOptions } from '../../src/store/database.js';
 import {
   forgetOldKeys,
   IdempotencyStore,
@@ -14,9 +12,7 @@ const database = await connect(t, url);
 const sql = await meddler(t, url);
 
 function openStore(): IdempotencyStore {
-  const store = new IdempotencyStore(
-    () => new pg.Client({ ...connectionOptions(url), application_name: 'keys' }),
-  );
+  const store = new IdempotencyStore(url, () => {});
   t.teardown(() => store.close());
   return store;
 }
@@ -30,7 +26,7 @@ const answered = (name: string) =>
 /** The sessions that hold keys. */
 async function sessions(): Promise<number[]> {
   const { rows } = await sql.query(
-    `select pid from pg_stat_activity where datname = current_database() and application_name = 'keys'`,
+    `select pid from pg_stat_activity where datname = current_database() and application_name = 'pebslab keys'`,
   );
   return rows.map(({ pid }) => pid);
 }
@@ -122,7 +118,7 @@ t.test('a claim that fails in the middle keeps no key', async (t) => {
     async () => {
       const { rows } = await sql.query(
         `select pg_cancel_backend(pid) from pg_stat_activity
-          where application_name = 'keys' and datname = current_database() and wait_event_type = 'Lock'`,
+          where application_name = 'pebslab keys' and datname = current_database() and wait_event_type = 'Lock'`,
       );
       return rows.length;
     },
