@@ -15,8 +15,9 @@ async function main(): Promise<void> {
   // One logger for the app and for the database, which starts before it.
   const logger = config.logLevel === 'silent' ? undefined : pino(loggerOptions(config));
   const storage = await openStorage(config, (line) => logger?.info(line));
+  let app: FastifyInstance | undefined;
   try {
-    const app = await buildApp({
+    app = await buildApp({
       config,
       storage,
       ...(logger === undefined ? {} : { loggerInstance: logger }),
@@ -25,6 +26,8 @@ async function main(): Promise<void> {
     warnOfOpenDoor(app);
     await app.listen({ host: config.host, port: config.port });
   } catch (error) {
+    // It may have taken up work before it found that it cannot listen.
+    await app?.close();
     await storage.close();
     throw error;
   }
