@@ -4,7 +4,6 @@
  */
 import {
   createPostgresBackend,
-  type IQueueBackend,
   type Job,
   Queue,
   type QueueOptions,
@@ -100,6 +99,11 @@ export class WorkQueue {
     }
   }
 
+  /** The same where the rows are written already: housekeeping adds what cannot be added now. */
+  async offer(jobs: readonly WorkJob[]): Promise<void> {
+    await this.add(jobs).catch(this.options.onError);
+  }
+
   /** Adds the same job again and again. */
   async schedule(kind: string, everySeconds: number): Promise<void> {
     await this.queue.upsertJobScheduler(
@@ -174,5 +178,3 @@ const BULK = 500;
 function backend(pool: pg.Pool | undefined): [never] | [] {
   return pool === undefined ? [] : [createPostgresBackend as never];
 }
-
-export type { IQueueBackend };

@@ -71,7 +71,9 @@ export function surviveBreaks(pool: pg.Pool): void {
 export function connectionOptions(url: string): pg.PoolConfig {
   return {
     connectionString: url,
+    // Firewalls forget connections that are silent for minutes, as the one for notices is.
     keepAlive: true,
+    keepAliveInitialDelayMillis: 30_000,
     application_name: 'pebslab',
     connectionTimeoutMillis: CONNECT_MILLIS_MAX,
     query_timeout: QUERY_MILLIS_MAX,

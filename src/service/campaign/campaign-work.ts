@@ -160,7 +160,10 @@ export class CampaignWork {
   private async tell(id: string, done: number): Promise<void> {
     const now = performance.now();
     if (now - (this.toldAt.get(id) ?? 0) < TELL_MILLIS) return;
-    this.toldAt.clear();
+    // Campaigns whose last word is old may speak again: they need not be remembered.
+    for (const [other, at] of this.toldAt) {
+      if (now - at >= TELL_MILLIS) this.toldAt.delete(other);
+    }
     this.toldAt.set(id, now);
     const event = { type: 'campaign.progress', subject: id, data: { done, unit: 'walks' } };
     await this.store.progress(id, {}, [event]);

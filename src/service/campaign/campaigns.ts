@@ -71,7 +71,7 @@ export class Campaigns {
       { id, request, resource, answer: ticket && storedAnswer(ticket, reply) },
       (trx) => this.chunks.add(trx, id, chunks),
     );
-    await this.queue.add(campaignJobs(id, [...chunks.keys()]));
+    await this.queue.offer(campaignJobs(id, [...chunks.keys()]));
     return reply;
   }
 

@@ -82,7 +82,7 @@ export class Explorations {
       resource,
       answer: ticket && storedAnswer(ticket, reply),
     });
-    await this.queue.add([explorationJob(resource.id)]);
+    await this.queue.offer([explorationJob(resource.id)]);
     return reply;
   }
 
