@@ -1,0 +1,235 @@
+/** Explorations and campaigns that one instance is asked for and another carries out. */
+import type { FastifyInstance } from 'fastify';
+import root, { type Test } from 'tap';
+import { CampaignPageSchema, CampaignSchema } from '../../schemas/campaign.js';
+import { ExplorationPageSchema, ExplorationSchema } from '../../schemas/exploration.js';
+import { request } from '../campaign/lab.js';
+import { bodyOf, problemOf } from '../helper.js';
+import { emptyDatabase, eventually, type Instance, meddler, startInstance } from '../instances.js';
+
+const t = root;
+let first: Instance | undefined;
+const url = await emptyDatabase(t);
+const { app: api } = await startInstance(t, url, { role: 'api' });
+const sql = await meddler(t, url);
+
+const event = (counter: string) => ({ counter, precise_ip: 2, exclude_guest: true });
+const kinds = (...names: string[]) => names.map((kind) => ({ kind }));
+const SMALL = {
+  cpu_model: 'emerald-rapids',
+  kernel: 'upstream-base',
+  events: [event('PMC0')],
+  vcpus: [{}],
+  actors: kinds('nmi_throttle'),
+};
+/** More states than a test waits for. */
+const HUGE = {
+  ...SMALL,
+  events: ['PMC0', 'PMC1', 'PMC2', 'PMC3'].map(event),
+  vcpus: [{}, {}],
+  actors: kinds('nmi_throttle', 'event_enable', 'event_disable', 'tick', 'pmu_section'),
+  nmi_timing: 'late',
+};
+const huge = { model: HUGE, properties: ['I11'], fold: false };
+/** As many walks as one thread takes in minutes. */
+const LONG = request({}, { walks: 1_000_000, steps_per_walk: 1000 });
+
+type Kind = 'explorations' | 'campaigns';
+
+function post(path: string, payload: object, headers = {}) {
+  return api.inject({ method: 'POST', url: `/v1/${path}`, headers, payload });
+}
+
+async function read(kind: Kind, id: string, headers = {}) {
+  return (await api.inject({ url: `/v1/${kind}/${id}`, headers })).json();
+}
+
+/** Reads it until it is as wanted. */
+function until(
+  kind: Kind,
+  id: string,
+  wanted: (item: { state: string; attempts: number; progress: { done: number } }) => boolean,
+) {
+  return eventually(() => read(kind, id), wanted, 20_000);
+}
+
+const worker = (t: Pick<Test, 'teardown'>) => startInstance(t, url, { role: 'worker' });
+
+t.test('nothing is done without a worker, and what waits can be cancelled', async (t) => {
+  for (const [kind, body] of [
+    ['explorations', huge],
+    ['campaigns', LONG],
+  ] as const) {
+    const { id, state } = (await post(kind, body)).json();
+    t.equal(state, 'queued');
+    const cancelled = await post(`${kind}/${id}/cancel`, {});
+    t.match(cancelled.json(), { state: 'cancelled', finished_at: String });
+    t.strictSame((await post(`${kind}/${id}/cancel`, {})).json(), cancelled.json(), 'once');
+    problemOf(t, await post(`${kind}/${id}x/cancel`, {}), 'not_found');
+  }
+});
+
+t.test('one instance is asked and waits, another works', async (t) => {
+  first = await worker(root);
+  const explored = await post('explorations', { model: SMALL }, { prefer: 'wait=30' });
+  const found = bodyOf(t, explored, ExplorationSchema);
+  t.match(found, { state: 'succeeded', verdict: 'violated', attempts: 1 });
+  t.equal(explored.headers.location, `/v1/explorations/${found.id}`);
+  const walked = await post('campaigns', request({}, { walks: 20 }), { prefer: 'wait=30' });
+  const campaign = bodyOf(t, walked, CampaignSchema);
+  t.match(campaign, { state: 'succeeded', progress: { done: 20, total: 20 } });
+});
+
+t.test(
+  'progress shows, and a cancel on another instance ends the work within a second',
+  async (t) => {
+    await worker(t);
+    for (const [kind, body] of [
+      ['explorations', huge],
+      ['campaigns', LONG],
+    ] as const) {
+      const { id } = (await post(kind, body)).json();
+      const running = await until(
+        kind,
+        id,
+        ({ state, progress }) => state === 'running' && progress.done > 0,
+      );
+      t.equal(running.state, 'running');
+      t.ok(running.progress.done > 0, `${kind} tell how far they are`);
+      const begin = performance.now();
+      const cancelled = (await post(`${kind}/${id}/cancel`, {})).json();
+      t.match(cancelled, { state: 'cancelled', finished_at: String });
+      t.equal(cancelled.error, undefined);
+      t.ok(performance.now() - begin < 2000, 'soon');
+      // The worker is free again.
+      const next = await post('explorations', { model: SMALL }, { prefer: 'wait=20' });
+      t.equal(next.json().state, 'succeeded');
+    }
+  },
+);
+
+t.test(
+  'a cancelled campaign keeps what was walked, and says that cells are incomplete',
+  async (t) => {
+    const first = await worker(t);
+    const matrix = { kernels: ['upstream-base', 'linux-6.12.117'] };
+    const { id } = (
+      await post('campaigns', request(matrix, { walks: 500_000, steps_per_walk: 1000 }))
+    ).json();
+    await until('campaigns', id, ({ progress }) => progress.done > 0);
+    await post(`campaigns/${id}/cancel`, {});
+    const results = (await api.inject(`/v1/campaigns/${id}/results`)).json();
+    t.equal(results.state, 'cancelled');
+    t.equal(results.cells.length, 2);
+    for (const { status, walks } of results.cells) {
+      t.ok(walks < 500_000);
+      t.match(status, /^(violated|incomplete)$/);
+    }
+    t.ok(results.cells.some(({ status }: { status: string }) => status === 'incomplete'));
+    const csv = await api.inject(`/v1/campaigns/${id}/results?format=csv`);
+    t.match(csv.body, /incomplete/);
+    await first?.close();
+  },
+);
+
+t.test('work of an instance that stops is given back and ended by the next', async (t) => {
+  const exploration = (await post('explorations', huge)).json().id;
+  const walks = request({}, { walks: 3000, steps_per_walk: 1000 });
+  const campaign = (await post('campaigns', walks)).json().id;
+  await until('explorations', exploration, ({ progress }) => progress.done > 0);
+  await until('campaigns', campaign, ({ state }) => state === 'running');
+  await first?.close();
+  t.match(await read('explorations', exploration), { state: 'queued', attempts: 1 });
+  await worker(t);
+  t.match(
+    await until(
+      'explorations',
+      exploration,
+      ({ attempts, state }) => attempts === 2 && state === 'running',
+    ),
+    { attempts: 2, state: 'running' },
+  );
+  t.match(await read('campaigns', campaign, { prefer: 'wait=30' }), {
+    state: 'succeeded',
+    progress: { done: 3000, total: 3000 },
+  });
+  t.match((await post(`explorations/${exploration}/cancel`, {})).json(), { state: 'cancelled' });
+});
+
+t.test('what lost its job gets one again when a worker starts', async (t) => {
+  const exploration = (await post('explorations', { model: SMALL })).json().id;
+  const campaign = (await post('campaigns', request({}, { walks: 20 }))).json().id;
+  // As if a worker had died and the queue had been lost.
+  await sql.query(`update explorations set state = 'running', attempts = 1 where id = $1`, [
+    exploration,
+  ]);
+  await sql.query(`update campaigns set state = 'running' where id = $1`, [campaign]);
+  await sql.query(`drop schema bullmq cascade`);
+  await worker(t);
+  t.match(await read('explorations', exploration, { prefer: 'wait=20' }), {
+    state: 'succeeded',
+    attempts: 2,
+  });
+  t.match(await read('campaigns', campaign, { prefer: 'wait=20' }), { state: 'succeeded' });
+});
+
+t.test('lists page through everything, oldest first', async (t) => {
+  for (let at = 0; at < 3; at += 1) {
+    const { id } = (await post('explorations', { model: SMALL })).json();
+    await post(`explorations/${id}/cancel`, {});
+  }
+  for (const [kind, schema] of [
+    ['explorations', ExplorationPageSchema],
+    ['campaigns', CampaignPageSchema],
+  ] as const) {
+    const { rows } = await sql.query(`select id from ${kind} order by seq`);
+    const seen: string[] = [];
+    let next = `/v1/${kind}?limit=2`;
+    while (next !== '') {
+      const answer = await api.inject(next);
+      const page = bodyOf<typeof schema>(t, answer, schema);
+      seen.push(...page.items.map(({ id }: { id: string }) => id));
+      t.equal(page.has_more, answer.headers.link !== undefined);
+      next = /<([^>]+)>/.exec(String(answer.headers.link))?.[1] ?? '';
+    }
+    t.strictSame(
+      seen,
+      rows.map(({ id }) => id),
+    );
+    t.ok(seen.length > 2);
+    problemOf(t, await api.inject(`/v1/${kind}?cursor=nonsense`), 'validation');
+  }
+});
+
+t.test('the service refuses more than it means to queue', async (t) => {
+  await sql.query(`insert into campaigns (id, state, request, resource)
+    select 'camp_many' || n, 'queued', '{}', '{}' from generate_series(1, 32) n`);
+  const refused = await post('campaigns', request({}, { walks: 1 }));
+  problemOf(t, refused, 'too_many_requests');
+  t.ok(Number(refused.headers['retry-after']) > 0);
+  await sql.query(`delete from campaigns where id like 'camp_many%'`);
+});
+
+t.test('an instance that is closed leaves no connection', async (t) => {
+  const own = await emptyDatabase(t);
+  const watch = await meddler(t, own);
+  const instance = await startInstance(t, own);
+  const send = (app: FastifyInstance, path: string, payload: object) =>
+    app.inject({
+      method: 'POST',
+      url: `/v1/${path}`,
+      headers: { 'idempotency-key': 'k' },
+      payload,
+    });
+  await send(instance.app, 'explorations', { model: SMALL });
+  await send(instance.app, 'hosts', { cpu_model: 'emerald-rapids', kernel: 'upstream-base' });
+  await instance.close();
+  const left = async () => {
+    const { rows } = await watch.query(
+      `select application_name, state, query from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid()`,
+    );
+    return rows;
+  };
+  t.strictSame(await eventually(left, ({ length }) => length === 0, 2000), []);
+});
