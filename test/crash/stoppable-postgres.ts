@@ -1,0 +1,48 @@
+/** A PostgreSQL server that a test stops and starts again on the same port, as an operator would. */
+
+import { findBinaries } from '../../src/store/embedded-postgres/binaries.js';
+import { prepareCluster } from '../../src/store/embedded-postgres/cluster.js';
+import { urlOf } from '../../src/store/embedded-postgres/connection.js';
+import { openDataDir } from '../../src/store/embedded-postgres/data-dir.js';
+import {
+  type Launch,
+  launch,
+  launchOn,
+  type Running,
+} from '../../src/store/embedded-postgres/launch.js';
+import { LogFile } from '../../src/store/embedded-postgres/log-file.js';
+import { type Postmaster, stopPostmaster } from '../../src/store/embedded-postgres/postmaster.js';
+import { serverAccount } from '../../src/store/embedded-postgres/user.js';
+
+export class StoppablePostgres {
+  readonly url: string;
+  private readonly how: Launch;
+  private readonly port: number;
+  private postmaster: Postmaster;
+
+  private constructor(how: Launch, { postmaster, port }: Running) {
+    this.how = how;
+    this.port = port;
+    this.postmaster = postmaster;
+    this.url = urlOf(port, how.password);
+  }
+
+  static async start(folder: string): Promise<StoppablePostgres> {
+    const dir = await openDataDir(folder);
+    const account = await serverAccount(dir.cluster);
+    const binaries = await findBinaries(account);
+    const log = new LogFile(dir.log, () => {});
+    const password = await prepareCluster(dir, binaries, account);
+    const how: Launch = { dir, binaries, account, password, log, settings: {} };
+    return new StoppablePostgres(how, await launch(how));
+  }
+
+  /** Ends all sessions with an error; who connects then is refused. */
+  async stop(): Promise<void> {
+    await stopPostmaster(this.postmaster);
+  }
+
+  async startAgain(): Promise<void> {
+    this.postmaster = await launchOn(this.how, this.port);
+  }
+}
