@@ -39,11 +39,22 @@ export class Housekeeping {
 
   async keep(): Promise<'done'> {
     await this.putBack();
+    const { database, retentionHours } = this;
+    const events = new EventStore(database);
     for (const table of ['explorations', 'campaigns'] as const) {
-      await new WorkStore(this.database, table).forget(this.retentionHours, KEPT_MAX);
+      const work = new WorkStore(database, table);
+      await inPortions(20, (limit) => work.forget(retentionHours, KEPT_MAX, limit));
     }
-    await new EventStore(this.database).forget(this.retentionHours);
-    await forgetOldKeys(this.database, KEY_HOURS);
+    await inPortions(10_000, (limit) => events.forget(retentionHours, limit));
+    await inPortions(10_000, (limit) => forgetOldKeys(database, KEY_HOURS, limit));
     return 'done';
   }
+}
+
+/** Deletes until there is nothing more to delete; one statement is not to take longer than a statement may. */
+async function inPortions(
+  limit: number,
+  forget: (limit: number) => Promise<number>,
+): Promise<void> {
+  while ((await forget(limit)) === limit);
 }

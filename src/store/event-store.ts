@@ -76,13 +76,16 @@ export class EventStore {
     return rows[0] ?? { xid: '0', seq: 0 };
   }
 
-  /** Deletes events that are older, and remembers up to where. Returns how many. */
-  async forget(hours: number): Promise<number> {
+  /** Deletes events that are older, so many at most, and remembers up to where. Returns how many. */
+  async forget(hours: number, limit: number): Promise<number> {
     const { rows } = await sql<{ count: number }>`
       with gone as (
         delete from events
-         where created_at < now() - make_interval(secs => ${hours * 3600})
-           and xid < pg_snapshot_xmin(pg_current_snapshot())
+         where (xid, seq) in (
+           select xid, seq from events
+            where created_at < now() - make_interval(secs => ${hours * 3600})
+              and xid < pg_snapshot_xmin(pg_current_snapshot())
+            order by xid, seq limit ${limit})
         returning xid, seq
       ), newest as (
         select xid, seq from gone order by xid desc, seq desc limit 1

@@ -1,5 +1,5 @@
 /** Idempotency keys: what is being answered under which key, and the answers that were given, for 24 hours. */
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import pg from 'pg';
 import { connectionOptions, type Database, surviveBreaks } from './database.js';
 import { GroupCommit } from './group-commit.js';
@@ -118,11 +118,16 @@ export async function insertAnswer(
   await trx.insertInto('idempotency_keys').values(answer).execute();
 }
 
-/** Forgets the keys that are too old to be replayed. Returns how many. */
-export async function forgetOldKeys(database: Database, hours: number): Promise<number> {
-  const { numDeletedRows } = await database.query
-    .deleteFrom('idempotency_keys')
-    .where('created_at', '<', new Date(Date.now() - hours * 3_600_000))
-    .executeTakeFirst();
-  return Number(numDeletedRows);
+/** Forgets keys that are too old to be replayed, so many at most. Returns how many. */
+export async function forgetOldKeys(
+  database: Database,
+  hours: number,
+  limit: number,
+): Promise<number> {
+  const { numAffectedRows = 0n } = await sql`
+    delete from idempotency_keys where (principal, key) in (
+      select principal, key from idempotency_keys
+       where created_at < now() - make_interval(secs => ${hours * 3600})
+       limit ${limit})`.execute(database.query);
+  return Number(numAffectedRows);
 }

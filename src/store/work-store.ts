@@ -186,20 +186,17 @@ export class WorkStore {
     return rows.map(({ id }) => id);
   }
 
-  /** Deletes what ended long ago, and the oldest beyond what is kept. Returns how many. */
-  async forget(hours: number, keptMax: number): Promise<number> {
-    const { table } = this;
-    const { numDeletedRows } = await this.database.query
-      .deleteFrom(table)
-      .where('finished_at', 'is not', null)
-      .where(({ eb, or, selectFrom }) =>
-        or([
-          eb('finished_at', '<', new Date(Date.now() - hours * 3_600_000)),
-          eb('seq', 'in', selectFrom(table).select('seq').orderBy('seq', 'desc').offset(keptMax)),
-        ]),
-      )
-      .executeTakeFirst();
-    return Number(numDeletedRows);
+  /** Deletes what ended long ago, and the oldest beyond what is kept, so many at most. Returns how many. */
+  async forget(hours: number, keptMax: number, limit: number): Promise<number> {
+    const table = sql.table(this.table);
+    const { numAffectedRows = 0n } = await sql`
+      delete from ${table} where id in (
+        select id from ${table}
+         where finished_at is not null
+           and (finished_at < now() - make_interval(secs => ${hours * 3600})
+                or seq <= (select seq from ${table} order by seq desc offset ${keptMax} limit 1))
+         order by seq limit ${limit})`.execute(this.database.query);
+    return Number(numAffectedRows);
   }
 
   private patch(trx: Kysely<Tables>, id: string, found: object) {

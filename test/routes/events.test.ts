@@ -238,7 +238,7 @@ t.test('who comes after events were forgotten is told where to go on', async (t)
   const store = new EventStore(database);
   t.ok(
     (await eventually(
-      () => store.forget(720),
+      () => store.forget(720, 1000),
       (count) => count > 0,
     )) > 0,
   );

@@ -138,7 +138,7 @@ t.test('an answer is kept for 24 hours', async (t) => {
       interval,
     ]);
   await age('23 hours 59 minutes');
-  await forgetOldKeys(database, 24);
+  await forgetOldKeys(database, 24, 1000);
   t.match(await here.claim(key('f')), { state: 'answered' });
   await here.release(key('f'));
   await age('24 hours 1 minute');
@@ -146,7 +146,7 @@ t.test('an answer is kept for 24 hours', async (t) => {
   await here.release(key('f'));
   await answered('f');
   await age('24 hours 1 minute');
-  t.equal(await forgetOldKeys(database, 24), 1);
+  t.equal(await forgetOldKeys(database, 24, 1000), 1);
 });
 
 t.test('a closed store leaves no session', async (t) => {

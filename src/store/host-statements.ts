@@ -1,0 +1,129 @@
+/** The statements about many hosts at once, and how the values of many rows become their parameters. */
+import type { StoredAnswer } from './idempotency-store.js';
+
+/**
+ * A column of many rows as one parameter: its values with U+001F after each, which occurs in no JSON, id or key.
+ * PostgreSQL's own array syntax costs both sides more than everything else about a row.
+ */
+export function column<Row>(
+  rows: readonly Row[],
+  value: (row: Row) => string | number,
+): string | null {
+  // One at the end as well: of '' PostgreSQL would make an array without any value.
+  return rows.length === 0 ? null : `${rows.map(value).join('\u001f')}\u001f`;
+}
+
+export function answerColumns(answers: readonly (StoredAnswer & { readonly id: string })[]) {
+  return [
+    column(answers, ({ id }) => id),
+    column(answers, ({ principal }) => principal),
+    column(answers, ({ key }) => key),
+    column(answers, ({ fingerprint }) => fingerprint),
+    column(answers, ({ answer }) => answer),
+  ];
+}
+
+/** The array that `column` makes of a parameter. */
+const array = (n: number, type = 'text'): string =>
+  `trim_array(string_to_array($${n}::text, chr(31)), 1)::${type}[]`;
+
+const answersFrom = (n: number): string => `
+    insert into idempotency_keys (principal, key, fingerprint, answer)
+    select a.principal, a.key, a.fingerprint, a.answer
+      from unnest(${[0, 1, 2, 3, 4].map((at) => array(n + at)).join(', ')})
+           as a (id, principal, key, fingerprint, answer)`;
+
+/** Makes hosts, while there is room for them. */
+export const CREATE = `
+  with made as (
+    insert into hosts (id, version, config, image, created_at)
+    select w.id, 0, w.config::jsonb, w.image, w.created_at
+      from unnest(${array(2)}, ${array(3)}, ${array(4)}, ${array(5, 'timestamptz')}) with ordinality
+           as w (id, config, image, created_at, n)
+     where w.n + (select count(*) from hosts) <= $1::bigint
+     order by w.n
+    returning id
+  ), told as (
+    insert into events (type, subject, data)
+    select e.type, e.id, e.data::jsonb
+      from unnest(${array(2)}, ${array(6)}, ${array(7)}) as e (id, type, data)
+     where e.id in (select id from made)
+  ), answered as (${answersFrom(8)}
+     where a.id in (select id from made)
+  )
+  select id from made`;
+
+/** One row for each host asked for, in order: without image where the version is the known one, without id where there is no host. */
+export const FETCH = `
+  select h.id, h.seq, h.version, h.created_at,
+         case when h.version <> w.known then h.config end as config,
+         case when h.version <> w.known then h.image end as image,
+         case when h.version <> w.known then h.tail end as tail
+    from unnest(${array(1)}, ${array(2, 'bigint')}) with ordinality as w (id, known, n)
+    left join lateral (select * from hosts where hosts.id = w.id) h on true
+   order by w.n`;
+
+/**
+ * Locks the hosts that still have the version the changes were made from, always in the order of their ids, so that two
+ * instances cannot wait for each other in a circle; then writes everything that belongs to them. A part that nobody needs
+ * is left out: most steps write a host and nothing else.
+ */
+export function commitStatement(chunks: boolean, answers: boolean, events: boolean) {
+  let used = 5;
+  const next = (count: number): number[] => {
+    used += count;
+    return Array.from({ length: count }, (_, at) => used - count + 1 + at);
+  };
+  const parts = [
+    `wanted as (
+       select * from unnest(${array(1)}, ${array(2, 'bigint')}, ${array(3, 'bigint')}, ${array(4)}, ${array(5)})
+                as w (id, base, version, image, tail)
+     )`,
+    `locked as materialized (
+       select h.id from hosts h join wanted w on h.id = w.id and h.version = w.base
+        where h.id = any (${array(1)}) order by h.id for update of h
+     )`,
+    `changed as (
+       update hosts h
+          set version = w.version, image = w.image, tail = w.tail, updated_at = now()
+         from wanted w
+        where h.id = w.id and w.image <> '' and w.id in (select id from locked)
+          and h.id = any (${array(1)})
+     )`,
+  ];
+  if (chunks) {
+    const [id = 0, lastIndex = 0, forgetTo = 0, entries = 0] = next(4);
+    parts.push(
+      `chunked as (
+         insert into host_traces (host_id, last_index, entries)
+         select t.id, t.last_index, t.entries
+           from unnest(${array(id)}, ${array(lastIndex, 'bigint')}, ${array(entries)})
+                as t (id, last_index, entries)
+          where t.id in (select id from locked)
+       )`,
+      `forgotten as (
+         delete from host_traces o
+          using unnest(${array(id)}, ${array(forgetTo, 'bigint')}) as t (id, forget_to)
+          where o.host_id = t.id and o.last_index <= t.forget_to
+            and t.id in (select id from locked)
+       )`,
+    );
+  }
+  if (answers) {
+    const [first = 0] = next(5);
+    parts.push(`answered as (${answersFrom(first)} where a.id in (select id from locked))`);
+  }
+  if (events) {
+    const [id = 0, type = 0, data = 0] = next(3);
+    parts.push(
+      `told as (
+         insert into events (type, subject, data)
+         select e.type, e.id, e.data::jsonb
+           from unnest(${array(id)}, ${array(type)}, ${array(data)}) as e (id, type, data)
+          where e.id in (select id from locked)
+       )`,
+    );
+  }
+  const name = `commit_hosts_${Number(chunks)}${Number(answers)}${Number(events)}`;
+  return { name, text: `with ${parts.join(', ')} select id from locked` };
+}
