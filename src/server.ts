@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { type LoggerOptions, pino } from 'pino';
 import { buildApp } from './app.js';
 import { type Config, ConfigError, isLoopback, readConfig } from './config.js';
-import { type OpenStorage, openStorage } from './storage.js';
+import { openStorage } from './storage.js';
 
 /** Below the 10 s after which supervisors usually kill. */
 const CLOSE_MILLIS_MAX = 9_000;
@@ -14,6 +14,8 @@ async function main(): Promise<void> {
   const config = readConfig();
   // One logger for the app and for the database, which starts before it.
   const logger = config.logLevel === 'silent' ? undefined : pino(loggerOptions(config));
+  // A signal in the middle of the start is heeded when there is something whole to stop.
+  const stop = stopSignal((signal) => logger?.info({ signal }, 'stopping'));
   const storage = await openStorage(config, (line) => logger?.info(line));
   let app: FastifyInstance | undefined;
   try {
@@ -22,14 +24,13 @@ async function main(): Promise<void> {
       storage,
       ...(logger === undefined ? {} : { loggerInstance: logger }),
     });
-    closeOnSignals(app, storage);
     warnOfOpenDoor(app);
     await app.listen({ host: config.host, port: config.port });
-  } catch (error) {
-    // It may have taken up work before it found that it cannot listen.
+    await stop;
+  } finally {
+    // It may have taken up work even where it found that it cannot listen.
     await app?.close();
     await storage.close();
-    throw error;
   }
 }
 
@@ -56,27 +57,21 @@ function isInstalled(name: string): boolean {
   }
 }
 
-function closeOnSignals(app: FastifyInstance, storage: OpenStorage): void {
-  let closing = false;
-  const close = (signal: NodeJS.Signals): void => {
-    // Whoever signals twice does not want to wait.
-    if (closing) process.exit(1);
-    closing = true;
-    app.log.info({ signal }, 'stopping');
-    setTimeout(() => process.exit(1), CLOSE_MILLIS_MAX).unref();
-    app
-      .close()
-      .then(() => storage.close())
-      .then(
-        () => process.exit(0),
-        (error: unknown) => {
-          app.log.error({ err: error }, 'stopping failed');
-          process.exit(1);
-        },
-      );
-  };
-  process.on('SIGTERM', close);
-  process.on('SIGINT', close);
+/** Resolves when the process is told to stop. */
+function stopSignal(onSignal: (signal: NodeJS.Signals) => void): Promise<void> {
+  return new Promise((resolve) => {
+    let isTold = false;
+    const heed = (signal: NodeJS.Signals): void => {
+      // Whoever signals twice does not want to wait.
+      if (isTold) process.exit(1);
+      isTold = true;
+      onSignal(signal);
+      setTimeout(() => process.exit(1), CLOSE_MILLIS_MAX).unref();
+      resolve();
+    };
+    process.on('SIGTERM', heed);
+    process.on('SIGINT', heed);
+  });
 }
 
 function fail(error: unknown): void {
@@ -89,4 +84,4 @@ function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-main().catch(fail);
+main().then(() => process.exit(0), fail);

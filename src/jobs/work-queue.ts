@@ -2,6 +2,7 @@
  * The queue of long work, on BullMQ: with its PostgreSQL backend in a schema of its own, or on Redis or Valkey. A job only
  * names its row; who works on it, how often and until when is the queue's business, what came of it is the row's.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   createPostgresBackend,
   type Job,
@@ -138,12 +139,12 @@ export class WorkQueue {
     await worker.waitUntilReady();
   }
 
-  /** Takes no more work, gives back what is under way, and disconnects. */
+  /** Takes no more work, gives back what is under way, and disconnects. A queue that is away keeps nobody waiting. */
   async close(): Promise<void> {
     this.stopping.abort();
-    await this.worker?.close();
-    await this.queue.close();
-    await this.pool?.end();
+    await within(CLOSE_MILLIS_MAX, this.worker?.close());
+    await within(CLOSE_MILLIS_MAX, this.queue.close());
+    await within(CLOSE_MILLIS_MAX, this.pool?.end());
   }
 
   private async carryOut(
@@ -173,6 +174,17 @@ export class WorkQueue {
 }
 
 const BULK = 500;
+const CLOSE_MILLIS_MAX = 3000;
+
+/** Waits so long at most; whatever is not done then, or fails, is left. */
+async function within(millis: number, work: Promise<unknown> | undefined): Promise<void> {
+  const late = new AbortController();
+  await Promise.race([
+    work?.catch(() => {}),
+    sleep(millis, undefined, { signal: late.signal }).catch(() => {}),
+  ]);
+  late.abort();
+}
 
 /** The backend argument of BullMQ's classes; Redis is what they take without one. */
 function backend(pool: pg.Pool | undefined): [never] | [] {

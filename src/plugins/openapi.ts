@@ -4,6 +4,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import { ALL_SCHEMAS } from '../../schemas/index.js';
 import { addRefusals, BEARER, securityOf } from './openapi-access.js';
+import { withHeaders } from './openapi-headers.js';
 
 const DESCRIPTION = `pebslab steps a simulated machine, MSR write by MSR write, through what Linux perf and KVM do
 when they switch PMU state between host and guest, and searches its interleavings for states that break an invariant.
@@ -56,7 +57,10 @@ export async function useOpenApi(app: FastifyInstance): Promise<void> {
       buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `d${i}`),
     },
     transform: ({ schema, url, route }) => ({
-      schema: { ...nameWildcard(referToNamed(schema)), security: securityOf(route) },
+      schema: {
+        ...withHeaders(nameWildcard(referToNamed(schema)), route),
+        security: securityOf(route),
+      },
       url: url.replace(/\*$/, ':path'),
     }),
     transformObject: (document) => {

@@ -183,9 +183,10 @@ function replyOf<View>(
     : { status: 201, headers: { etag, location: location(body) }, body };
 }
 
-/** What was refused stays refused for its key; our own bugs may be gone at the next try. */
+/** What was refused stays refused for its key, but for a wrong version: the client looks and asks again. */
 function refusalToStore(error: unknown, ticket: Ticket | undefined): StoredAnswer | undefined {
-  const isExpected = error instanceof ProblemError && error.status < 500;
+  const isExpected =
+    error instanceof ProblemError && error.status < 500 && error.code !== 'precondition_failed';
   return ticket !== undefined && isExpected
     ? storedAnswer(ticket, problemAnswer(error))
     : undefined;
