@@ -41,6 +41,7 @@ export async function gracefulStop(
       load.begin();
       await sleep(between(random, 300, 1500));
       const { code, signal, millis } = await service.stop();
+      report.stops += 1;
       report.same('how the service ended', { code, signal }, { code: 0, signal: null });
       if (millis > STOP_MILLIS_MAX) report.fault(`it took ${Math.round(millis)} ms to stop`);
       report.same('a server left behind', await folder.isServed(), false);

@@ -26,7 +26,6 @@ export async function killInstances(
     report.progress('the undisturbed run is done');
     const load = await Load.prepare(apis, clients, random, report);
     cleanup.add(async () => load.close());
-    report.kills = 0;
     report.readyMillis.length = 0;
     for (let round = 1; round <= rounds; round += 1) {
       await load.keepBusy(size);

@@ -34,7 +34,6 @@ export async function killService(options: ScenarioOptions): Promise<void> {
     await load.checkTraces();
     await load.checkWork(wanted);
     const { code } = await service.stop();
-    report.kills -= 1;
     report.same('the exit code of the service', code, 0);
     report.same('a server left behind', await folder.isServed(), false);
   } finally {

@@ -39,10 +39,12 @@ export async function outage(options: ScenarioOptions, awayMillis: number): Prom
     cleanup.add(async () => load.close());
     const listener = await EventListener.open(service.port);
     cleanup.add(async () => listener.close());
+    report.readyMillis.length = 0;
     for (let round = 1; round <= rounds; round += 1) {
       load.begin();
       await sleep(500);
       await postgres.stop();
+      report.stops += 1;
       await sleep(awayMillis / 2);
       await checkUnready(service, report);
       await sleep(awayMillis / 2);

@@ -5,6 +5,8 @@ const FAULTS_MAX = 50;
 
 export class Report {
   kills = 0;
+  /** Of the service in order, or of its database. */
+  stops = 0;
   /** Changes that were answered with success. */
   acknowledged = 0;
   /** Changes that were answered with a refusal, which changes nothing. */
@@ -51,7 +53,7 @@ export class Report {
     const middle = ready[Math.floor(ready.length / 2)];
     const rate = Math.round((this.acknowledged / Math.max(1, this.loadMillis)) * 1000);
     return [
-      `kills and stops         ${this.kills}`,
+      `kills and stops         ${this.kills} and ${this.stops}`,
       `acknowledged changes    ${this.acknowledged} (${rate} a second, restarts included; refused ${this.refused})`,
       `answers given again     ${this.replays}`,
       `requests sent again     ${retries || 'none'}`,

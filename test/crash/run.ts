@@ -16,7 +16,7 @@ import { LARGE_WORK } from './long-work.js';
 import { outage } from './outage.js';
 import { seeded } from './random.js';
 import { Report } from './report.js';
-import type { Databases, ScenarioOptions } from './scenario.js';
+import { Cleanup, type Databases, type ScenarioOptions } from './scenario.js';
 
 const NAMES = ['kill', 'instances', 'outage', 'stop'] as const;
 
@@ -37,14 +37,16 @@ function withServer(
   scenario: (options: ScenarioOptions, databases: Databases) => Promise<void>,
 ): (options: ScenarioOptions) => Promise<void> {
   return async (options) => {
+    const cleanup = new Cleanup();
     const folder = await DataFolder.make();
-    const server = await startEmbeddedPostgres({ dataDir: folder.path });
-    process.env.TEST_POSTGRES_URL = server.url;
+    cleanup.add(() => folder.remove());
     try {
+      const server = await startEmbeddedPostgres({ dataDir: folder.path });
+      cleanup.add(() => server.stop());
+      process.env.TEST_POSTGRES_URL = server.url;
       await scenario(options, { create: createDatabase, drop: dropDatabase });
     } finally {
-      await server.stop();
-      await folder.remove();
+      await cleanup.run();
     }
   };
 }
@@ -78,4 +80,7 @@ async function main(): Promise<void> {
   }
 }
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void Cleanup.runAll().then(() => process.exit(1)));
+}
 await main();

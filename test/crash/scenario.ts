@@ -21,7 +21,17 @@ export interface Databases {
 
 /** Undoes what was set up, the last first, and goes on where one of it fails. */
 export class Cleanup {
+  private static readonly pending = new Set<Cleanup>();
   private readonly steps: (() => Promise<unknown> | undefined)[] = [];
+
+  /** Where a run is interrupted, the processes it has started would live on. */
+  static async runAll(): Promise<void> {
+    for (const cleanup of [...Cleanup.pending].reverse()) await cleanup.run();
+  }
+
+  constructor() {
+    Cleanup.pending.add(this);
+  }
 
   add(step: () => Promise<unknown> | undefined): void {
     this.steps.unshift(step);
@@ -33,6 +43,9 @@ export class Cleanup {
   }
 
   async run(): Promise<void> {
-    for (const step of this.steps) await Promise.resolve(step()).catch(() => {});
+    Cleanup.pending.delete(this);
+    for (const step of this.steps.splice(0)) {
+      await Promise.resolve(step()).catch(() => {});
+    }
   }
 }

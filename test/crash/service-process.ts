@@ -98,10 +98,8 @@ export class ServiceProcess {
   }
 
   /** As an operator stops it. */
-  async stop(): Promise<Exit> {
-    const exit = await this.end('SIGTERM');
-    this.report.kills += 1;
-    return exit;
+  stop(): Promise<Exit> {
+    return this.end('SIGTERM');
   }
 
   /** Of the process that runs or ran last: what it logged. */
