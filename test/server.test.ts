@@ -1,4 +1,7 @@
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 
@@ -7,6 +10,10 @@ interface Run {
   readonly out: string;
   readonly err: string;
 }
+
+/** One folder for all starts of this file: only the first has to make a database. */
+const DATA_DIR = mkdtempSync(join(tmpdir(), 'pebslab-server-test-'));
+t.teardown(() => rmSync(DATA_DIR, { recursive: true, force: true }));
 
 const SERVER = fileURLToPath(new URL('../src/server.js', import.meta.url));
 
@@ -17,7 +24,7 @@ function run(
 ): Promise<Run> {
   return new Promise((resolve) => {
     const { PATH = '' } = process.env;
-    const child = spawn(process.execPath, [SERVER], { env: { PATH, ...env } });
+    const child = spawn(process.execPath, [SERVER], { env: { PATH, DATA_DIR, ...env } });
     let out = '';
     let err = '';
     child.stdout.on('data', (chunk) => {

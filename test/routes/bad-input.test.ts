@@ -91,8 +91,11 @@ class World {
 
   /** All that can be read: the hosts, and everything of the one that requests are aimed at. */
   async read(): Promise<string> {
-    const hosts = (await this.lab.get('/v1/hosts?limit=1000')).body;
-    return `${hosts}\n${JSON.stringify(await this.host?.everything())}`;
+    const [hosts, host] = await Promise.all([
+      this.lab.get('/v1/hosts?limit=1000'),
+      this.host?.everything(),
+    ]);
+    return `${hosts.body}\n${JSON.stringify(host)}`;
   }
 }
 

@@ -154,12 +154,12 @@ export class LabHost {
   async everything(): Promise<unknown> {
     const parts = ['', '/perf-events?limit=1000', '/vcpus', '/metrics', '/trace?limit=1000'];
     for (let cpu = 0; cpu < this.item.cpus; cpu += 1) parts.push(`/msrs?cpu=${cpu}`);
-    const answers: unknown[] = [];
-    for (const part of parts) {
-      const response = await this.lab.get(`${this.path}${part}`);
-      answers.push({ part, status: response.statusCode, body: response.json() });
-    }
-    return answers;
+    return Promise.all(
+      parts.map(async (part) => {
+        const response = await this.lab.get(`${this.path}${part}`);
+        return { part, status: response.statusCode, body: response.json() };
+      }),
+    );
   }
 
   /** Sends what must be refused, and checks that it changed nothing. `path` is below the host. */
