@@ -62,6 +62,8 @@ export async function useServices(app: FastifyInstance, storage?: Storage): Prom
   useIdempotency(app, new Idempotency(keys));
   const scout = new Scout();
   const store = new HostStore(database, HOSTS_MAX);
+  const events = new Events(database);
+  await events.open();
   const closing = new AbortController();
   app.decorate('services', {
     hosts: new Hosts(
@@ -70,7 +72,7 @@ export async function useServices(app: FastifyInstance, storage?: Storage): Prom
     ),
     explorations: new Explorations(database, queue, scout, closing.signal),
     campaigns: new Campaigns(database, queue, closing.signal),
-    events: new Events(database),
+    events,
   });
   app.readiness.add('database', () => database.check());
   if (config.role !== 'api') useWorker(app, storage, queue, scout);

@@ -23,6 +23,11 @@ export class Events {
     this.store = new EventStore(database);
   }
 
+  /** Before anything is read. */
+  open(): Promise<void> {
+    return this.store.adopt();
+  }
+
   /** The events after a cursor, or the oldest that are kept. */
   async page(after: string | undefined, limit: number): Promise<EventPage> {
     const place = after === undefined ? await this.store.horizon() : parseCursor(after);

@@ -44,9 +44,8 @@ export class EventStore {
     this.database = database;
   }
 
-  /** The events after a place, oldest first; `expired` where some of them have been deleted. */
-  async after(place: EventPlace | undefined, limit: number): Promise<EventRow[] | 'expired'> {
-    const { xid, seq } = place ?? (await this.horizon());
+  /** The events after a place, oldest first; `expired` where some of them have been deleted, or it is no place of ours. */
+  async after({ xid, seq }: EventPlace, limit: number): Promise<EventRow[] | 'expired'> {
     const { rows } = await sql<EventSelected>`
       select e.xid::text, e.seq, e.type, e.subject, e.data, e.created_at
         from events e
@@ -55,7 +54,11 @@ export class EventStore {
        order by e.xid, e.seq
        limit ${limit}`.execute(this.database.query);
     // Looked at after the events were read: what was deleted meanwhile is noticed.
-    if (place !== undefined && isBefore(place, await this.horizon())) return 'expired';
+    const { rows: expired } = await sql`
+      select from event_horizon h
+       where (${xid}::xid8, ${seq}::bigint) < (h.xid, h.seq)
+          or ${xid}::xid8 >= pg_snapshot_xmax(pg_current_snapshot())`.execute(this.database.query);
+    if (expired.length > 0) return 'expired';
     return rows.map(({ created_at, ...row }) => ({ ...row, createdAt: created_at }));
   }
 
@@ -74,6 +77,19 @@ export class EventStore {
       this.database.query,
     );
     return rows[0] ?? { xid: '0', seq: 0 };
+  }
+
+  /**
+   * Where the database was restored from another PostgreSQL, that one's transactions lie in the future of this one: its
+   * events go, and readers begin anew.
+   */
+  async adopt(): Promise<void> {
+    await sql`
+      with restored as (
+        delete from events where xid >= pg_snapshot_xmax(pg_current_snapshot())
+      )
+      update event_horizon set xid = '0', seq = 0
+       where xid >= pg_snapshot_xmax(pg_current_snapshot())`.execute(this.database.query);
   }
 
   /** Deletes events that are older, so many at most, and remembers up to where. Returns how many. */
@@ -100,9 +116,4 @@ export class EventStore {
 
 interface EventSelected extends EventPlace, EventInput {
   readonly created_at: Date;
-}
-
-function isBefore(place: EventPlace, horizon: EventPlace): boolean {
-  const [xid, edge] = [BigInt(place.xid), BigInt(horizon.xid)];
-  return xid < edge || (xid === edge && place.seq < horizon.seq);
 }

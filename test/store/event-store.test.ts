@@ -91,5 +91,21 @@ t.test('a reader before the events that were forgotten is told so', async (t) =>
   t.equal(await events.after(oldest, 10), 'expired');
   t.strictSame(await events.horizon(), place);
   t.strictSame(subjects(await read(place)), ['kept'], 'who had read the forgotten goes on');
-  t.strictSame(subjects((await events.after(undefined, 10)) as EventRow[]), ['kept']);
 });
+
+t.test(
+  'events of another PostgreSQL, from which the database was restored, are no events',
+  async (t) => {
+    const future = { xid: '900000000000', seq: 1 };
+    await database.pool.query(
+      `insert into events (xid, type, subject, data) values ($1, 'host.created', 'foreign', '{}')`,
+      [future.xid],
+    );
+    await database.pool.query('update event_horizon set xid = $1, seq = 1', [future.xid]);
+    t.equal(await events.after(await events.latest(), 10), 'expired', 'nobody could go on');
+    await events.adopt();
+    await tell('own');
+    t.strictSame(subjects(await readAll(await events.horizon(), 2)), ['kept', 'own']);
+    t.equal(await events.after(future, 10), 'expired', 'its cursors are none of ours');
+  },
+);
