@@ -5,5 +5,5 @@ import { runShort } from './short.js';
 t.setTimeout(300_000);
 
 t.test('a service that is killed under load loses and doubles nothing', (t) =>
-  runShort(t, killService, { rounds: 3, clients: 4 }),
+  runShort(t, killService, { rounds: 2, clients: 4 }),
 );
