@@ -1,4 +1,5 @@
-/** Which errors mean that the database is away or cannot work just now, so that trying again later makes sense. */
+/** What errors of the database mean: that it is away or cannot work just now, or that it refused a statement. */
+import pg from 'pg';
 
 /** SQLSTATE classes and codes (PostgreSQL manual, appendix A). */
 const AWAY_CODES: Readonly<Record<string, string>> = {
@@ -44,6 +45,11 @@ export function awayReason(error: unknown): string | undefined {
   if (SOCKET_CODES.has(code)) return 'the database cannot be reached';
   if (error instanceof AggregateError) return error.errors.map(awayReason).find(Boolean);
   return TEXTS.test(error.message) ? 'the connection to the database was lost' : undefined;
+}
+
+/** Whether PostgreSQL itself refused a statement: only then is it certain that nothing was written. */
+export function isRefused(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && awayReason(error) === undefined;
 }
 
 /** Whether the request was answered under its key elsewhere, meanwhile: PostgreSQL's unique_violation of the keys. */

@@ -2,7 +2,7 @@
  * Group commit: while one statement is under way, what else is to be written gathers, and the next statement takes all of
  * it. Alone a write goes out at once; under load many share one flush of the disk.
  */
-import { awayReason } from './away.js';
+import { isRefused } from './away.js';
 
 interface Waiting<Item, Result> {
   readonly item: Item;
@@ -18,8 +18,9 @@ export class GroupCommit<Item, Result> {
   private scheduled = false;
 
   /**
-   * `write` answers with a result for each item, in their order, or writes nothing and throws. Where it throws and the
-   * database is there, each item is tried alone, so that one which cannot be written does not hinder the others.
+   * `write` answers with a result for each item, in their order, or throws. Where the database refused it, each item is
+   * tried alone, so that one which cannot be written does not hinder the others. After any other error it may have been
+   * written all the same, and trying again could write it twice.
    */
   constructor(
     write: (items: readonly Item[]) => Promise<readonly Result[]>,
@@ -56,11 +57,8 @@ export class GroupCommit<Item, Result> {
         resolve(results[at] as Result);
       });
     } catch (error) {
-      if (group.length === 1 || awayReason(error) !== undefined) {
-        for (const { reject } of group) reject(error);
-      } else {
-        await this.writeAlone(group);
-      }
+      if (group.length > 1 && isRefused(error)) await this.writeAlone(group);
+      else for (const { reject } of group) reject(error);
     } finally {
       this.underWay -= 1;
       if (this.waiting.length > 0) this.schedule();

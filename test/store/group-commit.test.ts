@@ -1,4 +1,5 @@
 /** Group commit by itself: how writes gather, and what becomes of them when a statement fails. */
+import pg from 'pg';
 import t from 'tap';
 import { GroupCommit } from '../../src/store/group-commit.js';
 
@@ -76,7 +77,7 @@ t.test('one that cannot be written does not hinder the others', async (t) => {
   const groups: (readonly string[])[] = [];
   const group = new GroupCommit(async (items: readonly string[]) => {
     groups.push(items);
-    if (items.includes('bad')) throw new Error('a constraint is violated');
+    if (items.includes('bad')) throw new pg.DatabaseError('a constraint is violated', 0, 'error');
     return items.map((item) => item.toUpperCase());
   });
   const results = await Promise.allSettled(['a', 'bad', 'b'].map((item) => group.add(item)));
@@ -86,6 +87,17 @@ t.test('one that cannot be written does not hinder the others', async (t) => {
     { status: 'fulfilled', value: 'B' },
   ]);
   t.strictSame(groups, [['a', 'bad', 'b'], ['a'], ['bad'], ['b']]);
+});
+
+t.test('what may have been written although it failed is not written again', async (t) => {
+  let statements = 0;
+  const group = new GroupCommit(async (): Promise<string[]> => {
+    statements += 1;
+    throw Object.assign(new Error('write ENETDOWN'), { code: 'ENETDOWN' });
+  });
+  const results = await Promise.allSettled(['a', 'b', 'c'].map((item) => group.add(item)));
+  t.ok(results.every(({ status }) => status === 'rejected'));
+  t.equal(statements, 1);
 });
 
 t.test('with the database away nobody is tried alone, and later writes go through', async (t) => {
