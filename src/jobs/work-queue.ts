@@ -49,10 +49,11 @@ export class WorkQueue {
   private readonly stopping = new AbortController();
 
   private constructor(options: WorkQueueOptions, pool: pg.Pool | undefined) {
-    this.options = options;
+    const onError = (error: Error): void => options.onError(withoutCommand(error));
+    this.options = { ...options, onError };
     this.pool = pool;
     this.queue = new Queue(QUEUE, this.connection(), ...backend(pool));
-    this.queue.on('error', options.onError);
+    this.queue.on('error', onError);
   }
 
   static async open(options: WorkQueueOptions): Promise<WorkQueue> {
@@ -184,6 +185,12 @@ async function within(millis: number, work: Promise<unknown> | undefined): Promi
     sleep(millis, undefined, { signal: late.signal }).catch(() => {}),
   ]);
   late.abort();
+}
+
+/** The client of Redis puts the command that failed on its error, which for AUTH holds the password: it is not for the log. */
+function withoutCommand(error: Error): Error {
+  if ('command' in error) delete error.command;
+  return error;
 }
 
 /** The backend argument of BullMQ's classes; Redis is what they take without one. */

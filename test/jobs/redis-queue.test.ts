@@ -1,10 +1,12 @@
 /** The queue on Redis or Valkey, where one of their servers is installed: the same work. */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import t, { type Test } from 'tap';
+import { WorkQueue } from '../../src/jobs/work-queue.js';
 import { request } from '../campaign/lab.js';
 import { emptyDatabase, startInstance } from '../instances.js';
 
@@ -68,4 +70,35 @@ t.test('explorations and campaigns go through Redis', { skip }, async (t) => {
   t.match(walked.json(), { state: 'succeeded', progress: { done: 20 } });
 
   await instance.close();
+});
+
+t.test('a password that Redis refuses does not get into the log', async (t) => {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('data', (data) => {
+      const commands = data.toString().match(/^\*/gm) ?? [];
+      for (const _ of commands) socket.write('-WRONGPASS invalid password\r\n');
+    });
+  });
+  const port = await new Promise<number>((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
+  });
+  let heard: (error: Error) => void = () => {};
+  const first = new Promise<Error>((resolve) => {
+    heard = resolve;
+  });
+  const queue = await WorkQueue.open({
+    databaseUrl: '',
+    queueUrl: `redis://lab:secret-of-redis@127.0.0.1:${port}`,
+    lockSeconds: 30,
+    onError: (error) => heard(error),
+  });
+  const error = await first;
+  t.match(error.message, 'WRONGPASS');
+  t.notMatch(JSON.stringify(pino.stdSerializers.err(error)), 'secret-of-redis');
+  await queue.close();
+  for (const socket of sockets) socket.destroy();
+  server.close();
 });
