@@ -87,8 +87,8 @@ export class Hosts {
       this.lines.delete(id);
       return;
     }
-    // There is none, or not of these versions.
-    assertVersion(await this.get(id), versions);
+    // There is none, or not of these versions. It may have become one of them since: it is not deleted all the same.
+    throw wrongVersion(await this.get(id));
   }
 
   /** The newest micro-steps of a host after an index, oldest first. */
@@ -164,8 +164,11 @@ export function hostTag(host: Host): string {
 }
 
 function assertVersion(host: Host, versions: readonly number[] | undefined): void {
-  if (versions === undefined || versions.includes(host.version)) return;
-  throw new ProblemError(
+  if (versions !== undefined && !versions.includes(host.version)) throw wrongVersion(host);
+}
+
+function wrongVersion(host: Host): ProblemError {
+  return new ProblemError(
     'precondition_failed',
     `If-Match names another version of the host than its current one, ${hostTag(host)}.`,
     [{ pointer: '/if-match', detail: 'names another version', in: 'header' }],
