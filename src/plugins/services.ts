@@ -2,6 +2,7 @@
  * What the routes ask for their work, and what works in the background. Routes reach it as `app.services`; here is the one
  * place that makes it.
  */
+import { setMaxListeners } from 'node:events';
 import type { FastifyInstance } from 'fastify';
 import { Scout } from '../explorer/scout.js';
 import { WorkQueue } from '../jobs/work-queue.js';
@@ -65,6 +66,8 @@ export async function useServices(app: FastifyInstance, storage?: Storage): Prom
   const events = new Events(database);
   await events.open();
   const closing = new AbortController();
+  // Every request that waits for the end of some work listens.
+  setMaxListeners(0, closing.signal);
   app.decorate('services', {
     hosts: new Hosts(
       store,

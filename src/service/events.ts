@@ -52,11 +52,7 @@ export class Events {
     let pause = LOOK_MILLIS_MIN;
     while (!signal.aborted) {
       const listening = new AbortController();
-      const heard = this.database.notices.next(
-        'events',
-        pause,
-        AbortSignal.any([signal, listening.signal]),
-      );
+      const heard = this.database.notices.next('events', pause, signal, listening.signal);
       try {
         const rows = await this.read(place);
         if (rows === 'expired') {

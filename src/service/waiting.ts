@@ -19,8 +19,8 @@ export async function waitForEnd<Item extends { readonly finished_at?: string }>
     const listening = new AbortController();
     try {
       // Listening comes before looking, so that no end falls in between.
-      const ends = AbortSignal.any([listening.signal, closing]);
-      const heard = notices.next(finished(id), Math.min(left, LOOK_MILLIS), ends);
+      const pause = Math.min(left, LOOK_MILLIS);
+      const heard = notices.next(finished(id), pause, listening.signal, closing);
       const item = await read();
       if (left <= 0 || closing.aborted || item.finished_at !== undefined) return item;
       await heard;

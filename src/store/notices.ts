@@ -27,20 +27,23 @@ export class Notices {
     return () => void this.emitter.off(name, listener);
   }
 
-  /** Waits for the next notice of this name, at most so long. Whether there was one. */
-  next(name: string, millis: number, signal: AbortSignal): Promise<boolean> {
+  /**
+   * Waits for the next notice of this name, at most so long, or until one of the signals. Whether there was one.
+   * Signals that live long are left as they were: what `AbortSignal.any` makes of them they remember for ever on Node.js 20.
+   */
+  next(name: string, millis: number, ...signals: readonly AbortSignal[]): Promise<boolean> {
     return new Promise((resolve) => {
       const done = (heard: boolean): void => {
         clearTimeout(timer);
         stop();
-        signal.removeEventListener('abort', abort);
+        for (const signal of signals) signal.removeEventListener('abort', abort);
         resolve(heard);
       };
       const abort = (): void => done(false);
       const timer = setTimeout(abort, millis);
       const stop = this.listen(name, () => done(true));
-      signal.addEventListener('abort', abort, { once: true });
-      if (signal.aborted) abort();
+      for (const signal of signals) signal.addEventListener('abort', abort, { once: true });
+      if (signals.some(({ aborted }) => aborted)) abort();
     });
   }
 
