@@ -30,7 +30,7 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '/campaigns',
     {
-      config: { idempotent: true },
+      config: { idempotent: true, waits: true },
       schema: {
         tags: ['campaigns'],
         operationId: 'runCampaign',
@@ -79,6 +79,7 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/campaigns/:campaign',
     {
+      config: { waits: true },
       schema: {
         tags: ['campaigns'],
         operationId: 'getCampaign',

@@ -35,7 +35,7 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '/explorations',
     {
-      config: { idempotent: true },
+      config: { idempotent: true, waits: true },
       schema: {
         tags: ['explorations'],
         operationId: 'explore',
@@ -90,6 +90,7 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/explorations/:exploration',
     {
+      config: { waits: true },
       schema: {
         tags: ['explorations'],
         operationId: 'getExploration',

@@ -1,6 +1,13 @@
 /** What the OpenAPI document says of request headers, read off what routes do with them. */
 import type { FastifySchema, RouteOptions } from 'fastify';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route waits for the end of long work where the client prefers that. */
+    waits?: boolean;
+  }
+}
+
 const IDEMPOTENCY_KEY = {
   type: 'string',
   maxLength: 257,
@@ -24,7 +31,7 @@ export function withHeaders(schema: FastifySchema, { config }: RouteOptions): Fa
   const properties = {
     ...(config?.idempotent === true ? { 'idempotency-key': IDEMPOTENCY_KEY } : {}),
     ...(412 in response ? { 'if-match': IF_MATCH } : {}),
-    ...(202 in response ? { prefer: PREFER } : {}),
+    ...(config?.waits === true ? { prefer: PREFER } : {}),
   };
   if (Object.keys(properties).length === 0) return schema;
   return { ...schema, headers: { type: 'object', properties } };
