@@ -36,7 +36,7 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'runCampaign',
         summary: 'Walk at random through many worlds',
         description:
-          'Every kernel on every CPU model in every scenario gets so many seeded random walks; the same request gives the same results. Answers 202 at once; with `Prefer: wait=N` it waits up to N seconds (60 at most) and answers 200 if all walks are taken.',
+          'Every kernel on every CPU model in every scenario gets so many seeded random walks; the same request gives the same results. Answers 202 at once; with `Prefer: wait=N` it waits up to N seconds (60 at most) and answers 200 if it has ended.',
         body: CampaignRequestSchema,
         response: {
           200: CampaignSchema,

@@ -43,7 +43,7 @@ export const eventRoutes: FastifyPluginAsyncTypebox = async (app) => {
         return reply.type(JSON_TYPE).send(page);
       }
       const last = request.headers['last-event-id'];
-      const start = await events.start(typeof last === 'string' ? last : after);
+      const start = typeof last === 'string' ? events.resume(last) : await events.start(after);
       const signal = app.streams.open(reply);
       await reply.sse.send(messages(events.follow(start, signal)));
     },

@@ -174,7 +174,17 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
         description: 'Closes it; an event that holds no counter touches no register.',
         params: EventParamsSchema,
         body: EventActionRequestSchema,
-        response: { 204: NothingSchema, ...CHANGE_PROBLEMS },
+        response: {
+          204: NothingSchema,
+          ...readProblems(
+            'validation',
+            'not_found',
+            'conflict',
+            'rule_violated',
+            'precondition_failed',
+            'too_many_requests',
+          ),
+        },
       },
     },
     async (request, reply) => {

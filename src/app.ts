@@ -86,7 +86,7 @@ export async function buildApp(options: BuildOptions = {}): Promise<FastifyInsta
   await useServices(app, options.storage);
 
   for (const route of ROOT_ROUTES) await app.register(route);
-  // A worker answers for its health only.
+  // A worker answers for its health, and with the documents.
   const routesOfRole = app.config.role === 'worker' ? [] : V1_ROUTES;
   for (const route of routesOfRole) await app.register(route, { prefix: '/v1' });
   return app;

@@ -29,7 +29,7 @@ async function main(): Promise<void> {
     await stop;
   } finally {
     // It may have taken up work even where it found that it cannot listen.
-    await app?.close();
+    await app?.close().catch((error) => logger?.error({ err: error }, 'stopping failed'));
     await storage.close();
   }
 }

@@ -109,6 +109,11 @@ export class WorkQueue {
     await this.add(jobs).catch(this.options.onError);
   }
 
+  /** Whether no job waits. */
+  async isEmpty(): Promise<boolean> {
+    return (await this.queue.count()) === 0;
+  }
+
   /** Adds the same job again and again. */
   async schedule(kind: string, everySeconds: number): Promise<void> {
     await this.queue.upsertJobScheduler(
@@ -185,7 +190,7 @@ export class WorkQueue {
 }
 
 const BULK = 500;
-const CLOSE_MILLIS_MAX = 3000;
+const CLOSE_MILLIS_MAX = 2000;
 
 /** Waits so long at most; whatever is not done then, or fails, is left. */
 async function within(millis: number, work: Promise<unknown> | undefined): Promise<void> {

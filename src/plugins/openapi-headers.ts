@@ -12,7 +12,7 @@ const IDEMPOTENCY_KEY = {
   type: 'string',
   maxLength: 257,
   description:
-    'A key drawn by the client, 1 to 255 visible characters, quoted or not: the same request repeated with its key within 24 hours is answered as it was the first time.',
+    'A key drawn by the client, 1 to 255 visible characters, quoted or not: the same request repeated with its key within 24 hours is answered as it was the first time, long work with the 202 that accepted it.',
 };
 const IF_MATCH = {
   type: 'string',

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { withoutTokens } from '../access-tokens.js';
 import { PROBLEMS, type ProblemCode, ProblemError } from '../errors.js';
-import { awayReason, isKeyAnswered } from '../store/away.js';
+import { awayReason, isKeyAnswered } from '../store/database-errors.js';
 import type { RouteTable } from './route-table.js';
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';

@@ -90,16 +90,16 @@ export async function useServices(app: FastifyInstance, storage?: Storage): Prom
 /** This instance also works: on what is asked of any instance, and on keeping the house in order. */
 function useWorker(app: FastifyInstance, storage: Storage, queue: WorkQueue, scout: Scout): void {
   const { database, isPrivate } = storage;
-  const { retentionHours, workerConcurrency } = app.config;
+  const { queueUrl, retentionHours, workerConcurrency } = app.config;
   const explorations = new ExplorationWork(database, scout);
   const pool = new WalkPool(workerConcurrency);
   const campaigns = new CampaignWork(database, pool, (jobs) => queue.add(jobs));
   const house = new Housekeeping(database, queue, retentionHours);
   app.addHook('onReady', async () => {
-    // Nobody else uses a private database, so whoever held a job is dead.
-    if (isPrivate) await queue.clear();
+    // Nobody else uses a private database, nor the queue in it, so whoever held a job is dead.
+    if (isPrivate && queueUrl === undefined) await queue.clear();
     await house.putBack();
-    await queue.schedule(HOUSEKEEPING, HOUSEKEEPING_SECONDS);
+    await house.watch();
     await queue.work(
       {
         [EXPLORATION]: (data, signal) => explorations.carryOut(data, signal),
@@ -110,5 +110,9 @@ function useWorker(app: FastifyInstance, storage: Storage, queue: WorkQueue, sco
       workerConcurrency,
     );
   });
+  const watching = setInterval(() => {
+    house.watch().catch((error) => app.log.warn({ err: error }, 'the queue is away'));
+  }, HOUSEKEEPING_SECONDS * 1000);
+  app.addHook('preClose', async () => clearInterval(watching));
   app.addHook('onClose', () => pool.close());
 }

@@ -1,8 +1,8 @@
 /** Live events for clients: pages after a cursor, and a stream that goes on as things happen on any instance. */
 import type { Event, EventPage } from '../../schemas/event.js';
 import { ProblemError } from '../errors.js';
-import { awayReason } from '../store/away.js';
 import type { Database } from '../store/database.js';
+import { awayReason } from '../store/database-errors.js';
 import { type EventPlace, type EventRow, EventStore } from '../store/event-store.js';
 
 /** How long a quiet stream waits before it looks again, in case a notice was lost. */
@@ -46,6 +46,11 @@ export class Events {
     return after === undefined ? this.store.latest() : parseCursor(after);
   }
 
+  /** Where a stream goes on; of a place that is none of ours everything may have been missed, which `follow` tells. */
+  resume(last: string): EventPlace {
+    return placeIn(last) ?? { xid: '0', seq: -1 };
+  }
+
   /** What happens after a place, as it happens, until the signal. */
   async *follow(start: EventPlace, signal: AbortSignal): AsyncGenerator<Followed> {
     let place = start;
@@ -55,16 +60,16 @@ export class Events {
       const heard = this.database.notices.next('events', pause, signal, listening.signal);
       try {
         const rows = await this.read(place);
-        if (rows === 'expired') {
-          place = await this.store.horizon();
+        if (!Array.isArray(rows)) {
+          place = rows;
           yield { type: 'reset', id: cursorOf(place) };
-          continue;
+        } else {
+          for (const row of rows) {
+            place = row;
+            yield eventItem(row);
+          }
+          if (rows.length === READ_MAX) continue;
         }
-        for (const row of rows) {
-          place = row;
-          yield eventItem(row);
-        }
-        if (rows.length > 0) continue;
         pause = (await heard) ? LOOK_MILLIS_MIN : Math.min(2 * pause, LOOK_MILLIS_MAX);
       } finally {
         listening.abort();
@@ -72,10 +77,11 @@ export class Events {
     }
   }
 
-  /** While the database is away nothing happens. */
-  private async read(place: EventPlace): Promise<EventRow[] | 'expired'> {
+  /** The events after a place, or where those that are kept begin. While the database is away nothing happens. */
+  private async read(place: EventPlace): Promise<EventRow[] | EventPlace> {
     try {
-      return await this.store.after(place, READ_MAX);
+      const rows = await this.store.after(place, READ_MAX);
+      return rows === 'expired' ? await this.store.horizon() : rows;
     } catch (error) {
       if (awayReason(error) !== undefined) return [];
       throw error;
@@ -97,10 +103,15 @@ function cursorOf({ xid, seq }: EventPlace): string {
   return Buffer.from(`${xid}.${seq}`).toString('base64url');
 }
 
-function parseCursor(cursor: string): EventPlace {
+function placeIn(cursor: string): EventPlace | undefined {
   const text = Buffer.from(cursor, 'base64url').toString();
   const [, xid, seq] = /^([0-9]{1,19})\.([0-9]{1,15})$/.exec(text) ?? [];
-  if (xid !== undefined && seq !== undefined) return { xid, seq: Number(seq) };
+  return xid === undefined || seq === undefined ? undefined : { xid, seq: Number(seq) };
+}
+
+function parseCursor(cursor: string): EventPlace {
+  const place = placeIn(cursor);
+  if (place !== undefined) return place;
   const detail = 'is not a cursor of events';
   throw new ProblemError('validation', `after ${detail}.`, [
     { pointer: '/after', detail, in: 'query' },

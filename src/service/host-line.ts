@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ProblemError } from '../errors.js';
 import type { Tally } from '../pmu/live/tally.js';
-import { isKeyAnswered } from '../store/away.js';
+import { isKeyAnswered } from '../store/database-errors.js';
 import type { EventInput } from '../store/event-store.js';
 import type { HostStore, HostWrite } from '../store/host-store.js';
 import type { StoredAnswer } from '../store/idempotency-store.js';

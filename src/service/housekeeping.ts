@@ -1,4 +1,4 @@
-/** What is done every minute by some worker: old things are forgotten, and work that lost its job gets one again. */
+/** What is done every minute: some worker forgets what is old, and every worker sees to it that no work has lost its job. */
 import type { WorkQueue } from '../jobs/work-queue.js';
 import { ChunkStore } from '../store/chunk-store.js';
 import type { Database } from '../store/database.js';
@@ -37,8 +37,16 @@ export class Housekeeping {
     }
   }
 
+  /**
+   * The same where the queue has nothing left to do, which it would say as well if it had lost everything. Not by a job: it
+   * would be lost with the others.
+   */
+  async watch(): Promise<void> {
+    await this.queue.schedule(HOUSEKEEPING, HOUSEKEEPING_SECONDS);
+    if (await this.queue.isEmpty()) await this.putBack();
+  }
+
   async keep(): Promise<'done'> {
-    await this.putBack();
     const { database, retentionHours } = this;
     const events = new EventStore(database);
     for (const table of ['explorations', 'campaigns'] as const) {

@@ -59,7 +59,10 @@ export class ChunkStore {
     return rows.map(({ n }) => n);
   }
 
-  /** Keeps the result of a chunk; of one that was walked twice only the first, which is the same. */
+  /**
+   * Keeps the result of a chunk; of one that was walked twice only the first, which is the same. What a campaign has found
+   * does not change any more once it has ended.
+   */
   async keep(campaign: string, n: number, result: object, violated: boolean): Promise<void> {
     await this.database.query
       .updateTable('campaign_chunks')
@@ -67,6 +70,14 @@ export class ChunkStore {
       .where('campaign_id', '=', campaign)
       .where('n', '=', n)
       .where('result', 'is', null)
+      .where(({ exists, selectFrom }) =>
+        exists(
+          selectFrom('campaigns')
+            .select('id')
+            .where('id', '=', campaign)
+            .where('finished_at', 'is', null),
+        ),
+      )
       .execute();
   }
 

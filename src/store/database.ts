@@ -1,7 +1,7 @@
 /** The connection to PostgreSQL: a pool, typed queries on it, and notices from other instances. */
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
-import { awayReason } from './away.js';
+import { awayReason } from './database-errors.js';
 import { migrate } from './migrations/index.js';
 import { Notices } from './notices.js';
 import type { Tables } from './tables.js';

@@ -2,7 +2,7 @@
  * Group commit: while one statement is under way, what else is to be written gathers, and the next statement takes all of
  * it. Alone a write goes out at once; under load many share one flush of the disk.
  */
-import { isRefused } from './away.js';
+import { isRefused } from './database-errors.js';
 
 interface Waiting<Item, Result> {
   readonly item: Item;

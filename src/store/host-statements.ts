@@ -85,7 +85,7 @@ export function commitStatement(chunks: boolean, answers: boolean, events: boole
      )`,
     `changed as (
        update hosts h
-          set version = w.version, image = w.image, tail = w.tail, updated_at = now()
+          set version = w.version, image = w.image, tail = w.tail
          from wanted w
         where h.id = w.id and w.image <> '' and w.id in (select id from locked)
           and h.id = any (${array(1)})

@@ -20,7 +20,6 @@ export interface HostTable {
   /** The newest entries of its trace; older ones are in chunks. */
   tail: Generated<string>;
   created_at: Timestamp;
-  updated_at: Timestamp;
 }
 
 export interface HostTraceTable {

@@ -164,13 +164,17 @@ t.test('what is no cursor is refused', async (t) => {
   for (const query of ['limit=0', 'limit=1001', 'limit=x', 'from=1']) {
     problemOf(t, await here.app.inject(`/v1/events?${query}`), 'validation');
   }
-  const headers = { accept: 'text/event-stream', 'last-event-id': 'nonsense' };
-  problemOf(t, await here.app.inject({ url: '/v1/events', headers }), 'validation');
   problemOf(
     t,
     await here.app.inject({ url: '/v1/events', headers: { accept: 'text/html' } }),
     'not_acceptable',
   );
+});
+
+t.test('a stream that resumes from what is no cursor is told to begin anew', async (t) => {
+  const stream = await Stream.open(t, there, '', { 'last-event-id': 'nonsense' });
+  t.equal(stream.response.statusCode, 200, 'or an EventSource would give up');
+  t.match(await stream.until(1), [{ event: 'reset' }]);
 });
 
 t.test('a stream tells on one instance what happens on another', async (t) => {

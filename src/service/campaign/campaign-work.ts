@@ -2,9 +2,9 @@
 import { setMaxListeners } from 'node:events';
 import type { CampaignRequest } from '../../../schemas/campaign.js';
 import type { WorkJob } from '../../jobs/work-queue.js';
-import { awayReason } from '../../store/away.js';
 import { ChunkStore } from '../../store/chunk-store.js';
 import type { Database } from '../../store/database.js';
+import { awayReason } from '../../store/database-errors.js';
 import type { EventInput } from '../../store/event-store.js';
 import { finished, WorkStore } from '../../store/work-store.js';
 import { firstViolation } from './first-violation.js';
@@ -142,8 +142,10 @@ export class CampaignWork {
 
   /** The plan of a campaign that has not ended; undefined where there is nothing to do any more. */
   private async begin(id: string): Promise<CampaignPlan | undefined> {
-    const row = await this.store.start(id);
-    return row && this.planOf(id, row.request as CampaignRequest);
+    const row = await this.store.get(id);
+    if (row === undefined || row.finishedAt !== null) return undefined;
+    if (row.state === 'queued') await this.store.start(id);
+    return this.planOf(id, row.request as CampaignRequest);
   }
 
   private planOf(id: string, request: CampaignRequest): Promise<CampaignPlan> {

@@ -14,7 +14,7 @@ import { missing } from '../refusals.js';
 import { waitForEnd } from '../waiting.js';
 import { campaignJobs, endedEvent } from './campaign-work.js';
 import { chunksOf, planCampaign } from './plan.js';
-import { mergeChunk, noTotals, resultsOf, type ShrunkViolation } from './totals.js';
+import { mergeChunk, noTotals, resultsOf, type ShrunkViolation, summaryOf } from './totals.js';
 import type { ChunkResult } from './walk-chunk.js';
 
 /** How many campaigns may wait or run. */
@@ -48,8 +48,7 @@ export class Campaigns {
       );
     }
     const chunks = chunksOf(plan);
-    const skipped = plan.cells.filter((cell) => cell.skipped !== null).length;
-    const total = (plan.cells.length - skipped) * plan.walks;
+    const { cells, skipped_cells, total } = summaryOf(plan, noTotals(plan));
     const id = randomId('camp');
     const resource: Campaign = {
       id,
@@ -58,9 +57,9 @@ export class Campaigns {
       verdict: 'undecided',
       progress: { done: 0, total, unit: 'walks' },
       created_at: new Date().toISOString(),
-      cells: plan.cells.length,
+      cells,
       violated_cells: 0,
-      skipped_cells: skipped,
+      skipped_cells,
     };
     const reply = {
       status: 202,
@@ -71,7 +70,7 @@ export class Campaigns {
       { id, request, resource, answer: ticket && storedAnswer(ticket, reply) },
       (trx) => this.chunks.add(trx, id, chunks),
     );
-    await this.queue.offer(campaignJobs(id, [...chunks.keys()]));
+    void this.queue.offer(campaignJobs(id, [...chunks.keys()]));
     return reply;
   }
 

@@ -19,8 +19,7 @@ const STATEMENTS = [
      config jsonb not null,
      image text not null,
      tail text not null default '',
-     created_at timestamptz not null default now(),
-     updated_at timestamptz not null default now()
+     created_at timestamptz not null default now()
    ) with (fillfactor = 40, toast_tuple_target = 8000,
            autovacuum_vacuum_scale_factor = 0.5, autovacuum_vacuum_threshold = 2000)`,
   `alter table hosts alter column image set storage external`,
