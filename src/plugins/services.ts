@@ -112,7 +112,7 @@ function useWorker(app: FastifyInstance, storage: Storage, queue: WorkQueue, sco
   });
   const watching = setInterval(() => {
     house.watch().catch((error) => app.log.warn({ err: error }, 'the queue is away'));
-  }, HOUSEKEEPING_SECONDS * 1000);
+  }, HOUSEKEEPING_SECONDS * 1000).unref();
   app.addHook('preClose', async () => clearInterval(watching));
   app.addHook('onClose', () => pool.close());
 }
