@@ -73,8 +73,8 @@ export async function buildApp(options: BuildOptions = {}): Promise<FastifyInsta
   useProblems(app, routes);
   useRequestLog(app);
   useMetrics(app);
-  useReadiness(app);
   useClosing(app);
+  useReadiness(app);
   useEtag(app);
   useAccess(app);
   useNegotiation(app);

@@ -185,6 +185,16 @@ export class ProblemError extends Error {
   }
 }
 
+/** A refusal that is over after so many seconds. */
+export function tryLater(code: ProblemCode, detail: string, seconds: number): ProblemError {
+  return new ProblemError(code, detail, [], {}, { 'retry-after': String(seconds) });
+}
+
+/** A field that has the right shape and cannot be meant; `detail` goes on from the field's name. */
+export function ruleViolated(pointer: string, detail: string): ProblemError {
+  return new ProblemError('rule_violated', `${pointer} ${detail}.`, [{ pointer, detail }]);
+}
+
 export function isProblemCode(text: string): text is ProblemCode {
   return Object.hasOwn(PROBLEMS, text);
 }

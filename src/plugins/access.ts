@@ -6,7 +6,7 @@
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { covers, createVerifier, presentedToken, type Scope, sha256 } from '../access-tokens.js';
-import { ProblemError } from '../errors.js';
+import { ProblemError, tryLater } from '../errors.js';
 import { GuessLimit } from '../guess-limit.js';
 import { useQuota } from './quota.js';
 
@@ -115,5 +115,5 @@ function tokenUnknown(): ProblemError {
 
 function tooManyGuesses(seconds: number): ProblemError {
   const detail = `Too many wrong tokens came from this address; try again in ${seconds} s.`;
-  return new ProblemError('too_many_requests', detail, [], {}, { 'retry-after': String(seconds) });
+  return tryLater('too_many_requests', detail, seconds);
 }

@@ -1,6 +1,14 @@
 /** While the service stops, what still arrives on open connections is told to come back, as any other refusal is told. */
+import { setMaxListeners } from 'node:events';
 import type { FastifyInstance } from 'fastify';
-import { ProblemError } from '../errors.js';
+import { tryLater } from '../errors.js';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Given when the service begins to stop. */
+    closing: AbortSignal;
+  }
+}
 
 /** For Fastify: its own answer would be no problem body, and say nothing of when to come back. */
 export const CLOSING_OPTIONS = { return503OnClosing: false } as const;
@@ -9,18 +17,17 @@ export const CLOSING_OPTIONS = { return503OnClosing: false } as const;
 const API = /^\/v1\//;
 
 export function useClosing(app: FastifyInstance): void {
-  let closing = false;
-  app.addHook('preClose', async () => {
-    closing = true;
-  });
+  const closing = new AbortController();
+  // Every request that waits for the end of some work listens.
+  setMaxListeners(0, closing.signal);
+  app.decorate('closing', closing.signal);
+  app.addHook('preClose', async () => closing.abort());
   app.addHook('onRequest', async ({ url }) => {
-    if (!closing || !API.test(url)) return;
-    throw new ProblemError(
+    if (!closing.signal.aborted || !API.test(url)) return;
+    throw tryLater(
       'unavailable',
       'The service is stopping, and nothing was changed by this request.',
-      [],
-      {},
-      { 'retry-after': '1' },
+      1,
     );
   });
 }

@@ -27,12 +27,8 @@ export interface Readiness {
 
 export function useReadiness(app: FastifyInstance): void {
   const checks = new Map<string, ReadinessCheck>();
-  let closing = false;
-  app.addHook('preClose', async () => {
-    closing = true;
-  });
   checks.set('accepting', () =>
-    closing ? { ok: false, detail: 'the service is stopping' } : { ok: true },
+    app.closing.aborted ? { ok: false, detail: 'the service is stopping' } : { ok: true },
   );
   app.decorate('readiness', {
     add: (name, check) => void checks.set(name, check),

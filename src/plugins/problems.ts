@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { withoutTokens } from '../access-tokens.js';
-import { PROBLEMS, type ProblemCode, ProblemError } from '../errors.js';
+import { PROBLEMS, type ProblemCode, ProblemError, tryLater } from '../errors.js';
 import { awayReason, isKeyAnswered } from '../store/database-errors.js';
 import type { RouteTable } from './route-table.js';
 
@@ -58,12 +58,12 @@ function toProblem(error: unknown): ProblemError {
   const away = awayReason(error);
   if (away !== undefined) {
     const detail = `Nothing can be stored or read now: ${away}. Whether this request changed something is not certain; repeat it under its Idempotency-Key.`;
-    return new ProblemError('unavailable', detail, [], {}, { 'retry-after': '1' });
+    return tryLater('unavailable', detail, 1);
   }
   if (isKeyAnswered(error)) {
     const detail =
       'A request with this Idempotency-Key was answered elsewhere meanwhile, and nothing was changed by this one. Send it again with its key.';
-    return new ProblemError('idempotency_key_in_flight', detail, [], {}, { 'retry-after': '1' });
+    return tryLater('idempotency_key_in_flight', detail, 1);
   }
   const { code = '', statusCode = 500 } = (error ?? {}) as Partial<FastifyError>;
   const known = FRAMEWORK_CODES[code] ?? STATUS_CODES[statusCode];

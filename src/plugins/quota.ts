@@ -8,7 +8,7 @@
  */
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
-import { ProblemError } from '../errors.js';
+import { type ProblemError, tryLater } from '../errors.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -68,5 +68,5 @@ function secondsLeft({ msBeforeNext }: RateLimiterRes): number {
 
 function quotaExceeded(limit: number, seconds: number): ProblemError {
   const detail = `A token may ask ${limit} times a minute; the next window begins in ${seconds} s.`;
-  return new ProblemError('too_many_requests', detail, [], {}, { 'retry-after': String(seconds) });
+  return tryLater('too_many_requests', detail, seconds);
 }

@@ -2,7 +2,6 @@
  * What the routes ask for their work, and what works in the background. Routes reach it as `app.services`; here is the one
  * place that makes it.
  */
-import { setMaxListeners } from 'node:events';
 import type { FastifyInstance } from 'fastify';
 import { Scout } from '../explorer/scout.js';
 import { WorkQueue } from '../jobs/work-queue.js';
@@ -65,21 +64,17 @@ export async function useServices(app: FastifyInstance, storage?: Storage): Prom
   const store = new HostStore(database, HOSTS_MAX);
   const events = new Events(database);
   await events.open();
-  const closing = new AbortController();
-  // Every request that waits for the end of some work listens.
-  setMaxListeners(0, closing.signal);
   app.decorate('services', {
     hosts: new Hosts(
       store,
       machineMetrics(app, () => store.count()),
     ),
-    explorations: new Explorations(database, queue, scout, closing.signal),
-    campaigns: new Campaigns(database, queue, closing.signal),
+    explorations: new Explorations(database, queue, scout, app.closing),
+    campaigns: new Campaigns(database, queue, app.closing),
     events,
   });
   app.readiness.add('database', () => database.check());
   if (config.role !== 'api') useWorker(app, storage, queue, scout);
-  app.addHook('preClose', async () => closing.abort());
   app.addHook('onClose', async () => {
     await queue.close();
     await keys.close();

@@ -1,7 +1,7 @@
 /** Answers that go on for as long as both sides like: bounded in number, and ended when the service stops. */
 import { fastifySSE as sse } from '@fastify/sse';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { ProblemError } from '../errors.js';
+import { ProblemError, tryLater } from '../errors.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -32,16 +32,14 @@ interface Stream {
 export async function useStreams(app: FastifyInstance): Promise<void> {
   await app.register(sse, { heartbeatInterval: HEARTBEAT_MILLIS });
   const open = new Set<Stream>();
-  let isClosing = false;
   app.decorate('streams', {
     open: (reply: FastifyReply) => {
-      if (isClosing) throw new ProblemError('unavailable', 'The service is stopping.');
+      if (app.closing.aborted) throw new ProblemError('unavailable', 'The service is stopping.');
       return openStream(open, reply);
     },
   });
   // An open stream would keep the server from closing, and so would one that has ended but is not read.
   app.addHook('preClose', async () => {
-    isClosing = true;
     const streams = [...open];
     for (const { end } of streams) end.abort();
     setTimeout(() => {
@@ -53,7 +51,7 @@ export async function useStreams(app: FastifyInstance): Promise<void> {
 function openStream(open: Set<Stream>, reply: FastifyReply): AbortSignal {
   if (open.size >= STREAMS_MAX) {
     const detail = `${STREAMS_MAX} streams are open already.`;
-    throw new ProblemError('too_many_requests', detail, [], {}, { 'retry-after': '5' });
+    throw tryLater('too_many_requests', detail, 5);
   }
   // A client that has hung up meanwhile would never be heard to close, and keep its place for ever.
   if (!reply.sse.isConnected) throw new ProblemError('bad_request', 'The client has hung up.');

@@ -3,7 +3,7 @@
  * together, and answered only then. If another instance was faster, they are made again on what it left.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ProblemError } from '../errors.js';
+import { tryLater } from '../errors.js';
 import type { Tally } from '../pmu/live/tally.js';
 import { isKeyAnswered } from '../store/database-errors.js';
 import type { EventInput } from '../store/event-store.js';
@@ -58,12 +58,10 @@ export class HostLine {
 
   add(change: Change): void {
     if (this.waiting.length >= WAITING_MAX) {
-      throw new ProblemError(
+      throw tryLater(
         'too_many_requests',
         `${WAITING_MAX} changes of this host are waiting already.`,
-        [],
-        {},
-        { 'retry-after': '1' },
+        1,
       );
     }
     this.waiting.push(change);
@@ -122,12 +120,10 @@ export class HostLine {
       }
       this.host = undefined;
     }
-    throw new ProblemError(
+    throw tryLater(
       'unavailable',
       'Other instances change this host all the time; nothing was changed by this request.',
-      [],
-      {},
-      { 'retry-after': '1' },
+      1,
     );
   }
 }

@@ -1,6 +1,6 @@
 /** What a host keeps beside its machine: the records of events and vCPUs, found by id or name. */
 import type { PerfEventCreate } from '../../schemas/perf-event.js';
-import { ProblemError } from '../errors.js';
+import { ruleViolated } from '../errors.js';
 import { counterName } from '../pmu/arch/counter-set.js';
 import { Refused } from '../pmu/live/refused.js';
 import { DEFAULT_SAMPLE_FREQ } from '../pmu/perf/open-rules.js';
@@ -42,7 +42,7 @@ export function only(
   const named = records.flatMap((record, at) => (record?.name === reference ? [at] : []));
   if (named.length !== 1) {
     const detail = `${named.length === 0 ? 'names no' : 'names more than one'} ${what} of this host (${reference})`;
-    throw new ProblemError('rule_violated', `${pointer} ${detail}.`, [{ pointer, detail }]);
+    throw ruleViolated(pointer, detail);
   }
   return named[0]!;
 }

@@ -122,7 +122,7 @@ export class Hosts {
           return {
             host,
             tally: run.tally,
-            events: violationEvents(base, host),
+            events: violationEvents(base, host, run.tally),
             answer: terms.ticket && storedAnswer(terms.ticket, reply),
             settle: () => resolve(reply),
           };
@@ -196,7 +196,8 @@ function refusalToStore(error: unknown, ticket: Ticket | undefined): StoredAnswe
 }
 
 /** Invariants that failed for the first time on this host. */
-function violationEvents(before: Host, after: Host): EventInput[] {
+function violationEvents(before: Host, after: Host, counted: Tally): EventInput[] {
+  if (counted.firstViolations.length === 0) return [];
   const known = new Set(violationItems(before, before.tally).map(({ invariant }) => invariant));
   return violationItems(after, after.tally)
     .filter(({ invariant }) => !known.has(invariant))

@@ -3,7 +3,13 @@
  * it was the first time. The answer is stored in the transaction that does what it tells, so neither can be lost alone.
  */
 import { createHash } from 'node:crypto';
-import { isProblemCode, ProblemError, type ProblemExtra, type ProblemItem } from '../errors.js';
+import {
+  isProblemCode,
+  ProblemError,
+  type ProblemExtra,
+  type ProblemItem,
+  tryLater,
+} from '../errors.js';
 import type { Claim, IdempotencyStore, StoredAnswer } from '../store/idempotency-store.js';
 
 /** A body with its status and headers. */
@@ -103,11 +109,9 @@ function nameOf(principal: string, key: string): string {
 }
 
 function inFlight(key: string): ProblemError {
-  return new ProblemError(
+  return tryLater(
     'idempotency_key_in_flight',
     `A request with the Idempotency-Key ${JSON.stringify(key.slice(0, 60))} is being answered.`,
-    [],
-    {},
-    { 'retry-after': '1' },
+    1,
   );
 }

@@ -1,5 +1,5 @@
 /** Entries of the catalogue by id, or a problem that names the field and says what there is. */
-import { ProblemError } from '../errors.js';
+import { ruleViolated } from '../errors.js';
 import type { CpuModel } from '../pmu/arch/cpu-model.js';
 import { CPU_MODELS, findCpuModel } from '../pmu/arch/cpu-models.js';
 import { findKernel, KERNELS } from '../pmu/kernels/index.js';
@@ -20,5 +20,5 @@ function unknown(
   known: readonly { readonly id: string }[],
 ): never {
   const detail = `names no ${what} (${id}); there are ${known.map((entry) => entry.id).join(', ')}`;
-  throw new ProblemError('rule_violated', `${pointer} ${detail}.`, [{ pointer, detail }]);
+  throw ruleViolated(pointer, detail);
 }

@@ -3,7 +3,7 @@
  * What cannot be meant is refused here, naming the field.
  */
 
-import { ProblemError } from '../errors.js';
+import { ProblemError, ruleViolated } from '../errors.js';
 import type { AddressBook } from '../pmu/arch/address-book.js';
 import {
   type CounterSet,
@@ -95,7 +95,7 @@ export function parseCounter(name: string, available: CounterSet, pointer: strin
   const bit = counterBit(name);
   if (bit === undefined || (available & (1 << bit)) === 0) {
     const detail = `names ${name}, a counter this CPU does not have`;
-    throw new ProblemError('rule_violated', `${pointer} ${detail}.`, [{ pointer, detail }]);
+    throw ruleViolated(pointer, detail);
   }
   return bit;
 }

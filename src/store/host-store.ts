@@ -95,7 +95,11 @@ export class HostStore {
   }
 
   async count(): Promise<number> {
-    return countHosts(this.database.query);
+    const { count } = await this.database.query
+      .selectFrom('hosts')
+      .select(({ fn }) => fn.countAll<number>().as('count'))
+      .executeTakeFirstOrThrow();
+    return count;
   }
 
   /** Deletes the host with its trace; `versions` insists on one of them. Tells whether there was such a host. */
@@ -218,12 +222,4 @@ interface Missing {
 
 function hostRow({ created_at, ...row }: HostSelected): HostRow {
   return { ...row, createdAt: created_at };
-}
-
-async function countHosts(db: Pick<Database['query'], 'selectFrom'>): Promise<number> {
-  const { count } = await db
-    .selectFrom('hosts')
-    .select(({ fn }) => fn.countAll<number>().as('count'))
-    .executeTakeFirstOrThrow();
-  return count;
 }

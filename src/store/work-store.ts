@@ -52,7 +52,7 @@ const COLUMNS = [
 ] as const;
 
 export class WorkStore {
-  readonly database: Database;
+  private readonly database: Database;
   private readonly table: WorkTableName;
 
   constructor(database: Database, table: WorkTableName) {

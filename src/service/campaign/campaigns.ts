@@ -3,7 +3,7 @@
  * Workers of any instance take their chunks (campaign-work.ts).
  */
 import type { Campaign, CampaignRequest, CampaignResults } from '../../../schemas/campaign.js';
-import { ProblemError } from '../../errors.js';
+import { tryLater } from '../../errors.js';
 import type { WorkQueue } from '../../jobs/work-queue.js';
 import { ChunkStore } from '../../store/chunk-store.js';
 import type { Database } from '../../store/database.js';
@@ -39,13 +39,7 @@ export class Campaigns {
   async create(request: CampaignRequest, ticket?: Ticket): Promise<Reply<Campaign>> {
     const plan = await planCampaign(request);
     if ((await this.store.countUnfinished()) >= UNFINISHED_MAX) {
-      throw new ProblemError(
-        'too_many_requests',
-        `${UNFINISHED_MAX} campaigns are waiting already.`,
-        [],
-        {},
-        { 'retry-after': '30' },
-      );
+      throw tryLater('too_many_requests', `${UNFINISHED_MAX} campaigns are waiting already.`, 30);
     }
     const chunks = chunksOf(plan);
     const { cells, skipped_cells, total } = summaryOf(plan, noTotals(plan));

@@ -5,7 +5,7 @@
  */
 import { type CampaignRequest, CELLS_MAX } from '../../../schemas/campaign.js';
 import type { ExplorationModel } from '../../../schemas/exploration-model.js';
-import { ProblemError } from '../../errors.js';
+import { ProblemError, ruleViolated } from '../../errors.js';
 import { WORDS_MAX } from '../../explorer/model.js';
 import { seedFor } from '../../explorer/prng.js';
 import { findInvariant } from '../../pmu/invariants/index.js';
@@ -99,7 +99,7 @@ function resolved<Entry extends { readonly id: string }>(
   entries.forEach((entry, at) => {
     const before = entries.indexOf(entry);
     if (before < at) {
-      throw refused(`${pointer}/${at}`, `names ${entry.id}, as ${pointer}/${before} does`);
+      throw ruleViolated(`${pointer}/${at}`, `names ${entry.id}, as ${pointer}/${before} does`);
     }
   });
   return entries;
@@ -107,17 +107,13 @@ function resolved<Entry extends { readonly id: string }>(
 
 function assertSize(cells: number, walks: number, stepsPerWalk: number): void {
   if (cells > CELLS_MAX) {
-    throw refused('/matrix', `has ${cells} cells, and a campaign has at most ${CELLS_MAX}`);
+    throw ruleViolated('/matrix', `has ${cells} cells, and a campaign has at most ${CELLS_MAX}`);
   }
   const steps = cells * walks * stepsPerWalk;
   if (steps > WORK_MAX) {
     const asked = `asks for ${steps} steps (cells × walks × steps_per_walk)`;
-    throw refused('/walks', `${asked}, and a campaign takes at most ${WORK_MAX}`);
+    throw ruleViolated('/walks', `${asked}, and a campaign takes at most ${WORK_MAX}`);
   }
-}
-
-function refused(pointer: string, detail: string): ProblemError {
-  return new ProblemError('rule_violated', `${pointer} ${detail}.`, [{ pointer, detail }]);
 }
 
 function plannedCell(

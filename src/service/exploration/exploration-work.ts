@@ -6,8 +6,8 @@ import type { WorkJob } from '../../jobs/work-queue.js';
 import type { Database } from '../../store/database.js';
 import type { EventInput } from '../../store/event-store.js';
 import { cancelled, type WorkRow, WorkStore } from '../../store/work-store.js';
-import type { StoredRequest } from './explorations.js';
 import { runExploration } from './job.js';
+import type { StoredRequest } from './request.js';
 
 export const EXPLORATION = 'exploration';
 /** How often progress is written, and how often it is told to those who listen. */

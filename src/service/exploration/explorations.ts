@@ -5,7 +5,7 @@
 import type { RaceVerdict } from '../../../schemas/comparison.js';
 import type { Exploration, ExplorationRequest } from '../../../schemas/exploration.js';
 import type { ExplorationModel } from '../../../schemas/exploration-model.js';
-import { ProblemError } from '../../errors.js';
+import { ruleViolated, tryLater } from '../../errors.js';
 import { WORDS_MAX } from '../../explorer/model.js';
 import type { Scout } from '../../explorer/scout.js';
 import type { WorkQueue } from '../../jobs/work-queue.js';
@@ -19,19 +19,13 @@ import { endedEvent, explorationJob } from './exploration-work.js';
 import { exploredWorld } from './explored-world.js';
 import { machineSource } from './job.js';
 import { MachineModel } from './machine-model.js';
-import { type AskedExploration, askedExploration } from './request.js';
+import { type AskedExploration, askedExploration, type StoredRequest } from './request.js';
 import { mainRace } from './scenarios.js';
 
 /** How many explorations may wait or run. */
 const UNFINISHED_MAX = 64;
 /** How long a request to cancel waits for the end. */
 const CANCEL_MILLIS = 2000;
-
-/** What is stored of a request. */
-export interface StoredRequest {
-  readonly request: AskedExploration['request'];
-  readonly fold: boolean;
-}
 
 export class Explorations {
   private readonly database: Database;
@@ -56,16 +50,10 @@ export class Explorations {
     const machine = new MachineModel(exploredWorld(model, '/model'), asked.properties);
     if (machine.words > WORDS_MAX) {
       const detail = `needs ${machine.words * 32} bits a state, and a search keeps at most ${WORDS_MAX * 32}: take fewer events, vCPUs or budgets`;
-      throw new ProblemError('rule_violated', `/model ${detail}.`, [{ pointer: '/model', detail }]);
+      throw ruleViolated('/model', detail);
     }
     if ((await this.store.countUnfinished()) >= UNFINISHED_MAX) {
-      throw new ProblemError(
-        'too_many_requests',
-        `${UNFINISHED_MAX} explorations are waiting already.`,
-        [],
-        {},
-        { 'retry-after': '5' },
-      );
+      throw tryLater('too_many_requests', `${UNFINISHED_MAX} explorations are waiting already.`, 5);
     }
     // A scenario's counts are pinned without folding, so by name it is searched without, unless asked otherwise.
     const fold = (request.fold ?? request.scenario === undefined) && machine.folding.length > 0;

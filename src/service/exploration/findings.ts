@@ -6,11 +6,11 @@ import { type Path, PathError, parsePath } from '../../explorer/path.js';
 import { INVARIANTS } from '../../pmu/invariants/index.js';
 import type { WorkRow } from '../../store/work-store.js';
 import { missing } from '../refusals.js';
-import type { StoredRequest } from './explorations.js';
 import { exploredWorld } from './explored-world.js';
 import { MachineModel } from './machine-model.js';
 import { mermaid, narrate, story } from './narration.js';
 import { replayScript } from './replay-script.js';
+import type { StoredRequest } from './request.js';
 import { walkState } from './walk.js';
 
 /** Telling a step takes about 0.1 ms of the event loop. */

@@ -1,7 +1,7 @@
 /** What a request for an exploration asks for, once what cannot be meant is refused. */
 import type { ExplorationRequest } from '../../../schemas/exploration.js';
 import type { ExplorationModel } from '../../../schemas/exploration-model.js';
-import { ProblemError } from '../../errors.js';
+import { ruleViolated } from '../../errors.js';
 import { INVARIANTS } from '../../pmu/invariants/index.js';
 import { kernelById } from '../lookups.js';
 import { MARKS } from './marks.js';
@@ -23,13 +23,19 @@ export interface AskedExploration {
   readonly model: ExplorationModel;
 }
 
+/** What is stored of a request. */
+export interface StoredRequest {
+  readonly request: AskedExploration['request'];
+  readonly fold: boolean;
+}
+
 /** Resolves the scenario and fills in what the request leaves open. */
 export function askedExploration(request: ExplorationRequest): AskedExploration {
   const scenario =
     request.scenario === undefined ? undefined : scenarioById(request.scenario, '/scenario');
   const model = scenario?.model ?? request.model;
   if (model === undefined) {
-    throw refused('/model', 'is missing');
+    throw ruleViolated('/model', 'is missing');
   }
   const properties = request.properties ?? scenario?.properties ?? DEFAULT_PROPERTIES;
   properties.forEach((id, at) => {
@@ -48,7 +54,7 @@ export function askedExploration(request: ExplorationRequest): AskedExploration 
 export function scenarioById(id: string, pointer: string): Scenario {
   const scenario = findScenario(id);
   if (scenario === undefined) {
-    throw refused(
+    throw ruleViolated(
       pointer,
       `names no scenario to explore (${id}); A0 to E are costed by comparisons`,
     );
@@ -56,15 +62,11 @@ export function scenarioById(id: string, pointer: string): Scenario {
   return scenario;
 }
 
-function refused(pointer: string, detail: string): ProblemError {
-  return new ProblemError('rule_violated', `${pointer} ${detail}.`, [{ pointer, detail }]);
-}
-
 function assertProperty(id: string, pointer: string): void {
   const known = [...INVARIANTS, ...MARKS].some((property) => property.id === id);
   if (!known) {
     const marks = MARKS.map((mark) => mark.id).join(', ');
-    throw refused(pointer, `names no invariant and no mark (${id}); the marks are ${marks}`);
+    throw ruleViolated(pointer, `names no invariant and no mark (${id}); the marks are ${marks}`);
   }
 }
 
@@ -74,7 +76,7 @@ function withNmiBudget(model: ExplorationModel, nmis: number | undefined): Explo
     return model;
   }
   if (!(model.actors ?? []).some(({ kind }) => kind === 'nmi_throttle')) {
-    throw refused('/bounds/nmis', 'bounds an actor nmi_throttle, and the world has none');
+    throw ruleViolated('/bounds/nmis', 'bounds an actor nmi_throttle, and the world has none');
   }
   const actors = (model.actors ?? []).map((actor) =>
     actor.kind === 'nmi_throttle' ? { ...actor, budget: actor.budget ?? nmis } : actor,
