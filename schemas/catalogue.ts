@@ -26,7 +26,7 @@ export const PLATFORM_CLASSES = ['K1', 'K2', 'K3', 'K4'] as const;
 export const PlatformClassSchema = oneOf(PLATFORM_CLASSES, {
   $id: 'PlatformClass',
   description:
-    'K1 without PEBS isolation, K2 isolated without PEBS under EPT, K3 isolated with it, K4 arch-PEBS',
+    'K1 without PEBS isolation, K2 isolated without PEBS under EPT, K3 isolated with it, K4 without DS-based PEBS: architectural PEBS, or none',
   examples: ['K3'],
 });
 export type PlatformClass = Static<typeof PlatformClassSchema>;
@@ -108,13 +108,17 @@ export const CpuModelSchema = Type.Object(
     load_perf_global_ctrl: Type.Boolean({
       description: 'whether the VMCS can load IA32_PERF_GLOBAL_CTRL',
     }),
-    platform_class: ref(PlatformClassSchema),
+    platform_class: ref(
+      PlatformClassSchema,
+      'its class on the newest release; a kernel lists the classes of all models on it',
+    ),
     sources: ref(SourcesSchema),
   },
   {
     $id: 'CpuModel',
     additionalProperties: false,
-    description: 'a CPU model as the simulator knows it',
+    description:
+      'a CPU model as the simulator knows it, with the flags that linux-7.3.4 sets for it',
     examples: [
       {
         id: 'emerald-rapids',
@@ -204,6 +208,49 @@ export const KernelOptionsSchema = Type.Object(
   },
 );
 
+export const CERTAINTIES = ['read', 'derived'] as const;
+
+export const ModelOnKernelSchema = Type.Object(
+  {
+    cpu_model: ref(SlugSchema),
+    platform_class: ref(PlatformClassSchema),
+    known: Type.Boolean({
+      description: 'whether the kernel has a case for the model; otherwise its generic branch runs',
+    }),
+    pebs: oneOf(['ds', 'arch', 'none'], {
+      description: 'the PEBS that the kernel finds: none where it does not know the format',
+    }),
+    pebs_ept: Type.Boolean({ description: 'whether perf lets KVM expose DS-based PEBS to guests' }),
+    precise_ip_max: Type.Integer({
+      minimum: 0,
+      maximum: 3,
+      description: 'the highest precise_ip; perf refuses more with EOPNOTSUPP',
+    }),
+    certainty: oneOf(CERTAINTIES, {
+      description: 'whether this was read in the source of the release, or is derived',
+    }),
+    source: prose('where it was read, or of what it is derived'),
+  },
+  {
+    $id: 'ModelOnKernel',
+    additionalProperties: false,
+    description: 'what a kernel makes of a CPU model',
+    examples: [
+      {
+        cpu_model: 'emerald-rapids',
+        platform_class: 'K2',
+        known: true,
+        pebs: 'ds',
+        pebs_ept: false,
+        precise_ip_max: 3,
+        certainty: 'read',
+        source: 'Linux 6.1.192 arch/x86/events/intel/core.c:6516',
+      },
+    ],
+  },
+);
+export type ModelOnKernel = Static<typeof ModelOnKernelSchema>;
+
 export const KernelSchema = Type.Object(
   {
     id: ref(SlugSchema),
@@ -217,10 +264,18 @@ export const KernelSchema = Type.Object(
     }),
     base: Type.Optional(ref(SlugSchema, 'the kernel it changes')),
     patches: Type.Array(ref(KernelPatchSchema), { maxItems: 100, description: 'oldest first' }),
-    certainty: oneOf(['read', 'derived'], {
+    certainty: oneOf(CERTAINTIES, {
       description: 'whether its code was read, or its behaviour derived from descriptions',
     }),
     options: ref(KernelOptionsSchema, 'the options it sets'),
+    cpu_models: Type.Array(ref(ModelOnKernelSchema), {
+      maxItems: 64,
+      description: 'what it makes of each CPU model of the catalogue',
+    }),
+    guest_global_ctrl_at_reset: oneOf(['zero', 'general_purpose'], {
+      description:
+        "a new vCPU's IA32_PERF_GLOBAL_CTRL: 0, or the bits of all its general-purpose counters",
+    }),
     sources: ref(SourcesSchema),
   },
   {
@@ -243,6 +298,8 @@ export const KernelSchema = Type.Object(
           zero_global_ctrl: 'no',
           post_exit_fixup: false,
         },
+        cpu_models: [],
+        guest_global_ctrl_at_reset: 'general_purpose',
         sources: ['lkml.iu.edu/2604.2/11058'],
       },
     ],

@@ -9,8 +9,7 @@ import type {
 } from '../../schemas/switch-list.js';
 import { AddressBook } from '../pmu/arch/address-book.js';
 import { counterNames, fromU64 } from '../pmu/arch/counter-set.js';
-import { isIsolated, type PmuCaps } from '../pmu/arch/cpu-model.js';
-import { modelCaps } from '../pmu/arch/cpu-models.js';
+import type { PmuCaps } from '../pmu/arch/cpu-model.js';
 import type { Hardware } from '../pmu/arch/hardware.js';
 import { readMsr } from '../pmu/arch/hardware.js';
 import {
@@ -27,6 +26,7 @@ import {
 } from '../pmu/arch/msr.js';
 import type { WriteSink } from '../pmu/arch/write-sink.js';
 import type { KernelVariant } from '../pmu/kernels/kernel-variant.js';
+import { ANY_PRECISE, capsOf, isIsolatedOn } from '../pmu/kernels/pmu-support.js';
 import {
   type CalculatedRun,
   calculateSwitchList,
@@ -69,7 +69,7 @@ class Values {
 /** The switch list of one given state. */
 export function switchList(request: SwitchListRequest): SwitchListAnswer {
   const kernel = kernelById(request.kernel, '/kernel');
-  const { caps, noIsolation } = cpuOf(request);
+  const { caps, noIsolation } = cpuOf(kernel, request);
   const values = new Values();
   const perf = perfOf(request.perf, '/perf', values);
   const guest = guestOf(request.kvm_pmu, '/kvm_pmu', values);
@@ -80,7 +80,7 @@ export function switchList(request: SwitchListRequest): SwitchListAnswer {
 /** Successive runs; the load areas start empty. */
 export async function roundTrips(request: RoundTripsRequest): Promise<RoundTrips> {
   const kernel = kernelById(request.kernel, '/kernel');
-  const { caps, noIsolation } = cpuOf(request);
+  const { caps, noIsolation } = cpuOf(kernel, request);
   const calculator = new RoundTripCalculator({ caps, kernel }, noIsolation);
   const values = new Values();
   const inputs = request.steps.map((step, at) => ({
@@ -100,13 +100,16 @@ export async function roundTrips(request: RoundTripsRequest): Promise<RoundTrips
   return { steps };
 }
 
-function cpuOf(request: Pick<SwitchListRequest, 'cpu' | 'cpu_model'>): {
+function cpuOf(
+  kernel: KernelVariant,
+  request: Pick<SwitchListRequest, 'cpu' | 'cpu_model'>,
+): {
   caps: PmuCaps;
   noIsolation: boolean;
 } {
   if (request.cpu === undefined) {
     const model = cpuModelById(request.cpu_model ?? '', '/cpu_model');
-    return { caps: modelCaps(model), noIsolation: !isIsolated(model, model.defaultStepping, 0) };
+    return { caps: capsOf(kernel, model), noIsolation: !isIsolatedOn(kernel, model) };
   }
   const { cpu } = request;
   return {
@@ -120,6 +123,7 @@ function cpuOf(request: Pick<SwitchListRequest, 'cpu' | 'cpu_model'>): {
       // A capability of a bit that no state can have set changes nothing, so such bits are dropped.
       pebsCapable: fromU64(parseU64(cpu.pebs_capable, '/cpu/pebs_capable')).set,
       intelCtrl: parseCounterSet(cpu.intel_ctrl, '/cpu/intel_ctrl'),
+      precise: ANY_PRECISE,
     },
   };
 }

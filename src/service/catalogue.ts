@@ -4,13 +4,16 @@ import type {
   CpuModel as CpuModelItem,
   Invariant as InvariantItem,
   Kernel as KernelItem,
+  ModelOnKernel as ModelOnKernelItem,
 } from '../../schemas/catalogue.js';
 import type { Scenario as ScenarioItem } from '../../schemas/scenario.js';
-import { type CpuModel, intelCtrl, isIsolated, platformClass } from '../pmu/arch/cpu-model.js';
-import { CPU_MODELS, findCpuModel, modelCaps } from '../pmu/arch/cpu-models.js';
+import { ARCH_PEBS_FORMAT, type CpuModel, intelCtrl } from '../pmu/arch/cpu-model.js';
+import { CPU_MODELS, findCpuModel } from '../pmu/arch/cpu-models.js';
 import { INVARIANTS } from '../pmu/invariants/index.js';
 import { findKernel, KERNELS } from '../pmu/kernels/index.js';
 import type { KernelOptions, KernelVariant } from '../pmu/kernels/kernel-variant.js';
+import { linux734 } from '../pmu/kernels/landed.js';
+import { modelOnKernel, pebsCapable } from '../pmu/kernels/pmu-support.js';
 import {
   COST_SCENARIOS,
   type CostScenario,
@@ -96,8 +99,8 @@ export function kernelItemById(id: string): KernelItem | undefined {
 }
 
 function cpuModelItem(model: CpuModel): CpuModelItem {
-  const caps = modelCaps(model);
-  const isolated = isIsolated(model, model.defaultStepping, 0);
+  // The newest release; a kernel's own list has what is different on others.
+  const { caps, platformClass } = modelOnKernel(linux734, model);
   return {
     id: model.id,
     title: model.title,
@@ -108,10 +111,10 @@ function cpuModelItem(model: CpuModel): CpuModelItem {
     intel_ctrl: formatCounterSet(intelCtrl(model)),
     pebs: {
       format: model.pebs.format,
-      kind: model.pebs.kind,
+      kind: model.pebs.format === ARCH_PEBS_FORMAT ? 'arch' : 'ds',
       baseline: model.pebs.baseline,
-      ept: model.pebs.ept,
-      capable: formatU64(model.pebs.capable),
+      ept: caps.pebsEpt,
+      capable: formatU64(pebsCapable(linux734, model)),
     },
     isolation: {
       default: model.isolationMicrocode === null && model.perfmonVersion >= 5,
@@ -121,7 +124,7 @@ function cpuModelItem(model: CpuModel): CpuModelItem {
       })),
     },
     load_perf_global_ctrl: model.loadPerfGlobalCtrl,
-    platform_class: platformClass(caps, isolated),
+    platform_class: platformClass,
     sources: [...model.sources],
   };
 }
@@ -136,7 +139,23 @@ function kernelItem(kernel: KernelVariant): KernelItem {
     patches: kernel.patches.map((patch) => ({ ...patch })),
     certainty: kernel.certainty,
     options: kernelOptionsItem(kernel.options),
+    cpu_models: CPU_MODELS.map((model) => modelOnKernelItem(kernel, model)),
+    guest_global_ctrl_at_reset: kernel.support.guestGlobalCtrl,
     sources: [...kernel.sources],
+  };
+}
+
+function modelOnKernelItem(kernel: KernelVariant, model: CpuModel): ModelOnKernelItem {
+  const { platformClass, pebs, caps, known, certainty, source } = modelOnKernel(kernel, model);
+  return {
+    cpu_model: model.id,
+    platform_class: platformClass,
+    known,
+    pebs,
+    pebs_ept: caps.pebsEpt,
+    precise_ip_max: caps.precise.max,
+    certainty,
+    source,
   };
 }
 

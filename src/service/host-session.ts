@@ -64,7 +64,7 @@ export class HostSession {
     }
     const cpu = this.cpu(body.cpu ?? 0);
     const sampling = samplingOf(body);
-    const plan = planOpen(draft.world.caps, draft.model.pebs.kind !== 'none', {
+    const plan = planOpen(draft.world.caps, {
       cpu: cpu.index,
       counter:
         body.counter === undefined
@@ -225,7 +225,7 @@ export class HostSession {
       throw new Refused('state', 'late loading takes only a newer revision', '/microcode');
     }
     draft.microcode = microcode;
-    if (draft.state.noIsolation && isIsolatedWith(draft.model, draft.stepping, microcode)) {
+    if (draft.state.noIsolation && isIsolatedWith(draft, draft.stepping, microcode)) {
       this.run.instantly(actions.MICROCODE, draft.state.cpus[0]!, 0, 0, 'microcode_load');
     }
   }

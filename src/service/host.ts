@@ -5,9 +5,9 @@
 import type { HostOptions } from '../../schemas/catalogue.js';
 import { AddressBook } from '../pmu/arch/address-book.js';
 import type { U64 } from '../pmu/arch/counter-set.js';
-import { type CpuModel, isIsolated } from '../pmu/arch/cpu-model.js';
-import { modelCaps } from '../pmu/arch/cpu-models.js';
+import type { CpuModel } from '../pmu/arch/cpu-model.js';
 import type { KernelVariant } from '../pmu/kernels/kernel-variant.js';
+import { capsOf, isIsolatedOn } from '../pmu/kernels/pmu-support.js';
 import { Tally } from '../pmu/live/tally.js';
 import type { MachineState } from '../pmu/machine/state.js';
 import { createState, createWorld, type World } from '../pmu/machine/world.js';
@@ -80,7 +80,7 @@ export function createHost(spec: HostSpec): Host {
   };
   const world = createWorld({
     model: spec.model,
-    caps: modelCaps(spec.model),
+    caps: capsOf(spec.kernel, spec.model),
     kernel: spec.kernel,
     options: { groupThrottle: options.group_throttle },
     autoloadSlotsTaken: options.autoload_slots_taken,
@@ -91,7 +91,7 @@ export function createHost(spec: HostSpec): Host {
     version: 0,
     addresses: new AddressBook(),
     world,
-    state: createState(world, cpus, !isIsolatedWith(spec.model, spec.stepping, spec.microcode)),
+    state: createState(world, cpus, !isIsolatedWith(spec, spec.stepping, spec.microcode)),
     events: [],
     vcpus: [],
     nextId: 1,
@@ -101,6 +101,10 @@ export function createHost(spec: HostSpec): Host {
 }
 
 /** Isolation with a microcode revision of any size; revisions have 32 bits. */
-export function isIsolatedWith(model: CpuModel, stepping: number, microcode: U64): boolean {
-  return isIsolated(model, stepping, microcode.hi > 0 ? 0xffffffff : microcode.lo);
+export function isIsolatedWith(
+  { kernel, model }: Pick<Host, 'kernel' | 'model'>,
+  stepping: number,
+  microcode: U64,
+): boolean {
+  return isIsolatedOn(kernel, model, stepping, microcode.hi > 0 ? 0xffffffff : microcode.lo);
 }

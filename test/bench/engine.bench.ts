@@ -13,11 +13,11 @@ import { join, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import process from 'node:process';
 import { AddressBook } from '../../src/pmu/arch/address-book.js';
-import { isIsolated } from '../../src/pmu/arch/cpu-model.js';
-import { findCpuModel, modelCaps } from '../../src/pmu/arch/cpu-models.js';
+import { findCpuModel } from '../../src/pmu/arch/cpu-models.js';
 import { readMsr } from '../../src/pmu/arch/hardware.js';
 import { msrName, SWITCHED_MSRS, VIA_CODES, VIA_NAMES } from '../../src/pmu/arch/msr.js';
 import { findKernel } from '../../src/pmu/kernels/index.js';
+import { capsOf, isIsolatedOn } from '../../src/pmu/kernels/pmu-support.js';
 import { addVcpu } from '../../src/pmu/live/operations.js';
 import { Run } from '../../src/pmu/live/run.js';
 import { EXIT_EXTERNAL_INTERRUPT } from '../../src/pmu/machine/state.js';
@@ -40,8 +40,8 @@ function setUp(): Run {
   if (model === undefined || kernel === undefined || scenario === undefined) {
     throw new Error('the catalogue lacks what this bench is about');
   }
-  const world = createWorld({ model, caps: modelCaps(model), kernel });
-  const state = createState(world, 1, !isIsolated(model, model.defaultStepping, 0));
+  const world = createWorld({ model, caps: capsOf(kernel, model), kernel });
+  const state = createState(world, 1, !isIsolatedOn(kernel, model));
   const run = new Run(world, state);
   addVcpu(run, 0, true);
   scenario.setUp(run);

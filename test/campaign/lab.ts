@@ -14,8 +14,8 @@ import {
 import { walkChunk } from '../../src/service/campaign/walk-chunk.js';
 import { WalkPool } from '../../src/service/campaign/walk-pool.js';
 
-export const RACE_PROMPT = 'matrix-upstream-base-k3-prompt';
-export const RACE_LATE = 'matrix-upstream-base-k3-late';
+export const RACE_PROMPT = 'matrix-linux-7.2.6-k3-prompt';
+export const RACE_LATE = 'matrix-linux-7.2.6-k3-late';
 
 export function request(
   matrix: Partial<CampaignRequest['matrix']> = {},
@@ -23,7 +23,7 @@ export function request(
 ): CampaignRequest {
   return {
     matrix: {
-      kernels: ['upstream-base'],
+      kernels: ['linux-7.2.6'],
       cpu_models: ['emerald-rapids'],
       scenarios: [RACE_PROMPT],
       ...matrix,

@@ -25,14 +25,14 @@ async function refusal(t: Test, asked: ReturnType<typeof request>): Promise<Prob
 t.test('cells come by kernel, then CPU model, then scenario, under their own ids', async (t) => {
   const { cells } = await planCampaign(
     request({
-      kernels: ['pebs-v2', 'upstream-base'],
+      kernels: ['pebs-v2', 'linux-7.2.6'],
       cpu_models: ['haswell-x', 'emerald-rapids'],
       scenarios: [RACE_LATE, 'h9-via-pt-bits-linger'],
     }),
   );
   t.strictSame(
     cells.map(({ kernel, cpuModel, scenario }) => `${kernel} ${cpuModel} ${scenario}`),
-    ['pebs-v2-4of4', 'upstream-base'].flatMap((kernel) =>
+    ['pebs-v2-4of4', 'linux-7.2.6'].flatMap((kernel) =>
       ['haswell-x', 'emerald-rapids'].flatMap((model) =>
         [RACE_LATE, 'h9-via-pt-bits-linger'].map((scenario) => `${kernel} ${model} ${scenario}`),
       ),
@@ -76,7 +76,7 @@ t.test('unlimited drops the budgets of the actors, scenario keeps them', async (
 
 t.test('what cannot be meant is refused, naming the field', async (t) => {
   for (const [asked, pointer, code] of [
-    [request({ kernels: ['upstream-base', 'nope'] }), '/matrix/kernels/1', 'rule_violated'],
+    [request({ kernels: ['linux-7.2.6', 'nope'] }), '/matrix/kernels/1', 'rule_violated'],
     [request({ cpu_models: ['nope'] }), '/matrix/cpu_models/0', 'rule_violated'],
     [request({ scenarios: [RACE_LATE, 'A0'] }), '/matrix/scenarios/1', 'rule_violated'],
     [request({ kernels: ['pebs-v2', 'pebs-v2-4of4'] }), '/matrix/kernels/1', 'rule_violated'],
@@ -91,7 +91,7 @@ t.test('what cannot be meant is refused, naming the field', async (t) => {
     ],
     [
       request({
-        kernels: ['upstream-base', 'pebs-v1'],
+        kernels: ['linux-7.2.6', 'pebs-v1'],
         cpu_models: CPU_MODELS.slice(0, 11).map(({ id }) => id),
         scenarios: SCENARIO_IDS.slice(0, 50),
       }),
@@ -144,7 +144,7 @@ t.test('requests and resources have the documented shape', async (t) => {
     { budgets: 'none' },
     { name: '<b>' },
     { matrix: { ...least.matrix, kernels: [] } },
-    { matrix: { ...least.matrix, kernels: ['upstream-base', 'upstream-base'] } },
+    { matrix: { ...least.matrix, kernels: ['linux-7.2.6', 'linux-7.2.6'] } },
     { matrix: { ...least.matrix, cpu_models: Array.from({ length: 21 }, (_, at) => `m${at}`) } },
     { matrix: { ...least.matrix, scenarios: Array.from({ length: 51 }, (_, at) => `s${at}`) } },
   ]) {

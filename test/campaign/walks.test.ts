@@ -46,7 +46,7 @@ function shuffled<Item>(items: readonly Item[]): Item[] {
 t.test(
   'a seed gives the same totals whatever the chunks, their order and the threads',
   async (t) => {
-    const kernels = ['upstream-base', 'linux-6.12.117'];
+    const kernels = ['linux-7.2.6', 'linux-6.12.117'];
     const plan = await planCampaign(request({ kernels, scenarios: [RACE_LATE] }, { walks: 40 }));
     const whole = await walked(two, plan, cut(plan, 40));
     t.equal(summaryOf(plan, whole).done, 80);
@@ -74,14 +74,14 @@ t.test('a cell finds the same in any matrix, and something else under another se
   const alone = await planCampaign(request());
   const among = await planCampaign(
     request({
-      kernels: ['pebs-v1', 'upstream-base'],
+      kernels: ['pebs-v1', 'linux-7.2.6'],
       cpu_models: ['haswell-x', 'emerald-rapids'],
       scenarios: [RACE_LATE, RACE_PROMPT],
     }),
   );
   const at = among.cells.findIndex(
     ({ kernel, cpuModel, scenario }) =>
-      kernel === 'upstream-base' && cpuModel === 'emerald-rapids' && scenario === RACE_PROMPT,
+      kernel === 'linux-7.2.6' && cpuModel === 'emerald-rapids' && scenario === RACE_PROMPT,
   );
   const chunk = { cell: at, first_walk: 0, walks: 50 };
   const { cells } = await walked(two, among, [chunk]);
@@ -91,7 +91,7 @@ t.test('a cell finds the same in any matrix, and something else under another se
   t.notSame((await walked(two, other)).cells[0], own);
 });
 
-t.test('the main race on upstream-base is found, and its script replays', async (t) => {
+t.test('the main race on linux-7.2.6 is found, and its script replays', async (t) => {
   const plan = await planCampaign(
     request({ scenarios: [RACE_PROMPT, RACE_LATE] }, { walks: 120, steps_per_walk: 1000 }),
   );
@@ -130,9 +130,9 @@ t.test('the main race on the landed kernel stays clean with prompt NMIs', async 
 
 t.test('what a walk finds in any scenario replays to the same violation', async (t) => {
   const scenarios = [
-    'h1-group-throttle-linux-6.12.117',
-    'h2-late-pmi-linux-6.12.117',
-    'h3-between-read-and-write-linux-6.12.117',
+    'h1-group-throttle-linux-7.3.4',
+    'h2-late-pmi-linux-7.3.4',
+    'h3-between-read-and-write-linux-7.3.4',
     'h4-counting-without-pebs',
     'h5-vmfail-k3',
     'h7-migration-pebs-v1',
@@ -142,7 +142,7 @@ t.test('what a walk finds in any scenario replays to the same violation', async 
     'quiescence-k1-nmi-throttle',
   ];
   let replays = 0;
-  for (const kernel of ['upstream-base', 'linux-6.12.117', 'zero-global-ctrl-e2']) {
+  for (const kernel of ['linux-7.2.6', 'linux-6.12.117', 'zero-global-ctrl-e2']) {
     const matrix = { kernels: [kernel], cpu_models: ['haswell-x', 'emerald-rapids'], scenarios };
     const plan = await planCampaign(request(matrix, { walks: 40, steps_per_walk: 300 }));
     const found = await results(two, plan, await walked(two, plan));
@@ -168,7 +168,7 @@ t.test('a long walk is shrunk to a short one within a moment', async (t) => {
   const found = await results(two, plan, totals);
   t.ok(performance.now() - start < 10_000);
   const first = found.cells[0]?.properties[0]?.first;
-  t.ok((first?.walk_steps ?? 0) > 10_000, `${first?.walk_steps} steps`);
+  t.ok((first?.walk_steps ?? 0) > 5_000, `${first?.walk_steps} steps`);
   t.ok((first?.steps ?? 1000) < 60, `shrunk to ${first?.steps}`);
 });
 

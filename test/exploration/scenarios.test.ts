@@ -84,13 +84,22 @@ t.test('every violated scenario has a shortest counterexample and says so', asyn
   }
 });
 
-/** §7.3; on K1 "landed + e2" is open "only via a PMI already pending", which is what late NMIs are. */
+/**
+ * §7.3; on K1 "landed + e2" is open "only via a PMI already pending", which is what late NMIs are. Releases before
+ * architectural PEBS take no precise event on K4's model.
+ */
 const SHEET = table(`
   kernel              | K1     | K2   | K3    | K4
-  upstream-base       | open   | shut | open  | shut
+  linux-7.2.6         | open   | shut | open  | shut
+  linux-6.12.107      | open   | shut | open  | -
+  linux-6.1.187       | open   | shut | open  | -
   pebs-v1             | open   | shut | shut  | shut
   pebs-v2             | open   | shut | shut  | shut
-  linux-6.12.117      | open   | shut | shut  | shut
+  linux-7.3.4         | open   | shut | shut  | shut
+  linux-6.18.55       | open   | shut | shut  | -
+  linux-6.12.117      | open   | shut | shut  | -
+  linux-6.6.158       | open   | shut | shut  | -
+  linux-6.1.192       | open   | shut | shut  | -
   zero-global-ctrl-e1 | open   | shut | shut  | shut
   zero-global-ctrl-e2 | late   | shut | shut  | shut
   zero-global-ctrl-e3 | shut   | shut | shut  | shut
@@ -129,7 +138,16 @@ t.test(
       return scenario && verdicts(unfolded(scenario)).I1;
     };
     for (const { kernel = '', ...row } of SHEET) {
-      for (const [platform, model] of Object.entries(CLASSES)) {
+      for (const [platform, usual] of Object.entries(CLASSES)) {
+        // The one model of class K3 on 6.1.
+        const model = kernel.startsWith('linux-6.1.') && platform === 'K3' ? 'ice-lake-sp' : usual;
+        if (row[platform] === '-') {
+          t.notOk(
+            page.items.some((one) => one.kernel === kernel && one.cpu_model === model),
+            `${kernel} on ${platform} has no scenario`,
+          );
+          continue;
+        }
         const said = cell((item) => item.expected.properties?.I1, kernel, model);
         t.equal(said, row[platform], `${kernel} on ${platform}, as handed out`);
         t.equal(cell(searched, kernel, model), row[platform], `${kernel} on ${platform}, as found`);

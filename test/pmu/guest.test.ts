@@ -11,6 +11,8 @@ const K3 = 'emerald-rapids';
 const K4 = 'diamond-rapids';
 const LANDED = 'linux-6.12.117';
 const BASE = 'upstream-base';
+/** The model that stands for K3: on 6.1 only Ice Lake-SP is. */
+const k3On = (kernel: string): string => (kernel === 'linux-6.1.192' ? 'ice-lake-sp' : K3);
 const ENABLED = 0x43003c;
 
 const withVcpu = (model: string, kernel = LANDED): Machine => machine(model, kernel).vcpu();
@@ -215,7 +217,7 @@ t.test('without any guest PEBS counter no mask of cross-mapped counters is compu
 
 t.test('host PEBS forces guest PEBS off', async (t) => {
   for (const kernel of [BASE, 'pebs-v1', 'pebs-v2', 'linux-6.1.192', LANDED]) {
-    const m = machine(K3, kernel).vcpu().roundTrip().guestPebs([0]);
+    const m = machine(k3On(kernel), kernel).vcpu().roundTrip().guestPebs([0]);
     const inGuest = (): string => {
       const running = names(m.enter().gc() & set(['PMC0']));
       m.leave();
@@ -246,7 +248,7 @@ t.test(
   "while guest PEBS runs the DS area and the data configuration are the guest's",
   async (t) => {
     for (const kernel of [BASE, 'pebs-v1', 'pebs-v2', 'linux-6.1.192', LANDED]) {
-      const m = machine(K3, kernel).vcpu().roundTrip().guestPebs([0]).enter();
+      const m = machine(k3On(kernel), kernel).vcpu().roundTrip().guestPebs([0]).enter();
       const { dsArea, pebsDataCfg } = m.cpu.hardware;
       t.strictSame([dsArea, pebsDataCfg], [m.vcpuOf(0).dsArea, 0], kernel);
       m.leave();

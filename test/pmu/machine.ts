@@ -9,8 +9,8 @@ import {
   counterNames,
   type U64,
 } from '../../src/pmu/arch/counter-set.js';
-import { isIsolated, type PmuCaps } from '../../src/pmu/arch/cpu-model.js';
-import { findCpuModel, modelCaps } from '../../src/pmu/arch/cpu-models.js';
+import type { PmuCaps } from '../../src/pmu/arch/cpu-model.js';
+import { findCpuModel } from '../../src/pmu/arch/cpu-models.js';
 import {
   COUNTER,
   DS_AREA,
@@ -23,6 +23,7 @@ import type { MsrWrite } from '../../src/pmu/arch/write-sink.js';
 import { INVARIANTS } from '../../src/pmu/invariants/index.js';
 import { findKernel } from '../../src/pmu/kernels/index.js';
 import type { KernelOptions } from '../../src/pmu/kernels/kernel-variant.js';
+import { isIsolatedOn, capsOf as kernelCapsOf } from '../../src/pmu/kernels/pmu-support.js';
 import type { VcpuPmu } from '../../src/pmu/kvm/vcpu-pmu.js';
 import type { Injection } from '../../src/pmu/live/injections.js';
 import {
@@ -95,15 +96,16 @@ export class Machine {
 
   constructor(modelId: string, kernelId: string, options: MachineOptions) {
     const model = present(findCpuModel(modelId), modelId);
+    const kernel = present(findKernel(kernelId), kernelId);
     this.world = createWorld({
       model,
-      caps: modelCaps(model),
-      kernel: present(findKernel(kernelId), kernelId),
+      caps: kernelCapsOf(kernel, model),
+      kernel,
       ...(options.options ? { options: options.options } : {}),
       ...(options.autoloadSlotsTaken ? { autoloadSlotsTaken: options.autoloadSlotsTaken } : {}),
     });
     const stepping = options.stepping ?? model.defaultStepping;
-    const isolated = isIsolated(model, stepping, options.microcode ?? 0);
+    const isolated = isIsolatedOn(kernel, model, stepping, options.microcode ?? 0);
     this.state = createState(this.world, options.cpus ?? 1, !isolated);
     this.run = new Run(this.world, this.state);
     this.run.tracing = true;
@@ -122,7 +124,7 @@ export class Machine {
 
   /** What perf says to a request. */
   planOf(request: OpenRequest): ReturnType<typeof planOpen> {
-    return planOpen(this.world.caps, true, request);
+    return planOpen(this.world.caps, request);
   }
 
   /** Enables, disables or closes the n-th event opened, with NMIs landing on the way. */
@@ -381,8 +383,9 @@ export function requestOf({ counter, off: _, ...rest }: EventWish): OpenRequest 
   };
 }
 
-export function capsOf(model: string): PmuCaps {
-  return modelCaps(present(findCpuModel(model), model));
+/** What a kernel, the newest one unless told, makes of a model. */
+export function capsOf(model: string, kernel = 'linux-7.3.4'): PmuCaps {
+  return kernelCapsOf(present(findKernel(kernel), kernel), present(findCpuModel(model), model));
 }
 
 /** A value that must be there, or an error that names what is missing. */

@@ -61,11 +61,15 @@ t.test('K3: every cell of the sheet', async (t) => {
     for (const { scenario = '', F, saved, ...cells } of K3_TABLE) {
       for (const kernel of KERNELS) {
         const row = find(rows, kernel, model, scenario);
-        const cell = cells[kernel] ?? '';
+        // On 6.1 Ice Lake-SP is the one model of class K3.
+        const isK2 = kernel === 'linux-6.1.192' && model !== 'ice-lake-sp';
+        const cell = isK2 ? '0' : (cells[kernel] ?? '');
         const name = `${model} ${scenario} ${kernel}: ${cell}`;
         const shown = cell.includes('+') ? split(row) : String(row.per_round_trip.msr_writes);
         t.equal(shown, cell, name);
-        t.equal(row.per_round_trip.vmcs_field, Number(F), `${name}, F`);
+        if (!isK2) {
+          t.equal(row.per_round_trip.vmcs_field, Number(F), `${name}, F`);
+        }
       }
       for (const kernel of ['pebs-v2', 'linux-6.12.117']) {
         const row = find(rows, kernel, model, scenario);
@@ -208,7 +212,7 @@ t.test('what cannot be compared is refused by field', async (t) => {
   const refused = async (change: object, code: 'validation' | 'rule_violated') =>
     problemOf(t, await lab.send('POST', '/v1/comparisons', { ...good, ...change }), code).errors;
   t.match(await refused({ kernels: ['upstream-base', 'linux-7'] }, 'rule_violated'), [
-    { pointer: '/kernels/1', detail: /there are upstream-base/ },
+    { pointer: '/kernels/1', detail: /there are linux-7.3.4/ },
   ]);
   t.match(await refused({ cpu_models: ['pentium'] }, 'rule_violated'), [
     { pointer: '/cpu_models/0' },

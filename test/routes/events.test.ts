@@ -20,7 +20,7 @@ const here = await startInstance(t, url, { role: 'api' });
 const there = await startInstance(t, url, { role: 'api' });
 await there.app.listen({ port: 0, host: '127.0.0.1' });
 
-const HOST = { cpu_model: 'emerald-rapids', kernel: 'upstream-base' };
+const HOST = { cpu_model: 'emerald-rapids', kernel: 'linux-7.2.6' };
 
 async function newHost({ app }: Instance): Promise<string> {
   return (await app.inject({ method: 'POST', url: '/v1/hosts', payload: HOST })).json().id;

@@ -43,7 +43,7 @@ t.test('the catalogue', async (t) => {
     'pebs-v2-3of4',
     'pebs-v2-4of4',
     'post-exit-fixup',
-    'upstream-base',
+    'linux-7.2.6',
     'zero-global-ctrl-e1',
     'zero-global-ctrl-e2',
     'zero-global-ctrl-e3',
@@ -85,7 +85,7 @@ t.test('a host is made, read, listed and deleted', async (t) => {
   const created = await lab.send('POST', '/v1/hosts', {
     name: 'web-1',
     cpu_model: 'emerald-rapids',
-    kernel: 'upstream-base',
+    kernel: 'linux-7.2.6',
     cpus: 2,
   });
   const item = created.json();
@@ -94,7 +94,7 @@ t.test('a host is made, read, listed and deleted', async (t) => {
   t.match(item, {
     id: /^host_[0-9a-z]+$/,
     name: 'web-1',
-    kernel: 'upstream-base',
+    kernel: 'linux-7.2.6',
     cpus: 2,
     platform_class: 'K3',
     isolation: true,
@@ -131,7 +131,7 @@ t.test('a host is made, read, listed and deleted', async (t) => {
 t.test('isolation follows from stepping and microcode', async (t) => {
   const lab = await openLab(t);
   const classOf = async (cpuModel: string, more: object) =>
-    (await lab.host(cpuModel, 'upstream-base', { ...more })).item.platform_class;
+    (await lab.host(cpuModel, 'linux-7.2.6', { ...more })).item.platform_class;
   t.equal(await classOf('haswell-x', { stepping: 2, microcode: '0x36' }), 'K1');
   t.equal(await classOf('haswell-x', { stepping: 2, microcode: '0x37' }), 'K2');
   t.equal(await classOf('haswell-x', { stepping: 4, microcode: 10 }), 'K2');
@@ -145,7 +145,7 @@ t.test('isolation follows from stepping and microcode', async (t) => {
 
 t.test('what cannot be a host is refused, naming the field', async (t) => {
   const lab = await openFreshLab(t);
-  const good = { cpu_model: 'emerald-rapids', kernel: 'upstream-base' };
+  const good = { cpu_model: 'emerald-rapids', kernel: 'linux-7.2.6' };
   const refused = async (
     change: object,
     code: 'validation' | 'rule_violated' | 'value_out_of_range',
@@ -187,7 +187,7 @@ t.test('hosts page, and there are at most 1,000', async (t) => {
 
 t.test('registers of a CPU', async (t) => {
   const lab = await openLab(t);
-  const host = await lab.host('emerald-rapids', 'upstream-base', { cpus: 2 });
+  const host = await lab.host('emerald-rapids', 'linux-7.2.6', { cpus: 2 });
   await host.event({ cpu: 1, counter: 'PMC3' });
   const { msrs, mode, running_vcpu } = await host.msrs(1);
   t.equal(mode, 'host');
@@ -232,7 +232,7 @@ t.test('registers of a CPU', async (t) => {
 
 t.test('the counts of a host are the sums of its trace', async (t) => {
   for (const [model, kernel] of [
-    ['emerald-rapids', 'upstream-base'],
+    ['emerald-rapids', 'linux-7.2.6'],
     ['emerald-rapids', 'linux-6.12.117'],
     ['emerald-rapids', 'zero-global-ctrl-e3'],
     ['haswell-x', 'post-exit-fixup'],

@@ -10,7 +10,7 @@ const here = await startInstance(t, url, { role: 'api' });
 const there = await startInstance(t, url, { role: 'api' });
 const sql = await meddler(t, url);
 
-const HOST = { cpu_model: 'emerald-rapids', kernel: 'upstream-base' };
+const HOST = { cpu_model: 'emerald-rapids', kernel: 'linux-7.2.6' };
 
 function post(
   app: FastifyInstance,
@@ -73,9 +73,9 @@ async function requests(): Promise<{ route: string; path: string; body: unknown 
     precise_ip: 2,
   });
   const event = `${host}/perf-events/${opened.json().id}`;
-  const scenario = 'matrix-upstream-base-k3-prompt';
+  const scenario = 'matrix-linux-7.2.6-k3-prompt';
   const matrix = {
-    kernels: ['upstream-base'],
+    kernels: ['linux-7.2.6'],
     cpu_models: ['emerald-rapids'],
     scenarios: [scenario],
   };
@@ -123,7 +123,7 @@ t.test('every other route that is posted to is known here', async (t) => {
 });
 
 t.test('calculators and cancels take no key: the same again is the same', async (t) => {
-  const scenario = 'matrix-upstream-base-k3-prompt';
+  const scenario = 'matrix-linux-7.2.6-k3-prompt';
   const { id } = (await post(here.app, '/v1/explorations', null, { scenario })).json();
   const path = `/v1/explorations/${id}/cancel`;
   const answers = [];
@@ -134,7 +134,7 @@ t.test('calculators and cancels take no key: the same again is the same', async 
     t.equal(headers['idempotent-replayed'], undefined);
     t.equal(body, answers[0]?.body);
   }
-  const comparison = { kernels: ['upstream-base'], cpu_models: ['emerald-rapids'] };
+  const comparison = { kernels: ['linux-7.2.6'], cpu_models: ['emerald-rapids'] };
   t.equal((await post(here.app, '/v1/comparisons', '', comparison)).statusCode, 200);
 });
 

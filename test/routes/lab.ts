@@ -50,7 +50,7 @@ export class Lab {
 
   async host(
     cpuModel = 'emerald-rapids',
-    kernel = 'upstream-base',
+    kernel = 'linux-7.2.6',
     more: Record<string, unknown> = {},
   ): Promise<LabHost> {
     const response = await this.send('POST', '/v1/hosts', {

@@ -1,8 +1,9 @@
 /**
- * What a CPU model is, and what perf and KVM conclude from it.
+ * What a CPU model is, and the flags that perf and KVM go by. Which flags a kernel sets for a model is the kernel's affair:
+ * `kernels/pmu-support.ts`.
  *
- * Models: Linux 6.12.117 arch/x86/events/intel/{core,ds}.c (`x86_pmu` flags, `intel_check_pebs_isolation`),
- * semantics sheet §2. The rows are in `cpu-models.ts`.
+ * Models: Linux arch/x86/events/intel/{core,ds}.c (`x86_pmu` flags, `intel_check_pebs_isolation`), semantics sheet §2. The
+ * rows are in `cpu-models.ts`.
  */
 import { type CounterSet, fixed, generalPurpose, PERF_METRICS } from './counter-set.js';
 
@@ -12,7 +13,10 @@ export interface IsolationMicrocode {
   readonly revision: number;
 }
 
-/** A row of the table of CPU models. */
+/** The format in IA32_PERF_CAPABILITIES that stands for architectural PEBS. */
+export const ARCH_PEBS_FORMAT = 15;
+
+/** A row of the table of CPU models: hardware, whatever the kernel makes of it. */
 export interface CpuModel {
   readonly id: string;
   readonly title: string;
@@ -26,14 +30,12 @@ export interface CpuModel {
   readonly fixed: number;
   readonly perfMetrics: boolean;
   readonly pebs: {
+    /** IA32_PERF_CAPABILITIES.PEBS_REC_FMT. */
     readonly format: number;
-    readonly kind: 'ds' | 'arch' | 'none';
+    /** The format is a guess; one of 4 to 6. */
+    readonly formatAssumed?: boolean;
     /** IA32_PERF_CAPABILITIES.PEBS_BASELINE: adaptive records, PEBS on every counter. */
     readonly baseline: boolean;
-    /** `x86_pmu.pebs_ept`: the DS area may be walked through EPT, so guests may use PEBS. */
-    readonly ept: boolean;
-    /** `x86_pmu.pebs_capable` as the architectural 64-bit value. */
-    readonly capable: { readonly hi: number; readonly lo: number };
   };
   /** Families that run the microcode quirk have a table, possibly an empty one; others have none. */
   readonly isolationMicrocode: readonly IsolationMicrocode[] | null;
@@ -41,9 +43,17 @@ export interface CpuModel {
   readonly loadPerfGlobalCtrl: boolean;
   /** KVM offers no vPMU on hybrid parts. */
   readonly hybrid: boolean;
-  /** KVM raises guest PEBS on PMC0 to precise_ip 3 (`vmx_pebs_pdist_cpu`). */
-  readonly guestPdist: boolean;
   readonly sources: readonly string[];
+}
+
+/** Which precise events perf takes (`x86_pmu_max_precise`), and where those of precise_ip 3 may go. */
+export interface PreciseRules {
+  /** The highest precise_ip; above it perf says EOPNOTSUPP. */
+  readonly max: number;
+  /** For precise_ip 3 of the instructions event, the one of fixed counter 0. */
+  readonly instructions: CounterSet;
+  /** For precise_ip 3 of any other event: what its own constraint is cut down to. */
+  readonly others: CounterSet;
 }
 
 /** The flags of `x86_pmu` and the VMX capability that the switch functions and KVM read. */
@@ -58,9 +68,10 @@ export interface PmuCaps {
   readonly pebsCapable: CounterSet;
   /** `intel_ctrl`: every counter perf may use. */
   readonly intelCtrl: CounterSet;
+  readonly precise: PreciseRules;
 }
 
-/** K1 no isolation; K2 isolation without EPT-friendly PEBS; K3 with; K4 no DS-based PEBS. */
+/** K1 no isolation; K2 isolation without EPT-friendly PEBS; K3 with; K4 no DS-based PEBS: architectural PEBS, or none. */
 export type PlatformClass = 'K1' | 'K2' | 'K3' | 'K4';
 
 /** Whether a counter stopped before VM-entry can still write no record in the guest (`!pebs_no_isolation`). */

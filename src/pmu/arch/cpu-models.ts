@@ -1,24 +1,15 @@
 /**
- * The CPU models the service knows: rows of data, each with its source.
+ * The CPU models the service knows: rows of data, each with its source. What a kernel makes of a model is in
+ * `kernels/pmu-support.ts`.
  *
- * Source: semantics sheet §2, read there from Linux 6.12.117 arch/x86/events/intel/{core,ds}.c unless a row
- * says "recalled" or "not read". Adding a model is adding a row.
+ * Source: semantics sheet §2. perf takes counter numbers and the PEBS format from CPUID and IA32_PERF_CAPABILITIES, never
+ * from the model, so kernel source cannot tell them: rows say "recalled" or "assumed". Adding a model is adding a row, and
+ * one in `kernels/model-cases.ts`.
  */
-
-import { fromU64 } from './counter-set.js';
-import type { CpuModel } from './cpu-model.js';
-import { intelCtrl, type PmuCaps } from './cpu-model.js';
-
-const ALL = { hi: 0xffffffff, lo: 0xffffffff };
-/** Before perfmon 5, bits above 31 are load latency and precise store, not counters. */
-const LOW_32 = { hi: 0, lo: 0xffffffff };
+import { ARCH_PEBS_FORMAT, type CpuModel } from './cpu-model.js';
 
 const CORE_C = 'Linux 6.12.117 arch/x86/events/intel/core.c';
-const DS_C = 'Linux 6.12.117 arch/x86/events/intel/ds.c';
 const COUNTS_RECALLED = 'counter numbers recalled from the Intel SDM, not re-read';
-
-const pebsDs3 = { kind: 'ds', baseline: false, ept: false, capable: LOW_32 } as const;
-const adaptive = { kind: 'ds', baseline: true, capable: ALL } as const;
 
 const beforePerfmon5 = {
   family: 6,
@@ -27,7 +18,6 @@ const beforePerfmon5 = {
   perfMetrics: false,
   loadPerfGlobalCtrl: true,
   hybrid: false,
-  guestPdist: false,
 } as const;
 
 const perfmon5 = {
@@ -40,7 +30,6 @@ const perfmon5 = {
   isolationMicrocode: null,
   loadPerfGlobalCtrl: true,
   hybrid: false,
-  guestPdist: false,
 } as const;
 
 export const CPU_MODELS: readonly CpuModel[] = [
@@ -51,7 +40,7 @@ export const CPU_MODELS: readonly CpuModel[] = [
     model: 0x3f,
     defaultStepping: 2,
     perfmonVersion: 3,
-    pebs: { ...pebsDs3, format: 2 },
+    pebs: { format: 2, baseline: false },
     isolationMicrocode: [
       { stepping: 2, revision: 0x37 },
       { stepping: 4, revision: 0x0a },
@@ -65,7 +54,7 @@ export const CPU_MODELS: readonly CpuModel[] = [
     model: 0x4f,
     defaultStepping: 1,
     perfmonVersion: 3,
-    pebs: { ...pebsDs3, format: 2 },
+    pebs: { format: 2, baseline: false },
     isolationMicrocode: [{ stepping: 1, revision: 0x0b000014 }],
     sources: [
       `${CORE_C} isolation_ucodes[]`,
@@ -79,7 +68,7 @@ export const CPU_MODELS: readonly CpuModel[] = [
     model: 0x55,
     defaultStepping: 4,
     perfmonVersion: 4,
-    pebs: { ...pebsDs3, format: 3 },
+    pebs: { format: 3, baseline: false },
     isolationMicrocode: [
       { stepping: 3, revision: 0x21 },
       { stepping: 4, revision: 0 },
@@ -93,7 +82,7 @@ export const CPU_MODELS: readonly CpuModel[] = [
     model: 0x55,
     defaultStepping: 7,
     perfmonVersion: 4,
-    pebs: { ...pebsDs3, format: 3 },
+    pebs: { format: 3, baseline: false },
     isolationMicrocode: [5, 6, 7, 11].map((stepping) => ({ stepping, revision: 0 })),
     sources: [`${CORE_C} isolation_ucodes[]`],
   },
@@ -104,7 +93,7 @@ export const CPU_MODELS: readonly CpuModel[] = [
     model: 0xa5,
     defaultStepping: 2,
     perfmonVersion: 4,
-    pebs: { ...pebsDs3, format: 3 },
+    pebs: { format: 3, baseline: false },
     isolationMicrocode: [],
     sources: [
       `${CORE_C}: runs the isolation quirk and has no entry in isolation_ucodes[], so never isolated`,
@@ -116,8 +105,8 @@ export const CPU_MODELS: readonly CpuModel[] = [
     title: 'Ice Lake-SP',
     model: 0x6a,
     defaultStepping: 6,
-    pebs: { ...adaptive, format: 4, ept: true },
-    sources: [`${CORE_C} (pebs_ept set by model)`, DS_C],
+    pebs: { format: 4, baseline: true },
+    sources: [COUNTS_RECALLED],
   },
   {
     ...perfmon5,
@@ -125,8 +114,8 @@ export const CPU_MODELS: readonly CpuModel[] = [
     title: 'Ice Lake client, Tiger Lake, Rocket Lake',
     model: 0x7e,
     defaultStepping: 5,
-    pebs: { ...adaptive, format: 4, ept: false },
-    sources: [CORE_C, DS_C],
+    pebs: { format: 4, baseline: true },
+    sources: [COUNTS_RECALLED],
   },
   {
     ...perfmon5,
@@ -134,13 +123,8 @@ export const CPU_MODELS: readonly CpuModel[] = [
     title: 'Sapphire Rapids',
     model: 0x8f,
     defaultStepping: 8,
-    pebs: { ...adaptive, format: 4, ept: true },
-    guestPdist: true,
-    sources: [
-      `${CORE_C} (pebs_ept set by model)`,
-      'PEBS format recalled',
-      'arch/x86/kvm/pmu.c vmx_pebs_pdist_cpu',
-    ],
+    pebs: { format: 4, baseline: true },
+    sources: [COUNTS_RECALLED, 'PEBS format recalled'],
   },
   {
     ...perfmon5,
@@ -148,8 +132,8 @@ export const CPU_MODELS: readonly CpuModel[] = [
     title: 'Emerald Rapids',
     model: 0xcf,
     defaultStepping: 2,
-    pebs: { ...adaptive, format: 4, ept: true },
-    sources: [`${CORE_C} (same case as Sapphire Rapids)`, 'PEBS format recalled'],
+    pebs: { format: 4, baseline: true },
+    sources: [COUNTS_RECALLED, 'PEBS format recalled'],
   },
   {
     ...perfmon5,
@@ -157,8 +141,8 @@ export const CPU_MODELS: readonly CpuModel[] = [
     title: 'Granite Rapids',
     model: 0xad,
     defaultStepping: 1,
-    pebs: { ...adaptive, format: 5, ept: true },
-    sources: [`${CORE_C} (pebs_ept set by model)`, 'PEBS format at least 4; 5 recalled'],
+    pebs: { format: 5, baseline: true },
+    sources: [COUNTS_RECALLED, 'PEBS format at least 4; 5 recalled'],
   },
   {
     ...perfmon5,
@@ -168,10 +152,10 @@ export const CPU_MODELS: readonly CpuModel[] = [
     defaultStepping: 3,
     fixed: 3,
     perfMetrics: false,
-    pebs: { ...adaptive, format: 4, ept: false },
+    pebs: { format: 4, formatAssumed: true, baseline: true },
     sources: [
-      `${DS_C}: only a PEBS format of 5 or more sets pebs_ept here; the format was not read, 4 assumed`,
       COUNTS_RECALLED,
+      'PEBS format not known, 4 assumed: with 5 or 6 guests have PEBS from Linux 6.12 on',
     ],
   },
   {
@@ -182,11 +166,8 @@ export const CPU_MODELS: readonly CpuModel[] = [
     model: 0x01,
     perfmonVersion: 6,
     generalPurpose: 10,
-    pebs: { format: 6, kind: 'arch', baseline: false, ept: true, capable: ALL },
-    sources: [
-      'mid-2026 mainline arch/x86/events/intel/core.c: arch-PEBS, ds_pebs 0',
-      COUNTS_RECALLED,
-    ],
+    pebs: { format: ARCH_PEBS_FORMAT, baseline: false },
+    sources: ['PEBS format 15: architectural PEBS', COUNTS_RECALLED],
   },
   {
     ...perfmon5,
@@ -194,26 +175,13 @@ export const CPU_MODELS: readonly CpuModel[] = [
     title: 'Alder Lake, P-core',
     model: 0x97,
     defaultStepping: 2,
-    pebs: { ...adaptive, format: 4, ept: false },
+    pebs: { format: 4, baseline: true },
     hybrid: true,
-    sources: [`${DS_C}: format 4 leaves pebs_ept 0`, COUNTS_RECALLED],
+    sources: [COUNTS_RECALLED],
   },
 ];
 
 /** The model with an id, or undefined. */
 export function findCpuModel(id: string): CpuModel | undefined {
   return CPU_MODELS.find((model) => model.id === id);
-}
-
-/** What perf and VMX make of a model. */
-export function modelCaps(model: CpuModel): PmuCaps {
-  return {
-    dsPebs: model.pebs.kind === 'ds',
-    pebsEnableMsr: model.pebs.kind !== 'arch',
-    pebsEpt: model.pebs.ept,
-    pebsBaseline: model.pebs.baseline,
-    loadPerfGlobalCtrl: model.loadPerfGlobalCtrl,
-    pebsCapable: fromU64(model.pebs.capable).set,
-    intelCtrl: intelCtrl(model),
-  };
 }

@@ -121,8 +121,5 @@ export function isPebsEnableListed(vcpu: VcpuPmu): boolean {
 
 /** Whether the kernel switches IA32_PEBS_ENABLE on this machine now. */
 export function switchesPebsEnable(world: World, state: MachineState): boolean {
-  return (
-    world.caps.dsPebs &&
-    (state.noIsolation !== 0 || (world.caps.pebsEpt && world.kernel.listsPebsEnable))
-  );
+  return world.switchesPebsEnable[state.noIsolation as 0 | 1];
 }

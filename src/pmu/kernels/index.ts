@@ -1,17 +1,16 @@
-/** The registry of kernel variants: adding one is a file and a line here. */
+/** The registry of kernel variants, released ones first: adding one is a file and a line here. */
+import { beforeSeries } from './before-series.js';
 import type { KernelVariant } from './kernel-variant.js';
-import { linux61, linux612 } from './linux-stable.js';
+import { landed } from './landed.js';
 import { pebsV1 } from './pebs-v1.js';
 import { pebsV2 } from './pebs-v2.js';
 import { proposals } from './proposals.js';
-import { upstreamBase } from './upstream-base.js';
 
 export const KERNELS: readonly KernelVariant[] = [
-  upstreamBase,
+  ...landed,
+  ...beforeSeries,
   pebsV1,
   ...pebsV2,
-  linux61,
-  linux612,
   ...proposals,
 ];
 

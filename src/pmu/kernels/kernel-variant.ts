@@ -6,6 +6,7 @@
 
 import type { SwitchFunction } from '../perf/guest-switch.js';
 import type { PerfOptions } from '../perf/perf-event.js';
+import type { PmuSupport } from './pmu-support.js';
 
 /** What KVM does around the switch list beyond §4, for the proposals of §5e. */
 export interface KvmOptions {
@@ -42,10 +43,8 @@ export interface KernelVariant {
   /** `read`: from source; `derived`: reasoned from cover letters and push logs. */
   readonly certainty: 'read' | 'derived';
   readonly options: KernelOptions;
-  /** On CPUs with isolation and EPT-friendly PEBS, is IA32_PEBS_ENABLE in the list (K3)? */
-  readonly listsPebsEnable: boolean;
-  /** Does the list drop IA32_DS_AREA when the guest uses no PEBS: omit it (`omits`), or return it equal (`clears`)? */
-  readonly idleDsArea: 'switched' | 'omits' | 'clears';
+  /** What it makes of each CPU model. */
+  readonly support: PmuSupport;
   /** The formulas of the list on K3, for people: MSR name → `host / guest`. */
   readonly formulas: Readonly<Record<string, string>>;
   readonly completeList: SwitchFunction;

@@ -8,6 +8,7 @@
 import type { CounterSet } from '../arch/counter-set.js';
 import type { SwitchInput } from '../perf/guest-switch.js';
 import type { SwitchList } from '../perf/switch-list.js';
+import { linux726 } from './before-series.js';
 import { type KernelVariant, MAINLINE_2026 } from './kernel-variant.js';
 import {
   addDsAndDataCfg,
@@ -46,7 +47,7 @@ export const pebsV1: KernelVariant = {
   summary:
     'First posting: IA32_PEBS_ENABLE is not switched with isolation, IA32_DS_AREA and MSR_PEBS_DATA_CFG only while the guest uses PEBS. Leaves stale entries behind.',
   date: '2026-04-14',
-  base: 'upstream-base',
+  base: linux726.id,
   patches: [
     {
       n: 1,
@@ -63,8 +64,7 @@ export const pebsV1: KernelVariant = {
   ],
   certainty: 'derived',
   options: MAINLINE_2026,
-  listsPebsEnable: false,
-  idleDsArea: 'omits',
+  support: linux726.support,
   formulas: {
     IA32_PERF_GLOBAL_CTRL: 'I & ~GM / host PEBS ? G0 : (G0 & ~xm) | gp',
     IA32_DS_AREA: 'only if gp: ds / guest DS_AREA',

@@ -7,6 +7,7 @@
 import type { CounterSet } from '../arch/counter-set.js';
 import type { SwitchInput } from '../perf/guest-switch.js';
 import type { SwitchList } from '../perf/switch-list.js';
+import { linux726 } from './before-series.js';
 import { type KernelVariant, MAINLINE_2026, type Patch } from './kernel-variant.js';
 import { runGuestPebs } from './pebs-v1.js';
 import { addDsAndDataCfg, completeWithoutGuestPebs } from './switch-branches.js';
@@ -54,12 +55,11 @@ function upTo(n: number): KernelVariant {
       ? 'IA32_PEBS_ENABLE is not switched with isolation; IA32_DS_AREA and MSR_PEBS_DATA_CFG still are for every vCPU.'
       : 'IA32_PEBS_ENABLE is not switched with isolation; IA32_DS_AREA and MSR_PEBS_DATA_CFG only while the guest uses PEBS, and are cleared otherwise.',
     date: '2026-04-23',
-    base: n === 1 ? 'upstream-base' : `pebs-v2-${n - 1}of4`,
+    base: n === 1 ? linux726.id : `pebs-v2-${n - 1}of4`,
     patches: PATCHES.slice(0, n),
     certainty: 'derived',
     options: MAINLINE_2026,
-    listsPebsEnable: false,
-    idleDsArea: first ? 'switched' : 'clears',
+    support: linux726.support,
     formulas: {
       IA32_PERF_GLOBAL_CTRL: 'I & ~GM / host PEBS ? G0 : (G0 & ~xm) | gp',
       IA32_DS_AREA: first ? 'ds / guest DS_AREA' : 'ds / gp ? guest DS_AREA : ds',

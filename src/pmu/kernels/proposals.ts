@@ -1,12 +1,13 @@
 /**
  * What has been proposed on top of the landed series for CPUs without isolation: zeroing IA32_PERF_GLOBAL_CTRL before the
  * list is built, in three strengths, and repairing IA32_PEBS_ENABLE after the exit loads; and two candidates of our own for
- * the paths that need no guest (sheet H1 to H3).
+ * the paths that need no guest (sheet H1 to H3). All are changes to the newest release, which has every path: group
+ * throttling (H1) came with 6.16.
  *
  * Source: semantics sheet §5e. Only the one-sentence idea was read (v3 cover letter, quoting Peter Zijlstra).
  */
 import type { KernelOptions, KernelVariant } from './kernel-variant.js';
-import { linux612 } from './linux-stable.js';
+import { linux734 } from './landed.js';
 
 function proposal(
   id: string,
@@ -15,15 +16,15 @@ function proposal(
   options: Partial<KernelOptions>,
 ): KernelVariant {
   return {
-    ...linux612,
+    ...linux734,
     id,
     title,
     summary,
     date: '2026-05-08',
-    base: linux612.id,
+    base: linux734.id,
     patches: [{ n: 1, title, behavioural: true }],
     certainty: 'derived',
-    options: { ...linux612.options, ...options },
+    options: { ...linux734.options, ...options },
     sources: ['v3 cover letter, 8 May 2026, hypermail 2605.1/01790', 'semantics sheet §5e'],
   };
 }

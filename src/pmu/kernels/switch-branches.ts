@@ -29,6 +29,16 @@ export function hostPebs(input: SwitchInput): CounterSet {
   return input.cpuc.pebsEnabled & ~input.cpuc.intelCtrlGuestMask;
 }
 
+/** The host's MSR_PEBS_DATA_CFG as last written (`active_pebs_data_cfg`). */
+export function activeDataCfg({ cpuc }: SwitchInput): number {
+  return cpuc.activePebsDataCfg;
+}
+
+/** The one that perf wants (`pebs_data_cfg`), which 6.1 hands out: the register may still hold another. */
+export function wantedDataCfg({ cpuc }: SwitchInput): number {
+  return cpuc.pebsDataCfg;
+}
+
 /** IA32_DS_AREA and, with adaptive PEBS, MSR_PEBS_DATA_CFG: the host's values, and the guest's or the host's again. */
 export function addDsAndDataCfg(
   list: SwitchList,

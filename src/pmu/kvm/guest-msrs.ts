@@ -17,6 +17,7 @@ import {
 import type { CpuModel } from '../arch/cpu-model.js';
 import * as msr from '../arch/msr.js';
 import { EVENTSEL } from '../arch/msr.js';
+import { capsOf, type Supporting } from '../kernels/pmu-support.js';
 import { CLOSED, INACTIVE, OFF, type PerfEvent, type PerfEventConfig } from '../perf/perf-event.js';
 import type { VcpuPmu } from './vcpu-pmu.js';
 
@@ -26,6 +27,10 @@ export const PEBS_DATA_CFG_GP = 2;
 /** Bits of IA32_PERFEVTSELx that KVM reserves: the upper half and ANY-thread. */
 const EVENTSEL_RESERVED: U64 = { hi: 0xffffffff, lo: 1 << 21 };
 const EVENTSEL_ENABLE = 1 << 22;
+/** Bit 34, which exists with adaptive PEBS, in the upper half. */
+const EVENTSEL_ADAPTIVE = 1 << 2;
+/** MEMINFO, GP, XMM, LBR and the number of LBR entries. */
+const PEBS_DATA_CFG_BITS: U64 = { hi: 0, lo: 0xff00000f };
 
 /** KVM_MAX_NR_INTEL_GP_COUNTERS and KVM_MAX_NR_INTEL_FIXED_COUNTERS. */
 const GUEST_GENERAL_PURPOSE_MAX = 8;
@@ -39,18 +44,36 @@ export interface GuestPmuCaps {
   readonly fixed: number;
   /** The guest has DS-based PEBS: the host has it and its PEBS is EPT-friendly. */
   readonly pebs: boolean;
-  /** Guest PEBS on PMC0 runs at precise_ip 3. */
-  readonly pdist: boolean;
+  /** The guest sees PEBS_BASELINE: MSR_PEBS_DATA_CFG exists, and fixed counters can do PEBS. */
+  readonly adaptive: boolean;
+  /** Guest counters whose events have precise_ip 3 while they do PEBS. */
+  readonly precise3: CounterSet;
+  /** IA32_PERF_GLOBAL_CTRL before the guest writes it. */
+  readonly globalCtrlAtReset: CounterSet;
 }
 
-export function guestPmuCaps(model: CpuModel, vpmuWanted: boolean): GuestPmuCaps {
+/** What the kernel's KVM gives a guest on the model. */
+export function guestPmuCaps(
+  kernel: Supporting,
+  model: CpuModel,
+  vpmuWanted: boolean,
+): GuestPmuCaps {
+  const { support } = kernel;
+  const caps = capsOf(kernel, model);
   const vpmu = vpmuWanted && !model.hybrid;
+  const counters = Math.min(model.generalPurpose, GUEST_GENERAL_PURPOSE_MAX);
+  const pebs = vpmu && caps.dsPebs && caps.pebsEpt;
   return {
     vpmu,
-    generalPurpose: Math.min(model.generalPurpose, GUEST_GENERAL_PURPOSE_MAX),
+    generalPurpose: counters,
     fixed: Math.min(model.fixed, GUEST_FIXED_MAX),
-    pebs: vpmu && model.pebs.kind === 'ds' && model.pebs.ept,
-    pdist: model.guestPdist,
+    pebs,
+    adaptive: pebs && caps.pebsBaseline && support.guestAdaptivePebs,
+    precise3:
+      (support.guestPrecise3.pmc0.includes(model.id) ? 1 : 0) |
+      (support.guestPrecise3.fixed0.includes(model.id) ? 1 << FIXED_BIT : 0),
+    globalCtrlAtReset:
+      vpmu && support.guestGlobalCtrl === 'general_purpose' ? generalPurpose(counters) : 0,
   };
 }
 
@@ -79,10 +102,12 @@ export function writeGuestMsr(
       if (!caps.pebs) {
         return 'IA32_PEBS_ENABLE does not exist: KVM offers guest PEBS only on hosts with EPT-friendly PEBS';
       }
-      if (hasOther(value, { hi: 0, lo: counters })) {
-        return 'only general-purpose counters may use PEBS in a guest: another bit of IA32_PEBS_ENABLE is set';
+      if (hasOther(value, { hi: caps.adaptive ? (1 << caps.fixed) - 1 : 0, lo: counters })) {
+        return caps.adaptive
+          ? 'a reserved bit of IA32_PEBS_ENABLE is set'
+          : 'only general-purpose counters may use PEBS in a guest: another bit of IA32_PEBS_ENABLE is set';
       }
-      vcpu.pebsEnable = value.lo & counters;
+      vcpu.pebsEnable = (value.lo & counters) | ((value.hi & 0xfff) << FIXED_BIT);
       return null;
     case msr.DS_AREA:
       if (!caps.pebs) {
@@ -94,12 +119,19 @@ export function writeGuestMsr(
       vcpu.dsArea = addressOf(value);
       return null;
     case msr.PEBS_DATA_CFG:
-      return 'MSR_PEBS_DATA_CFG does not exist: KVM hides PEBS_BASELINE from guests';
+      if (!caps.adaptive) {
+        return 'MSR_PEBS_DATA_CFG does not exist: KVM hides PEBS_BASELINE from guests';
+      }
+      if (hasOther(value, PEBS_DATA_CFG_BITS)) {
+        return 'a reserved bit of MSR_PEBS_DATA_CFG is set';
+      }
+      vcpu.pebsDataCfg = value.lo | 0;
+      return null;
     case msr.FIXED_CTR_CTRL:
       return writeFixedCtrCtrl(caps, vcpu, value);
     default:
       if (code >= EVENTSEL && code < EVENTSEL + caps.generalPurpose) {
-        return writeEventsel(vcpu, 1 << (code - EVENTSEL), value);
+        return writeEventsel(caps, vcpu, 1 << (code - EVENTSEL), value);
       }
       return 'KVM emulates no such MSR for this vCPU';
   }
@@ -108,21 +140,29 @@ export function writeGuestMsr(
 function writeFixedCtrCtrl(caps: GuestPmuCaps, vcpu: VcpuPmu, value: U64): string | null {
   let enabled: CounterSet = 0;
   let allowed = 0;
+  let adaptive = 0;
   for (let counter = 0; counter < caps.fixed; counter += 1) {
     allowed |= 0xb << (4 * counter);
+    adaptive |= caps.adaptive ? 1 << (4 * counter) : 0;
     if ((value.lo >>> (4 * counter)) & 3) {
       enabled |= 1 << (FIXED_BIT + counter);
     }
   }
-  if (hasOther(value, { hi: 0, lo: allowed })) {
+  if (hasOther(value, { hi: adaptive, lo: allowed })) {
     return 'a reserved bit of IA32_FIXED_CTR_CTRL is set';
   }
   vcpu.counterEnable = (vcpu.counterEnable & GENERAL_PURPOSE) | enabled;
   return null;
 }
 
-function writeEventsel(vcpu: VcpuPmu, counter: CounterSet, value: U64): string | null {
-  if ((value.hi & EVENTSEL_RESERVED.hi) | (value.lo & EVENTSEL_RESERVED.lo)) {
+function writeEventsel(
+  caps: GuestPmuCaps,
+  vcpu: VcpuPmu,
+  counter: CounterSet,
+  value: U64,
+): string | null {
+  const reserved = EVENTSEL_RESERVED.hi & ~(caps.adaptive ? EVENTSEL_ADAPTIVE : 0);
+  if ((value.hi & reserved) | (value.lo & EVENTSEL_RESERVED.lo)) {
     return 'a reserved bit of IA32_PERFEVTSELx is set';
   }
   vcpu.counterEnable =
@@ -150,7 +190,7 @@ export function guestPreciseIp(caps: GuestPmuCaps, vcpu: VcpuPmu, counter: numbe
   if ((vcpu.pebsEnable & (1 << counter)) === 0) {
     return 0;
   }
-  return counter === 0 && caps.pdist ? 3 : 1;
+  return caps.precise3 & (1 << counter) ? 3 : 1;
 }
 
 /** The configuration of the event behind a guest counter. */
@@ -165,7 +205,7 @@ export function guestEventConfig(
     owner,
     guestCounter: counter,
     constraint: counter >= FIXED_BIT ? anyGeneralPurpose | (1 << counter) : anyGeneralPurpose,
-    constraintPrecise3: 1,
+    constraintPrecise3: 1 << counter,
     excludeHost: true,
     excludeGuest: false,
     sampling: true,

@@ -36,8 +36,8 @@ import type { Run } from './run.js';
 export function addVcpu(run: Run, cpu: number, vpmu: boolean): number {
   const vcpu = new VcpuPmu();
   vcpu.cpu = cpu;
-  const caps = guestPmuCaps(modelOf(run.world), vpmu);
-  vcpu.globalCtrl = caps.vpmu ? (1 << caps.generalPurpose) - 1 : 0;
+  const caps = guestPmuCaps(run.world.kernel, modelOf(run.world), vpmu);
+  vcpu.globalCtrl = caps.globalCtrlAtReset;
   run.world.vpmu.push(caps.vpmu);
   return run.state.vcpus.push(vcpu) - 1;
 }
@@ -116,7 +116,7 @@ export function guestWrmsr(
       'KVM emulates the WRMSR outside the guest: finish the VM-exit first',
     );
   }
-  const caps = guestPmuCaps(modelOf(run.world), run.world.vpmu[vcpuIndex]!);
+  const caps = guestPmuCaps(run.world.kernel, modelOf(run.world), run.world.vpmu[vcpuIndex]!);
   const fault = writeGuestMsr(caps, vcpu, msr, value, addressOf);
   if (fault === null) {
     reprogram(run, vcpuIndex, caps);

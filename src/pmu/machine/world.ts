@@ -3,6 +3,7 @@
  */
 import type { CpuModel, PmuCaps } from '../arch/cpu-model.js';
 import type { KernelOptions, KernelVariant } from '../kernels/kernel-variant.js';
+import { switchesPebsEnable } from '../kernels/listed.js';
 import type { KvmWorld } from '../kvm/kvm-world.js';
 import { AUTOLOAD_CAPACITY } from '../kvm/msr-autoload.js';
 import { CpuHwEvents } from '../perf/cpu-hw-events.js';
@@ -15,6 +16,8 @@ export interface World extends KvmWorld {
   readonly eventConfigs: PerfEventConfig[];
   /** By vCPU: whether it was given a vPMU. */
   readonly vpmu: boolean[];
+  /** Whether the kernel switches IA32_PEBS_ENABLE here: with isolation, and without. */
+  readonly switchesPebsEnable: readonly [isolated: boolean, notIsolated: boolean];
 }
 
 export interface WorldOptions {
@@ -38,6 +41,10 @@ export function createWorld(from: WorldOptions): World {
     autoloadCapacity: AUTOLOAD_CAPACITY - (from.autoloadSlotsTaken ?? 0),
     eventConfigs: [],
     vpmu: [],
+    switchesPebsEnable: [
+      switchesPebsEnable(from.kernel, from.caps, false),
+      switchesPebsEnable(from.kernel, from.caps, true),
+    ],
     switchInput: { caps: from.caps, noIsolation: false, cpuc: new CpuHwEvents(), guest: null },
   };
 }

@@ -6,12 +6,7 @@
  * constraint is that counter.
  * Leaves out: event codes, privileges (EACCES), hardware reservation by others.
  */
-import {
-  type CounterSet,
-  FIXED,
-  GENERAL_PURPOSE,
-  GENERAL_PURPOSE_MAX,
-} from '../arch/counter-set.js';
+import { type CounterSet, FIXED_BIT, GENERAL_PURPOSE } from '../arch/counter-set.js';
 import type { PmuCaps } from '../arch/cpu-model.js';
 import { HOST_OWNED, NO_COUNTER, type PerfEventConfig } from './perf-event.js';
 
@@ -55,15 +50,17 @@ function refuse(errno: Errno, field: string, reason: string): OpenRefusal {
   return { errno, field, reason };
 }
 
-/** Whether perf takes the event, and as what. `hasPebs` includes arch-PEBS. */
-export function planOpen(
-  caps: PmuCaps,
-  hasPebs: boolean,
-  request: OpenRequest,
-): OpenPlan | OpenRefusal {
+/** Whether perf takes the event, and as what. */
+export function planOpen(caps: PmuCaps, request: OpenRequest): OpenPlan | OpenRefusal {
   const { preciseIp, counter } = request;
-  if (preciseIp > 0 && !hasPebs) {
-    return refuse('EOPNOTSUPP', 'precise_ip', 'the CPU has no PEBS');
+  if (preciseIp > caps.precise.max) {
+    return refuse(
+      'EOPNOTSUPP',
+      'precise_ip',
+      caps.precise.max === 0
+        ? 'the kernel finds no PEBS on this CPU'
+        : `the kernel supports precise_ip ${caps.precise.max} at most on this CPU`,
+    );
   }
   if (preciseIp > 0 && request.sampling === null) {
     return refuse(
@@ -98,13 +95,9 @@ export function planOpen(
   if (constraint === 0) {
     return refuse('EINVAL', 'counter', 'the CPU has no such counter, or it cannot do PEBS');
   }
-  if (
-    preciseIp === 3 &&
-    caps.pebsBaseline &&
-    (constraint & 1) === 0 &&
-    counter < GENERAL_PURPOSE_MAX
-  ) {
-    return refuse('EINVAL', 'counter', 'precise_ip 3 needs PMC0 (PDIST) on this CPU');
+  const atPrecise3 = preciseIp === 3 ? precise3Counters(caps, constraint) : constraint;
+  if (atPrecise3 === 0) {
+    return refuse('EINVAL', 'counter', 'the counter cannot do precise_ip 3 on this CPU (PDIST)');
   }
   const dataCfg =
     request.dataCfg ?? (preciseIp === 1 && caps.pebsBaseline ? DATA_CFG_FOR_PRECISE_1 : 0);
@@ -116,7 +109,7 @@ export function planOpen(
       owner: HOST_OWNED,
       guestCounter: NO_COUNTER,
       constraint,
-      constraintPrecise3: pdistCounters(caps, constraint),
+      constraintPrecise3: atPrecise3,
       excludeHost: request.excludeHost,
       excludeGuest: request.excludeGuest,
       sampling: request.sampling !== null,
@@ -134,7 +127,8 @@ function pebsCounters(caps: PmuCaps): CounterSet {
   return caps.pebsBaseline || !caps.dsPebs ? capable : capable & GENERAL_PURPOSE;
 }
 
-/** Where an event of precise_ip 3 may go: PMC0 or the fixed counter it names, where that level is bound to a counter. */
-function pdistCounters(caps: PmuCaps, constraint: CounterSet): CounterSet {
-  return caps.pebsBaseline && (constraint & FIXED) === 0 ? constraint & 1 : constraint;
+/** Where an event of precise_ip 3 may go. Naming FIXED0 means the instructions event, which has a rule of its own. */
+function precise3Counters({ precise, intelCtrl }: PmuCaps, constraint: CounterSet): CounterSet {
+  const { instructions, others } = precise;
+  return constraint === 1 << FIXED_BIT ? instructions & intelCtrl : constraint & others;
 }

@@ -6,8 +6,7 @@
  * the guest only (`cycles:ppG`): to the switch function it is the same.
  */
 import { FIXED_BIT, fixed } from '../arch/counter-set.js';
-import { type CpuModel, isIsolated } from '../arch/cpu-model.js';
-import { modelCaps } from '../arch/cpu-models.js';
+import type { CpuModel } from '../arch/cpu-model.js';
 import {
   DS_AREA,
   EVENTSEL,
@@ -19,6 +18,7 @@ import {
   VMCS_FIELD,
 } from '../arch/msr.js';
 import type { KernelVariant } from '../kernels/kernel-variant.js';
+import { capsOf, isIsolatedOn } from '../kernels/pmu-support.js';
 import { guestPmuCaps } from '../kvm/guest-msrs.js';
 import { addVcpu, closeEvent, guestWrmsr, openHostEvent } from '../live/operations.js';
 import { Run } from '../live/run.js';
@@ -30,7 +30,7 @@ import { NO_COUNTER, NO_EVENT } from '../perf/perf-event.js';
 export interface CostScenario {
   readonly id: string;
   readonly title: string;
-  /** The scenario is about KVM raising guest PEBS on PMC0 to precise_ip 3, whatever the model does by itself. */
+  /** The scenario is about KVM raising guest PEBS on PMC0 to precise_ip 3, whatever kernel and model do by themselves. */
   readonly guestPdist?: boolean;
   setUp(run: Run): void;
 }
@@ -54,12 +54,11 @@ const COUNTING: OpenRequest = {
   leader: NO_EVENT,
 };
 
+/** Opens an event with the precise_ip asked for or the highest that perf takes here, as the perf tool does for `:P`. */
 function open(run: Run, attributes: Partial<OpenRequest>): number {
-  const { world } = run;
-  const plan = planOpen(world.caps, world.model?.pebs.kind !== 'none', {
-    ...COUNTING,
-    ...attributes,
-  });
+  const { caps } = run.world;
+  const preciseIp = Math.min(attributes.preciseIp ?? 0, caps.precise.max);
+  const plan = planOpen(caps, { ...COUNTING, ...attributes, preciseIp });
   if ('errno' in plan) {
     throw new RangeError(`a cost scenario cannot open its event: ${plan.reason}`);
   }
@@ -73,7 +72,8 @@ function watchdog(run: Run): void {
 }
 
 function hostPebs(run: Run, adaptive: boolean): number {
-  const dataCfg = adaptive && run.world.caps.pebsBaseline ? DATA_CFG : null;
+  const { caps } = run.world;
+  const dataCfg = adaptive && caps.pebsBaseline ? DATA_CFG : null;
   return open(run, { preciseIp: 2, excludeGuest: true, sampling: 'freq', dataCfg });
 }
 
@@ -87,7 +87,7 @@ function guestWrites(
 }
 
 function offersGuestPmu(run: Run): { vpmu: boolean; pebs: boolean } {
-  return guestPmuCaps(run.world.model!, true);
+  return guestPmuCaps(run.world.kernel, run.world.model!, true);
 }
 
 function guestCounting(run: Run): void {
@@ -192,14 +192,14 @@ const SETTLING = 2;
 /** Sets the scenario up and counts the writes of one round trip. `microcode` and `stepping` decide isolation. */
 export function measureWrites(
   scenario: CostScenario,
-  cpuModel: CpuModel,
-  kernel: KernelVariant,
+  model: CpuModel,
+  asReleased: KernelVariant,
   microcode = 0,
-  stepping = cpuModel.defaultStepping,
+  stepping = model.defaultStepping,
 ): RoundTripWrites {
-  const model = scenario.guestPdist ? { ...cpuModel, guestPdist: true } : cpuModel;
-  const world = createWorld({ model, caps: modelCaps(model), kernel });
-  const state = createState(world, 1, !isIsolated(model, stepping, microcode));
+  const kernel = scenario.guestPdist ? withGuestPdist(asReleased, model) : asReleased;
+  const world = createWorld({ model, caps: capsOf(kernel, model), kernel });
+  const state = createState(world, 1, !isIsolatedOn(kernel, model, stepping, microcode));
   const setUp = new Run(world, state);
   addVcpu(setUp, 0, true);
   scenario.setUp(setUp);
@@ -215,6 +215,13 @@ export function measureWrites(
     vmExitLoad: sink.total(VM_EXIT_LOAD),
     vmcsField: sink.total(VMCS_FIELD),
   };
+}
+
+/** The kernel with a KVM that raises guest PEBS on PMC0 to precise_ip 3 on the model. */
+function withGuestPdist(kernel: KernelVariant, model: CpuModel): KernelVariant {
+  const { support } = kernel;
+  const guestPrecise3 = { ...support.guestPrecise3, pmc0: [model.id] };
+  return { ...kernel, support: { ...support, guestPrecise3 } };
 }
 
 /** X+E+L of §6: what the cover letters call MSR writes. */

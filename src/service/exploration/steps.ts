@@ -5,7 +5,7 @@
  * `machine/actions.ts`, whose guards decide; what is added here is who may act how often.
  */
 import { ACTOR_KINDS } from '../../../schemas/exploration-model.js';
-import type { CounterSet } from '../../pmu/arch/counter-set.js';
+import { type CounterSet, FIXED_BIT } from '../../pmu/arch/counter-set.js';
 import type { WriteSink } from '../../pmu/arch/write-sink.js';
 import {
   type GuestPmuCaps,
@@ -50,7 +50,9 @@ export class Steps {
     this.explored = explored;
     this.world = explored.world;
     this.limits = Int32Array.from(ACTOR_KINDS, (kind) => explored.budgets[kind]);
-    this.guestCaps = explored.world.vpmu.map((vpmu) => guestPmuCaps(explored.host.model, vpmu));
+    this.guestCaps = explored.world.vpmu.map((vpmu) =>
+      guestPmuCaps(explored.host.kernel, explored.host.model, vpmu),
+    );
   }
 
   /** Takes a step that is possible; `spent` counts what each actor has done. */
@@ -114,7 +116,8 @@ export class Steps {
   /** Whether the guest behind an event may set the counter's bit in its IA32_PEBS_ENABLE; else the WRMSR is a #GP. */
   hasGuestPebs(at: number): boolean {
     const { owner, guestCounter } = this.world.eventConfigs[at]!;
-    return this.guestCaps[owner]!.pebs && guestCounter < 16;
+    const { pebs, adaptive } = this.guestCaps[owner]!;
+    return pebs && (adaptive || guestCounter < FIXED_BIT);
   }
 
   /** Begins an operation, or decides how one goes on. */
