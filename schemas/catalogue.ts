@@ -185,6 +185,14 @@ export const KernelOptionsSchema = Type.Object(
     enable_all_always_writes_pebs: Type.Boolean({
       description: 'enabling the PMU writes IA32_PEBS_ENABLE even when nothing wants it',
     }),
+    nmi_switches_pebs: Type.Boolean({
+      description:
+        'the NMI handler writes 0 to IA32_PEBS_ENABLE on entry and the wanted bits on exit, as up to 5.6',
+    }),
+    removal_narrows_data_cfg: Type.Boolean({
+      description:
+        'removing the last PEBS event but one forgets the wanted MSR_PEBS_DATA_CFG, as from 6.4 to 6.8',
+    }),
     zero_global_ctrl: oneOf(['no', 'write', 'pmu_off', 'drained'], {
       description: 'how IA32_PERF_GLOBAL_CTRL is zeroed before the list is built',
     }),
@@ -201,6 +209,8 @@ export const KernelOptionsSchema = Type.Object(
         group_throttle: false,
         nmi_writes_pebs_only_if_on: false,
         enable_all_always_writes_pebs: false,
+        nmi_switches_pebs: false,
+        removal_narrows_data_cfg: false,
         zero_global_ctrl: 'no',
         post_exit_fixup: false,
       },
@@ -295,6 +305,8 @@ export const KernelSchema = Type.Object(
           group_throttle: true,
           nmi_writes_pebs_only_if_on: false,
           enable_all_always_writes_pebs: false,
+          nmi_switches_pebs: false,
+          removal_narrows_data_cfg: false,
           zero_global_ctrl: 'no',
           post_exit_fixup: false,
         },

@@ -76,7 +76,8 @@ export const RaceVerdictSchema = Type.Object(
   {
     $id: 'RaceVerdict',
     additionalProperties: false,
-    description: 'whether the main race leaves a bit of IA32_PEBS_ENABLE stuck',
+    description:
+      'whether the main race leaves a bit of IA32_PEBS_ENABLE stuck; unreachable where perf takes no precise event',
     examples: [{ prompt: 'violated', late: 'violated' }],
   },
 );

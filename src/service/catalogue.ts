@@ -165,6 +165,8 @@ export function kernelOptionsItem(options: KernelOptions): KernelItem['options']
     group_throttle: options.groupThrottle,
     nmi_writes_pebs_only_if_on: options.nmiWritesPebsOnlyIfOn,
     enable_all_always_writes_pebs: options.enableAllAlwaysWritesPebs,
+    nmi_switches_pebs: options.nmiSwitchesPebs,
+    removal_narrows_data_cfg: options.removalNarrowsDataCfg,
     zero_global_ctrl: options.zeroGlobalCtrl,
     post_exit_fixup: options.postExitFixup,
   };

@@ -14,6 +14,7 @@ import {
   type U64,
 } from '../pmu/arch/counter-set.js';
 import { DS_AREA, GLOBAL_CTRL, msrIndex, PEBS_DATA_CFG, PEBS_ENABLE } from '../pmu/arch/msr.js';
+import { PEBS_UPDATE_DS_SW } from '../pmu/perf/data-cfg.js';
 
 /** A 64-bit value as clients send it: hex string, decimal string, or a safe JSON integer. */
 export type U64Input = string | number;
@@ -64,17 +65,23 @@ export function formatCounterSet(set: CounterSet): string {
   return formatU64(toU64(set));
 }
 
-/** Reads a value of MSR_PEBS_DATA_CFG, whose defined bits are below 32. */
+/** Reads a value of MSR_PEBS_DATA_CFG, whose defined bits are below 32; one of the others stands for perf's own bit 63. */
 export function parseDataCfg(value: U64Input, pointer: string): number {
   const { hi, lo } = parseU64(value, pointer);
   if (hi !== 0) {
     throw outOfRange(pointer, 'sets a bit above 31, and MSR_PEBS_DATA_CFG defines none');
   }
+  if (lo & PEBS_UPDATE_DS_SW) {
+    throw outOfRange(pointer, 'sets bit 6, which MSR_PEBS_DATA_CFG does not define');
+  }
   return lo | 0;
 }
 
 export function formatDataCfg(value: number): string {
-  return formatU64({ hi: 0, lo: value });
+  return formatU64({
+    hi: value & PEBS_UPDATE_DS_SW ? 0x80000000 : 0,
+    lo: value & ~PEBS_UPDATE_DS_SW,
+  });
 }
 
 /** Reads a list of counter names of a CPU that has the counters of `available`. */

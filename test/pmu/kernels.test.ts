@@ -1,11 +1,14 @@
-/** The registry of kernels, and what each kernel makes of each CPU model (semantics sheet §9.1 and §9.8). */
+/** The registry of kernels, what each kernel makes of each CPU model, and published bugs (semantics sheet §9.1, §9.3, §9.8). */
 import t from 'tap';
 import { CPU_MODELS, findCpuModel } from '../../src/pmu/arch/cpu-models.js';
+import { firing } from '../../src/pmu/arch/hardware.js';
+import { DS_AREA, PEBS_DATA_CFG, PEBS_ENABLE } from '../../src/pmu/arch/msr.js';
 import { findKernel, KERNELS } from '../../src/pmu/kernels/index.js';
-import { modelOnKernel } from '../../src/pmu/kernels/pmu-support.js';
+import { isIsolatedOn, modelOnKernel } from '../../src/pmu/kernels/pmu-support.js';
 import { COST_SCENARIOS, measureWrites, msrWrites } from '../../src/pmu/scenarios/write-costs.js';
+import { formatDataCfg } from '../../src/service/wire.js';
 import { table } from '../routes/lab.js';
-import { machine, names, present } from './machine.js';
+import { machine, names, present, set } from './machine.js';
 
 const kernelOf = (id: string) => present(findKernel(id), id);
 const modelOf = (id: string) => present(findCpuModel(id), id);
@@ -33,6 +36,12 @@ t.test('the registry leads with releases, newest first', async (t) => {
       'post-exit-fixup',
       'pebs-handler-guard',
       'pebs-enable-all-always',
+      'never-switch-pebs-enable',
+      'linux-6.12.27',
+      'linux-6.6',
+      'linux-6.4-rc2',
+      'linux-6.1',
+      'linux-5.6',
     ],
   );
   t.equal(findKernel('pebs-v2')?.id, 'pebs-v2-4of4', 'a series is known by its last patch');
@@ -60,6 +69,11 @@ t.test('only trees since 6.16 stop a whole group when they throttle', async (t) 
     'linux-6.1.192',
     'linux-6.12.107',
     'linux-6.1.187',
+    'linux-6.12.27',
+    'linux-6.6',
+    'linux-6.4-rc2',
+    'linux-6.1',
+    'linux-5.6',
   ]);
 });
 
@@ -102,7 +116,7 @@ t.test('what was not read in a release is called derived', async (t) => {
       t.ok(certainty === 'derived' || /core\.c(:\d+| intel_pmu_init)/.test(source), source);
     }
   }
-  for (const id of ['linux-6.6.158', 'linux-6.18.55']) {
+  for (const id of ['linux-6.6.158', 'linux-6.18.55', 'linux-6.6', 'linux-5.6']) {
     t.equal(modelOnKernel(kernelOf(id), modelOf('emerald-rapids')).certainty, 'derived', id);
   }
 });
@@ -219,4 +233,151 @@ t.test('KVM raises guest PEBS on PMC0 to precise_ip 3 on Sapphire Rapids only', 
     t.equal(precise('linux-6.12.117', model), 1, model);
   }
   t.equal(precise('linux-6.1.192', 'ice-lake-sp'), 1);
+});
+
+// §9.3, each with a report.
+
+t.test("6.12.27 takes a guest-only PEBS event of the host for the guest's own", async (t) => {
+  const run = (kernel: string) =>
+    machine('emerald-rapids', kernel)
+      .event({ counter: 'PMC0', preciseIp: 2, excludeHost: true })
+      .vcpu()
+      .enter();
+  const m = run('linux-6.12.27');
+  const { autoload, guestGlobalCtrl, hostGlobalCtrl } = m.vcpuOf(0);
+  t.notOk(names(hostGlobalCtrl).startsWith('PMC0'), 'as reported: host 1000f000000fe');
+  t.ok(names(guestGlobalCtrl).startsWith('PMC0'), 'guest 1000f000000ff');
+  t.equal(names(autoload.host[PEBS_ENABLE]!), '-', '3f1 host 0');
+  t.equal(names(autoload.guest[PEBS_ENABLE]!), 'PMC0', '3f1 guest 1');
+  t.equal(autoload.guest[DS_AREA], 0, '600 guest 0');
+  t.equal(names(firing(m.cpu.hardware)), 'PMC0', 'PEBS fires in the guest');
+  t.ok(m.violated().includes('I3s'), m.violated().join(' '));
+  t.strictSame(run('linux-6.12.107').violated(), [], 'mended');
+});
+
+t.test('up to 6.6 host-only counters run in the guest, on any CPU', async (t) => {
+  const run = (kernel: string, model: string) =>
+    machine(model, kernel)
+      .event({ counter: 'PMC0', preciseIp: 2, excludeGuest: true })
+      .event({ counter: 'PMC1', excludeGuest: true })
+      .event({ counter: 'PMC2', preciseIp: 2 })
+      .vcpu()
+      .enter();
+  for (const kernel of ['linux-6.1', 'linux-6.6']) {
+    for (const model of ['haswell-x', 'cascade-lake', 'ice-lake-sp', 'emerald-rapids']) {
+      const m = run(kernel, model);
+      t.equal(names(m.gc() & set(['PMC0', 'PMC1', 'PMC2'])), 'PMC1 PMC2', `${kernel} ${model}`);
+      t.ok(m.violated().includes('I10'), `${kernel} ${model}: ${m.violated().join(' ')}`);
+    }
+    const violated = run(kernel, 'cascade-lake').violated();
+    t.ok(violated.includes('I3'), `${kernel}: host PEBS fires in the guest, ${violated.join(' ')}`);
+  }
+  for (const kernel of ['linux-6.12.27', 'linux-6.1.187']) {
+    t.strictSame(run(kernel, 'cascade-lake').violated(), [], `${kernel}: mended`);
+  }
+});
+
+t.test('from 6.4 to 6.8 removing a PEBS event narrows the records of the last one', async (t) => {
+  const run = (kernel: string) =>
+    machine('emerald-rapids', kernel)
+      .event({ counter: 'PMC0', preciseIp: 2, dataCfg: 3 })
+      .event({ counter: 'PMC1', preciseIp: 2 })
+      .close(1)
+      .nmi({ throttle: ['PMC0'] })
+      .tick();
+  t.equal(run('linux-6.6').cpu.hardware.pebsDataCfg, 0);
+  t.equal(run('linux-6.12.27').cpu.hardware.pebsDataCfg, 3, 'mended');
+});
+
+t.test("6.4-rc2 hands KVM perf's own bit 63 as the host's MSR_PEBS_DATA_CFG", async (t) => {
+  const run = (kernel: string) =>
+    machine('emerald-rapids', kernel)
+      .event({ counter: 'PMC0', preciseIp: 2, dataCfg: 3 })
+      .event({ counter: 'PMC1', preciseIp: 2 })
+      .close(1)
+      .vcpu()
+      .enter();
+  const host = (kernel: string): string =>
+    formatDataCfg(run(kernel).vcpuOf(0).autoload.host[PEBS_DATA_CFG]!);
+  t.equal(host('linux-6.4-rc2'), '0x8000000000000000');
+  t.equal(host('linux-6.6'), '0x0000000000000003', 'mended');
+  t.ok(run('linux-6.4-rc2').leave().violated().includes('I6'));
+});
+
+t.test('before 6.9 guests see adaptive PEBS', async (t) => {
+  const guest = (kernel: string) => machine('ice-lake-sp', kernel).vcpu();
+  for (const kernel of ['linux-6.1', 'linux-6.6']) {
+    const m = guest(kernel);
+    t.equal(m.guestFault('IA32_PEBS_ENABLE', 0x7_000000ffn), null, `${kernel}: fixed counters`);
+    t.match(m.guestFault('IA32_PEBS_ENABLE', 1n << 35n), /reserved/, kernel);
+    t.equal(m.guestFault('MSR_PEBS_DATA_CFG', 0xff00000fn), null, `${kernel}: data configuration`);
+    t.match(m.guestFault('MSR_PEBS_DATA_CFG', 0x10), /reserved/, kernel);
+    t.equal(m.guestFault('IA32_PERFEVTSEL0', 0x4_0043003cn), null, `${kernel}: ADAPTIVE`);
+    t.equal(m.guestFault('IA32_FIXED_CTR_CTRL', 0x1_00000003n), null, kernel);
+  }
+  for (const kernel of ['linux-6.1.187', 'linux-6.12.27']) {
+    const m = guest(kernel);
+    t.match(m.guestFault('IA32_PEBS_ENABLE', 1n << 32n), /general-purpose/, kernel);
+    t.match(m.guestFault('MSR_PEBS_DATA_CFG', 2), /does not exist/, kernel);
+    t.match(m.guestFault('IA32_PERFEVTSEL0', 0x4_0043003cn), /reserved/, kernel);
+  }
+  const m = guest('linux-6.6').roundTrip();
+  m.guest('IA32_PERF_GLOBAL_CTRL', 0).guest('MSR_PEBS_DATA_CFG', 5).guestPebs([1]).enter();
+  t.equal(m.cpu.hardware.pebsDataCfg, 5, 'and the guest runs with its own');
+});
+
+t.test('up to 5.6 the NMI handler switches PEBS, so H2 is not there', async (t) => {
+  const m = machine('ice-lake', 'linux-5.6').event({ counter: 'PMC0', preciseIp: 2 });
+  m.event({ counter: 'PMC1', preciseIp: 2 }).writes();
+  const switched = (): string[] =>
+    m
+      .nmi({ throttle: ['PMC1'] })
+      .writes()
+      .filter((write) => /PEBS_ENABLE|GLOBAL_CTRL/.test(write))
+      .map((write) => write.replace(/=(-|.*PMC7).*/, (_, set) => (set === '-' ? '=-' : '=on')));
+  t.strictSame(switched(), [
+    'n1 IA32_PERF_GLOBAL_CTRL=-',
+    'n1 IA32_PEBS_ENABLE=-',
+    'n9 IA32_PEBS_ENABLE=PMC0',
+    'n9 IA32_PERF_GLOBAL_CTRL=on',
+  ]);
+
+  // H2: the late PMI of PMC1 lands in the section that disables PMC0, after d4.
+  const stuck = (kernel: string): string => {
+    const h2 = machine('ice-lake', kernel)
+      .event({ counter: 'PMC0', preciseIp: 2 })
+      .event({ counter: 'PMC1', preciseIp: 2 });
+    h2.disable(0, { after: 'd4_pebs_enable', throttle: ['PMC1'], overflow: ['PMC1'] });
+    return h2.stuck();
+  };
+  t.equal(stuck('linux-6.12.107'), 'PMC0');
+  t.equal(stuck('linux-5.6'), '-');
+});
+
+t.test('5.6 has no guest PEBS and an isolation table with a fault and a gap', async (t) => {
+  const classOf = (model: string): string =>
+    modelOnKernel(kernelOf('linux-5.6'), modelOf(model)).platformClass;
+  t.equal(classOf('ice-lake-sp'), 'K2');
+  t.equal(classOf('emerald-rapids'), 'K2');
+  t.equal(classOf('cascade-lake'), 'K1', 'added in 2021');
+  const isolated = (kernel: string): boolean =>
+    isIsolatedOn(kernelOf(kernel), modelOf('broadwell-x'), 1, 0x0b000014);
+  t.equal(isolated('linux-5.6'), false, 'names stepping 2, which does not exist');
+  t.equal(isolated('linux-6.1.187'), true);
+});
+
+t.test('never-switch-pebs-enable saves every write, which is what is wrong with it', async (t) => {
+  for (const scenario of COST_SCENARIOS) {
+    const writes = measureWrites(
+      scenario,
+      modelOf('comet-lake'),
+      kernelOf('never-switch-pebs-enable'),
+    );
+    t.equal(msrWrites(writes), 0, scenario.id);
+  }
+  const m = machine('comet-lake', 'never-switch-pebs-enable')
+    .event({ counter: 'PMC0', preciseIp: 2, excludeGuest: true })
+    .vcpu()
+    .enter();
+  t.equal(m.pe(), 'PMC0', 'a host PEBS bit is set in the guest, without isolation');
 });

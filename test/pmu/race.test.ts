@@ -224,6 +224,12 @@ const MATRIX: Readonly<Record<string, readonly string[]>> = {
   'post-exit-fixup': [],
   'pebs-handler-guard': [K1],
   'pebs-enable-all-always': [K1],
+  'never-switch-pebs-enable': [],
+  'linux-6.12.27': [K1, K3, 'ice-lake-sp'],
+  'linux-6.6': [K1, K3, 'ice-lake-sp'],
+  'linux-6.4-rc2': [K1, K3, 'ice-lake-sp'],
+  'linux-6.1': [K1, 'ice-lake-sp'],
+  'linux-5.6': [K1],
 };
 
 for (const kernel of KERNELS) {

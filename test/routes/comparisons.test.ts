@@ -156,6 +156,20 @@ t.test(
   },
 );
 
+t.test('where perf takes no precise event there is no race, and nothing to write', async (t) => {
+  const lab = await openLab(t);
+  const response = await lab.send('POST', '/v1/comparisons', {
+    kernels: ['linux-6.12.117', 'linux-7.3.4'],
+    cpu_models: ['diamond-rapids'],
+    verdicts: true,
+  });
+  for (const row of bodyOf(t, response, ComparisonSchema).rows) {
+    const verdict = row.kernel === 'linux-7.3.4' ? 'holds' : 'unreachable';
+    t.strictSame(row.race, { prompt: verdict, late: verdict }, `${row.kernel} ${row.scenario}`);
+    t.equal(split(row), '0+0+0', `${row.kernel} ${row.scenario}`);
+  }
+});
+
 t.test('CSV and Markdown are the same table', async (t) => {
   const lab = await openLab(t);
   const request = { kernels: KERNELS, cpu_models: ['emerald-rapids', 'haswell-x'] };

@@ -78,6 +78,45 @@ t.test('the catalogue', async (t) => {
   });
   const alias = bodyOf(t, await lab.get('/v1/kernels/pebs-v2'), KernelSchema);
   t.equal(alias.id, 'pebs-v2-4of4', 'v2 is its last patch');
+  const before = bodyOf(t, await lab.get('/v1/kernels/upstream-base'), KernelSchema);
+  t.equal(before.id, 'linux-7.2.6', 'mainline before the series');
+});
+
+t.test('what a kernel makes of a CPU model', async (t) => {
+  const lab = await openLab(t);
+  const models = bodyOf(t, await lab.get('/v1/cpu-models'), CpuModelPageSchema).items;
+  const kernels = bodyOf(t, await lab.get('/v1/kernels'), KernelPageSchema).items;
+  for (const { id, cpu_models } of kernels) {
+    t.strictSame(
+      cpu_models.map(({ cpu_model }) => cpu_model),
+      models.map((model) => model.id),
+      `${id} says of every model what it makes of it`,
+    );
+  }
+  const kernel = bodyOf(t, await lab.get('/v1/kernels/linux-6.1.192'), KernelSchema);
+  t.equal(kernel.guest_global_ctrl_at_reset, 'zero');
+  const on61 = (id: string) => kernel.cpu_models.find(({ cpu_model }) => cpu_model === id);
+  t.strictSame(on61('emerald-rapids'), {
+    cpu_model: 'emerald-rapids',
+    platform_class: 'K2',
+    known: true,
+    pebs: 'ds',
+    pebs_ept: false,
+    precise_ip_max: 3,
+    certainty: 'read',
+    source: 'Linux 6.1.192 arch/x86/events/intel/core.c:6516',
+  });
+  t.match(on61('granite-rapids'), { known: false, platform_class: 'K2', precise_ip_max: 2 });
+  t.match(on61('diamond-rapids'), { pebs: 'none', platform_class: 'K4', precise_ip_max: 0 });
+
+  const host = await lab.host('emerald-rapids', 'linux-6.1.192');
+  t.equal(host.item.platform_class, 'K2');
+  t.match(await host.wrmsr(await host.vcpu(), 'IA32_PEBS_ENABLE', '0x1'), { gp: true });
+  const arch = await lab.host('diamond-rapids', 'linux-6.12.117');
+  t.equal(arch.item.platform_class, 'K4');
+  const precise = { counter: 'PMC0', precise_ip: 1 };
+  const refusal = await arch.refuses('perf_errno', 'POST', '/perf-events', precise);
+  t.match(refusal, { errno: 'EOPNOTSUPP', errors: [{ pointer: '/precise_ip' }] });
 });
 
 t.test('a host is made, read, listed and deleted', async (t) => {

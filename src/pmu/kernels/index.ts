@@ -5,6 +5,7 @@ import { landed } from './landed.js';
 import { pebsV1 } from './pebs-v1.js';
 import { pebsV2 } from './pebs-v2.js';
 import { proposals } from './proposals.js';
+import { publishedBugs } from './published-bugs.js';
 
 export const KERNELS: readonly KernelVariant[] = [
   ...landed,
@@ -12,6 +13,7 @@ export const KERNELS: readonly KernelVariant[] = [
   pebsV1,
   ...pebsV2,
   ...proposals,
+  ...publishedBugs,
 ];
 
 /** The variant with an id or alias, or undefined. */

@@ -56,6 +56,8 @@ export const MAINLINE_2026: KernelOptions = {
   groupThrottle: true,
   nmiWritesPebsOnlyIfOn: false,
   enableAllAlwaysWritesPebs: false,
+  nmiSwitchesPebs: false,
+  removalNarrowsDataCfg: false,
   zeroGlobalCtrl: 'no',
   postExitFixup: false,
 };

@@ -29,8 +29,13 @@ const PATCHES: readonly Patch[] = [
   { n: 4, title: 'Make @data a mandatory parameter of perf_guest_get_msrs()', behavioural: false },
 ];
 
-export function completeLandedList(list: SwitchList, input: SwitchInput): CounterSet {
-  if (completeWithoutGuestPebs(list, input) || input.guest === null) {
+function completeLandedList(list: SwitchList, input: SwitchInput): CounterSet {
+  return completeWithoutGuestPebs(list, input) ? 0 : completeWithGuestPebs(list, input);
+}
+
+/** The list of CPUs with isolation and EPT-friendly PEBS. */
+export function completeWithGuestPebs(list: SwitchList, input: SwitchInput): CounterSet {
+  if (input.guest === null) {
     return 0;
   }
   const guestPebs = landedGuestPebs(list, input, input.guest);

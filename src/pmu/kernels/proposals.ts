@@ -7,7 +7,7 @@
  * Source: semantics sheet §5e. Only the one-sentence idea was read (v3 cover letter, quoting Peter Zijlstra).
  */
 import type { KernelOptions, KernelVariant } from './kernel-variant.js';
-import { linux734 } from './landed.js';
+import { completeWithGuestPebs, linux734 } from './landed.js';
 
 function proposal(
   id: string,
@@ -71,5 +71,16 @@ export const proposals: readonly KernelVariant[] = [
       { enableAllAlwaysWritesPebs: true },
     ),
     sources: ['a candidate for H1 to H3 of the semantics sheet, not posted anywhere'],
+  },
+  {
+    ...proposal(
+      'never-switch-pebs-enable',
+      'Never switch PEBS_ENABLE (a warning example)',
+      'IA32_PEBS_ENABLE is not switched even on CPUs without PEBS isolation. It saves every write, and host PEBS records may be written to guest memory there: do not do this.',
+      {},
+    ),
+    completeList: (list, input) =>
+      input.caps.dsPebs && input.caps.pebsEpt ? completeWithGuestPebs(list, input) : 0,
+    sources: ['the cheapest patch and a wrong one, not posted anywhere'],
   },
 ];

@@ -96,6 +96,10 @@ export interface PerfOptions {
   readonly nmiWritesPebsOnlyIfOn: boolean;
   /** Candidate fix: PMU enable writes IA32_PEBS_ENABLE also when `pebs_enabled` is 0. */
   readonly enableAllAlwaysWritesPebs: boolean;
+  /** Up to 5.6 the NMI handler turns PEBS off and on with the counters, instead of writing what a throttle has changed. */
+  readonly nmiSwitchesPebs: boolean;
+  /** From 6.4 to 6.8 removing the last PEBS event but one forgets the wanted MSR_PEBS_DATA_CFG. */
+  readonly removalNarrowsDataCfg: boolean;
 }
 
 /** The constants perf works with. */

@@ -54,6 +54,7 @@ export function handleNmi(
   const wasEnabled = cpuc.enabled;
   cpuc.enabled = 0;
   writeGlobalCtrlZero(cpu, sink, 'n1');
+  switchPebs(world, cpu, 0, sink, 'n1');
   const records = hardware.dsRecords;
   const status = hardware.status;
   if ((records | status) !== 0) {
@@ -63,7 +64,8 @@ export function handleNmi(
     if (records !== 0) {
       const before = cpuc.pebsEnabled;
       drainRecords(world, events, cpu, records, throttle, inGuest, sink);
-      const mayWrite = wasEnabled || !world.perfOptions.nmiWritesPebsOnlyIfOn;
+      const { nmiWritesPebsOnlyIfOn, nmiSwitchesPebs } = world.perfOptions;
+      const mayWrite = (wasEnabled || !nmiWritesPebsOnlyIfOn) && !nmiSwitchesPebs;
       if (cpuc.pebsEnabled !== before && world.caps.pebsEnableMsr && mayWrite) {
         hardware.pebsEnable = cpuc.pebsEnabled;
         sink.write(PEBS_ENABLE, PERF_WRMSR, cpuc.pebsEnabled, 'n5');
@@ -75,8 +77,23 @@ export function handleNmi(
   }
   cpuc.enabled = wasEnabled;
   if (wasEnabled) {
+    switchPebs(world, cpu, cpuc.pebsEnabled, sink, 'n9');
     writeFixedCtrl(cpu, sink, 'n9');
     writeGlobalCtrl(world, cpu, sink, 'n9');
+  }
+}
+
+/** Up to 5.6: PEBS goes off with the counters at n1 and comes back with them at n9, where perf wants any bit then. */
+function switchPebs(
+  world: PerfWorld,
+  { cpuc, hardware }: PerfCpu,
+  value: CounterSet,
+  sink: WriteSink,
+  row: string,
+): void {
+  if (world.perfOptions.nmiSwitchesPebs && cpuc.pebsEnabled !== 0 && world.caps.pebsEnableMsr) {
+    hardware.pebsEnable = value;
+    sink.write(PEBS_ENABLE, PERF_WRMSR, value, row);
   }
 }
 

@@ -8,6 +8,7 @@
  */
 import { type CounterSet, countBits, FIXED, lowestBit } from '../arch/counter-set.js';
 import type { WriteSink } from '../arch/write-sink.js';
+import { narrowDataCfg } from './data-cfg.js';
 import {
   ACTIVE,
   ADDED,
@@ -61,6 +62,9 @@ export function removeEvent(
   const event = events[at]!;
   event.counter = NO_COUNTER;
   event.assigned = NO_COUNTER;
+  if (event.preciseIp > 0) {
+    narrowDataCfg(world, events, cpu);
+  }
 }
 
 /** Row e1, one event at a time: stops an event that must move, else starts one that was added. False when none is left. */

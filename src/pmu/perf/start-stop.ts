@@ -12,8 +12,9 @@ import {
   PEBS_PMI_AFTER_EACH_RECORD,
   PEBS_VIA_PT,
 } from '../arch/counter-set.js';
-import { COUNTER, EVENTSEL, PEBS_DATA_CFG, PEBS_ENABLE, PERF_WRMSR } from '../arch/msr.js';
+import { COUNTER, EVENTSEL, PEBS_ENABLE, PERF_WRMSR } from '../arch/msr.js';
 import type { WriteSink } from '../arch/write-sink.js';
+import { writeDataCfg } from './data-cfg.js';
 import {
   ACTIVE,
   counterSet,
@@ -42,11 +43,7 @@ export function startEvent(
   if (event.preciseIp > 0) {
     const viaPt = PEBS_OUTPUT_PT | (config.largePebs ? 0 : PEBS_PMI_AFTER_EACH_RECORD);
     cpuc.pebsEnabled |= pebsBits(event, config, viaPt);
-    if (world.caps.pebsBaseline && cpuc.pebsDataCfg !== cpuc.activePebsDataCfg) {
-      cpuc.activePebsDataCfg = cpuc.pebsDataCfg;
-      hardware.pebsDataCfg = cpuc.pebsDataCfg;
-      sink.write(PEBS_DATA_CFG, PERF_WRMSR, cpuc.pebsDataCfg, 'start');
-    }
+    writeDataCfg(world, cpu, sink);
   }
   if (config.excludeHost) {
     cpuc.intelCtrlGuestMask |= counter;

@@ -9,10 +9,12 @@ import { ruleViolated, tryLater } from '../../errors.js';
 import { WORDS_MAX } from '../../explorer/model.js';
 import type { Scout } from '../../explorer/scout.js';
 import type { WorkQueue } from '../../jobs/work-queue.js';
+import { capsOf } from '../../pmu/kernels/pmu-support.js';
 import type { Database } from '../../store/database.js';
 import { type WorkRow, WorkStore } from '../../store/work-store.js';
 import { type Reply, storedAnswer, type Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
+import { cpuModelById, kernelById } from '../lookups.js';
 import { missing } from '../refusals.js';
 import { waitForEnd } from '../waiting.js';
 import { endedEvent, explorationJob } from './exploration-work.js';
@@ -74,8 +76,18 @@ export class Explorations {
     return reply;
   }
 
-  /** Whether the main race leaves a bit stuck; its few hundred states need no resource of their own. */
+  /**
+   * Whether the main race leaves a bit stuck; its few hundred states need no resource of their own. Where perf takes no
+   * precise event there is no race.
+   */
   async raceVerdict(cpuModel: string, kernel: string): Promise<RaceVerdict> {
+    const { precise } = capsOf(
+      kernelById(kernel, '/kernels'),
+      cpuModelById(cpuModel, '/cpu_models'),
+    );
+    if (precise.max === 0) {
+      return { prompt: 'unreachable', late: 'unreachable' };
+    }
     const verdict = async (timing: 'prompt' | 'late') => {
       const source = machineSource(mainRace(cpuModel, kernel, timing), ['I1']);
       return (await this.scout.search(source, { stopAtFirstViolation: true })).verdict;

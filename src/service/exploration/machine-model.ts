@@ -9,6 +9,7 @@ import { INVARIANTS, stepsEvaluated, violatedAt } from '../../pmu/invariants/ind
 import { STEP_NAMES } from '../../pmu/machine/micro-step.js';
 import { Layout, type LayoutOptions } from '../../pmu/machine/pack.js';
 import { MachineState } from '../../pmu/machine/state.js';
+import { PEBS_UPDATE_DS_SW } from '../../pmu/perf/data-cfg.js';
 import { EnabledSteps } from './enabled-steps.js';
 import { type ExploredWorld, exploredWorld } from './explored-world.js';
 import { Folder, symmetryOf } from './fold.js';
@@ -188,12 +189,14 @@ function layoutOptions(explored: ExploredWorld): LayoutOptions {
     (all, { cpuc }) => all | cpuc.pebsDataCfg | cpuc.activePebsDataCfg,
     initial.events.reduce((all, event) => all | event.dataCfg, 2),
   );
+  const softwareBit = explored.world.perfOptions.removalNarrowsDataCfg ? PEBS_UPDATE_DS_SW : 0;
+  const ofGuests = initial.vcpus.reduce((all, vcpu) => all | vcpu.pebsDataCfg, 0);
   const addresses = initial.vcpus.map((vcpu) => vcpu.dsArea);
   return {
     counters,
     guestCounters,
     addressMax: Math.max(initial.cpus.length, ...addresses),
-    dataCfgMax: dataCfg,
+    dataCfgMax: dataCfg | softwareBit | ofGuests,
     overflows: budgets.nmi_throttle !== 0,
     extraWidths: spentWidths(explored),
   };
