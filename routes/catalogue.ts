@@ -20,6 +20,7 @@ import {
   kernelItemById,
   kernels,
   matrixScenarios,
+  scenarioItemById,
   scenarios,
 } from '../src/service/catalogue.js';
 import { missing } from '../src/service/refusals.js';
@@ -159,7 +160,6 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: ScenarioSchema, ...problems('validation', 'not_found') },
       },
     },
-    async ({ params: { id } }) =>
-      scenarios.find((scenario) => scenario.id === id) ?? missing('scenario', id),
+    async ({ params: { id } }) => scenarioItemById(id) ?? missing('scenario', id),
   );
 };

@@ -54,9 +54,9 @@ export const CampaignMatrixSchema = Type.Object(
     description: `each kernel on each CPU model in each scenario is a cell, ${CELLS_MAX} at most`,
     examples: [
       {
-        kernels: ['upstream-base', 'linux-6.12.117'],
+        kernels: ['linux-7.2.6', 'linux-6.12.117'],
         cpu_models: ['emerald-rapids'],
-        scenarios: ['matrix-upstream-base-k3-late'],
+        scenarios: ['matrix-linux-7.2.6-k3-late'],
       },
     ],
   },
@@ -93,9 +93,9 @@ export const CampaignRequestSchema = Type.Object(
       {
         name: 'nightly',
         matrix: {
-          kernels: ['upstream-base', 'linux-6.12.117'],
+          kernels: ['linux-7.2.6', 'linux-6.12.117'],
           cpu_models: ['emerald-rapids', 'haswell-x'],
-          scenarios: ['matrix-upstream-base-k3-late'],
+          scenarios: ['matrix-linux-7.2.6-k3-late'],
         },
         walks: 10_000,
         steps_per_walk: 1000,
@@ -173,9 +173,9 @@ export const CampaignSchema = Type.Object(
         progress: { done: 0, total: 10_000, unit: 'walks' },
         created_at: '2026-11-23T12:00:00.000Z',
         matrix: {
-          kernels: ['upstream-base'],
+          kernels: ['linux-7.2.6'],
           cpu_models: ['emerald-rapids'],
-          scenarios: ['matrix-upstream-base-k3-late'],
+          scenarios: ['matrix-linux-7.2.6-k3-late'],
         },
         walks: 10_000,
         steps_per_walk: 1000,
@@ -217,7 +217,7 @@ export const CampaignViolationSchema = Type.Object(
         walk_steps: 61,
         steps: 1,
         path: '0',
-        host: { cpu_model: 'emerald-rapids', kernel: 'upstream-base' },
+        host: { cpu_model: 'emerald-rapids', kernel: 'linux-7.2.6' },
         script: [],
       },
     ],
@@ -272,7 +272,7 @@ export const CampaignCellSchema = Type.Object(
       {
         kernel: 'linux-6.12.117',
         cpu_model: 'emerald-rapids',
-        scenario: 'matrix-upstream-base-k3-late',
+        scenario: 'matrix-linux-7.2.6-k3-late',
         status: 'clean',
         walks: 1000,
         steps: 1_000_000,

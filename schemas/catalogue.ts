@@ -298,7 +298,7 @@ export const KernelSchema = Type.Object(
         title: 'Series v2, first patch',
         summary: 'Leaves IA32_PEBS_ENABLE out of the lists where PEBS is isolated.',
         date: '2026-04-23',
-        base: 'upstream-base',
+        base: 'linux-7.2.6',
         patches: [{ n: 1, title: "Don't write PEBS_ENABLED", behavioural: true }],
         certainty: 'derived',
         options: {

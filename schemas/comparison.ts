@@ -46,7 +46,7 @@ export const ComparisonRequestSchema = Type.Object(
     additionalProperties: false,
     description: 'what to compare',
     examples: [
-      { kernels: ['upstream-base', 'pebs-v2'], cpu_models: ['emerald-rapids'], scenarios: ['Bc'] },
+      { kernels: ['linux-7.2.6', 'pebs-v2'], cpu_models: ['emerald-rapids'], scenarios: ['Bc'] },
     ],
   },
 );
@@ -107,7 +107,7 @@ export const ComparisonRowSchema = Type.Object(
     description: 'one kernel on one CPU model in one scenario',
     examples: [
       {
-        kernel: 'upstream-base',
+        kernel: 'linux-7.2.6',
         cpu_model: 'emerald-rapids',
         scenario: 'Bc',
         per_round_trip: {

@@ -97,7 +97,7 @@ export const CounterexampleSchema = Type.Object(
         property: 'I1',
         path: '0',
         steps: [],
-        host: { cpu_model: 'emerald-rapids', kernel: 'upstream-base' },
+        host: { cpu_model: 'emerald-rapids', kernel: 'linux-7.2.6' },
         script: [],
       },
     ],

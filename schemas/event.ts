@@ -43,7 +43,7 @@ export const EventSchema = Type.Object(
         id: 'NzQyLjE',
         type: 'host.created',
         subject: 'host_1a',
-        data: { cpu_model: 'emerald-rapids', kernel: 'upstream-base' },
+        data: { cpu_model: 'emerald-rapids', kernel: 'linux-7.2.6' },
         created_at: '2026-11-23T12:00:00.000Z',
       },
     ],

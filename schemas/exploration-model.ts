@@ -105,7 +105,7 @@ export const ExplorationModelSchema = Type.Object(
     examples: [
       {
         cpu_model: 'emerald-rapids',
-        kernel: 'upstream-base',
+        kernel: 'linux-7.2.6',
         cpus: 1,
         events: [{ counter: 'PMC0', precise_ip: 2, exclude_guest: true }],
         vcpus: [{}],

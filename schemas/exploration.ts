@@ -124,7 +124,7 @@ export const ExplorationRequestSchema = Type.Object(
       {
         model: {
           cpu_model: 'emerald-rapids',
-          kernel: 'upstream-base',
+          kernel: 'linux-7.2.6',
           cpus: 1,
           events: [{ counter: 'PMC0', precise_ip: 2, exclude_guest: true }],
           vcpus: [{}],
@@ -237,7 +237,7 @@ export const KernelDifferenceSchema = Type.Object(
     description: 'the shortest schedule on which one kernel fails and another holds',
     examples: [
       {
-        kernel: 'upstream-base',
+        kernel: 'linux-7.2.6',
         other: 'linux-6.12.117',
         steps: 1,
         schedule: ['v0 runs'],
@@ -294,7 +294,7 @@ export const ExplorationSchema = Type.Object(
         attempts: 0,
         progress: { done: 0, unit: 'states' },
         created_at: '2026-11-23T12:00:00.000Z',
-        model: { cpu_model: 'emerald-rapids', kernel: 'upstream-base' },
+        model: { cpu_model: 'emerald-rapids', kernel: 'linux-7.2.6' },
         cut: null,
         distinct_states: 0,
         total_states: 0,

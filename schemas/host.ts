@@ -54,7 +54,7 @@ export const HostCreateSchema = Type.Object(
     additionalProperties: false,
     description: 'a host to simulate',
     examples: [
-      { cpu_model: 'emerald-rapids', kernel: 'upstream-base' },
+      { cpu_model: 'emerald-rapids', kernel: 'linux-7.2.6' },
       { name: 'old one', cpu_model: 'haswell-x', kernel: 'pebs-v2', microcode: '0x36', cpus: 2 },
     ],
   },
@@ -86,7 +86,7 @@ export const HostSchema = Type.Object(
       {
         id: 'host_1a',
         cpu_model: 'emerald-rapids',
-        kernel: 'upstream-base',
+        kernel: 'linux-7.2.6',
         stepping: 2,
         microcode: '0x0000000000000000',
         cpus: 1,

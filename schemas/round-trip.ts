@@ -71,7 +71,7 @@ export const RoundTripsRequestSchema = Type.Object(
     description: 'successive runs of one vCPU, whose lists start empty',
     examples: [
       {
-        kernel: 'upstream-base',
+        kernel: 'linux-7.2.6',
         cpu_model: 'emerald-rapids',
         steps: [STEP_REQUEST_EXAMPLE],
       },

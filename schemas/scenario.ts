@@ -60,7 +60,7 @@ export const ScenarioSchema = Type.Object(
         id: 'stuck-by-throttle',
         title: 'An NMI throttles the only host PEBS event before VM-entry',
         cpu_model: 'emerald-rapids',
-        kernel: 'upstream-base',
+        kernel: 'linux-7.2.6',
         events: [{ counter: 'PMC0', precise_ip: 2, exclude_guest: true }],
         vcpus: [{}],
         actors: [{ kind: 'nmi_throttle', budget: 1 }],

@@ -106,7 +106,7 @@ export const SwitchListRequestSchema = Type.Object(
     description: 'a state in which KVM asks perf what to switch',
     examples: [
       {
-        kernel: 'upstream-base',
+        kernel: 'linux-7.2.6',
         cpu_model: 'emerald-rapids',
         perf: {
           intel_ctrl_guest_mask: '0x0',
@@ -161,7 +161,7 @@ export const SwitchListSchema = Type.Object(
     description: 'what perf hands KVM, and what KVM makes of it',
     examples: [
       {
-        kernel: 'upstream-base',
+        kernel: 'linux-7.2.6',
         list: [
           {
             msr: 'IA32_PEBS_ENABLE',

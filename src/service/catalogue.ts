@@ -10,6 +10,7 @@ import type { Scenario as ScenarioItem } from '../../schemas/scenario.js';
 import { ARCH_PEBS_FORMAT, type CpuModel, intelCtrl } from '../pmu/arch/cpu-model.js';
 import { CPU_MODELS, findCpuModel } from '../pmu/arch/cpu-models.js';
 import { INVARIANTS } from '../pmu/invariants/index.js';
+import { linux726 } from '../pmu/kernels/before-series.js';
 import { findKernel, KERNELS } from '../pmu/kernels/index.js';
 import type { KernelOptions, KernelVariant } from '../pmu/kernels/kernel-variant.js';
 import { linux734 } from '../pmu/kernels/landed.js';
@@ -20,7 +21,12 @@ import {
   measureWrites,
   msrWrites,
 } from '../pmu/scenarios/write-costs.js';
-import { MATRIX_SCENARIOS, SCENARIOS, type Scenario } from './exploration/scenarios.js';
+import {
+  findScenario,
+  MATRIX_SCENARIOS,
+  SCENARIOS,
+  type Scenario,
+} from './exploration/scenarios.js';
 import { formatCounterSet, formatU64 } from './wire.js';
 
 export const cpuModels: readonly CpuModelItem[] = CPU_MODELS.map(cpuModelItem);
@@ -43,8 +49,9 @@ export const matrixScenarios: readonly ScenarioItem[] = MATRIX_SCENARIOS.map(sce
 
 /** A world to cost: it is set up step by step, so only its writes are given, on the kernel before the series. */
 function costScenarioItem(scenario: CostScenario): ScenarioItem {
-  const [model, kernel] = [findCpuModel('emerald-rapids'), findKernel('upstream-base')];
-  if (model === undefined || kernel === undefined) {
+  const kernel = linux726;
+  const model = findCpuModel('emerald-rapids');
+  if (model === undefined) {
     throw new RangeError('the catalogue lacks what the cost scenarios are counted on');
   }
   const writes = measureWrites(scenario, model, kernel);
@@ -90,6 +97,12 @@ function scenarioItem({ id, title, model, expected, counts }: Scenario): Scenari
 /** Marks are witnessed or unreachable, which makes no verdict of the whole. */
 function isVerdictOfInvariant(verdict: string): boolean {
   return verdict === 'holds' || verdict === 'violated';
+}
+
+/** A scenario by id; in the matrix a kernel's alias will do. */
+export function scenarioItemById(id: string): ScenarioItem | undefined {
+  const canonical = findScenario(id)?.id ?? id;
+  return scenarios.find((scenario) => scenario.id === canonical);
 }
 
 /** A kernel by id or alias. */

@@ -233,6 +233,18 @@ t.test('KVM raises guest PEBS on PMC0 to precise_ip 3 on Sapphire Rapids only', 
     t.equal(precise('linux-6.12.117', model), 1, model);
   }
   t.equal(precise('linux-6.1.192', 'ice-lake-sp'), 1);
+
+  // On guest FIXED0, which does PEBS only where guests see adaptive PEBS.
+  const onFixed0 = (kernel: string, model: string): string => {
+    const m = machine(model, kernel).vcpu().roundTrip();
+    m.guest('IA32_PEBS_ENABLE', 1n << 32n).guest('IA32_FIXED_CTR_CTRL', 3);
+    m.guest('IA32_PERF_GLOBAL_CTRL', 1n << 32n);
+    return `${m.eventOf(0).preciseIp} on ${names(1 << m.eventOf(0).counter)}`;
+  };
+  t.equal(onFixed0('linux-6.6', 'ice-lake-sp'), '3 on FIXED0');
+  t.equal(onFixed0('linux-6.6', 'sapphire-rapids'), '3 on FIXED0');
+  t.equal(onFixed0('linux-6.1', 'ice-lake-sp'), '3 on FIXED0');
+  t.match(onFixed0('linux-6.6', 'emerald-rapids'), /^1 on/);
 });
 
 // §9.3, each with a report.

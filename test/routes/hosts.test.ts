@@ -8,6 +8,7 @@ import {
   KernelSchema,
 } from '../../schemas/catalogue.js';
 import { HostPageSchema } from '../../schemas/host.js';
+import { ScenarioSchema } from '../../schemas/scenario.js';
 import { bodyOf, problemOf } from '../helper.js';
 import { openFreshLab, openLab } from './lab.js';
 
@@ -80,6 +81,8 @@ t.test('the catalogue', async (t) => {
   t.equal(alias.id, 'pebs-v2-4of4', 'v2 is its last patch');
   const before = bodyOf(t, await lab.get('/v1/kernels/upstream-base'), KernelSchema);
   t.equal(before.id, 'linux-7.2.6', 'mainline before the series');
+  const scenario = await lab.get('/v1/scenarios/matrix-upstream-base-k3-late');
+  t.equal(bodyOf(t, scenario, ScenarioSchema).id, 'matrix-linux-7.2.6-k3-late');
 });
 
 t.test('what a kernel makes of a CPU model', async (t) => {

@@ -57,7 +57,10 @@ export function symmetryOf({ world, initial, host, guestCounters }: ExploredWorl
   const alike =
     initial.vcpus.length > 1 &&
     initial.vcpus.every(
-      (vcpu, at) => vcpu.cpu === initial.vcpus[0]!.cpu && world.vpmu[at] === world.vpmu[0],
+      (vcpu, at) =>
+        vcpu.cpu === initial.vcpus[0]!.cpu &&
+        vcpu.pebsDataCfg === initial.vcpus[0]!.pebsDataCfg &&
+        world.vpmu[at] === world.vpmu[0],
     );
   const names = (group: readonly number[]): string =>
     group.map((at) => host.events[at]?.name ?? `event ${at}`).join(', ');
