@@ -128,7 +128,7 @@ export type MsrName = Static<typeof MsrNameSchema>;
 export const PmuMsrNameSchema = Type.String({
   $id: 'PmuMsrName',
   pattern:
-    '^(IA32_PERF_GLOBAL_CTRL|IA32_PEBS_ENABLE|IA32_DS_AREA|MSR_PEBS_DATA_CFG|IA32_FIXED_CTR_CTRL|IA32_PERF_GLOBAL_STATUS_RESET|IA32_(PERFEVTSEL|PMC)([0-9]|1[0-5])|IA32_FIXED_CTR([0-9]|1[01]))$',
+    '^(IA32_PERF_GLOBAL_CTRL|IA32_PEBS_ENABLE|IA32_DS_AREA|MSR_PEBS_DATA_CFG|IA32_FIXED_CTR_CTRL|IA32_PERF_GLOBAL_STATUS(_RESET)?|IA32_(PERFEVTSEL|PMC)([0-9]|1[0-5])|IA32_FIXED_CTR([0-9]|1[01]))$',
   minLength: 9,
   maxLength: 32,
   description: 'any PMU MSR that the model knows, named as the SDM names it',

@@ -9,7 +9,6 @@ import {
   IdSchema,
   MicroStepNameSchema,
   MsrIndexSchema,
-  MsrNameSchema,
   nullable,
   oneOf,
   PmuMsrNameSchema,
@@ -34,10 +33,10 @@ const VIEW_EXAMPLE = {
 
 export const MsrViewSchema = Type.Object(
   {
-    name: ref(MsrNameSchema),
+    name: ref(PmuMsrNameSchema),
     index: ref(MsrIndexSchema),
     value: ref(U64Schema, 'what the hardware holds'),
-    bits: bits('the bits that are set in it'),
+    bits: bits('the counters whose bit, or field, is set in it'),
     desired: ref(U64Schema, 'what perf wants there'),
     stuck: bits('set bits that perf no longer wants'),
     lost: bits('bits that perf wants and that are clear'),
@@ -83,7 +82,7 @@ export const MsrsSchema = Type.Object(
   {
     $id: 'Msrs',
     additionalProperties: false,
-    description: 'the switched MSRs of a CPU',
+    description: 'the switched MSRs of a CPU, and IA32_FIXED_CTR_CTRL',
     examples: [{ cpu: 0, mode: 'host', running_vcpu: null, msrs: [VIEW_EXAMPLE] }],
   },
 );

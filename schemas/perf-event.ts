@@ -129,9 +129,9 @@ export const PerfEventSchema = Type.Object(
       description: 'host, or the vCPU on whose behalf KVM opened it',
       examples: ['host'],
     }),
-    state: oneOf(['off', 'inactive', 'active', 'throttled', 'error'], {
+    state: oneOf(['off', 'inactive', 'active', 'throttled', 'stopped', 'error'], {
       description:
-        'off: disabled; inactive: enabled, on no counter; active: counting; throttled: stopped until the next tick; error: pinned and without a counter',
+        'off: disabled; inactive: enabled, on no counter; active: counting; throttled: stopped until the next tick; stopped: until perf reschedules it, since its throttle mark was lost; error: pinned and without a counter',
     }),
   },
   {

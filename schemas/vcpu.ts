@@ -38,18 +38,28 @@ export const VcpuParamsSchema = Type.Object(
 );
 
 const vpmu = Type.Boolean({ description: 'whether the guest sees a PMU' });
+const pebs = Type.Boolean({
+  description:
+    'whether the IA32_PERF_CAPABILITIES of the vCPU shows PEBS (only where KVM offers it)',
+});
+const rtm = Type.Boolean({
+  description:
+    'whether the CPUID of the vCPU shows RTM, so that its guest may set IN_TX, and on PMC2 IN_TXCP; the host is taken to have it too',
+});
 
 /** Shared by the route and the script action. */
 export const VCPU_CREATE_FIELDS = {
   name: Type.Optional(ref(NameSchema)),
   vpmu: Type.Optional(vpmu),
+  pebs: Type.Optional(pebs),
+  rtm: Type.Optional(rtm),
   cpu: Type.Optional(ref(CpuNumberSchema)),
 };
 
 export const VcpuCreateSchema = Type.Object(VCPU_CREATE_FIELDS, {
   $id: 'VcpuCreate',
   additionalProperties: false,
-  description: 'a vCPU to add; with a vPMU and on CPU 0 unless said otherwise',
+  description: 'a vCPU to add; with a vPMU and PEBS, without RTM and on CPU 0 by default',
   examples: [{ name: 'guest-a', vpmu: true, cpu: 0 }],
 });
 export type VcpuCreate = Static<typeof VcpuCreateSchema>;
@@ -74,6 +84,8 @@ export const GuestCounterSchema = Type.Object(
 
 const GUEST_PMU_EXAMPLE = {
   global_ctrl: '0x0000000000000001',
+  global_status: '0x4000000000000000',
+  pmi_pending: true,
   pebs_enable: '0x0000000000000001',
   ds_area: '0xffff888000049000',
   pebs_data_cfg: '0x0000000000000000',
@@ -86,6 +98,13 @@ const GUEST_PMU_EXAMPLE = {
 export const GuestPmuSchema = Type.Object(
   {
     global_ctrl: ref(U64Schema, 'IA32_PERF_GLOBAL_CTRL'),
+    global_status: ref(
+      U64Schema,
+      'IA32_PERF_GLOBAL_STATUS; bit 62 after a PEBS counter overflowed in the guest',
+    ),
+    pmi_pending: Type.Boolean({
+      description: 'whether a PMI waits for the next VM-entry of the vCPU',
+    }),
     pebs_enable: ref(U64Schema, 'IA32_PEBS_ENABLE'),
     ds_area: ref(U64Schema, 'IA32_DS_AREA'),
     pebs_data_cfg: ref(U64Schema, 'MSR_PEBS_DATA_CFG'),
@@ -118,11 +137,14 @@ export const VcpuSchema = Type.Object(
     name: Type.Optional(ref(NameSchema)),
     cpu: ref(CpuNumberSchema),
     vpmu,
+    pebs,
+    rtm,
     position: ref(
       MicroStepNameSchema,
       'host, guest, or the micro-step of a run that it has reached',
     ),
     runs: count('how often it entered the guest'),
+    pmis: count('how many PMIs were injected into its guest'),
     pmu: ref(GuestPmuSchema),
     vm_entry_msr_load: msrValues('its VM-entry MSR-load area'),
     vm_exit_msr_load: msrValues('its VM-exit MSR-load area'),
@@ -140,8 +162,11 @@ export const VcpuSchema = Type.Object(
         id: 'vcpu_2',
         cpu: 0,
         vpmu: true,
+        pebs: true,
+        rtm: false,
         position: 'host',
         runs: 0,
+        pmis: 0,
         pmu: GUEST_PMU_EXAMPLE,
         vm_entry_msr_load: [],
         vm_exit_msr_load: [],

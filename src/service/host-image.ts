@@ -10,15 +10,17 @@ import type { U64 } from '../pmu/arch/counter-set.js';
 import { findCpuModel } from '../pmu/arch/cpu-models.js';
 import { INVARIANTS } from '../pmu/invariants/index.js';
 import { findKernel } from '../pmu/kernels/index.js';
+import { DEFAULT_FEATURES, type GuestFeatures } from '../pmu/kvm/guest-msrs.js';
 import { VcpuPmu } from '../pmu/kvm/vcpu-pmu.js';
 import type { FirstViolation, Tally } from '../pmu/live/tally.js';
 import { LogicalCpu, MachineState } from '../pmu/machine/state.js';
 import { PerfEvent, type PerfEventConfig } from '../pmu/perf/perf-event.js';
 import { createHost, type EventRecord, type Host } from './host.js';
+import { upgradeConfig, upgradeState } from './host-image-format-1.js';
 import type { TraceTail } from './trace-text.js';
 
-/** What the image of a host is written in; another number needs another reader. */
-const FORMAT = 1;
+/** What the image of a host is written in. Format 1 is read, too; another number needs another reader. */
+const FORMAT = 2;
 
 interface ConfigImage {
   readonly name?: string;
@@ -39,11 +41,14 @@ interface StateImage {
   readonly slots: readonly (Sparse | undefined)[];
   readonly configs: readonly PerfEventConfig[];
   readonly vpmu: readonly boolean[];
+  /** Beside `vpmu`; absent in images of a version that knew no more. */
+  readonly guests?: readonly Omit<GuestFeatures, 'vpmu'>[];
   readonly events: readonly (EventRecord | undefined)[];
   readonly vcpus: readonly {
     readonly id: string;
     readonly name?: string;
     readonly runs: number;
+    readonly pmis?: number;
     readonly written: readonly (readonly [number, U64])[];
   }[];
   readonly addresses: readonly U64[];
@@ -88,7 +93,8 @@ export function hostImage(host: Host): string {
     pmus: state.vcpus.map((pmu) => differences(pmu, NEW_PMU)),
     slots: state.events.map((event) => differences(event, NEW_EVENT)),
     configs: world.eventConfigs,
-    vpmu: world.vpmu,
+    vpmu: world.guests.map(({ vpmu }) => vpmu),
+    guests: world.guests.map(({ pebs, rtm }) => ({ pebs, rtm })),
     events: host.events,
     vcpus: host.vcpus.map((vcpu) => ({ ...vcpu, written: [...vcpu.written] })),
     addresses: host.addresses.added(),
@@ -113,7 +119,8 @@ export function readHost(stored: {
   const image = JSON.parse(stored.image) as StateImage;
   const model = findCpuModel(config.cpu_model);
   const kernel = findKernel(config.kernel);
-  if (image.format !== FORMAT || model === undefined || kernel === undefined) {
+  const known = image.format === FORMAT || image.format === 1;
+  if (!known || model === undefined || kernel === undefined) {
     throw new Error(`the host ${stored.id} was stored by another version of the service`);
   }
   const host = createHost({
@@ -129,11 +136,21 @@ export function readHost(stored: {
   });
   host.version = stored.version;
   host.state = readState(image);
-  host.world.eventConfigs.push(...image.configs);
-  host.world.vpmu.push(...image.vpmu);
+  const configs = image.format === 1 ? image.configs.map(upgradeConfig) : image.configs;
+  host.world.eventConfigs.push(...configs);
+  if (image.format === 1) {
+    upgradeState(host.state, configs);
+  }
+  image.vpmu.forEach((vpmu, at) => {
+    host.world.guests.push({ ...DEFAULT_FEATURES, ...image.guests?.[at], vpmu });
+  });
   // JSON has no undefined: a closed event's record comes back as null.
   host.events = image.events.map((event) => event ?? undefined);
-  host.vcpus = image.vcpus.map((vcpu) => ({ ...vcpu, written: new Map(vcpu.written) }));
+  host.vcpus = image.vcpus.map((vcpu) => ({
+    ...vcpu,
+    pmis: vcpu.pmis ?? 0,
+    written: new Map(vcpu.written),
+  }));
   host.addresses = AddressBook.of(image.addresses);
   host.nextId = image.nextId;
   host.tail = { ...image.tail, text: stored.tail };

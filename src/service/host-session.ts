@@ -7,6 +7,7 @@ import type { PerfEventCreate } from '../../schemas/perf-event.js';
 import type { Injection as InjectionItem, TransitionRequest } from '../../schemas/transition.js';
 import type { VcpuCreate, WrmsrRequest } from '../../schemas/vcpu.js';
 import { msrCode } from '../pmu/arch/msr.js';
+import { DEFAULT_FEATURES } from '../pmu/kvm/guest-msrs.js';
 import type { Injection } from '../pmu/live/injections.js';
 import * as operations from '../pmu/live/operations.js';
 import { Refused } from '../pmu/live/refused.js';
@@ -15,7 +16,7 @@ import * as actions from '../pmu/machine/actions.js';
 import { D4, isInGuest, stepCode } from '../pmu/machine/micro-step.js';
 import { type LogicalCpu, MachineState, SECTION } from '../pmu/machine/state.js';
 import { planOpen } from '../pmu/perf/open-rules.js';
-import { CLOSED, HOST_OWNED, NO_COUNTER, NO_EVENT } from '../pmu/perf/perf-event.js';
+import { CLOSED, HOST_OWNED, isLeader, NO_COUNTER, NO_EVENT } from '../pmu/perf/perf-event.js';
 import { EVENTS_MAX, type Host, isIsolatedWith, VCPUS_MAX } from './host.js';
 import { guestEventRecord, only, samplingOf } from './host-records.js';
 import { withEntries } from './trace-text.js';
@@ -37,7 +38,7 @@ export class HostSession {
       world: {
         ...host.world,
         eventConfigs: [...host.world.eventConfigs],
-        vpmu: [...host.world.vpmu],
+        guests: [...host.world.guests],
       },
       events: [...host.events],
       vcpus: host.vcpus.map((vcpu) => ({ ...vcpu, written: new Map(vcpu.written) })),
@@ -116,11 +117,16 @@ export class HostSession {
     if (draft.vcpus.length >= VCPUS_MAX) {
       throw new Refused('limit', `a host keeps at most ${VCPUS_MAX} vCPUs`);
     }
-    const at = operations.addVcpu(this.run, this.cpu(body.cpu ?? 0).index, body.vpmu ?? true);
+    const at = operations.addVcpu(this.run, this.cpu(body.cpu ?? 0).index, {
+      vpmu: body.vpmu ?? DEFAULT_FEATURES.vpmu,
+      pebs: body.pebs ?? DEFAULT_FEATURES.pebs,
+      rtm: body.rtm ?? DEFAULT_FEATURES.rtm,
+    });
     draft.vcpus.push({
       id: `vcpu_${this.takeId()}`,
       ...(body.name === undefined ? {} : { name: body.name }),
       runs: 0,
+      pmis: 0,
       written: new Map(),
     });
     return at;
@@ -150,10 +156,12 @@ export class HostSession {
 
   async transition(at: number, body: TransitionRequest): Promise<TransitionCounts> {
     this.run.injections.set(this.parseInjections(body.inject));
-    const { entries } = this.run.tally;
+    const { entries, sink } = this.run.tally;
+    const { guestPmis } = sink;
     const counts = await makeTransitions(this.run, at, body);
     this.run.injections.expectLanded();
     this.draft.vcpus[at]!.runs += this.run.tally.entries - entries;
+    this.draft.vcpus[at]!.pmis += sink.guestPmis - guestPmis;
     return counts;
   }
 
@@ -254,9 +262,11 @@ export class HostSession {
   private leader(reference: string, cpu: LogicalCpu): number {
     const at = this.eventSlot(reference, '/group_leader');
     const config = this.draft.world.eventConfigs[at]!;
-    const isLeader =
-      config.owner === HOST_OWNED && config.leader === NO_EVENT && config.cpu === cpu.index;
-    if (!isLeader) {
+    const leads =
+      config.owner === HOST_OWNED &&
+      isLeader(this.draft.state.events[at]!, config) &&
+      config.cpu === cpu.index;
+    if (!leads) {
       throw new Refused(
         'perf',
         'a group leader is a host event of the same CPU that leads itself',

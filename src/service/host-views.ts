@@ -1,7 +1,7 @@
 /** A host and its parts as resources: what clients read. */
 import type { Host as HostItem } from '../../schemas/host.js';
 import type { HostMetrics } from '../../schemas/metrics.js';
-import type { MsrView, MsrWriteCount, Violation } from '../../schemas/msr.js';
+import type { MsrWriteCount, Violation } from '../../schemas/msr.js';
 import type { PerfEvent as PerfEventItem } from '../../schemas/perf-event.js';
 import type { TraceItem } from '../../schemas/trace.js';
 import type { GuestPmu, Vcpu as VcpuItem } from '../../schemas/vcpu.js';
@@ -20,13 +20,15 @@ import {
   VM_EXIT_LOAD,
   VMCS_FIELD,
 } from '../pmu/arch/msr.js';
+import { statusToU64 } from '../pmu/arch/selector.js';
 import { INVARIANTS } from '../pmu/invariants/index.js';
+import { guestPmuCaps } from '../pmu/kvm/guest-msrs.js';
 import { crossMappedCounters } from '../pmu/kvm/vcpu-run.js';
 import type { TraceEntry } from '../pmu/live/run.js';
 import type { Tally } from '../pmu/live/tally.js';
+import { vcpuOfRun } from '../pmu/machine/begin.js';
 import { GUEST, STEP_NAMES } from '../pmu/machine/micro-step.js';
-import { RUN_VCPU } from '../pmu/machine/state.js';
-import { ADDED, CLOSED, HOST_OWNED, NO_EVENT, STATUS_NAMES } from '../pmu/perf/perf-event.js';
+import { ADDED, CLOSED, HOST_OWNED, isLeader, statusName } from '../pmu/perf/perf-event.js';
 import { DEFAULT_COST_MODEL, estimateCycles } from '../pmu/scenarios/cycle-cost.js';
 import type { Host } from './host.js';
 import {
@@ -62,7 +64,7 @@ export function eventItem(host: Host, at: number): PerfEventItem {
   const event = host.state.events[at]!;
   const config = host.world.eventConfigs[at]!;
   const guestOwned = config.owner !== HOST_OWNED;
-  const status = STATUS_NAMES[event.status]!;
+  const status = statusName(event);
   return {
     id: record.id,
     ...(record.name === undefined ? {} : { name: record.name }),
@@ -77,7 +79,7 @@ export function eventItem(host: Host, at: number): PerfEventItem {
     sampling: record.sampling,
     large_pebs: config.largePebs,
     pebs_data_cfg: formatDataCfg(event.dataCfg),
-    ...(config.leader === NO_EVENT ? {} : { group_leader: host.events[config.leader]!.id }),
+    ...(isLeader(event, config) ? {} : { group_leader: host.events[config.leader]!.id }),
     owner: guestOwned ? host.vcpus[config.owner]!.id : 'host',
     // An event that is placed but not started is, to the outside, not yet counting.
     state: (status === 'added' ? 'inactive' : status) as PerfEventItem['state'],
@@ -88,18 +90,22 @@ export function vcpuItem(host: Host, at: number): VcpuItem {
   const record = host.vcpus[at]!;
   const vcpu = host.state.vcpus[at]!;
   const { autoload } = vcpu;
+  const caps = guestPmuCaps(host.kernel, host.model, host.world.guests[at]!);
   const area = (side: Int32Array) =>
     autoload.listed().map((msr) => ({
-      msr: msrName(msr) as MsrView['name'],
+      msr: msrName(msr) as VcpuItem['vm_entry_msr_load'][number]['msr'],
       value: formatMsrValue(msr, side[msr]!, host.addresses),
     }));
   return {
     id: record.id,
     ...(record.name === undefined ? {} : { name: record.name }),
     cpu: vcpu.cpu,
-    vpmu: host.world.vpmu[at]!,
+    vpmu: caps.vpmu,
+    pebs: caps.pebs,
+    rtm: caps.rtm,
     position: vcpuPosition(host, at),
     runs: record.runs,
+    pmis: record.pmis,
     pmu: guestPmu(host, at),
     vm_entry_msr_load: area(autoload.guest),
     vm_exit_msr_load: area(autoload.host),
@@ -115,7 +121,7 @@ export function vcpuItem(host: Host, at: number): VcpuItem {
 /** `host` at rest, `guest` in the guest, else the micro-step executed last. */
 export function vcpuPosition(host: Host, at: number): string {
   const cpu = host.state.cpus[host.state.vcpus[at]!.cpu]!;
-  if (cpu.operation !== RUN_VCPU || cpu.target !== at) {
+  if (vcpuOfRun(host.world, cpu) !== at) {
     return 'host';
   }
   return cpu.pc === GUEST ? 'guest' : STEP_NAMES[cpu.pc]!;
@@ -140,9 +146,11 @@ export function guestPmu(host: Host, at: number): GuestPmu {
         ]
       : [];
   });
-  const generalPurpose = host.world.vpmu[at] ? host.model.generalPurpose : 0;
+  const generalPurpose = host.world.guests[at]!.vpmu ? host.model.generalPurpose : 0;
   return {
     global_ctrl: formatCounterSet(vcpu.globalCtrl),
+    global_status: formatU64(statusToU64(vcpu.globalStatus)),
+    pmi_pending: vcpu.pmi !== 0,
     pebs_enable: formatCounterSet(vcpu.pebsEnable),
     ds_area: formatU64(host.addresses.valueOf(vcpu.dsArea)),
     pebs_data_cfg: formatDataCfg(vcpu.pebsDataCfg),

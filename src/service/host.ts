@@ -31,6 +31,8 @@ export interface VcpuRecord {
   readonly name?: string;
   /** Guest entries so far. */
   runs: number;
+  /** PMIs injected so far. */
+  pmis: number;
   /** What the guest last wrote to control registers of which the machine keeps the enable bits only, by MSR code. */
   readonly written: Map<number, U64>;
 }

@@ -1,8 +1,15 @@
 /** The switched MSRs of a CPU as resources: what they hold, what perf wants there, what the vCPU's lists would load. */
 import type { Msrs, MsrView } from '../../schemas/msr.js';
-import { counterNames } from '../pmu/arch/counter-set.js';
+import { type CounterSet, counterNames, FIXED } from '../pmu/arch/counter-set.js';
 import { readMsr } from '../pmu/arch/hardware.js';
-import { DS_AREA, GLOBAL_CTRL, msrName, PEBS_DATA_CFG, PEBS_ENABLE } from '../pmu/arch/msr.js';
+import {
+  DS_AREA,
+  FIXED_CTR_CTRL,
+  GLOBAL_CTRL,
+  msrName,
+  PEBS_DATA_CFG,
+  PEBS_ENABLE,
+} from '../pmu/arch/msr.js';
 import { NOT_LISTED } from '../pmu/kvm/msr-autoload.js';
 import type { VcpuPmu } from '../pmu/kvm/vcpu-pmu.js';
 import { isInGuest } from '../pmu/machine/micro-step.js';
@@ -21,7 +28,7 @@ export function msrsItem(host: Host, cpuIndex: number): Msrs {
   };
 }
 
-/** The switched MSRs that this CPU model has. */
+/** The switched MSRs that this CPU model has, and IA32_FIXED_CTR_CTRL. */
 export function msrViews(host: Host, cpuIndex: number): MsrView[] {
   const { caps } = host.world;
   const cpu = host.state.cpus[cpuIndex]!;
@@ -30,13 +37,16 @@ export function msrViews(host: Host, cpuIndex: number): MsrView[] {
     ...(caps.pebsEnableMsr ? [PEBS_ENABLE] : []),
     ...(caps.dsPebs ? [DS_AREA] : []),
     ...(caps.pebsBaseline ? [PEBS_DATA_CFG] : []),
+    FIXED_CTR_CTRL,
   ].map((msr) => msrView(host, cpu, msr));
 }
 
 function msrView(host: Host, cpu: LogicalCpu, msr: number): MsrView {
-  const value = readMsr(cpu.hardware, msr);
-  const desired = desiredValue(host, cpu, msr);
-  const named = isCounterMsr(msr);
+  const isFixed = msr === FIXED_CTR_CTRL;
+  const value = isFixed ? cpu.hardware.fixedCtrl : readMsr(cpu.hardware, msr);
+  const desired = isFixed ? cpu.cpuc.fixedCtrl : desiredValue(host, cpu, msr);
+  const named = isFixed || isCounterMsr(msr);
+  const names = (set: CounterSet): string[] => counterNames(isFixed ? set & FIXED : set);
   // In the guest the register is the guest's; what perf wants there applies to the host.
   const compared = named && !isInGuest(cpu.pc);
   const vcpu = cpu.currentVcpu === NO_VCPU ? undefined : host.state.vcpus[cpu.currentVcpu];
@@ -44,11 +54,11 @@ function msrView(host: Host, cpu: LogicalCpu, msr: number): MsrView {
     name: msrName(msr) as MsrView['name'],
     index: formatMsrIndex(msr),
     value: formatMsrValue(msr, value, host.addresses),
-    bits: named ? counterNames(value) : [],
+    bits: named ? names(value) : [],
     desired: formatMsrValue(msr, desired, host.addresses),
-    stuck: compared ? counterNames(value & ~desired) : [],
-    lost: compared ? counterNames(desired & ~value) : [],
-    ...(vcpu === undefined ? {} : loadsOf(host, vcpu, msr)),
+    stuck: compared ? names(value & ~desired) : [],
+    lost: compared ? names(desired & ~value) : [],
+    ...(vcpu === undefined || isFixed ? {} : loadsOf(host, vcpu, msr)),
   };
 }
 

@@ -6,6 +6,7 @@ import type { TransitionRequest } from '../../schemas/transition.js';
 import { Refused } from '../pmu/live/refused.js';
 import type { Run } from '../pmu/live/run.js';
 import * as actions from '../pmu/machine/actions.js';
+import { vcpuOfRun } from '../pmu/machine/begin.js';
 import { GUEST, K8, K12 } from '../pmu/machine/micro-step.js';
 import {
   EXIT_ENTRY_FAILURE,
@@ -13,7 +14,6 @@ import {
   EXIT_REENTER,
   EXIT_VMFAIL,
   MachineState,
-  RUN_VCPU,
 } from '../pmu/machine/state.js';
 import { Slices } from './slices.js';
 
@@ -85,7 +85,7 @@ function transitionOnce(
   exitReason: number,
 ): void {
   const cpu = run.state.cpus[run.state.vcpus[vcpu]!.cpu]!;
-  const runs = cpu.operation === RUN_VCPU && cpu.target === vcpu;
+  const runs = vcpuOfRun(run.world, cpu) === vcpu;
   const reenters = runs && cpu.pc === K12 && cpu.exitReason === EXIT_REENTER;
   const entered = runs && cpu.pc >= GUEST && !reenters;
   switch (kind) {

@@ -13,7 +13,19 @@ import {
   toU64,
   type U64,
 } from '../pmu/arch/counter-set.js';
-import { DS_AREA, GLOBAL_CTRL, msrIndex, PEBS_DATA_CFG, PEBS_ENABLE } from '../pmu/arch/msr.js';
+import { fixedCtrlToU64 } from '../pmu/arch/fixed-ctrl.js';
+import {
+  COUNTER,
+  DS_AREA,
+  EVENTSEL,
+  FIXED_CTR_CTRL,
+  GLOBAL_CTRL,
+  GLOBAL_STATUS_RESET,
+  msrIndex,
+  PEBS_DATA_CFG,
+  PEBS_ENABLE,
+} from '../pmu/arch/msr.js';
+import { selectorToU64, statusToU64 } from '../pmu/arch/selector.js';
 import { PEBS_UPDATE_DS_SW } from '../pmu/perf/data-cfg.js';
 
 /** A 64-bit value as clients send it: hex string, decimal string, or a safe JSON integer. */
@@ -119,6 +131,15 @@ export function formatMsrValue(msr: number, value: number, addresses: AddressBoo
   }
   if (msr === PEBS_DATA_CFG) {
     return formatDataCfg(value);
+  }
+  if (msr === FIXED_CTR_CTRL) {
+    return formatU64(fixedCtrlToU64(value));
+  }
+  if (msr === GLOBAL_STATUS_RESET) {
+    return formatU64(statusToU64(value));
+  }
+  if (msr >= EVENTSEL && msr < COUNTER) {
+    return formatU64(selectorToU64(value));
   }
   return formatCounterSet(value);
 }

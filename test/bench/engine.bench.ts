@@ -18,6 +18,7 @@ import { readMsr } from '../../src/pmu/arch/hardware.js';
 import { msrName, SWITCHED_MSRS, VIA_CODES, VIA_NAMES } from '../../src/pmu/arch/msr.js';
 import { findKernel } from '../../src/pmu/kernels/index.js';
 import { capsOf, isIsolatedOn } from '../../src/pmu/kernels/pmu-support.js';
+import { DEFAULT_FEATURES } from '../../src/pmu/kvm/guest-msrs.js';
 import { addVcpu } from '../../src/pmu/live/operations.js';
 import { Run } from '../../src/pmu/live/run.js';
 import { EXIT_EXTERNAL_INTERRUPT } from '../../src/pmu/machine/state.js';
@@ -43,7 +44,7 @@ function setUp(): Run {
   const world = createWorld({ model, caps: capsOf(kernel, model), kernel });
   const state = createState(world, 1, !isIsolatedOn(kernel, model));
   const run = new Run(world, state);
-  addVcpu(run, 0, true);
+  addVcpu(run, 0, DEFAULT_FEATURES);
   scenario.setUp(run);
   return run;
 }

@@ -71,13 +71,17 @@ t.test(
 );
 
 t.test('a cell finds the same in any matrix, and something else under another seed', async (t) => {
-  const alone = await planCampaign(request());
+  const long = { steps_per_walk: 300 };
+  const alone = await planCampaign(request({}, long));
   const among = await planCampaign(
-    request({
-      kernels: ['pebs-v1', 'linux-7.2.6'],
-      cpu_models: ['haswell-x', 'emerald-rapids'],
-      scenarios: [RACE_LATE, RACE_PROMPT],
-    }),
+    request(
+      {
+        kernels: ['pebs-v1', 'linux-7.2.6'],
+        cpu_models: ['haswell-x', 'emerald-rapids'],
+        scenarios: [RACE_LATE, RACE_PROMPT],
+      },
+      long,
+    ),
   );
   const at = among.cells.findIndex(
     ({ kernel, cpuModel, scenario }) =>
@@ -87,7 +91,8 @@ t.test('a cell finds the same in any matrix, and something else under another se
   const { cells } = await walked(two, among, [chunk]);
   const own = (await walked(two, alone)).cells[0];
   t.strictSame(cells[at], own);
-  const other = await planCampaign(request({}, { seed: 2 }));
+  t.ok((own?.properties[0]?.violated_walks ?? 0) > 0, 'it finds something');
+  const other = await planCampaign(request({}, { ...long, seed: 2 }));
   t.notSame((await walked(two, other)).cells[0], own);
 });
 
@@ -107,7 +112,8 @@ t.test('the main race on linux-7.2.6 is found, and its script replays', async (t
     t.ok(property.rate_low < property.rate && property.rate < property.rate_high);
     const { found: mask } = walkTo(modelOf(plan.cells[at]!), parsePath(first.path));
     t.equal(mask, 1, 'the shrunk path ends in the violation');
-    t.ok(first.steps <= first.walk_steps && first.steps < 60, `${first.steps} steps`);
+    // At best it is 24; a round trip in which the NMI comes too early may stay in it, with the tick that heals it.
+    t.ok(first.steps <= first.walk_steps && first.steps < 70, `${first.steps} steps`);
     const { violations, msrs } = await replayed(t, first);
     t.ok(
       violations.some(({ invariant }) => invariant === 'I1'),
@@ -161,7 +167,7 @@ t.test('what a walk finds in any scenario replays to the same violation', async 
 
 t.test('a long walk is shrunk to a short one within a moment', async (t) => {
   const plan = await planCampaign(
-    request({ cpu_models: ['haswell-x'] }, { walks: 2, steps_per_walk: 100_000 }),
+    request({ cpu_models: ['haswell-x'] }, { walks: 2, steps_per_walk: 100_000, seed: 6 }),
   );
   const totals = await walked(two, plan);
   const start = performance.now();
@@ -192,9 +198,10 @@ t.test('a cancelled chunk ends within a moment, and the pool goes on', async (t)
 });
 
 t.test('a chunk is walked the same in a thread and outside', async (t) => {
-  const plan = await planCampaign(request());
+  const plan = await planCampaign(request({ scenarios: [RACE_LATE] }));
   const chunk = { cell: 0, first_walk: 3, walks: 9 };
   const here = walkChunkHere({ cell: plan.cells[0]!, chunk, stepsPerWalk: 100 });
+  t.ok(here.properties[0]!.violated_walks > 0, 'it finds something');
   t.strictSame(await walkChunk(two, plan, chunk), here);
   await t.rejects(walkChunk(two, plan, { ...chunk, cell: 1 }), /no walks in cell 1/);
 });

@@ -32,7 +32,7 @@ const WIDE_EVENTS = [...Array(8).keys()].map((counter) => event(`PMC${counter}`)
 const MIDDLE = {
   ...HUGE,
   events: ['PMC0', 'PMC1'].map(event),
-  actors: actors('nmi_throttle', 'event_enable', 'event_disable'),
+  actors: actors('nmi_throttle', 'tick'),
   nmi_timing: 'prompt',
 };
 const SMALL = {

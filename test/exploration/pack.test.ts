@@ -4,7 +4,7 @@ import t from 'tap';
 import { ACTOR_KINDS, type ExplorationModel } from '../../schemas/exploration-model.js';
 import { WriteSink } from '../../src/pmu/arch/write-sink.js';
 import { MachineState } from '../../src/pmu/machine/state.js';
-import { ADDED, HOST_OWNED } from '../../src/pmu/perf/perf-event.js';
+import { ACTIVE, ADDED, CLOSED, HOST_OWNED } from '../../src/pmu/perf/perf-event.js';
 import { createModel, type MachineModel } from '../../src/service/exploration/machine-model.js';
 import { LOAD_MICROCODE, stepOf } from '../../src/service/exploration/step-labels.js';
 import { Dice } from '../pmu/random-walk.js';
@@ -117,17 +117,36 @@ function unpacked(model: MachineModel, words: Int32Array, before: Walker): Walke
   return to;
 }
 
-/** All fields of a state, without the order of the load areas and where an event was that is nowhere now. */
+/** All fields of a state, without those that cannot influence its world: see the comments. */
 function fields({ model, state, spent }: Walker): unknown {
   const plain = JSON.parse(JSON.stringify(state)) as {
-    vcpus: { autoload: { order?: unknown } }[];
-    events: { status: number; cpu?: number }[];
+    cpus: { cpuc: { tags?: unknown; throttled?: number } }[];
+    vcpus: { autoload: { order?: unknown }; globalStatus?: number; pmi?: number }[];
+    events: { status: number; cpu?: number; counter?: number; tag?: number; rank?: number }[];
   };
-  for (const { autoload } of plain.vcpus) delete autoload.order;
+  const { eventConfigs } = model.explored.world;
+  for (const vcpu of plain.vcpus) {
+    delete vcpu.autoload.order;
+    // The guest alone looks at these, and no actor acts on what it sees.
+    delete vcpu.globalStatus;
+    delete vcpu.pmi;
+  }
+  const guests = eventConfigs.filter(({ owner }) => owner !== HOST_OWNED).length;
+  const groups = eventConfigs.some(({ leader }) => leader >= 0);
+  const mixed = groups || (guests > 0 && guests < eventConfigs.length);
+  const pinned = eventConfigs.every(({ constraint }) => (constraint & (constraint - 1)) === 0);
   plain.events.forEach((event, at) => {
-    const isGuests = model.explored.world.eventConfigs[at]?.owner !== HOST_OWNED;
-    if (isGuests && event.status < ADDED) delete event.cpu;
+    // Where an event was that is nowhere now.
+    if (eventConfigs[at]?.owner !== HOST_OWNED && event.status < ADDED) delete event.cpu;
+    // Nothing is put on the list beside running events, so nobody compares tags.
+    if (!mixed) delete event.tag;
+    // Everybody has one counter only: which one an event had last changes nothing.
+    if (pinned && event.status < ACTIVE) delete event.counter;
+    if (event.status === CLOSED) delete event.rank;
   });
+  for (const { cpuc } of plain.cpus) {
+    if (!mixed) delete cpuc.tags;
+  }
   // What an actor without a budget has done is not counted.
   const counted = ACTOR_KINDS.filter((kind) => model.explored.budgets[kind] > 0);
   return { ...plain, spent: counted.map((kind) => spent[ACTOR_KINDS.indexOf(kind)]) };

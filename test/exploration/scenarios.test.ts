@@ -48,7 +48,10 @@ t.test('folding changes no verdict, no minimal length and no counterexample', as
   const foldable = SCENARIOS.filter(
     ({ model, properties }) => createModel({ model, properties }).folding.length > 0,
   );
-  t.ok(foldable.length >= 10, 'many worlds have interchangeable parts');
+  t.ok(
+    foldable.length >= 5,
+    'some worlds have interchangeable parts and nobody who goes through them in order',
+  );
   let smaller = 0;
   for (const scenario of foldable) {
     const [folded, whole] = [searchAll(scenario, { fold: true }), unfolded(scenario)];
@@ -68,7 +71,7 @@ t.test('folding changes no verdict, no minimal length and no counterexample', as
     );
     smaller += (folded.distinctStates ?? 0) < (whole.distinctStates ?? 0) ? 1 : 0;
   }
-  t.ok(smaller >= 10, 'folding makes most of them smaller');
+  t.ok(smaller >= 4, 'folding makes most of them smaller');
 });
 
 t.test('every violated scenario has a shortest counterexample and says so', async (t) => {

@@ -28,6 +28,7 @@ import type { WriteSink } from '../../src/pmu/arch/write-sink.js';
 import { findKernel } from '../../src/pmu/kernels/index.js';
 import type { KernelVariant } from '../../src/pmu/kernels/kernel-variant.js';
 import { ANY_PRECISE } from '../../src/pmu/kernels/pmu-support.js';
+import { DEFAULT_FEATURES } from '../../src/pmu/kvm/guest-msrs.js';
 import { VcpuPmu } from '../../src/pmu/kvm/vcpu-pmu.js';
 import {
   calculateSwitchList,
@@ -310,7 +311,7 @@ class LiveHost {
     const world = createWorld({ caps: capsOf(cpu), kernel });
     this.run = new Run(world, createState(world, 1, cpu.pebsNoIsolation));
     this.run.state.vcpus.push(new VcpuPmu());
-    world.vpmu.push(true);
+    world.guests.push(DEFAULT_FEATURES);
   }
 
   get vcpu(): VcpuPmu {

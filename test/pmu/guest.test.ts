@@ -137,6 +137,17 @@ t.test('an enabled guest counter is a pinned event that excludes the host', asyn
   t.strictSame(m.violated(), []);
 });
 
+t.test('it gets its counter at once, also before the vCPU first runs', async (t) => {
+  const m = machine(K3, LANDED).event({ counter: 'FIXED1' }).vcpu().guestCounts([0]);
+  t.equal(m.status(1), 'active');
+  t.equal(m.eventOf(1).counter, 0);
+  const another = m.vcpu().guestCounts([0], 1);
+  t.equal(another.status(1), 'inactive', "another vCPU's WRMSR takes the thread off the CPU");
+  t.equal(another.status(2), 'active');
+  t.equal(another.eventOf(2).counter, 0);
+  t.strictSame(m.violated(), []);
+});
+
 t.test('a counter must be enabled globally and locally to have an event', async (t) => {
   const m = withVcpu(K3).roundTrip().guest('IA32_PERF_GLOBAL_CTRL', 0).guestCounts([0]);
   t.equal(m.state.events.length, 0);

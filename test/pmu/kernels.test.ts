@@ -42,6 +42,12 @@ t.test('the registry leads with releases, newest first', async (t) => {
       'linux-6.4-rc2',
       'linux-6.1',
       'linux-5.6',
+      'pebs-handler-compares-last',
+      'pebs-enable-all-recheck',
+      'fixed-ctrl-recheck',
+      'fixed-ctrl-handler-clears',
+      'fixed-ctrl-always',
+      'host-side-hardened',
     ],
   );
   t.equal(findKernel('pebs-v2')?.id, 'pebs-v2-4of4', 'a series is known by its last patch');

@@ -14,9 +14,11 @@ import { findCpuModel } from '../../src/pmu/arch/cpu-models.js';
 import {
   COUNTER,
   DS_AREA,
+  GLOBAL_CTRL,
   msrCode,
   msrName,
   PEBS_DATA_CFG,
+  PEBS_ENABLE,
   VIA_NAMES,
 } from '../../src/pmu/arch/msr.js';
 import type { MsrWrite } from '../../src/pmu/arch/write-sink.js';
@@ -24,6 +26,7 @@ import { INVARIANTS } from '../../src/pmu/invariants/index.js';
 import { findKernel } from '../../src/pmu/kernels/index.js';
 import type { KernelOptions } from '../../src/pmu/kernels/kernel-variant.js';
 import { isIsolatedOn, capsOf as kernelCapsOf } from '../../src/pmu/kernels/pmu-support.js';
+import { DEFAULT_FEATURES, type GuestFeatures } from '../../src/pmu/kvm/guest-msrs.js';
 import type { VcpuPmu } from '../../src/pmu/kvm/vcpu-pmu.js';
 import type { Injection } from '../../src/pmu/live/injections.js';
 import {
@@ -46,12 +49,9 @@ import {
 } from '../../src/pmu/machine/state.js';
 import { createState, createWorld, type World } from '../../src/pmu/machine/world.js';
 import { type OpenRequest, planOpen } from '../../src/pmu/perf/open-rules.js';
-import {
-  NO_COUNTER,
-  NO_EVENT,
-  type PerfEvent,
-  STATUS_NAMES,
-} from '../../src/pmu/perf/perf-event.js';
+import { NO_COUNTER, NO_EVENT, type PerfEvent, statusName } from '../../src/pmu/perf/perf-event.js';
+
+import { formatMsrValue } from '../../src/service/wire.js';
 
 export interface MachineOptions {
   readonly cpus?: number;
@@ -175,8 +175,8 @@ export class Machine {
 
   // What KVM and the guest do.
 
-  vcpu(wish: { cpu?: number; vpmu?: boolean } = {}): this {
-    addVcpu(this.run, wish.cpu ?? 0, wish.vpmu ?? true);
+  vcpu({ cpu = 0, ...features }: { cpu?: number } & Partial<GuestFeatures> = {}): this {
+    addVcpu(this.run, cpu, { ...DEFAULT_FEATURES, ...features });
     return this;
   }
 
@@ -275,7 +275,7 @@ export class Machine {
   }
 
   status(at: number): string {
-    return STATUS_NAMES[this.eventOf(at).status]!;
+    return statusName(this.eventOf(at));
   }
 
   /** IA32_PEBS_ENABLE. */
@@ -411,7 +411,12 @@ function exitCode(name: ExitReasonName): number {
 }
 
 function valueText(msr: number, value: number): string {
-  return msr === DS_AREA || msr === PEBS_DATA_CFG ? String(value) : names(value);
+  if (msr === DS_AREA || msr === PEBS_DATA_CFG) {
+    return String(value);
+  }
+  return msr === GLOBAL_CTRL || msr === PEBS_ENABLE
+    ? names(value)
+    : formatMsrValue(msr, value, new AddressBook()).replace(/^0x0*(?=.)/, '0x');
 }
 
 /** Counter reloads carry no value in the engine. */

@@ -50,8 +50,8 @@ for (const model of ['sapphire-rapids', K3, K1]) {
       m.writes(),
       [
         'n1 IA32_PERF_GLOBAL_CTRL=-', // t3
-        'n3 IA32_PERF_GLOBAL_STATUS_RESET=-',
-        'stop IA32_PERFEVTSEL0=-', // t4
+        'n3 IA32_PERF_GLOBAL_STATUS_RESET=0x4000000000000000',
+        `stop IA32_PERFEVTSEL0=${model === K1 ? '0x30080' : '0x400030080'}`, // t4
         'n5 IA32_PEBS_ENABLE=-',
         `n9 IA32_PERF_GLOBAL_CTRL=${names(m.world.caps.intelCtrl)}`, // t5
       ],
@@ -72,12 +72,12 @@ for (const model of ['sapphire-rapids', K3, K1]) {
   t.test(
     `${model}: t8 to t10, the stuck bit outlives its event and hits the next one`,
     async (t) => {
-      const m = pebsHost(model, 'upstream-base');
+      const m = pebsHost(model, 'upstream-base').event({ counter: 'PMC1' });
       m.roundTrip({ nmi: { after: 'k5_switch:IA32_PEBS_ENABLE', ...throttlePmc0 } });
-      m.event({ counter: 'PMC1' }).writes();
+      m.writes();
       m.close(0);
       t.notOk(
-        m.writes().some((write) => write.includes('PEBS') || write.includes('EVENTSEL')),
+        m.writes().some((write) => write.includes('PEBS') || write.includes('EVTSEL')),
         't8: the delete',
       );
       m.section();
@@ -101,8 +101,15 @@ for (const model of ['sapphire-rapids', K3, K1]) {
       m.enter();
       t.ok(m.violated().includes('I3s'), 't10: in the guest too');
       m.latch(['PMC0']).leave();
-      m.nmi();
-      t.equal(m.status(1), 'active', 'the interrupt never reaches the event');
+      m.writes();
+      t.notOk(
+        m
+          .nmi()
+          .writes()
+          .some((write) => write.startsWith('n7')),
+        'the interrupt never reaches the event',
+      );
+      t.equal(m.stuck(), 'PMC0');
     },
   );
 
@@ -230,6 +237,13 @@ const MATRIX: Readonly<Record<string, readonly string[]>> = {
   'linux-6.4-rc2': [K1, K3, 'ice-lake-sp'],
   'linux-6.1': [K1, 'ice-lake-sp'],
   'linux-5.6': [K1],
+  // Changes to perf's host side leave KVM's stale list as it is.
+  'pebs-handler-compares-last': [K1],
+  'pebs-enable-all-recheck': [K1],
+  'fixed-ctrl-recheck': [K1],
+  'fixed-ctrl-handler-clears': [K1],
+  'fixed-ctrl-always': [K1],
+  'host-side-hardened': [K1],
 };
 
 for (const kernel of KERNELS) {
@@ -323,7 +337,7 @@ t.test(
       m.runTo(after).nmi(throttlePmc0);
       t.equal(m.pe(), 'PMC1', after);
       m.finish();
-      t.strictSame(m.violated(), ['I1', 'I3o', 'I12', 'I8'], after);
+      t.strictSame(m.violated(), ['I1', 'I3o', 'I12', 'I3', 'I8'], after);
       t.equal(m.stuck(), 'PMC0', `${after}: and the exit loads the old value`);
     }
   },
@@ -333,7 +347,7 @@ t.test('a branch snapshot overshoots in the same way without any throttling', as
   const m = pebsHost(K1, 'linux-6.12.117').runTo('k7_lapic_wait').snapshot();
   t.equal(m.pe(), 'PMC0');
   m.finish();
-  t.strictSame(m.violated(), ['I3o', 'I12'], 'nothing is stuck: perf wants the bit');
+  t.strictSame(m.violated(), ['I3o', 'I12', 'I3'], 'nothing is stuck: perf wants the bit');
 });
 
 t.test('e1: any NMI turns the PMU on again, e2 keeps it off', async (t) => {
@@ -416,6 +430,8 @@ t.test('what takes a stuck bit out', async (t) => {
   healed(stuckHost().event({ counter: 'PMC1', preciseIp: 2 }));
   healed(stuckHost().tick());
   healed(stuckHost().disable(0).enable(0));
+  // A plain event does it too while the throttled one is open: its opening reschedules both.
+  healed(stuckHost().event({ counter: 'PMC1' }));
   // n5 with P changed; the other event was there all along, so P is not 0.
   const two = pebsHost(K3, 'upstream-base').event({
     counter: 'PMC1',
@@ -448,14 +464,13 @@ t.test('what does not take a stuck bit out', async (t) => {
   still(stuckHost().section(), 'a PMU section with P 0');
   still(stuckHost().disable(0), 'disabling the throttled event');
   still(stuckHost().close(0), 'closing it: the DS areas are released too');
-  still(stuckHost().event({ counter: 'PMC1' }), 'a plain event');
+  still(stuckHost().close(0).event({ counter: 'PMC1' }), 'a plain event, once it is closed');
+  still(stuckHost().disable(0).event({ counter: 'PMC1' }), 'a plain event, once it is disabled');
   still(stuckHost().nmi(), 'a foreign NMI');
-  still(
-    stuckHost()
-      .event({ counter: 'PMC1' })
-      .nmi({ overflow: ['PMC1'] }),
-    'a plain overflow',
-  );
+  const beside = pebsHost(K3, 'upstream-base').event({ counter: 'PMC1' });
+  beside.roundTrip({ nmi: { after: 'k8_prepare', ...throttlePmc0 } });
+  still(beside.nmi({ overflow: ['PMC1'] }), 'a plain overflow');
+  still(beside.close(1), 'the end of another event');
   still(stuckHost().snapshot(), 'a branch snapshot with P 0');
   still(stuckHost().roundTrip().roundTrip({ exit: 'hlt' }), 'round trips');
   still(stuckHost().close(0).event({ counter: 'PMC2' }), 'reserving the DS areas again');

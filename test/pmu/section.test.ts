@@ -58,9 +58,25 @@ t.test('the rows of a section come in the order of the sheet', async (t) => {
     'e2_enabled',
     'e3_read_pebs_enabled',
     'e3_pebs_enable',
+    'e5_read_fixed_ctrl',
+    'e5_wrmsr_fixed_ctrl',
     'e5_fixed_ctrl',
+    'e6_read_guest_mask',
     'e6_global_ctrl',
   ]);
+  const beside = m.event({ counter: 'PMC0' });
+  t.strictSame(
+    beside.steps().filter((step) => /^(body|e1|e5)/.test(step)),
+    [
+      'body_other_event', // out,
+      'body_other_event', // and in again,
+      'body_event', // because of this one
+      'e1_place_other_event',
+      'e1_place_event',
+      'e5_fixed_ctrl', // the register holds what is wanted, so nothing is read for a write
+    ],
+    'an event that opens beside another one reschedules it',
+  );
 });
 
 t.test(
@@ -69,8 +85,11 @@ t.test(
     const m = machine(K1, LANDED).event({ counter: 'PMC0' });
     t.strictSame(fresh(m).event(pebs('PMC1')).writes(), [
       'd2 IA32_PERF_GLOBAL_CTRL=-', // d4 writes nothing: no PEBS event was wanted
+      'stop IA32_PERFEVTSEL0=0x130080', // the event beside it is rescheduled
+      'start IA32_PMC0',
+      'start IA32_PERFEVTSEL0=0x530080',
       'start IA32_PMC1',
-      'start IA32_PERFEVTSEL1=PMC1',
+      'start IA32_PERFEVTSEL1=0x430081',
       'e3 IA32_PEBS_ENABLE=PMC1',
       `e6 IA32_PERF_GLOBAL_CTRL=${i}`,
     ]);
@@ -82,7 +101,7 @@ t.test('stopping an event inside a section leaves IA32_PEBS_ENABLE to the sectio
   t.strictSame(fresh(m).disable(0).writes(), [
     'd2 IA32_PERF_GLOBAL_CTRL=-',
     'd4 IA32_PEBS_ENABLE=-',
-    'stop IA32_PERFEVTSEL1=-',
+    'stop IA32_PERFEVTSEL1=0x30081',
     `e6 IA32_PERF_GLOBAL_CTRL=${i}`,
   ]);
   t.equal(m.p(), '-');
@@ -110,7 +129,7 @@ t.test('a fixed counter is switched through IA32_FIXED_CTR_CTRL, by the section'
     'reserve IA32_DS_AREA=1',
     'd2 IA32_PERF_GLOBAL_CTRL=-',
     'start IA32_FIXED_CTR1',
-    'e5 IA32_FIXED_CTR_CTRL=FIXED1',
+    'e5 IA32_FIXED_CTR_CTRL=0xb0',
     `e6 IA32_PERF_GLOBAL_CTRL=${i}`,
   ]);
   t.notOk(
@@ -120,7 +139,7 @@ t.test('a fixed counter is switched through IA32_FIXED_CTR_CTRL, by the section'
       .some((write) => write.startsWith('e5')),
     'e5 writes a change only',
   );
-  t.ok(m.disable(0).writes().includes('e5 IA32_FIXED_CTR_CTRL=-'));
+  t.ok(m.disable(0).writes().includes('e5 IA32_FIXED_CTR_CTRL=0x0'));
 });
 
 t.test('deleting a throttled event touches no register of it', async (t) => {
@@ -219,22 +238,37 @@ t.test('on a counter clash the event with more choices moves', async (t) => {
   t.strictSame(
     m.writes().filter((write) => /^(start|stop|e3)/.test(write)),
     [
-      'stop IA32_PERFEVTSEL0=-',
+      'stop IA32_PERFEVTSEL0=0x4000300a0',
       'start IA32_PMC1',
-      'start IA32_PERFEVTSEL1=PMC1',
+      'start IA32_PERFEVTSEL1=0x4004300a0',
       'start IA32_PMC0',
-      'start IA32_PERFEVTSEL0=PMC0',
+      'start IA32_PERFEVTSEL0=0x400430080',
       'e3 IA32_PEBS_ENABLE=PMC0 PMC1',
     ],
   );
   t.strictSame(m.violated(), []);
 });
 
-t.test('a throttled event that has to move stays off until the tick', async (t) => {
+t.test('opening an event starts the throttled events beside it again', async (t) => {
   const m = machine(K3, LANDED)
     .event({ preciseIp: 2 })
     .nmi({ throttle: ['PMC0'] });
   m.event({ counter: 'PMC0' });
+  t.equal(m.status(0), 'active');
+  t.equal(m.p(), 'PMC1', 'on its new counter');
+  t.strictSame(m.violated(), []);
+});
+
+t.test('a throttled event that has to move stays off until the tick', async (t) => {
+  // The sibling of a closed leader is not pinned, so enabling it reschedules no pinned event.
+  const m = machine(K3, LANDED)
+    .event({ counter: 'PMC1' })
+    .event({ counter: 'PMC0', leader: 0 })
+    .close(0)
+    .disable(1);
+  m.event({ preciseIp: 2 }).nmi({ throttle: ['PMC0'] });
+  m.enable(1);
+  t.equal(m.eventOf(1).counter, 0);
   t.equal(m.status(0), 'throttled');
   t.equal(m.p(), '-');
   m.tick();
@@ -282,7 +316,11 @@ t.test('a sibling is scheduled with its leader and goes with it', async (t) => {
   m.disable(0);
   t.strictSame([m.status(0), m.status(1)], ['off', 'inactive']);
   m.enable(0).close(0);
-  t.strictSame([m.status(0), m.status(1)], ['closed', 'inactive'], 'closing detaches it');
+  t.strictSame([m.status(0), m.status(1)], ['closed', 'active'], 'closing detaches it');
+  t.equal(names(m.cpu.cpuc.activeMask), 'PMC1', 'and it goes on counting by itself');
+  m.disable(1);
+  t.equal(m.status(1), 'off');
+  t.equal(m.enable(1).status(1), 'active', 'with no leader to wait for');
 });
 
 // The NMI handler, §3.3.
@@ -307,7 +345,7 @@ t.test('a record that throttles nobody leaves IA32_PEBS_ENABLE alone', async (t)
       .writes(),
     [
       'n1 IA32_PERF_GLOBAL_CTRL=-',
-      'n3 IA32_PERF_GLOBAL_STATUS_RESET=-',
+      'n3 IA32_PERF_GLOBAL_STATUS_RESET=0x4000000000000000', // bit 62: the DS buffer
       `n9 IA32_PERF_GLOBAL_CTRL=${i}`,
     ],
   );
@@ -323,8 +361,8 @@ t.test(
         .writes(),
       [
         'n1 IA32_PERF_GLOBAL_CTRL=-',
-        'n3 IA32_PERF_GLOBAL_STATUS_RESET=-',
-        'stop IA32_PERFEVTSEL0=-',
+        'n3 IA32_PERF_GLOBAL_STATUS_RESET=0x4000000000000000',
+        'stop IA32_PERFEVTSEL0=0x30080',
         'n5 IA32_PEBS_ENABLE=PMC1',
         `n9 IA32_PERF_GLOBAL_CTRL=${i}`,
       ],
@@ -341,9 +379,9 @@ t.test('a throttling plain overflow stops its event without IA32_PEBS_ENABLE', a
       .writes(),
     [
       'n1 IA32_PERF_GLOBAL_CTRL=-',
-      'n3 IA32_PERF_GLOBAL_STATUS_RESET=PMC2',
+      'n3 IA32_PERF_GLOBAL_STATUS_RESET=0x4',
       'n7 IA32_PMC2',
-      'stop IA32_PERFEVTSEL2=-',
+      'stop IA32_PERFEVTSEL2=0x130082',
       `n9 IA32_PERF_GLOBAL_CTRL=${i}`,
     ],
   );
@@ -364,7 +402,7 @@ t.test('a throttled fixed counter is switched off by n9', async (t) => {
     fresh(m)
       .nmi({ throttle: ['FIXED0'] })
       .writes()
-      .includes('n9 IA32_FIXED_CTR_CTRL=-'),
+      .includes('n9 IA32_FIXED_CTR_CTRL=0x0'),
   );
   t.equal(m.status(0), 'throttled');
 });
@@ -425,7 +463,7 @@ t.test('the tick starts throttled events again and repairs IA32_PEBS_ENABLE', as
   t.strictSame(fresh(m).tick().writes(), [
     'd2 IA32_PERF_GLOBAL_CTRL=-',
     'start IA32_PMC0',
-    'start IA32_PERFEVTSEL0=PMC0',
+    'start IA32_PERFEVTSEL0=0x430080',
     'e3 IA32_PEBS_ENABLE=PMC0',
     `e6 IA32_PERF_GLOBAL_CTRL=${i}`,
   ]);
@@ -544,5 +582,77 @@ t.test(
     );
     t.equal(m.firstViolation('I13'), 'nmi');
     t.equal(m.pe(), 'PMC0', 'over with e3');
+  },
+);
+
+t.test(
+  'H11: IA32_FIXED_CTR_CTRL keeps the field of an event that was throttled while it was being written',
+  async (t) => {
+    const enabled = (m: Machine): string => names(m.cpu.hardware.counterEnable);
+    const beside = (after: string, options = {}): Machine =>
+      machine(K3, LANDED, { options })
+        .event({ counter: 'FIXED0' })
+        .event({ counter: 'FIXED1', off: true })
+        .enable(1, { after, throttle: ['FIXED0'] });
+    const read = 'e5_read_fixed_ctrl';
+    const m = beside(read);
+    t.equal(m.status(0), 'throttled');
+    t.equal(names(m.cpu.cpuc.activeMask), 'FIXED1');
+    t.equal(enabled(m), 'FIXED0 FIXED1', 'the throttled one still counts');
+    t.equal(enabled(m.section()), 'FIXED0 FIXED1', 'no section repairs it');
+    t.equal(enabled(m.close(0)), 'FIXED0 FIXED1', 'nor does the end of the event');
+    t.equal(enabled(m.event({ counter: 'FIXED2' })), 'FIXED1 FIXED2', 'the next change does');
+    t.equal(enabled(beside('e2_enabled')), 'FIXED1', 'before the read it is fine');
+    t.equal(enabled(beside('e5_wrmsr_fixed_ctrl')), 'FIXED1', 'and after the write');
+
+    const alone = (after: string, options = {}): Machine =>
+      machine(K3, LANDED, { options })
+        .event({ counter: 'FIXED0', off: true })
+        .enable(0, { after, throttle: ['FIXED0'] });
+    const written = 'e5_wrmsr_fixed_ctrl';
+    t.equal(enabled(alone(written)), 'FIXED0', 'where the register is to be as it was, it is not');
+    t.equal(enabled(alone('e5_fixed_ctrl')), '-', 'once perf has noted its write it is fine');
+
+    t.equal(enabled(beside(read, { fixedCtrl: 'written' })), 'FIXED1', 'candidate fix');
+    t.equal(enabled(alone(written, { fixedCtrl: 'written' })), '-');
+    t.equal(enabled(beside(read, { fixedCtrl: 'always' }).section()), 'FIXED1', 'candidate fix');
+    t.equal(enabled(alone(written, { fixedCtrl: 'always' }).section()), '-');
+  },
+);
+
+t.test(
+  'IA32_PERF_GLOBAL_CTRL gets an old value if a guest-only event is throttled before it is written',
+  async (t) => {
+    const drive = (after: string): Machine =>
+      machine(K3, LANDED)
+        .event({ counter: 'PMC0', excludeHost: true })
+        .section({ after, throttle: ['PMC0'] });
+    const missing = (m: Machine): string => names(m.world.caps.intelCtrl & ~m.gc());
+    const m = drive('e6_read_guest_mask');
+    t.equal(missing(m), 'PMC0');
+    t.ok(m.violated().includes('I7'), 'in value');
+    t.notOk(m.violated().includes('I7e'), 'not in effect');
+    t.equal(missing(m.section()), '-', 'the next section repairs it');
+    t.equal(missing(drive('e6_global_ctrl')), '-', 'one step later the handler does');
+  },
+);
+
+t.test(
+  'H12: a PEBS sibling whose record throttles after its leader has lost its mark, and may never start again',
+  async (t) => {
+    const drive = (kernel: string): Machine =>
+      machine(K3, kernel)
+        .event(pebs('PMC0'))
+        .event({ ...pebs('PMC1'), leader: 0 })
+        .nmi({ throttle: ['PMC0', 'PMC1'] });
+    const m = drive('pebs-v2');
+    t.strictSame([m.status(0), m.status(1)], ['throttled', 'stopped']);
+    t.equal(drive('pebs-v2').tick().p(), 'PMC0 PMC1', "the leader's mark restarts both");
+    m.close(0).tick();
+    t.equal(m.status(1), 'stopped', 'without the leader no tick does');
+    m.event({ counter: 'PMC2' });
+    t.equal(m.status(1), 'active', 'only a reschedule does');
+    const before = drive(LANDED).close(0).tick();
+    t.equal(before.status(1), 'active', 'each event has a mark of its own before 6.16');
   },
 );

@@ -241,6 +241,7 @@ t.test('registers of a CPU', async (t) => {
       'IA32_PEBS_ENABLE 0x3f1',
       'IA32_DS_AREA 0x600',
       'MSR_PEBS_DATA_CFG 0x3f2',
+      'IA32_FIXED_CTR_CTRL 0x38d',
     ],
   );
   t.match(await host.msr('IA32_PEBS_ENABLE', 1), {
@@ -261,13 +262,13 @@ t.test('registers of a CPU', async (t) => {
   const old = await lab.host('haswell-x');
   t.strictSame(
     (await old.msrs()).msrs.map(({ name }) => name),
-    ['IA32_PERF_GLOBAL_CTRL', 'IA32_PEBS_ENABLE', 'IA32_DS_AREA'],
+    ['IA32_PERF_GLOBAL_CTRL', 'IA32_PEBS_ENABLE', 'IA32_DS_AREA', 'IA32_FIXED_CTR_CTRL'],
     'without adaptive PEBS there is no MSR_PEBS_DATA_CFG',
   );
   const arch = await lab.host('diamond-rapids');
   t.strictSame(
     (await arch.msrs()).msrs.map(({ name }) => name),
-    ['IA32_PERF_GLOBAL_CTRL'],
+    ['IA32_PERF_GLOBAL_CTRL', 'IA32_FIXED_CTR_CTRL'],
     'with arch-PEBS there is none of the DS registers',
   );
 });

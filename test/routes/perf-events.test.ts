@@ -185,6 +185,20 @@ t.test('throttling takes the whole group where the kernel or an option says so',
   }
 });
 
+t.test('an event whose throttle mark was lost is stopped, and no tick starts it', async (t) => {
+  const lab = await openLab(t);
+  const host = await lab.host('emerald-rapids', 'upstream-base');
+  const period = { sample_period: 1000 };
+  const leader = await host.event({ name: 'leader', ...period });
+  const sibling = await host.event({ counter: 'PMC1', group_leader: 'leader', ...period });
+  await host.act('nmis', { throttle: ['PMC0', 'PMC1'] });
+  t.equal((await host.eventState(leader)).state, 'throttled');
+  t.equal((await host.eventState(sibling)).state, 'stopped');
+  t.equal((await lab.send('DELETE', `${host.path}/perf-events/${leader.id}`)).statusCode, 204);
+  await host.act('ticks');
+  t.match(await host.eventState(sibling), { state: /^stopped$/, counter: 'PMC1' });
+});
+
 t.test("KVM's own events are listed, and are not the host's to close", async (t) => {
   const lab = await openLab(t);
   const host = await lab.host();
@@ -192,7 +206,7 @@ t.test("KVM's own events are listed, and are not the host's to close", async (t)
   await host.wrmsr(vcpu, 'IA32_PERFEVTSEL0', '0x43003c');
   const page = await lab.get(`${host.path}/perf-events`);
   const [event] = bodyOf(t, page, PerfEventPageSchema).items;
-  t.match(event, { owner: vcpu.id, exclude_host: true, counter: 'PMC0', state: 'active' });
+  t.match(event, { owner: vcpu.id, exclude_host: true, counter: 'PMC0', state: /^active$/ });
   const problem = await host.refuses('rule_violated', 'DELETE', `/perf-events/${event?.id}`);
   t.match(problem.detail, /KVM/);
   await host.wrmsr(vcpu, 'IA32_PERFEVTSEL0', 0);

@@ -125,7 +125,7 @@ t.test('every action of the alphabet', async (t) => {
     { action: 'close_event', event: 'a' },
   ]);
   t.equal(results.length, 15);
-  t.equal(msrs.length, 6, 'the three registers of each of the two CPUs');
+  t.equal(msrs.length, 8, 'the four registers of each of the two CPUs');
   const { platform_class, microcode } = await host.read();
   t.equal(platform_class, 'K2', 'the new microcode isolates PEBS');
   t.equal(microcode, '0x0000000000000037');

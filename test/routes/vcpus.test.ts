@@ -14,8 +14,11 @@ t.test('a vCPU is added, read and listed', async (t) => {
     name: 'guest-a',
     cpu: 1,
     vpmu: true,
+    pebs: true,
+    rtm: false,
     position: 'host',
     runs: 0,
+    pmis: 0,
     vm_entry_msr_load: [],
     vm_exit_msr_load: [],
     global_ctrl_field: null,
@@ -90,6 +93,52 @@ t.test('a WRMSR of the guest is taken, or is a #GP that changes nothing', async 
     }
     t.strictSame((await host.vcpuState(vcpu)).pmu, answer.pmu);
   }
+});
+
+t.test('a vCPU shows PEBS and RTM as it was told to, where KVM offers them', async (t) => {
+  const lab = await openLab(t);
+  const host = await lab.host('emerald-rapids', 'linux-7.3.4');
+  const bare = await host.vcpu({ pebs: false, rtm: true });
+  t.match(bare, { vpmu: true, pebs: false, rtm: true });
+  const pebs = await host.wrmsr(bare, 'IA32_PEBS_ENABLE', 1);
+  t.match(pebs, { gp: true, reason: /IA32_PERF_CAPABILITIES/ });
+  t.equal((await host.wrmsr(bare, 'IA32_PERFEVTSEL2', '0x3004300c0')).gp, false);
+  t.match(await host.wrmsr(await host.vcpu(), 'IA32_PERFEVTSEL2', '0x3004300c0'), { gp: true });
+  t.match(await host.vcpu({ vpmu: false, rtm: true }), { vpmu: false, pebs: false, rtm: false });
+  const client = await lab.host('ice-lake', 'linux-7.3.4');
+  t.match(await client.vcpu(), { vpmu: true, pebs: false }, 'its PEBS is not EPT-friendly');
+  t.match((await host.refuses('validation', 'POST', '/vcpus', { pebs: 'no' })).errors, [
+    { pointer: '/pebs' },
+  ]);
+});
+
+t.test('a PEBS counter that overflows in the guest is bit 62 and a PMI to it', async (t) => {
+  const lab = await openLab(t);
+  const host = await lab.host('emerald-rapids', 'linux-7.3.4');
+  const vcpu = await host.vcpu();
+  await host.wrmsr(vcpu, 'IA32_PERF_GLOBAL_CTRL', 0);
+  await host.wrmsr(vcpu, 'IA32_PMC0', '0xfffffffffff0');
+  await host.wrmsr(vcpu, 'IA32_PERFEVTSEL0', '0x5300c0');
+  await host.wrmsr(vcpu, 'IA32_DS_AREA', '0xffff888000049000');
+  await host.wrmsr(vcpu, 'IA32_PEBS_ENABLE', 1);
+  await host.wrmsr(vcpu, 'IA32_PERF_GLOBAL_CTRL', 1);
+  const inject = [{ at: 'guest', occurrence: 1, nmi: { overflow: ['PMC0'] } }];
+  await host.move(vcpu, { kind: 'round_trip', inject });
+  const after = await host.vcpuState(vcpu);
+  t.match(after, { pmis: 0, pmu: { global_status: '0x4000000000000000', pmi_pending: true } });
+  await host.move(vcpu, { kind: 'micro_step', count: 1 });
+  t.equal((await host.vcpuState(vcpu)).position, 'd1_n_added', 'KVM pauses the counter first');
+  await host.refuses('conflict', 'POST', `/vcpus/${vcpu.id}/wrmsr`, {
+    msr: 'IA32_PERF_GLOBAL_STATUS_RESET',
+    value: '0x4000000000000000',
+  });
+  await host.move(vcpu, { kind: 'round_trip' });
+  t.match(await host.vcpuState(vcpu), { pmis: 1, runs: 2, pmu: { pmi_pending: false } });
+  const read = await host.wrmsr(vcpu, 'IA32_PERF_GLOBAL_STATUS', 0);
+  t.match(read, { gp: true, reason: /read-only/ });
+  const reset = await host.wrmsr(vcpu, 'IA32_PERF_GLOBAL_STATUS_RESET', '0x4000000000000000');
+  t.equal(reset.pmu.global_status, '0x0000000000000000');
+  t.strictSame((await host.metrics()).violations, []);
 });
 
 t.test('a value that is no 64-bit value is no WRMSR', async (t) => {

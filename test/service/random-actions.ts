@@ -21,6 +21,7 @@ const GUEST_MSRS = [
   'IA32_FIXED_CTR_CTRL',
   'IA32_PERFEVTSEL0',
   'IA32_PERFEVTSEL1',
+  'IA32_PERF_GLOBAL_STATUS_RESET',
 ] as const;
 const PLACES = [
   'k4_list_build',
@@ -46,7 +47,14 @@ export function randomAction(host: Host, dice: Dice): ScriptAction {
     case 4:
       return { action: 'enable_event', event: event() };
     case 5:
-      return { action: 'add_vcpu', cpu, vpmu: !dice.chance(4), name: `guest ${dice.below(9)}` };
+      return {
+        action: 'add_vcpu',
+        cpu,
+        vpmu: !dice.chance(4),
+        pebs: !dice.chance(4),
+        rtm: dice.chance(4),
+        name: `guest ${dice.below(9)}`,
+      };
     case 6:
     case 7:
       return { action: 'wrmsr', vcpu: vcpu(), msr: dice.pick(GUEST_MSRS), value: guestValue(dice) };
@@ -105,5 +113,13 @@ function injected(dice: Dice) {
 }
 
 function guestValue(dice: Dice): string | number {
-  return dice.pick([0, 1, dice.below(16), 0x43003c, `0xffff88800004${dice.below(9)}000`]);
+  return dice.pick([
+    0,
+    1,
+    dice.below(16),
+    0x43003c,
+    0x5300c0,
+    '0x1005300c0',
+    `0xffff88800004${dice.below(9)}000`,
+  ]);
 }

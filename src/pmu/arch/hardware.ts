@@ -7,7 +7,8 @@
  * Leaves out: counter values, rings, the LBR and PT blocks, and the delay of a PMI (a late one is
  * latched here and handled later).
  */
-import type { CounterSet } from './counter-set.js';
+import { type CounterSet, FIXED, GENERAL_PURPOSE } from './counter-set.js';
+import type { FixedCtrl } from './fixed-ctrl.js';
 import { DS_AREA, GLOBAL_CTRL, PEBS_DATA_CFG, PEBS_ENABLE } from './msr.js';
 
 /** The PMU registers of one logical CPU. Addresses are small identities, 0 is the null address. */
@@ -22,6 +23,8 @@ export class Hardware {
   pebsDataCfg = 0;
   /** Counters whose own control lets them count: IA32_PERFEVTSELk.EN, or a non-zero field of IA32_FIXED_CTR_CTRL. */
   counterEnable: CounterSet = 0;
+  /** IA32_FIXED_CTR_CTRL; its enabled counters are in `counterEnable` too. */
+  fixedCtrl: FixedCtrl = 0;
   /** IA32_PERF_GLOBAL_STATUS, overflow bits of counters. */
   status: CounterSet = 0;
   /** Counters with a record in the DS buffer that reached its threshold (IA32_PERF_GLOBAL_STATUS bit 62 while not empty). */
@@ -33,9 +36,16 @@ export class Hardware {
     this.dsArea = from.dsArea;
     this.pebsDataCfg = from.pebsDataCfg;
     this.counterEnable = from.counterEnable;
+    this.fixedCtrl = from.fixedCtrl;
     this.status = from.status;
     this.dsRecords = from.dsRecords;
   }
+}
+
+/** WRMSR of IA32_FIXED_CTR_CTRL. */
+export function writeFixedCtrCtrl(hardware: Hardware, value: FixedCtrl): void {
+  hardware.fixedCtrl = value;
+  hardware.counterEnable = (hardware.counterEnable & GENERAL_PURPOSE) | (value & FIXED);
 }
 
 /** Counters that count now. */

@@ -16,6 +16,7 @@ export const SWITCHED_MSRS = 4;
 
 export const GLOBAL_STATUS_RESET = 4;
 export const FIXED_CTR_CTRL = 5;
+export const GLOBAL_STATUS = 6;
 /** IA32_PERFEVTSELk is `EVENTSEL + k`. */
 export const EVENTSEL = 16;
 /** IA32_PMCk is `COUNTER + k`, IA32_FIXED_CTRi is `COUNTER + 16 + i`: the counter's set bit added. */
@@ -61,6 +62,8 @@ function row(code: number): MsrRow | undefined {
       return { name: 'IA32_PERF_GLOBAL_STATUS_RESET', index: 0x390 };
     case FIXED_CTR_CTRL:
       return { name: 'IA32_FIXED_CTR_CTRL', index: 0x38d };
+    case GLOBAL_STATUS:
+      return { name: 'IA32_PERF_GLOBAL_STATUS', index: 0x38e };
   }
   if (code >= EVENTSEL && code < EVENTSEL + 16) {
     return { name: `IA32_PERFEVTSEL${code - EVENTSEL}`, index: 0x186 + code - EVENTSEL };

@@ -22,6 +22,8 @@ export class WriteSink {
   /** NMIs handled, and events that a handler throttled. */
   nmis = 0;
   throttles = 0;
+  /** PMIs that KVM injected into guests. */
+  guestPmis = 0;
 
   write(msr: number, via: number, value: number, row: string): void {
     const at = msr * VIA_CODES + via;

@@ -1,11 +1,13 @@
-/** I3, I3s, I5g, I10: what may run in the guest. */
+/** I3, I3s, I5g, I10, I15: what may run in the guest. */
 import type { CounterSet } from '../arch/counter-set.js';
-import { firing } from '../arch/hardware.js';
+import { firing, running } from '../arch/hardware.js';
+import { wantedCounters } from '../kvm/guest-counters.js';
 import type { VcpuPmu } from '../kvm/vcpu-pmu.js';
 import { crossMappedCounters } from '../kvm/vcpu-run.js';
 import type { LogicalCpu, MachineState } from '../machine/state.js';
 import type { World } from '../machine/world.js';
 import { readMasks } from '../perf/guest-switch.js';
+import { ACTIVE, counterSet, type PerfEvent } from '../perf/perf-event.js';
 import { SwitchList } from '../perf/switch-list.js';
 import { IN_GUEST, type Invariant } from './invariant.js';
 
@@ -37,13 +39,14 @@ export function guestPebsNow(
 export const guestInvariants: readonly Invariant[] = [
   {
     id: 'I3',
-    statement: 'No host PEBS event fires in the guest.',
-    predicate: 'for k in P & ~GM: !fire(k)',
+    statement:
+      'No host PEBS event fires in the guest; on CPUs without isolation none that PEBS was on for at VMLAUNCH either.',
+    predicate: 'for k in P & ~GM: !fire(k); K1: I3o held at k9',
     where: 'in the guest',
     points: IN_GUEST,
     sources: SHEET,
-    holds: (_world, _state, { cpuc, hardware }) =>
-      (cpuc.pebsEnabled & ~cpuc.intelCtrlGuestMask & firing(hardware)) === 0,
+    holds: (_world, _state, { cpuc, hardware, overshoot }) =>
+      overshoot === 0 && (cpuc.pebsEnabled & ~cpuc.intelCtrlGuestMask & firing(hardware)) === 0,
   },
   {
     id: 'I3s',
@@ -93,4 +96,45 @@ export const guestInvariants: readonly Invariant[] = [
       );
     },
   },
+  {
+    id: 'I15',
+    statement:
+      'Every counter that the guest has enabled and KVM has backed with an active event counts in the guest, unless it is guest PEBS that the kernel keeps off by rule.',
+    predicate:
+      'for guest counters j in v.gc & v.en, event active on k: run(k), or PEBS and k not in gp',
+    where: 'in the guest',
+    points: IN_GUEST,
+    sources: ['semantics sheet §9.5'],
+    holds: (world, state, cpu, vcpu) => {
+      if (vcpu === undefined) {
+        return true;
+      }
+      const wanted = wantedCounters(vcpu);
+      for (let at = 0; wanted !== 0 && at < state.events.length; at += 1) {
+        const { owner, guestCounter } = world.eventConfigs[at]!;
+        const event = state.events[at]!;
+        const counts = owner === cpu.target && event.status === ACTIVE;
+        const stands = counts && (counterSet(event) & running(cpu.hardware)) === 0;
+        if (
+          stands &&
+          wanted & (1 << guestCounter) &&
+          !isForcedOff(world, state, cpu, vcpu, event)
+        ) {
+          return false;
+        }
+      }
+      return true;
+    },
+  },
 ];
+
+/** Whether the kernel keeps an event of the guest off by rule: guest PEBS beside host PEBS, or on another counter's number. */
+function isForcedOff(
+  world: World,
+  state: MachineState,
+  cpu: LogicalCpu,
+  vcpu: VcpuPmu,
+  event: PerfEvent,
+): boolean {
+  return event.preciseIp > 0 && (guestPebsNow(world, state, cpu, vcpu) & counterSet(event)) === 0;
+}

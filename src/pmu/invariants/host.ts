@@ -1,7 +1,9 @@
-/** I4, I5h, I6, I7, I7e: what the other registers must be in the host. */
+/** I4, I5h, I6, I7, I7e, I16, I17, I18: what the other registers must be in the host. */
+import { FIXED } from '../arch/counter-set.js';
 import { running } from '../arch/hardware.js';
+import { isRestartedByTick } from '../machine/tick-work.js';
 import { hostGlobalCtrl } from '../perf/cpu-hw-events.js';
-import { isScheduled } from '../perf/perf-event.js';
+import { isScheduled, STOPPED } from '../perf/perf-event.js';
 import { EXIT_LOADED, HOST, type Invariant, QUIESCENT } from './invariant.js';
 
 const SHEET = ['semantics sheet §7.7'];
@@ -62,5 +64,55 @@ export const hostInvariants: readonly Invariant[] = [
       ((hardware.globalCtrl ^ hostGlobalCtrl(cpuc, world.caps.intelCtrl)) &
         hardware.counterEnable) ===
       0,
+  },
+  {
+    id: 'I16',
+    statement:
+      'No enable bit of IA32_FIXED_CTR_CTRL is stuck: none is set that perf does not want.',
+    predicate: 'for fixed i: FX[i] != 0 => fixed_ctrl_val[i] != 0',
+    where: 'at rest in the host',
+    points: QUIESCENT,
+    sources: ['semantics sheet §9.6 (H11)'],
+    holds: (_world, _state, { cpuc, hardware }) =>
+      (hardware.fixedCtrl & ~cpuc.fixedCtrl & FIXED) === 0,
+  },
+  {
+    id: 'I17',
+    statement:
+      'An event that perf counts as active, and not as throttled, has its counter running.',
+    predicate: 'for events e: e.state == ACTIVE and e.interrupts != MAX => not stopped',
+    where: 'at rest in the host',
+    points: QUIESCENT,
+    sources: ['semantics sheet §9.7 (H12)'],
+    holds: (_world, { events }, cpu) => {
+      for (let at = 0; at < events.length; at += 1) {
+        const event = events[at]!;
+        if (event.status === STOPPED && event.mark === 0 && event.cpu === cpu.index) {
+          return false;
+        }
+      }
+      return true;
+    },
+  },
+  {
+    id: 'I18',
+    statement: 'An event whose counter throttling has stopped is one that the next tick restarts.',
+    predicate: 'for stopped events e: the tick restarts e, or the group that e is in',
+    where: 'at rest in the host',
+    points: QUIESCENT,
+    sources: [
+      'semantics sheet §9.7 (H12)',
+      'Linux kernel/events/core.c perf_adjust_freq_unthr_events()',
+    ],
+    holds: (world, state, cpu) => {
+      for (let at = 0; at < state.events.length; at += 1) {
+        const event = state.events[at]!;
+        const stands = event.status === STOPPED && event.cpu === cpu.index;
+        if (stands && !isRestartedByTick(world, state, at)) {
+          return false;
+        }
+      }
+      return true;
+    },
   },
 ];

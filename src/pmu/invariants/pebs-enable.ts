@@ -2,6 +2,7 @@
 import { COUNTERS } from '../arch/counter-set.js';
 import { running } from '../arch/hardware.js';
 import { isInGuest, V2 } from '../machine/micro-step.js';
+import { hostPebsBits } from '../perf/cpu-hw-events.js';
 import {
   HOST,
   IN_GUEST,
@@ -60,12 +61,14 @@ export const pebsEnableInvariants: readonly Invariant[] = [
   {
     id: 'I3o',
     statement:
-      'On CPUs without isolation nobody writes IA32_PEBS_ENABLE between its quiescing and VM-entry.',
-    predicate: 'K1: no write of PE != 0 between k5 and V1 (the quiet time itself is not modelled)',
+      'On CPUs without isolation no bit of a host PEBS event is set in IA32_PEBS_ENABLE at VMLAUNCH, and none was set again since KVM quiesced the register.',
+    predicate:
+      'K1: PE & P & ~GM == 0, and no write of PE != 0 since k5 (the quiet time itself is not modelled)',
     where: 'at VMLAUNCH',
     points: VMLAUNCH,
     sources: SHEET,
-    holds: (_world, state, cpu) => state.noIsolation === 0 || cpu.overshoot === 0,
+    holds: (_world, state, cpu) =>
+      state.noIsolation === 0 || (cpu.overshoot === 0 && hostPebsBits(cpu) === 0),
   },
   {
     id: 'I12',

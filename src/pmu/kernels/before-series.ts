@@ -8,7 +8,7 @@ import type { CounterSet } from '../arch/counter-set.js';
 import { PEBS_ENABLE } from '../arch/msr.js';
 import type { SwitchFunction, SwitchInput } from '../perf/guest-switch.js';
 import type { SwitchList } from '../perf/switch-list.js';
-import { BEFORE_6_16, type KernelVariant, MAINLINE_2026 } from './kernel-variant.js';
+import { BEFORE_6_2, BEFORE_6_16, type KernelVariant, MAINLINE_2026 } from './kernel-variant.js';
 import { SUPPORT } from './pmu-support.js';
 import {
   activeDataCfg,
@@ -104,6 +104,7 @@ export const linux61187: KernelVariant = {
   title: 'Linux 6.1.187, before the series',
   summary: `${SUMMARY} Only Ice Lake-SP counts as EPT-friendly.`,
   date: '2026-09',
+  options: BEFORE_6_2,
   support: SUPPORT['6.1.187'],
   formulas: {
     ...BEFORE_SERIES_FORMULAS,

@@ -1,5 +1,6 @@
 /** The registry of kernel variants, released ones first: adding one is a file and a line here. */
 import { beforeSeries } from './before-series.js';
+import { hostCandidates } from './host-candidates.js';
 import type { KernelVariant } from './kernel-variant.js';
 import { landed } from './landed.js';
 import { pebsV1 } from './pebs-v1.js';
@@ -14,6 +15,7 @@ export const KERNELS: readonly KernelVariant[] = [
   ...pebsV2,
   ...proposals,
   ...publishedBugs,
+  ...hostCandidates,
 ];
 
 /** The variant with an id or alias, or undefined. */

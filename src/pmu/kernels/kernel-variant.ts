@@ -54,8 +54,14 @@ export interface KernelVariant {
 /** Plain Linux behaviour of a tree since 6.16. */
 export const MAINLINE_2026: KernelOptions = {
   groupThrottle: true,
+  tickVisitsSiblings: false,
+  idleDisableRunsSection: true,
+  adaptiveBitStays: false,
+  fixedCtrl: 'reread',
   nmiWritesPebsOnlyIfOn: false,
   enableAllAlwaysWritesPebs: false,
+  enableAllRechecksPebs: false,
+  nmiComparesPebsLast: false,
   nmiSwitchesPebs: false,
   removalNarrowsDataCfg: false,
   zeroGlobalCtrl: 'no',
@@ -64,3 +70,11 @@ export const MAINLINE_2026: KernelOptions = {
 
 /** Plain Linux behaviour of the long-term trees before 6.16: throttling stops one event. */
 export const BEFORE_6_16: KernelOptions = { ...MAINLINE_2026, groupThrottle: false };
+
+/** The 6.1 long-term tree. */
+export const BEFORE_6_2: KernelOptions = {
+  ...BEFORE_6_16,
+  tickVisitsSiblings: true,
+  idleDisableRunsSection: false,
+  adaptiveBitStays: true,
+};

@@ -7,7 +7,13 @@ import type { CounterSet } from '../arch/counter-set.js';
 import type { SwitchInput } from '../perf/guest-switch.js';
 import type { SwitchList } from '../perf/switch-list.js';
 import { linux726, linux61187, linux612107 } from './before-series.js';
-import { BEFORE_6_16, type KernelVariant, MAINLINE_2026, type Patch } from './kernel-variant.js';
+import {
+  BEFORE_6_2,
+  BEFORE_6_16,
+  type KernelVariant,
+  MAINLINE_2026,
+  type Patch,
+} from './kernel-variant.js';
 import { derivedSupport, SUPPORT } from './pmu-support.js';
 import {
   activeDataCfg,
@@ -119,6 +125,7 @@ export const linux61192: KernelVariant = {
   summary:
     'IA32_PEBS_ENABLE is never switched with isolation; IA32_DS_AREA and MSR_PEBS_DATA_CFG are still switched for every vCPU. Only Ice Lake-SP counts as EPT-friendly.',
   base: linux61187.id,
+  options: BEFORE_6_2,
   patches: PATCHES.slice(0, 2),
   support: SUPPORT['6.1.192'],
   formulas: {

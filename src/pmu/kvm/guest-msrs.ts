@@ -1,10 +1,9 @@
 /**
- * A guest's WRMSR of a PMU register: what KVM refuses with #GP, what it keeps, and which perf events follow from it.
+ * A guest's WRMSR of a PMU register: what KVM refuses with #GP, and what it keeps.
  *
- * Models: `intel_pmu_set_msr`, `reprogram_counter`, `pmc_get_pebs_precise_level` (Linux 6.12.117 arch/x86/kvm/pmu.c and
- * vmx/pmu_intel.c), semantics sheet §1.3. KVM backs each enabled guest counter by a pinned perf event that excludes the
- * host; its precise_ip is decided when it is created, so flipping a bit of IA32_PEBS_ENABLE re-creates it.
- * Leaves out: counter values and event codes (only the enable bits of the control registers matter here), and MSRs
+ * Models: `intel_is_valid_msr`, `intel_pmu_refresh`, `intel_pmu_set_msr`, `kvm_pmu_set_msr` (Linux 6.1.192, 6.12.117 and
+ * 7.3.4 arch/x86/kvm/pmu.c and vmx/pmu_intel.c), semantics sheet §1.3.
+ * Leaves out: counter values (a write to a counter is taken, and a running one is not reloaded), event codes, and MSRs
  * without effect on switching.
  */
 import {
@@ -16,19 +15,23 @@ import {
 } from '../arch/counter-set.js';
 import type { CpuModel } from '../arch/cpu-model.js';
 import * as msr from '../arch/msr.js';
-import { EVENTSEL } from '../arch/msr.js';
+import { COUNTER, EVENTSEL } from '../arch/msr.js';
+import { DS_BUFFER_OVERFLOW } from '../arch/selector.js';
 import { capsOf, type Supporting } from '../kernels/pmu-support.js';
-import { CLOSED, INACTIVE, OFF, type PerfEvent, type PerfEventConfig } from '../perf/perf-event.js';
 import type { VcpuPmu } from './vcpu-pmu.js';
-
-/** Bits of MSR_PEBS_DATA_CFG that a plain PEBS event of KVM asks for: general-purpose registers, for the exact IP. */
-export const PEBS_DATA_CFG_GP = 2;
 
 /** Bits of IA32_PERFEVTSELx that KVM reserves: the upper half and ANY-thread. */
 const EVENTSEL_RESERVED: U64 = { hi: 0xffffffff, lo: 1 << 21 };
+const EVENTSEL_INT = 1 << 20;
 const EVENTSEL_ENABLE = 1 << 22;
-/** Bit 34, which exists with adaptive PEBS, in the upper half. */
+/** Bits 32 to 34, in the upper half: the first two exist with RTM, IN_TXCP on PMC2 only, the third with adaptive PEBS. */
+const EVENTSEL_IN_TX = 1 << 0;
+const EVENTSEL_IN_TXCP = 1 << 1;
 const EVENTSEL_ADAPTIVE = 1 << 2;
+const CHECKPOINTING_COUNTER: CounterSet = 1 << 2;
+/** Bits 62 and 63 of IA32_PERF_GLOBAL_STATUS_RESET, in the upper half: the DS buffer's overflow, and CondChgd. */
+const STATUS_DS_BUFFER = 1 << 30;
+const STATUS_COND_CHGD = 1 << 31;
 /** MEMINFO, GP, XMM, LBR and the number of LBR entries. */
 const PEBS_DATA_CFG_BITS: U64 = { hi: 0, lo: 0xff00000f };
 
@@ -36,14 +39,28 @@ const PEBS_DATA_CFG_BITS: U64 = { hi: 0, lo: 0xff00000f };
 const GUEST_GENERAL_PURPOSE_MAX = 8;
 const GUEST_FIXED_MAX = 3;
 
+/** What user space puts into a vCPU's CPUID and IA32_PERF_CAPABILITIES. */
+export interface GuestFeatures {
+  readonly vpmu: boolean;
+  /** IA32_PERF_CAPABILITIES shows PEBS, where KVM offers it. */
+  readonly pebs: boolean;
+  /** CPUID shows RTM. That the host has it as well is taken for granted: microcode and `tsx=` decide it, not the model. */
+  readonly rtm: boolean;
+}
+
+export const DEFAULT_FEATURES: GuestFeatures = { vpmu: true, pebs: true, rtm: false };
+
 /** What a guest may do with its PMU on a model. */
 export interface GuestPmuCaps {
   /** KVM gave the vCPU a vPMU: it was asked for and the host is not hybrid. */
   readonly vpmu: boolean;
   readonly generalPurpose: number;
   readonly fixed: number;
-  /** The guest has DS-based PEBS: the host has it and its PEBS is EPT-friendly. */
+  /** CPUID shows DS, so IA32_DS_AREA exists: the host has DS-based PEBS, and it is EPT-friendly. */
+  readonly ds: boolean;
+  /** IA32_PERF_CAPABILITIES shows PEBS, so IA32_PEBS_ENABLE exists. */
   readonly pebs: boolean;
+  readonly rtm: boolean;
   /** The guest sees PEBS_BASELINE: MSR_PEBS_DATA_CFG exists, and fixed counters can do PEBS. */
   readonly adaptive: boolean;
   /** Guest counters whose events have precise_ip 3 while they do PEBS. */
@@ -56,18 +73,21 @@ export interface GuestPmuCaps {
 export function guestPmuCaps(
   kernel: Supporting,
   model: CpuModel,
-  vpmuWanted: boolean,
+  wanted: GuestFeatures,
 ): GuestPmuCaps {
   const { support } = kernel;
   const caps = capsOf(kernel, model);
-  const vpmu = vpmuWanted && !model.hybrid;
+  const vpmu = wanted.vpmu && !model.hybrid;
   const counters = Math.min(model.generalPurpose, GUEST_GENERAL_PURPOSE_MAX);
-  const pebs = vpmu && caps.dsPebs && caps.pebsEpt;
+  const ds = vpmu && caps.dsPebs && caps.pebsEpt;
+  const pebs = ds && wanted.pebs;
   return {
     vpmu,
     generalPurpose: counters,
     fixed: Math.min(model.fixed, GUEST_FIXED_MAX),
+    ds,
     pebs,
+    rtm: vpmu && wanted.rtm,
     adaptive: pebs && caps.pebsBaseline && support.guestAdaptivePebs,
     precise3:
       (support.guestPrecise3.pmc0.includes(model.id) ? 1 : 0) |
@@ -100,7 +120,9 @@ export function writeGuestMsr(
     }
     case msr.PEBS_ENABLE:
       if (!caps.pebs) {
-        return 'IA32_PEBS_ENABLE does not exist: KVM offers guest PEBS only on hosts with EPT-friendly PEBS';
+        return caps.ds
+          ? 'IA32_PEBS_ENABLE does not exist: the IA32_PERF_CAPABILITIES of the vCPU shows no PEBS'
+          : 'IA32_PEBS_ENABLE does not exist: KVM offers guest PEBS only on hosts with EPT-friendly PEBS';
       }
       if (hasOther(value, { hi: caps.adaptive ? (1 << caps.fixed) - 1 : 0, lo: counters })) {
         return caps.adaptive
@@ -110,8 +132,8 @@ export function writeGuestMsr(
       vcpu.pebsEnable = (value.lo & counters) | ((value.hi & 0xfff) << FIXED_BIT);
       return null;
     case msr.DS_AREA:
-      if (!caps.pebs) {
-        return 'IA32_DS_AREA does not exist: the guest has no PEBS';
+      if (!caps.ds) {
+        return 'IA32_DS_AREA does not exist: the CPUID of the vCPU shows no DS';
       }
       if (!isCanonical(value)) {
         return 'IA32_DS_AREA takes a canonical address';
@@ -129,16 +151,39 @@ export function writeGuestMsr(
       return null;
     case msr.FIXED_CTR_CTRL:
       return writeFixedCtrCtrl(caps, vcpu, value);
+    case msr.GLOBAL_STATUS:
+      return 'IA32_PERF_GLOBAL_STATUS is read-only';
+    case msr.GLOBAL_STATUS_RESET: {
+      const hi = ((1 << caps.fixed) - 1) | STATUS_DS_BUFFER | STATUS_COND_CHGD;
+      if (hasOther(value, { hi, lo: counters })) {
+        return 'a reserved bit of IA32_PERF_GLOBAL_STATUS_RESET is set';
+      }
+      vcpu.globalStatus &= ~(
+        (value.lo & counters) |
+        ((value.hi & 0xfff) << FIXED_BIT) |
+        (value.hi & STATUS_DS_BUFFER ? DS_BUFFER_OVERFLOW : 0)
+      );
+      return null;
+    }
     default:
       if (code >= EVENTSEL && code < EVENTSEL + caps.generalPurpose) {
         return writeEventsel(caps, vcpu, 1 << (code - EVENTSEL), value);
       }
-      return 'KVM emulates no such MSR for this vCPU';
+      return isCounter(caps, code) ? null : 'KVM emulates no such MSR for this vCPU';
   }
+}
+
+/** IA32_PMCx and IA32_FIXED_CTRx, whose values are not kept. */
+function isCounter(caps: GuestPmuCaps, code: number): boolean {
+  const counter = code - COUNTER;
+  return counter >= FIXED_BIT
+    ? counter < FIXED_BIT + caps.fixed
+    : counter >= 0 && counter < caps.generalPurpose;
 }
 
 function writeFixedCtrCtrl(caps: GuestPmuCaps, vcpu: VcpuPmu, value: U64): string | null {
   let enabled: CounterSet = 0;
+  let interrupting: CounterSet = 0;
   let allowed = 0;
   let adaptive = 0;
   for (let counter = 0; counter < caps.fixed; counter += 1) {
@@ -147,11 +192,13 @@ function writeFixedCtrCtrl(caps: GuestPmuCaps, vcpu: VcpuPmu, value: U64): strin
     if ((value.lo >>> (4 * counter)) & 3) {
       enabled |= 1 << (FIXED_BIT + counter);
     }
+    interrupting |= ((value.lo >>> (4 * counter + 3)) & 1) << (FIXED_BIT + counter);
   }
   if (hasOther(value, { hi: adaptive, lo: allowed })) {
     return 'a reserved bit of IA32_FIXED_CTR_CTRL is set';
   }
   vcpu.counterEnable = (vcpu.counterEnable & GENERAL_PURPOSE) | enabled;
+  vcpu.counterInt = (vcpu.counterInt & GENERAL_PURPOSE) | interrupting;
   return null;
 }
 
@@ -161,13 +208,22 @@ function writeEventsel(
   counter: CounterSet,
   value: U64,
 ): string | null {
-  const reserved = EVENTSEL_RESERVED.hi & ~(caps.adaptive ? EVENTSEL_ADAPTIVE : 0);
-  if ((value.hi & reserved) | (value.lo & EVENTSEL_RESERVED.lo)) {
+  const inTx = caps.rtm ? EVENTSEL_IN_TX : 0;
+  const checkpointed = caps.rtm && counter === CHECKPOINTING_COUNTER ? EVENTSEL_IN_TXCP : 0;
+  const defined = inTx | checkpointed | (caps.adaptive ? EVENTSEL_ADAPTIVE : 0);
+  if ((value.hi & EVENTSEL_RESERVED.hi & ~defined) | (value.lo & EVENTSEL_RESERVED.lo)) {
     return 'a reserved bit of IA32_PERFEVTSELx is set';
   }
-  vcpu.counterEnable =
-    value.lo & EVENTSEL_ENABLE ? vcpu.counterEnable | counter : vcpu.counterEnable & ~counter;
+  vcpu.counterEnable = withBit(vcpu.counterEnable, counter, value.lo & EVENTSEL_ENABLE);
+  vcpu.counterInt = withBit(vcpu.counterInt, counter, value.lo & EVENTSEL_INT);
+  vcpu.inTransaction = withBit(vcpu.inTransaction, counter, value.hi & (inTx | checkpointed));
+  vcpu.checkpointed = withBit(vcpu.checkpointed, counter, value.hi & checkpointed);
   return null;
+}
+
+/** The set with the counter in it if the bits are set, without it if not. */
+function withBit(set: CounterSet, counter: CounterSet, bits: number): CounterSet {
+  return bits === 0 ? set & ~counter : set | counter;
 }
 
 function hasOther(value: U64, allowed: U64): boolean {
@@ -178,63 +234,4 @@ function hasOther(value: U64, allowed: U64): boolean {
 function isCanonical(value: U64): boolean {
   const top = ((value.hi >>> 15) | 0) & 0x1ffff;
   return top === 0 || top === 0x1ffff;
-}
-
-/** Counters the guest has running: enabled locally and globally. */
-export function wantedCounters(vcpu: VcpuPmu): CounterSet {
-  return vcpu.globalCtrl & vcpu.counterEnable;
-}
-
-/** The precise_ip of the event that backs a guest counter. */
-export function guestPreciseIp(caps: GuestPmuCaps, vcpu: VcpuPmu, counter: number): number {
-  if ((vcpu.pebsEnable & (1 << counter)) === 0) {
-    return 0;
-  }
-  return caps.precise3 & (1 << counter) ? 3 : 1;
-}
-
-/** The configuration of the event behind a guest counter. */
-export function guestEventConfig(
-  caps: GuestPmuCaps,
-  owner: number,
-  counter: number,
-): PerfEventConfig {
-  const anyGeneralPurpose = generalPurpose(caps.generalPurpose);
-  return {
-    cpu: 0,
-    owner,
-    guestCounter: counter,
-    constraint: counter >= FIXED_BIT ? anyGeneralPurpose | (1 << counter) : anyGeneralPurpose,
-    constraintPrecise3: 1 << counter,
-    excludeHost: true,
-    excludeGuest: false,
-    sampling: true,
-    freq: false,
-    largePebs: false,
-    auxOutput: false,
-    leader: -1,
-  };
-}
-
-/** What must be done to one of a vCPU's events so that it matches the guest's registers. */
-export type Reprogramming = 'none' | 'open' | 'enable' | 'disable' | 'close';
-
-/** The next thing `reprogram_counter` would do for a guest counter's event. */
-export function reprogrammingOf(
-  caps: GuestPmuCaps,
-  vcpu: VcpuPmu,
-  event: PerfEvent,
-  counter: number,
-): Reprogramming {
-  const wanted = (wantedCounters(vcpu) & (1 << counter)) !== 0;
-  if (!wanted) {
-    return event.status >= INACTIVE ? 'disable' : 'none';
-  }
-  if (event.status === CLOSED) {
-    return 'open';
-  }
-  if (event.preciseIp !== guestPreciseIp(caps, vcpu, counter)) {
-    return 'close';
-  }
-  return event.status === OFF ? 'enable' : 'none';
 }

@@ -19,7 +19,22 @@ import {
 } from '../perf/perf-event.js';
 import type { KvmWorld } from './kvm-world.js';
 import { NOT_LISTED } from './msr-autoload.js';
-import type { VcpuPmu } from './vcpu-pmu.js';
+import { PMI_PENDING, PMI_REQUESTED, type VcpuPmu } from './vcpu-pmu.js';
+
+/** k0: the guest's APIC takes the PMI that an overflow asked for (`kvm_pmu_deliver_pmi`). */
+export function deliverPmi(vcpu: VcpuPmu): void {
+  if (vcpu.pmi & PMI_REQUESTED) {
+    vcpu.pmi = PMI_PENDING;
+  }
+}
+
+/** V3: VM-entry injects it. One that was asked for since k0 waits for the next run. */
+export function injectPmi(vcpu: VcpuPmu, sink: WriteSink): void {
+  if (vcpu.pmi & PMI_PENDING) {
+    vcpu.pmi &= ~PMI_PENDING;
+    sink.guestPmis += 1;
+  }
+}
 
 /** k3: which host counters back a guest counter of another number (`intel_pmu_cross_mapped_check`). */
 export function crossMappedCounters(

@@ -144,7 +144,7 @@ function loadPerf(world: World, cpu: LogicalCpu, perf: PerfInput): void {
 function inventEvents(world: World, perf: PerfInput, throttle: CounterSet): PerfEvent[] {
   const named = (perf.guestMask | perf.hostMask | perf.pebsEnabled | throttle) & COUNTERS;
   world.eventConfigs.length = 0;
-  return counterNames(named).map((name) => {
+  return counterNames(named).map((name, position) => {
     const counter = counterBit(name) ?? NO_COUNTER;
     const set = 1 << counter;
     world.eventConfigs.push({
@@ -160,11 +160,14 @@ function inventEvents(world: World, perf: PerfInput, throttle: CounterSet): Perf
       largePebs: false,
       auxOutput: false,
       leader: NO_EVENT,
+      eventCode: 0,
     });
     return Object.assign(new PerfEvent(), {
       status: ACTIVE,
       counter,
       assigned: counter,
+      position,
+      rank: position,
       preciseIp: perf.pebsEnabled & set ? 2 : 0,
     });
   });

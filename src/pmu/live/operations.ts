@@ -5,17 +5,22 @@
 import type { U64 } from '../arch/counter-set.js';
 import type { CpuModel } from '../arch/cpu-model.js';
 import {
-  type GuestPmuCaps,
   guestEventConfig,
-  guestPmuCaps,
   guestPreciseIp,
   PEBS_DATA_CFG_GP,
+  type Reprogramming,
   reprogrammingOf,
   wantedCounters,
+} from '../kvm/guest-counters.js';
+import {
+  type GuestFeatures,
+  type GuestPmuCaps,
+  guestPmuCaps,
   writeGuestMsr,
 } from '../kvm/guest-msrs.js';
 import { VcpuPmu } from '../kvm/vcpu-pmu.js';
 import * as actions from '../machine/actions.js';
+import { isFirstOfContext } from '../machine/event-work.js';
 import { IDLE, type LogicalCpu } from '../machine/state.js';
 import type { World } from '../machine/world.js';
 import type { OpenPlan } from '../perf/open-rules.js';
@@ -24,21 +29,21 @@ import {
   ERROR,
   HOST_OWNED,
   INACTIVE,
-  NO_EVENT,
   OFF,
   PerfEvent,
   type PerfEventConfig,
 } from '../perf/perf-event.js';
+import { leaderOf } from '../perf/pmi.js';
 import { Refused } from './refused.js';
 import type { Run } from './run.js';
 
 /** Adds a vCPU to a logical CPU and returns its index. Its PMU is as after a guest's reset. */
-export function addVcpu(run: Run, cpu: number, vpmu: boolean): number {
+export function addVcpu(run: Run, cpu: number, features: GuestFeatures): number {
   const vcpu = new VcpuPmu();
   vcpu.cpu = cpu;
-  const caps = guestPmuCaps(run.world.kernel, modelOf(run.world), vpmu);
+  const caps = guestPmuCaps(run.world.kernel, modelOf(run.world), features);
   vcpu.globalCtrl = caps.globalCtrlAtReset;
-  run.world.vpmu.push(caps.vpmu);
+  run.world.guests.push({ ...features, vpmu: caps.vpmu });
   return run.state.vcpus.push(vcpu) - 1;
 }
 
@@ -54,6 +59,8 @@ export function openHostEvent(run: Run, plan: OpenPlan, disabled: boolean): numb
   );
   if (!disabled) {
     enableEvent(run, at);
+  } else if (isFirstOfContext(run.world, run.state, at)) {
+    run.operate(actions.START_SECTION, cpuOf(run, at), 0);
   }
   return at;
 }
@@ -63,7 +70,7 @@ export function enableEvent(run: Run, at: number): void {
   run.operate(actions.START_ENABLE, cpuOf(run, at), at);
   const lacksCounter = run.state.events.some(
     ({ status }, member) =>
-      status === ERROR && (member === at || run.world.eventConfigs[member]!.leader === at),
+      status === ERROR && (member === at || member === leaderOf(run.world, run.state.events, at)),
   );
   if (lacksCounter) {
     throw new Refused(
@@ -82,12 +89,6 @@ export function disableEvent(run: Run, at: number): void {
 /** Closes an event; the members of its group go on by themselves. */
 export function closeEvent(run: Run, at: number): void {
   run.operate(actions.START_CLOSE, cpuOf(run, at), at);
-  const configs = run.world.eventConfigs;
-  configs.forEach((config, member) => {
-    if (config.leader === at) {
-      configs[member] = { ...config, leader: NO_EVENT };
-    }
-  });
 }
 
 /** The logical CPU an event belongs to. */
@@ -116,7 +117,7 @@ export function guestWrmsr(
       'KVM emulates the WRMSR outside the guest: finish the VM-exit first',
     );
   }
-  const caps = guestPmuCaps(run.world.kernel, modelOf(run.world), run.world.vpmu[vcpuIndex]!);
+  const caps = guestPmuCaps(run.world.kernel, modelOf(run.world), run.world.guests[vcpuIndex]!);
   const fault = writeGuestMsr(caps, vcpu, msr, value, addressOf);
   if (fault === null) {
     reprogram(run, vcpuIndex, caps);
@@ -142,20 +143,23 @@ function reprogram(run: Run, vcpuIndex: number, caps: GuestPmuCaps): void {
   const { world, state } = run;
   const vcpu = state.vcpus[vcpuIndex]!;
   run.switchTo(vcpuIndex);
+  // The thread is on its CPU now, whether or not its events were: perf schedules those of the thread that runs.
+  state.cpus[vcpu.cpu]!.currentVcpu = vcpuIndex;
   ensureGuestSlots(run, vcpuIndex, caps);
+  const todoOf = (at: number): Reprogramming =>
+    reprogrammingOf(caps, vcpu, state.events[at]!, world.eventConfigs[at]!);
   for (let at = 0; at < state.events.length; at += 1) {
-    const config = world.eventConfigs[at]!;
-    if (config.owner !== vcpuIndex) {
+    const { owner, guestCounter } = world.eventConfigs[at]!;
+    if (owner !== vcpuIndex) {
       continue;
     }
-    let todo = reprogrammingOf(caps, vcpu, state.events[at]!, config.guestCounter);
-    while (todo !== 'none') {
-      reprogramOne(run, at, todo, guestPreciseIp(caps, vcpu, config.guestCounter));
-      todo = reprogrammingOf(caps, vcpu, state.events[at]!, config.guestCounter);
+    for (let todo = todoOf(at); todo !== 'none'; todo = todoOf(at)) {
+      if (todo === 'open') {
+        world.eventConfigs[at] = guestEventConfig(caps, vcpu, vcpuIndex, guestCounter);
+      }
+      reprogramOne(run, at, todo, guestPreciseIp(caps, vcpu, guestCounter));
     }
   }
-  // The thread is on its CPU now, whether or not its events were before.
-  state.cpus[vcpu.cpu]!.currentVcpu = vcpuIndex;
 }
 
 function reprogramOne(
@@ -190,13 +194,14 @@ function reprogramOne(
 /** Gives every counter the guest wants a slot of its own, in ascending order. */
 function ensureGuestSlots(run: Run, vcpuIndex: number, caps: GuestPmuCaps): void {
   const { eventConfigs } = run.world;
-  const wanted = wantedCounters(run.state.vcpus[vcpuIndex]!);
+  const vcpu = run.state.vcpus[vcpuIndex]!;
+  const wanted = wantedCounters(vcpu);
   for (let counter = 0; counter < 32; counter += 1) {
     const known = eventConfigs.some(
       (config) => config.owner === vcpuIndex && config.guestCounter === counter,
     );
     if (!known && wanted & (1 << counter)) {
-      eventConfigs.push(guestEventConfig(caps, vcpuIndex, counter));
+      eventConfigs.push(guestEventConfig(caps, vcpu, vcpuIndex, counter));
       run.state.events.push(new PerfEvent());
     }
   }

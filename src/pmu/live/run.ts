@@ -9,6 +9,7 @@ import type { MsrWrite } from '../arch/write-sink.js';
 import { violatedAt } from '../invariants/index.js';
 import * as actions from '../machine/actions.js';
 import { advance, isBlocked, nextStep } from '../machine/advance.js';
+import { vcpuOfRun } from '../machine/begin.js';
 import * as step from '../machine/micro-step.js';
 import { GUEST, K5, K6, K8, K12, STEP_CODES, STEP_NAMES, V6 } from '../machine/micro-step.js';
 import {
@@ -161,7 +162,7 @@ export class Run {
   /** Brings a vCPU's thread to its CPU and starts vmx_vcpu_run, unless it is under way already. */
   startRun(vcpu: number): LogicalCpu {
     const cpu = this.state.cpus[this.state.vcpus[vcpu]!.cpu]!;
-    if (cpu.operation === RUN_VCPU && cpu.target === vcpu) {
+    if (vcpuOfRun(this.world, cpu) === vcpu) {
       return cpu;
     }
     this.switchTo(vcpu);

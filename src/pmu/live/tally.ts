@@ -46,6 +46,7 @@ export class Tally {
     });
     this.sink.nmis += (this.sink.nmis - snapshot.sink.nmis) * times;
     this.sink.throttles += (this.sink.throttles - snapshot.sink.throttles) * times;
+    this.sink.guestPmis += (this.sink.guestPmis - snapshot.sink.guestPmis) * times;
     this.microSteps += (this.microSteps - snapshot.microSteps) * times;
     this.happened += (this.happened - snapshot.happened) * times;
     this.roundTrips += (this.roundTrips - snapshot.roundTrips) * times;
@@ -75,6 +76,7 @@ export class Tally {
     }
     this.sink.nmis += other.sink.nmis;
     this.sink.throttles += other.sink.throttles;
+    this.sink.guestPmis += other.sink.guestPmis;
     this.microSteps += other.microSteps;
     this.happened += other.happened;
     this.roundTrips += other.roundTrips;

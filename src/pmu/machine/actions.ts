@@ -12,12 +12,12 @@ import { NOT_LISTED } from '../kvm/msr-autoload.js';
 import { CLOSED, INACTIVE, isScheduled, OFF } from '../perf/perf-event.js';
 import { branchSnapshot, handleNmi, latchOverflow } from '../perf/pmi.js';
 import { advance, isBlocked } from './advance.js';
+import { begin, beginDisable, beginEnable, beginRun, forgetOverflow } from './begin.js';
 import {
   closeIdleEvent,
   hasSchedulableEvents,
   hasScheduledEvents,
   openEvent,
-  tickHasWork,
 } from './event-work.js';
 import {
   refuseMigration,
@@ -41,6 +41,7 @@ import {
   SECTION,
   TICK,
 } from './state.js';
+import { sectionsOfTick } from './tick-work.js';
 import type { World } from './world.js';
 
 /** Executes the next micro-step of a CPU's operation. */
@@ -153,7 +154,7 @@ export function perform(
     case ADVANCE:
       return advance(world, state, cpu, sink);
     case START_RUN:
-      begin(cpu, RUN_VCPU, action.target);
+      beginRun(world, state, cpu, action.target);
       break;
     case SET_EXIT:
     case SET_ENTRY_FAILURE:
@@ -165,20 +166,27 @@ export function perform(
     case LATCH:
       latchOverflow(cpu, action.value);
       break;
-    case START_TICK:
-      if (tickHasWork(world, state, cpu)) {
-        begin(cpu, TICK, 0);
+    case START_TICK: {
+      const sections = sectionsOfTick(world, state, cpu);
+      cpu.cpuc.throttled = 0;
+      if (sections !== 0) {
+        begin(cpu, TICK, sections);
       }
       break;
+    }
     case START_ENABLE:
-      state.events[action.target]!.status = INACTIVE;
-      begin(cpu, ENABLE_EVENT, action.target);
+      beginEnable(world, state, cpu, action.target, ENABLE_EVENT);
       break;
     case START_DISABLE:
-      stopOperation(state, cpu, action.target, DISABLE_EVENT);
+      beginDisable(world, state, cpu, action.target, DISABLE_EVENT);
       break;
     case START_CLOSE:
-      stopOperation(state, cpu, action.target, CLOSE_EVENT);
+      forgetOverflow(world, state, action.target);
+      if (isScheduled(state.events[action.target]!, cpu)) {
+        begin(cpu, CLOSE_EVENT, action.target);
+      } else {
+        closeIdleEvent(world, state, action.target);
+      }
       break;
     case OPEN:
       openEvent(world, state, action.target, action.value, action.throttle, sink);
@@ -206,22 +214,6 @@ export function perform(
   return REST;
 }
 
-function begin(cpu: LogicalCpu, operation: number, target: number): void {
-  cpu.operation = operation;
-  cpu.target = target;
-}
-
-/** Disabling or closing an event that holds no counter touches no PMU, so it needs no section. */
-function stopOperation(state: MachineState, cpu: LogicalCpu, at: number, operation: number): void {
-  if (isScheduled(state.events[at]!, cpu)) {
-    begin(cpu, operation, at);
-  } else if (operation === CLOSE_EVENT) {
-    closeIdleEvent(state, at);
-  } else {
-    state.events[at]!.status = OFF;
-  }
-}
-
 function deliverNmi(
   world: World,
   state: MachineState,
@@ -238,7 +230,7 @@ function deliverNmi(
     return;
   }
   sink.nmis += 1;
-  handleNmi(world, state.events, cpu, throttle, false, sink);
+  handleNmi(world, state, cpu, throttle, false, sink);
   noteOvershoot(state, cpu);
 }
 
@@ -247,6 +239,7 @@ function noteOvershoot(state: MachineState, cpu: LogicalCpu): void {
   const quiesced = cpu.operation === RUN_VCPU && cpu.pc >= K5 + PEBS_ENABLE && cpu.pc < V2;
   if (
     quiesced &&
+    state.noIsolation !== 0 &&
     cpu.hardware.pebsEnable !== 0 &&
     state.vcpus[cpu.target]!.autoload.slotOf(PEBS_ENABLE) !== NOT_LISTED
   ) {

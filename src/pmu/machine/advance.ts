@@ -10,7 +10,9 @@ import type { WriteSink } from '../arch/write-sink.js';
 import {
   completeList,
   crossMappedCounters,
+  deliverPmi,
   fixUpPebsEnable,
+  injectPmi,
   restorePmu,
   startList,
   switchMsr,
@@ -22,36 +24,55 @@ import {
   loadGuestState,
   loadHostState,
 } from '../kvm/vm-transition.js';
+import { hostPebsBits } from '../perf/cpu-hw-events.js';
+import { NO_EVENT } from '../perf/perf-event.js';
 import { handleNmi } from '../perf/pmi.js';
 import {
   disableLogically,
   disablePebs,
   enableLogically,
+  mustWriteFixedCtrl,
+  noteFixedCtrl,
+  readFixedCtrl,
+  readGuestMask,
   readPebsEnabled,
   writeFixedCtrl,
-  writeGlobalCtrl,
+  writeGlobalCtrlRead,
   writeGlobalCtrlZero,
   writePebsEnable,
 } from '../perf/pmu-section.js';
-import { hasAddedEvents, placeNextEvent } from '../perf/schedule.js';
-import { doEventWork, hasEventWork, releaseIfLast } from './event-work.js';
+import {
+  hasAddedEvents,
+  nextToStart,
+  nextToStop,
+  startNext,
+  stopMoving,
+} from '../perf/schedule.js';
+import { beginResume, beginRun } from './begin.js';
+import { closeIdleEvent, doEventWork, eventOfWork, hasEventWork } from './event-work.js';
 import * as step from './micro-step.js';
 import {
   CLOSE_EVENT,
   EXIT_ENTRY_FAILURE,
   EXIT_EXTERNAL_INTERRUPT,
+  EXIT_HLT,
   EXIT_NMI,
   EXIT_REENTER,
   EXIT_VMFAIL,
   IDLE,
+  isAboutEvent,
   type LogicalCpu,
   type MachineState,
   NO_EXIT,
   NO_VCPU,
+  PAUSE_EVENT,
+  RESUME_EVENT,
   RUN_VCPU,
   SCHED_IN,
   SCHED_OUT,
+  TICK,
 } from './state.js';
+import { tickRestartsNext } from './tick-work.js';
 import type { World } from './world.js';
 
 type Effect = (world: World, state: MachineState, cpu: LogicalCpu, sink: WriteSink) => void;
@@ -86,25 +107,44 @@ row(step.D1, (_w, _s, cpu) => disableLogically(cpu));
 row(step.D2, (_w, _s, cpu, sink) => writeGlobalCtrlZero(cpu, sink, 'd2'));
 row(step.D4, (world, _s, cpu, sink) => disablePebs(world, cpu, sink), eventWorkOrEnable);
 row(step.BODY, doEventWork, eventWorkOrEnable);
+row(step.BODY_OTHER, doEventWork, eventWorkOrEnable);
+row(step.BODY_ADJUST, doEventWork, eventWorkOrEnable);
 row(
-  step.E1,
+  step.E1_STOP,
   (world, state, cpu, sink) => {
-    placeNextEvent(world, state.events, cpu, sink);
+    stopMoving(world, state.events, nextToStop(state.events, cpu), cpu, sink);
   },
   placeOrEnable,
 );
+for (const code of [step.E1, step.E1_OTHER]) {
+  row(
+    code,
+    (world, state, cpu, sink) => {
+      startNext(world, state.events, cpu, sink);
+    },
+    placeOrEnable,
+  );
+}
 row(step.E2, (_w, _s, cpu) => enableLogically(cpu));
 row(step.E3_READ, (_w, _s, cpu) => readPebsEnabled(cpu));
-row(step.E3_WRITE, (world, _s, cpu, sink) => writePebsEnable(world, cpu, sink, 'e3'));
-row(step.E5, (_w, _s, cpu, sink) => writeFixedCtrl(cpu, sink, 'e5'));
+row(
+  step.E3_WRITE,
+  (world, _s, cpu, sink) => writePebsEnable(world, cpu, sink, 'e3'),
+  afterPebsEnable,
+);
+row(step.E5_READ, (_w, _s, cpu) => readFixedCtrl(cpu));
+row(step.E5_WRITE, (_w, _s, cpu, sink) => writeFixedCtrl(cpu, sink));
+row(step.E5, (world, _s, cpu) => noteFixedCtrl(world, cpu), afterFixedCtrl);
+row(step.E6_READ, (world, _s, cpu) => readGuestMask(world, cpu));
 row(step.E6, (world, state, cpu, sink) => {
-  writeGlobalCtrl(world, cpu, sink, 'e6');
-  finishOperation(state, cpu);
+  writeGlobalCtrlRead(cpu, sink);
+  finishOperation(world, state, cpu);
 });
 
 // vmx_vcpu_run up to VMLAUNCH.
-row(step.K0, (_w, _s, cpu) => {
+row(step.K0, (_w, state, cpu) => {
   cpu.currentVcpu = cpu.target;
+  deliverPmi(vcpuOf(state, cpu));
 });
 row(step.K1, (_w, _s, cpu) => {
   cpu.exitReason = NO_EXIT;
@@ -151,20 +191,31 @@ row(step.K6, (_w, state, cpu) => {
 });
 row(step.K7);
 row(step.K8);
-row(step.K9, undefined, afterVmlaunch);
+row(
+  step.K9,
+  (_w, state, cpu) => {
+    // Without isolation a record of an event that PEBS is on for may still be written in the guest (sheet §9, I3o).
+    if (state.noIsolation !== 0 && hostPebsBits(cpu) !== 0) {
+      cpu.overshoot = 1;
+    }
+  },
+  afterVmlaunch,
+);
 
 // The hardware's part, and the guest's.
 row(step.V1, (_w, state, cpu, sink) => loadGuestState(cpu, vcpuOf(state, cpu), sink));
-row(step.V2, (_w, state, cpu, sink) => {
-  loadEntryArea(cpu, vcpuOf(state, cpu), sink);
-  cpu.overshoot = 0;
-});
-row(step.V3, undefined, (_w, _s, cpu) => (cpu.exitReason === EXIT_NMI ? step.V4 : step.GUEST));
+row(step.V2, (_w, state, cpu, sink) => loadEntryArea(cpu, vcpuOf(state, cpu), sink));
+row(
+  step.V3,
+  (_w, state, cpu, sink) => injectPmi(vcpuOf(state, cpu), sink),
+  (_w, _s, cpu) => (cpu.exitReason === EXIT_NMI ? step.V4 : step.GUEST),
+);
 row(step.GUEST);
 row(step.V4, (_w, _s, cpu) => {
   if (cpu.exitReason === NO_EXIT) {
     cpu.exitReason = EXIT_EXTERNAL_INTERRUPT;
   }
+  cpu.overshoot = 0;
 });
 row(step.V5, (_w, state, cpu, sink) => loadHostState(cpu, vcpuOf(state, cpu), sink));
 row(step.V6, (_w, state, cpu, sink) => loadExitArea(cpu, vcpuOf(state, cpu), sink), afterExit);
@@ -174,7 +225,7 @@ row(
   step.K10,
   (world, state, cpu, sink) => {
     sink.nmis += 1;
-    handleNmi(world, state.events, cpu, cpu.nmiThrottle, true, sink);
+    handleNmi(world, state, cpu, cpu.nmiThrottle, true, sink);
     cpu.nmiThrottle = 0;
   },
   afterExit,
@@ -186,7 +237,16 @@ row(
   afterExit,
 );
 row(step.FIXUP, (_w, state, cpu, sink) => fixUpPebsEnable(cpu, vcpuOf(state, cpu), sink));
-row(step.K12, undefined, (_w, _s, cpu) => (cpu.exitReason === EXIT_REENTER ? step.K1 : step.K13));
+row(
+  step.K12,
+  (_w, state, cpu) => {
+    // The fast path does not re-enter while a request is pending (`kvm_vcpu_exit_request`).
+    if (cpu.exitReason === EXIT_REENTER && vcpuOf(state, cpu).reprogram !== 0) {
+      cpu.exitReason = EXIT_HLT;
+    }
+  },
+  (_w, _s, cpu) => (cpu.exitReason === EXIT_REENTER ? step.K1 : step.K13),
+);
 row(step.K13, (_w, _s, cpu) => {
   cpu.exitReason = NO_EXIT;
   cpu.overshoot = 0;
@@ -227,11 +287,42 @@ export function isBlocked(world: World, state: MachineState, cpu: LogicalCpu): b
 }
 
 function eventWorkOrEnable(world: World, state: MachineState, cpu: LogicalCpu): number {
-  return hasEventWork(world, state, cpu) ? step.BODY : placeOrEnable(world, state, cpu);
+  if (!hasEventWork(world, state, cpu)) {
+    return placeOrEnable(world, state, cpu);
+  }
+  if (cpu.operation === TICK) {
+    return tickRestartsNext(world, state, cpu) ? step.BODY : step.BODY_ADJUST;
+  }
+  const isOther = isAboutEvent(cpu.operation) && eventOfWork(world, state, cpu) !== cpu.target;
+  return isOther ? step.BODY_OTHER : step.BODY;
 }
 
 function placeOrEnable(_world: World, state: MachineState, cpu: LogicalCpu): number {
-  return hasAddedEvents(state.events, cpu) ? step.E1 : step.E2;
+  const { events } = state;
+  if (!hasAddedEvents(events, cpu)) {
+    return step.E2;
+  }
+  if (nextToStop(events, cpu) !== NO_EVENT) {
+    return step.E1_STOP;
+  }
+  const isOther = isAboutEvent(cpu.operation) && nextToStart(events, cpu) !== cpu.target;
+  return isOther ? step.E1_OTHER : step.E1;
+}
+
+/** IA32_FIXED_CTR_CTRL comes next; a candidate fix first looks whether `pebs_enabled` has changed since it was read. */
+function afterPebsEnable(world: World, _state: MachineState, cpu: LogicalCpu): number {
+  const { cpuc, hardware } = cpu;
+  const changed = world.caps.pebsEnableMsr && hardware.pebsEnable !== cpuc.pebsEnabled;
+  if (world.perfOptions.enableAllRechecksPebs && changed) {
+    return step.E3_READ;
+  }
+  return mustWriteFixedCtrl(world, cpu) ? step.E5_READ : step.E5;
+}
+
+/** The candidate fix `written` compares once more, and writes again what changed meanwhile. */
+function afterFixedCtrl(world: World, _state: MachineState, cpu: LogicalCpu): number {
+  const again = world.perfOptions.fixedCtrl === 'written' && mustWriteFixedCtrl(world, cpu);
+  return again ? step.E5_READ : step.E6_READ;
 }
 
 /** k5 goes through the list in the order perf returned it. */
@@ -273,19 +364,36 @@ function afterExit(world: World, _state: MachineState, cpu: LogicalCpu): number 
   return cpu.pc === step.K11 && restores ? step.RESTORE : afterHandling;
 }
 
-function finishOperation(state: MachineState, cpu: LogicalCpu): void {
+function finishOperation(world: World, state: MachineState, cpu: LogicalCpu): void {
+  if (cpu.operation === TICK) {
+    const left = cpu.target & (cpu.target - 1);
+    if (left !== 0) {
+      // The thread's context has a section of its own.
+      cpu.target = left;
+      cpu.cursor = 0;
+      cpu.pc = step.REST;
+      return;
+    }
+  }
   if (cpu.operation === CLOSE_EVENT) {
-    releaseIfLast(state);
+    closeIdleEvent(world, state, cpu.target);
   } else if (cpu.operation === SCHED_OUT) {
     cpu.currentVcpu = NO_VCPU;
   } else if (cpu.operation === SCHED_IN) {
     cpu.currentVcpu = cpu.target;
   }
+  const { operation, target } = cpu;
   rest(cpu);
+  if (operation === PAUSE_EVENT) {
+    beginResume(world, state, cpu, target);
+  } else if (operation === RESUME_EVENT) {
+    beginRun(world, state, cpu, world.eventConfigs[target]!.owner);
+  }
 }
 
 function rest(cpu: LogicalCpu): void {
   cpu.operation = IDLE;
   cpu.target = 0;
+  cpu.cursor = 0;
   cpu.pc = step.REST;
 }

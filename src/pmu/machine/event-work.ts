@@ -2,22 +2,39 @@
  * What an operation does to perf events between PMU disable and enable, one event per micro-step, and the opening and
  * closing of events around it.
  *
- * Models: `event_sched_in`, `event_sched_out`, `perf_event_task_sched_*`, `perf_adjust_freq_unthr_context` (Linux
- * kernel/events/core.c) and `reserve_ds_buffers` (arch/x86/events/intel/ds.c); semantics sheet §3.2, §3.4, §1.2.
+ * Models: `ctx_resched`, `group_sched_out`, `perf_event_context_sched_in`, `perf_adjust_freq_unthr_events` (Linux
+ * kernel/events/core.c) and `reserve_ds_buffers` (arch/x86/events/intel/ds.c); semantics sheet §3.2, §3.4, §1.2, §9.6, §9.7.
+ * Enabling an event takes every event of its class, and of the classes below it, out and in again.
  */
 import { DS_AREA, PERF_WRMSR } from '../arch/msr.js';
 import type { WriteSink } from '../arch/write-sink.js';
 import {
+  ACTIVE,
+  ADDED,
   CLOSED,
+  ERROR,
   HOST_OWNED,
   INACTIVE,
+  isLeader,
   isScheduled,
+  NO_COUNTER,
   NO_EVENT,
+  NO_TAG,
   OFF,
-  THROTTLED,
+  STOPPED,
 } from '../perf/perf-event.js';
-import { addEvent, nextOfGroup, nextToAdd, removeEvent } from '../perf/schedule.js';
-import { startEvent } from '../perf/start-stop.js';
+import { leaderOf, siblingOfRank } from '../perf/pmi.js';
+import { addEvent, removeEvent } from '../perf/schedule.js';
+import {
+  classOf,
+  detachSiblings,
+  FLEXIBLE,
+  nextByPlace,
+  PINNED,
+  placeOf,
+  rankNew,
+  TASK,
+} from './event-order.js';
 import {
   CLOSE_EVENT,
   DISABLE_EVENT,
@@ -25,87 +42,209 @@ import {
   type LogicalCpu,
   type MachineState,
   NO_VCPU,
+  PAUSE_EVENT,
+  RESUME_EVENT,
   SCHED_IN,
   SCHED_OUT,
   TICK,
 } from './state.js';
+import { nextOfTick, tickEvent } from './tick-work.js';
 import type { World } from './world.js';
+
+// What is done to an event; the low bits of a piece of work are the event.
+const REMOVE = 0;
+const ADD = 1 << 8;
+const TICKED = 2 << 8;
+const NO_WORK = -1;
 
 /** The identity of a CPU's DS area: addresses are small numbers inside, 0 is null. */
 export function dsAreaOf(cpu: LogicalCpu): number {
   return cpu.index + 1;
 }
 
-/** Whether the operation has an event left to add, remove or unthrottle. */
+/** Whether the operation has an event left to take out, to put in, or to restart. */
 export function hasEventWork(world: World, state: MachineState, cpu: LogicalCpu): boolean {
-  return nextEvent(world, state, cpu) !== NO_EVENT;
+  return nextWork(world, state, cpu) !== NO_WORK;
 }
 
-/** Adds, removes or unthrottles the next event of the operation. */
+/** The event that the next piece of work is about; there is one. */
+export function eventOfWork(world: World, state: MachineState, cpu: LogicalCpu): number {
+  return nextWork(world, state, cpu) & 0xff;
+}
+
+/** Takes the next event of the operation out, puts it in, or restarts it. */
 export function doEventWork(
   world: World,
   state: MachineState,
   cpu: LogicalCpu,
   sink: WriteSink,
 ): void {
-  const at = nextEvent(world, state, cpu);
-  const { events } = state;
-  switch (cpu.operation) {
-    case ENABLE_EVENT:
-    case SCHED_IN:
-      addEvent(world, events, at, cpu);
-      return;
-    case TICK:
-      startEvent(world, events, at, cpu, sink);
-      return;
-    case DISABLE_EVENT:
-      removeEvent(world, events, at, cpu, at === cpu.target ? OFF : INACTIVE, sink);
-      return;
-    case CLOSE_EVENT:
-      removeEvent(world, events, at, cpu, at === cpu.target ? CLOSED : INACTIVE, sink);
-      return;
-    case SCHED_OUT:
-      removeEvent(world, events, at, cpu, INACTIVE, sink);
+  const work = nextWork(world, state, cpu);
+  const at = work & 0xff;
+  if (work >= TICKED) {
+    tickEvent(world, state, cpu, sink);
+  } else if (work >= ADD) {
+    scheduleIn(world, state, at, cpu);
+  } else {
+    scheduleOut(world, state, at, cpu, sink);
   }
 }
 
-function nextEvent(world: World, state: MachineState, cpu: LogicalCpu): number {
-  const { events } = state;
+function nextWork(world: World, state: MachineState, cpu: LogicalCpu): number {
   switch (cpu.operation) {
     case ENABLE_EVENT:
-      return nextToAdd(world, events, cpu, world.eventConfigs[cpu.target]!.owner);
+    case RESUME_EVENT:
+      return nextOfReschedule(world, state, cpu, classesRescheduled(world, state, cpu.target));
     case SCHED_IN:
-      return nextToAdd(world, events, cpu, cpu.target);
-    case DISABLE_EVENT:
-    case CLOSE_EVENT:
-      return nextOfGroup(world, events, cpu.target, cpu);
-    case SCHED_OUT:
-      return events.findIndex(
-        (event, at) => world.eventConfigs[at]!.owner === cpu.target && isScheduled(event, cpu),
+      return nextOfReschedule(
+        world,
+        state,
+        cpu,
+        hasThreadEvents(world, state, cpu.target) ? TASK | FLEXIBLE : TASK,
       );
+    case DISABLE_EVENT:
+    case PAUSE_EVENT:
+      return nextOfDisable(world, state, cpu);
+    case CLOSE_EVENT:
+      return isScheduled(state.events[cpu.target]!, cpu) ? cpu.target | REMOVE : NO_WORK;
+    case SCHED_OUT:
+      return removal(nextByPlace(world, state, cpu, 0, isThreadEvent));
     case TICK:
-      return nextThrottled(state, cpu);
+      return nextOfTick(world, state, cpu) === NO_EVENT ? NO_WORK : TICKED;
     default:
-      return NO_EVENT;
+      return NO_WORK;
   }
 }
 
-/** The first throttled event of a CPU, or NO_EVENT. */
-export function nextThrottled(state: MachineState, cpu: LogicalCpu): number {
-  const { events } = state;
-  for (let at = 0; at < events.length; at += 1) {
-    if (events[at]!.status === THROTTLED && events[at]!.cpu === cpu.index) {
-      return at;
+function removal(at: number): number {
+  return at === NO_EVENT ? NO_WORK : at | REMOVE;
+}
+
+/** Which classes `ctx_resched` takes out and in again for an event: its own, and flexible ones below a pinned one. */
+function classesRescheduled(world: World, state: MachineState, at: number): number {
+  const leader = leaderOf(world, state.events, at);
+  switch (classOf(state.events[leader]!, world.eventConfigs[leader]!)) {
+    case PINNED:
+      return PINNED | TASK | FLEXIBLE;
+    case TASK:
+      return TASK | FLEXIBLE;
+    default:
+      return FLEXIBLE;
+  }
+}
+
+/** Out first, the thread's events before the host's; then in, the host's pinned ones first. */
+function nextOfReschedule(
+  world: World,
+  state: MachineState,
+  cpu: LogicalCpu,
+  classes: number,
+): number {
+  if (cpu.cursor === 0) {
+    for (const type of OUT_ORDER) {
+      if (classes & type) {
+        const out = nextByPlace(world, state, cpu, 0, isRunning[type]!);
+        if (out !== NO_EVENT) {
+          return out | REMOVE;
+        }
+      }
     }
   }
-  return NO_EVENT;
+  const next = nextByPlace(world, state, cpu, cpu.cursor, mayGoOn);
+  return next === NO_EVENT ? NO_WORK : next | ADD;
 }
 
-/** Whether the tick has anything to do on a CPU: a throttled event or one in frequency mode. */
-export function tickHasWork(world: World, state: MachineState, cpu: LogicalCpu): boolean {
+const OUT_ORDER = [TASK, PINNED, FLEXIBLE] as const;
+
+type Wanted = (world: World, state: MachineState, at: number, cpu: LogicalCpu) => boolean;
+
+/** By class: whether an event of it has been on its counter since before the operation. */
+const isRunning: Readonly<Record<number, Wanted>> = Object.fromEntries(
+  OUT_ORDER.map((type) => [
+    type,
+    (world: World, state: MachineState, at: number, cpu: LogicalCpu): boolean => {
+      const event = state.events[at]!;
+      return (
+        (event.status === ACTIVE || event.status === STOPPED) &&
+        event.cpu === cpu.index &&
+        classOf(event, world.eventConfigs[at]!) === type
+      );
+    },
+  ]),
+);
+
+function isThreadEvent(world: World, state: MachineState, at: number, cpu: LogicalCpu): boolean {
+  return world.eventConfigs[at]!.owner === cpu.target && isScheduled(state.events[at]!, cpu);
+}
+
+/** Enabled, and its group's leader is on if it has one. */
+function mayGoOn(world: World, state: MachineState, at: number, cpu: LogicalCpu): boolean {
+  const event = state.events[at]!;
+  const config = world.eventConfigs[at]!;
+  return (
+    event.status === INACTIVE &&
+    (isLeader(event, config) || isScheduled(state.events[config.leader]!, cpu))
+  );
+}
+
+/** Disabling a leader takes its whole group out, the leader first. */
+function nextOfDisable(world: World, state: MachineState, cpu: LogicalCpu): number {
+  const { events } = state;
+  const at = cpu.target;
+  if (isScheduled(events[at]!, cpu)) {
+    return at | REMOVE;
+  }
+  if (!isLeader(events[at]!, world.eventConfigs[at]!)) {
+    return NO_WORK;
+  }
+  for (let rank = 0; rank < events.length; rank += 1) {
+    const sibling = siblingOfRank(world, events, at, rank);
+    if (sibling !== NO_EVENT && isScheduled(events[sibling]!, cpu)) {
+      return sibling | REMOVE;
+    }
+  }
+  return NO_WORK;
+}
+
+function scheduleOut(
+  world: World,
+  state: MachineState,
+  at: number,
+  cpu: LogicalCpu,
+  sink: WriteSink,
+): void {
+  const goesOff =
+    cpu.operation === DISABLE_EVENT ||
+    cpu.operation === PAUSE_EVENT ||
+    cpu.operation === CLOSE_EVENT;
+  const status = goesOff && at === cpu.target ? OFF : INACTIVE;
+  removeEvent(world, state.events, at, cpu, status, sink);
+}
+
+/** A pinned event that finds no counter goes to the error state; a flexible one, or a member of a group, waits. */
+function scheduleIn(world: World, state: MachineState, at: number, cpu: LogicalCpu): void {
+  const { events } = state;
+  cpu.cursor = placeOf(world, state, at) + 1;
+  if (addEvent(world, events, at, cpu)) {
+    return;
+  }
+  const leader = leaderOf(world, events, at);
+  for (let member = 0; member < events.length; member += 1) {
+    // Nothing of the group has been started yet, so taking it back writes nothing.
+    if (leaderOf(world, events, member) === leader && isScheduled(events[member]!, cpu)) {
+      events[member]!.status = INACTIVE;
+      events[member]!.position = NO_COUNTER;
+      events[member]!.assigned = NO_COUNTER;
+    }
+  }
+  if (classOf(events[leader]!, world.eventConfigs[leader]!) !== FLEXIBLE) {
+    events[leader]!.status = ERROR;
+  }
+}
+
+function hasThreadEvents(world: World, state: MachineState, vcpu: number): boolean {
   return state.events.some(
-    (event, at) =>
-      isScheduled(event, cpu) && (event.status === THROTTLED || world.eventConfigs[at]!.freq),
+    (event, at) => world.eventConfigs[at]!.owner === vcpu && event.status !== CLOSED,
   );
 }
 
@@ -131,6 +270,24 @@ export function hasScheduledEvents(
   );
 }
 
+/** Whether enabling an event runs a section: not below a group leader that is not on. */
+export function enablingReschedules(world: World, state: MachineState, at: number): boolean {
+  const leader = leaderOf(world, state.events, at);
+  return leader === at || state.events[leader]!.status >= ADDED;
+}
+
+/** Whether an event is the only open one of its CPU's context; its opening runs a section even if it stays off. */
+export function isFirstOfContext(world: World, state: MachineState, at: number): boolean {
+  const { cpu } = world.eventConfigs[at]!;
+  return state.events.every(
+    (event, other) =>
+      other === at ||
+      event.status === CLOSED ||
+      world.eventConfigs[other]!.owner !== HOST_OWNED ||
+      world.eventConfigs[other]!.cpu !== cpu,
+  );
+}
+
 /** Opens a slot as an event that is off. The first event of the machine reserves the DS areas of every CPU. */
 export function openEvent(
   world: World,
@@ -145,6 +302,10 @@ export function openEvent(
   event.status = OFF;
   event.preciseIp = preciseIp;
   event.dataCfg = dataCfg;
+  event.counter = NO_COUNTER;
+  event.tag = NO_TAG;
+  event.detached = 0;
+  rankNew(world, state, at);
   if (world.eventConfigs[at]!.owner === HOST_OWNED) {
     event.cpu = world.eventConfigs[at]!.cpu;
   }
@@ -157,9 +318,14 @@ export function openEvent(
   }
 }
 
-/** Closes an event that holds no counter. */
-export function closeIdleEvent(state: MachineState, at: number): void {
-  state.events[at]!.status = CLOSED;
+/** The event is gone: closes it, once it holds no counter. */
+export function closeIdleEvent(world: World, state: MachineState, at: number): void {
+  const event = state.events[at]!;
+  event.status = CLOSED;
+  event.counter = NO_COUNTER;
+  event.tag = NO_TAG;
+  event.detached = 0;
+  detachSiblings(world, state, at);
   releaseIfLast(state);
 }
 
@@ -167,7 +333,7 @@ export function closeIdleEvent(state: MachineState, at: number): void {
  * The last event's release forgets the DS areas. IA32_DS_AREA keeps its old value: the routine that would clear it
  * returns early once `ds` is NULL.
  */
-export function releaseIfLast(state: MachineState): void {
+function releaseIfLast(state: MachineState): void {
   if (state.events.every((event) => event.status === CLOSED)) {
     for (const cpu of state.cpus) {
       cpu.cpuc.ds = 0;

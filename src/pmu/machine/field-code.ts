@@ -11,7 +11,7 @@ export interface Field {
   /** Where the value is kept, as an expression. */
   readonly place: string;
   readonly width: number;
-  readonly kind: 'number' | 'from_minus_one' | 'set' | 'ctrl' | 'guest';
+  readonly kind: 'number' | 'from_minus_one' | 'set' | 'ctrl' | 'guest' | 'fixed_ctrl';
   /** The micro-steps, as a condition, in which the field matters; it is 0 otherwise. */
   readonly when?: string;
 }
@@ -44,10 +44,11 @@ export function place(fields: readonly Field[]): PlacedField[] {
   });
 }
 
-export type Codecs = Readonly<Record<'set' | 'ctrl' | 'guest', SetCodec>>;
+export type Codecs = Readonly<Record<'set' | 'ctrl' | 'guest' | 'fixed_ctrl', SetCodec>>;
 const TABLES = `const { low: setLow, fixed: setFixed, special: setSpecial, wide: setWide } = codecs.set;
 const { low: ctrlLow, fixed: ctrlFixed, special: ctrlSpecial, wide: ctrlWide } = codecs.ctrl;
-const { low: guestLow, fixed: guestFixed, special: guestSpecial, wide: guestWide } = codecs.guest;`;
+const { low: guestLow, fixed: guestFixed, special: guestSpecial, wide: guestWide } = codecs.guest;
+const { low: fixed_ctrlLow, fixed: fixed_ctrlFixed, special: fixed_ctrlSpecial, wide: fixed_ctrlWide } = codecs.fixed_ctrl;`;
 
 /** An expression for the field's packed bits. */
 function folded({ kind, place: from }: Field, codecs: Codecs): string {

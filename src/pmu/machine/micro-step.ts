@@ -11,29 +11,41 @@ export const REST = 0;
 export const D1 = 1;
 export const D2 = 2;
 export const D4 = 3;
-/** Adds, removes or unthrottles one event. */
+/** Takes out or puts in the event the operation is about, or restarts a throttled one. */
 export const BODY = 4;
-/** Stops or starts one event on its new counter. */
-export const E1 = 5;
-export const E2 = 6;
-export const E3_READ = 7;
-export const E3_WRITE = 8;
-export const E5 = 9;
-export const E6 = 10;
+/** Takes out or puts in an event that is rescheduled because of another one. */
+export const BODY_OTHER = 5;
+/** The tick stops and starts one event in frequency mode. */
+export const BODY_ADJUST = 6;
+/** Stops one running event that is to move. */
+export const E1_STOP = 7;
+/** Starts the event the operation is about, on its counter. */
+export const E1 = 8;
+/** Starts another event. */
+export const E1_OTHER = 9;
+export const E2 = 10;
+export const E3_READ = 11;
+export const E3_WRITE = 12;
+/** Only where IA32_FIXED_CTR_CTRL is written. */
+export const E5_READ = 13;
+export const E5_WRITE = 14;
+export const E5 = 15;
+export const E6_READ = 16;
+export const E6 = 17;
 
 // vmx_vcpu_run, VM-entry and VM-exit.
-export const K0 = 11;
-export const K1 = 12;
-export const K2 = 13;
-export const K3 = 14;
+export const K0 = 18;
+export const K1 = 19;
+export const K2 = 20;
+export const K3 = 21;
 /** Proposals e1 to e3 only. */
-export const ZERO = 15;
+export const ZERO = 22;
 /** Proposal e3 only: waits until no PMI is pending. */
-export const DRAIN = 16;
-export const K4_READ = 17;
-export const K4_LIST = 18;
+export const DRAIN = 23;
+export const K4_READ = 24;
+export const K4_LIST = 25;
 /** One micro-step per list entry: `K5 + msr`. */
-export const K5 = 19;
+export const K5 = 26;
 export const K6 = K5 + SWITCHED_MSRS;
 export const K7 = K6 + 1;
 export const K8 = K6 + 2;
@@ -62,11 +74,18 @@ export const STEP_NAMES: readonly string[] = [
   'd2_global_ctrl',
   'd4_pebs_enable',
   'body_event',
+  'body_other_event',
+  'body_adjust_freq',
+  'e1_stop_event',
   'e1_place_event',
+  'e1_place_other_event',
   'e2_enabled',
   'e3_read_pebs_enabled',
   'e3_pebs_enable',
+  'e5_read_fixed_ctrl',
+  'e5_wrmsr_fixed_ctrl',
   'e5_fixed_ctrl',
+  'e6_read_guest_mask',
   'e6_global_ctrl',
   'k0_irq_off',
   'k1_run',

@@ -6,8 +6,21 @@
  * and the enable bits follow from the events. Nor is what cannot influence the future, such as the order of a load area.
  */
 import { type CounterSet, FIXED, GENERAL_PURPOSE, PEBS_VIA_PT } from '../arch/counter-set.js';
+import { fixedCtrlBits } from '../arch/fixed-ctrl.js';
 import { DS_AREA, GLOBAL_CTRL, PEBS_DATA_CFG, SWITCHED_MSRS } from '../arch/msr.js';
-import { ACTIVE, ADDED, HOST_OWNED, NO_COUNTER, type PerfEventConfig } from '../perf/perf-event.js';
+import { FIXED_CTRL_READ, TAGS } from '../perf/cpu-hw-events.js';
+import {
+  ACTIVE,
+  ADDED,
+  HOST_OWNED,
+  NO_COUNTER,
+  NO_EVENT,
+  NO_TAG,
+  NOT_LISTED,
+  type PerfEventConfig,
+  STOPPED,
+} from '../perf/perf-event.js';
+import { placeOf, placesOf } from './event-order.js';
 import {
   compilePack,
   compileUnpack,
@@ -19,7 +32,7 @@ import {
   place,
   type Unpack,
 } from './field-code.js';
-import { E3_READ, K4_READ, K6 } from './micro-step.js';
+import { E3_READ, E5_READ, E5_WRITE, E6_READ, K4_READ, K6 } from './micro-step.js';
 import { SetCodec } from './set-codec.js';
 import type { MachineState } from './state.js';
 import type { World } from './world.js';
@@ -36,6 +49,12 @@ export interface LayoutOptions {
   readonly dataCfgMax: number;
   /** Whether overflows and NMIs can occur. */
   readonly overflows: boolean;
+  /** Whether the tick can come. */
+  readonly ticks: boolean;
+  /** Whether the events' order can change: one may be opened, or a group's leader closed. */
+  readonly reorders: boolean;
+  /** Whether the members of a group can outlive its leader. */
+  readonly detaches: boolean;
   /** Bits of further small numbers that belong to the state, such as spent budgets. */
   readonly extraWidths: readonly number[];
 }
@@ -57,7 +76,12 @@ export class Layout {
   private readonly ctrls: SetCodec;
   private readonly guestSets: SetCodec;
   private readonly viaPt: boolean;
-  private readonly usesFixed: boolean;
+  private readonly fixedCtrls: SetCodec;
+  /** Whether some event has a choice of counters. */
+  private readonly choices: boolean;
+  /** Whether events can be put on the list beside running ones. */
+  private readonly mixes: boolean;
+  private readonly marks: boolean;
   /** By event: the counter it is pinned to, or NO_COUNTER. */
   private readonly pinnedTo: Int8Array;
   /** By CPU: where its `pc` is packed. */
@@ -68,7 +92,21 @@ export class Layout {
     this.initial = initial;
     this.options = options;
     this.viaPt = world.eventConfigs.some((config) => config.auxOutput);
-    this.usesFixed = (options.counters & FIXED) !== 0;
+    const configs = world.eventConfigs;
+    this.choices = configs.some((config) => !isPinned(config));
+    const guests = configs.filter((config) => config.owner !== HOST_OWNED).length;
+    this.mixes = options.detaches || (guests > 0 && guests < configs.length);
+    this.marks =
+      world.perfOptions.groupThrottle && configs.some(({ leader }) => leader !== NO_EVENT);
+    const fixedPebs = initial.events.some(
+      (event, at) => event.preciseIp > 0 && (configs[at]!.constraint & FIXED) !== 0,
+    );
+    const fixedBits = fixedCtrlBits(
+      options.counters,
+      fixedPebs,
+      fixedPebs && world.caps.pebsBaseline,
+    );
+    this.fixedCtrls = new SetCodec(fixedBits === 0 ? 0 : fixedBits | FIXED_CTRL_READ, 0);
     this.sets = new SetCodec(options.counters | (this.viaPt ? PEBS_VIA_PT : 0), 0);
     this.ctrls = new SetCodec(options.counters, world.caps.intelCtrl & ~options.counters);
     this.pinnedTo = Int8Array.from(world.eventConfigs, (config) =>
@@ -89,7 +127,12 @@ export class Layout {
       (_, at) => placed.find((field) => field.place === `state.cpus[${at}].pc`)!,
     );
     this.words = Math.max(1, ...placed.map(({ word }) => word + 1));
-    const codecs = { set: this.sets, ctrl: this.ctrls, guest: this.guestSets };
+    const codecs = {
+      set: this.sets,
+      ctrl: this.ctrls,
+      guest: this.guestSets,
+      fixed_ctrl: this.fixedCtrls,
+    };
     this.pack = compilePack(placed, this.words, codecs);
     const read = compileUnpack(placed, codecs);
     this.unpack = (words, at, state, extra) => {
@@ -106,14 +149,21 @@ export class Layout {
 
   private eventFields(at: number): Field[] {
     const config = this.world.eventConfigs[at]!;
+    const { options, initial } = this;
     const event = `state.events[${at}]`;
+    const order = widthOf(initial.events.length - 1);
     return [
       number(`${event}.status`, 3),
+      number(`${event}.mark`, this.marks ? 1 : 0),
+      number(`${event}.rank`, options.reorders ? order : 0),
+      number(`${event}.detached`, options.detaches ? 1 : 0),
+      fromMinusOne(`${event}.position`, options.detaches ? widthOf(initial.events.length) : 0),
+      fromMinusOne(`${event}.tag`, this.mixes ? widthOf(TAGS * initial.cpus.length) : 0),
       ...(config.owner === HOST_OWNED ? [] : [number(`${event}.preciseIp`, 2)]),
-      // A pinned event's counter follows from its status.
-      ...(isPinned(config)
-        ? []
-        : [fromMinusOne(`${event}.counter`, 5), fromMinusOne(`${event}.assigned`, 5)]),
+      // Where no event has a choice, the counter follows from the status.
+      ...(this.choices
+        ? [fromMinusOne(`${event}.counter`, 5), fromMinusOne(`${event}.assigned`, 5)]
+        : []),
     ];
   }
 
@@ -126,7 +176,15 @@ export class Layout {
     return [
       number(`${cpu}.pc`, PC_WIDTH),
       number(`${cpu}.operation`, 4),
-      number(`${cpu}.target`, widthOf(Math.max(events.length, vcpus.length) - 1)),
+      number(
+        `${cpu}.target`,
+        widthOf(Math.max(events.length - 1, vcpus.length - 1, options.ticks ? 3 : 0)),
+      ),
+      number(`${cpu}.cursor`, widthOf(2 * placesOf(initial))),
+      number(`${cpu}.cpuc.throttled`, options.ticks && options.overflows ? 1 : 0),
+      ...events.map((_, place) =>
+        number(`${cpu}.cpuc.tags[${place}]`, this.mixes ? widthOf(TAGS - 1) : 0),
+      ),
       fromMinusOne(`${cpu}.currentVcpu`, widthOf(vcpus.length)),
       number(`${cpu}.exitReason`, 3),
       number(`${cpu}.overshoot`, 1),
@@ -138,7 +196,9 @@ export class Layout {
       number(`${cpu}.hardware.pebsDataCfg`, dataCfg),
       number(`${cpu}.cpuc.activePebsDataCfg`, dataCfg),
       number(`${cpu}.cpuc.pebsDataCfg`, dataCfg),
-      this.set(`${cpu}.cpuc.activeFixedCtrl`, this.usesFixed ? 1 : 0),
+      this.fixedCtrl(`${cpu}.hardware.fixedCtrl`),
+      this.fixedCtrl(`${cpu}.cpuc.fixedCtrl`),
+      this.fixedCtrl(`${cpu}.cpuc.activeFixedCtrl`),
       this.set(`${cpu}.cpuc.pebsEnabled`, this.viaPt ? 1 : 0),
       this.set(`${cpu}.hardware.status`, overflow),
       this.set(`${cpu}.hardware.dsRecords`, overflow),
@@ -149,6 +209,7 @@ export class Layout {
   private vcpuFields(vcpu: string): Field[] {
     const { initial, options } = this;
     const guests = options.guestCounters === 0 ? 0 : 1;
+    const overflow = options.overflows ? guests : 0;
     const autoload = `${vcpu}.autoload`;
     return [
       number(`${vcpu}.cpu`, widthOf(initial.cpus.length - 1)),
@@ -156,6 +217,7 @@ export class Layout {
       this.guest(`${vcpu}.globalCtrl`, guests),
       this.guest(`${vcpu}.pebsEnable`, guests),
       this.guest(`${vcpu}.counterEnable`, guests),
+      this.guest(`${vcpu}.reprogram`, overflow),
       this.set(`${vcpu}.crossMapped`, guests),
       number(`${vcpu}.loadGlobalCtrl`, 1),
       this.ctrl(`${vcpu}.guestGlobalCtrl`),
@@ -182,6 +244,11 @@ export class Layout {
     ];
     return [
       { ...this.set(`${cpu}.cpuc.pebsEnableRead`), when: `${cpu}.pc === ${E3_READ}` },
+      {
+        ...this.fixedCtrl(`${cpu}.cpuc.fixedCtrlRead`),
+        when: `${cpu}.pc === ${E5_READ} || ${cpu}.pc === ${E5_WRITE}`,
+      },
+      { ...this.ctrl(`${cpu}.cpuc.globalCtrlRead`), when: `${cpu}.pc === ${E6_READ}` },
       ...fields.map((field) => ({ ...field, when: building })),
     ];
   }
@@ -213,6 +280,10 @@ export class Layout {
     return { place, width: copies * this.sets.width, kind: 'set' };
   }
 
+  private fixedCtrl(place: string): Field {
+    return { place, width: this.fixedCtrls.width, kind: 'fixed_ctrl' };
+  }
+
   private ctrl(place: string): Field {
     return { place, width: this.ctrls.width, kind: 'ctrl' };
   }
@@ -232,19 +303,26 @@ export class Layout {
       if (!this.viaPt) {
         cpuc.pebsEnabled = 0;
       }
-      hardware.counterEnable = cpuc.activeFixedCtrl;
+      hardware.counterEnable = hardware.fixedCtrl & FIXED;
     }
     for (let at = 0; at < state.vcpus.length; at += 1) {
-      const { autoload } = state.vcpus[at]!;
-      autoload.list(autoload.present);
+      const vcpu = state.vcpus[at]!;
+      vcpu.autoload.list(vcpu.autoload.present);
+      // Only the guest looks at these, and nobody acts on what it sees.
+      vcpu.globalStatus = 0;
+      vcpu.pmi = 0;
     }
     for (let at = 0; at < state.events.length; at += 1) {
       const event = state.events[at]!;
       const config = eventConfigs[at]!;
-      const counter = this.pinnedTo[at]!;
-      if (counter !== NO_COUNTER) {
+      if (!this.choices) {
+        const counter = this.pinnedTo[at]!;
         event.assigned = event.status >= ADDED ? counter : NO_COUNTER;
-        event.counter = event.status >= ACTIVE ? counter : NO_COUNTER;
+        const isPlaced = this.mixes ? event.tag !== NO_TAG : event.status >= ACTIVE;
+        event.counter = isPlaced ? counter : NO_COUNTER;
+      }
+      if (!this.marks) {
+        event.mark = event.status === STOPPED ? 1 : 0;
       }
       if (config.owner !== HOST_OWNED) {
         event.cpu = state.vcpus[config.owner]!.cpu;
@@ -260,9 +338,46 @@ export class Layout {
         hardware.counterEnable |= set & GENERAL_PURPOSE;
       }
     }
-    for (let at = 0; at < state.cpus.length; at += 1) {
-      const { cpuc } = state.cpus[at]!;
-      cpuc.fixedCtrl = cpuc.activeMask & FIXED;
+    this.derivePlaces(state);
+  }
+
+  /** Ranks that never change, and the places of `event_list`, which follow from them. */
+  private derivePlaces(state: MachineState): void {
+    const { events } = state;
+    if (!this.mixes) {
+      // Nothing is ever put on the list beside running events, so no tag is looked at again.
+      for (let at = 0; at < state.cpus.length; at += 1) {
+        const { tags } = state.cpus[at]!.cpuc;
+        for (let place = 0; place < events.length; place += 1) {
+          tags[place] = 0;
+        }
+      }
+    }
+    if (!this.options.reorders) {
+      for (let at = 0; at < events.length; at += 1) {
+        events[at]!.rank = this.initial.events[at]!.rank;
+      }
+    }
+    if (this.options.detaches) {
+      return;
+    }
+    for (let at = 0; at < events.length; at += 1) {
+      const event = events[at]!;
+      event.position = NOT_LISTED;
+      if (event.status < ADDED) {
+        continue;
+      }
+      const place = placeOf(this.world, state, at);
+      event.position = 0;
+      for (let other = 0; other < events.length; other += 1) {
+        const { status, cpu } = events[other]!;
+        if (status >= ADDED && cpu === event.cpu && placeOf(this.world, state, other) < place) {
+          event.position += 1;
+        }
+      }
+      if (!this.mixes) {
+        event.tag = TAGS * event.cpu;
+      }
     }
   }
 }

@@ -18,11 +18,14 @@ export const SECTION = 2;
 export const ENABLE_EVENT = 3;
 export const DISABLE_EVENT = 4;
 export const CLOSE_EVENT = 5;
-/** The timer tick's unthrottling. */
+/** The timer tick's unthrottling and frequency adjustment; the target says which contexts are left (tick-work.ts). */
 export const TICK = 6;
 /** The vCPU thread's events leave, or come to, the CPU at a context switch. */
 export const SCHED_OUT = 7;
 export const SCHED_IN = 8;
+/** KVM disables, then enables, the event behind a guest counter that overflowed; the vCPU's run follows. */
+export const PAUSE_EVENT = 9;
+export const RESUME_EVENT = 10;
 export const OPERATION_NAMES = [
   'idle',
   'run_vcpu',
@@ -33,16 +36,18 @@ export const OPERATION_NAMES = [
   'tick',
   'sched_out',
   'sched_in',
+  'pause_event',
+  'resume_event',
 ] as const;
 
 /** Whether an operation's target is an event. */
 export function isAboutEvent(operation: number): boolean {
-  return operation >= ENABLE_EVENT && operation <= CLOSE_EVENT;
+  return (operation >= ENABLE_EVENT && operation <= CLOSE_EVENT) || operation >= PAUSE_EVENT;
 }
 
 /** Whether an operation's target is a vCPU. */
 export function isAboutVcpu(operation: number): boolean {
-  return operation === RUN_VCPU || operation >= SCHED_OUT;
+  return operation === RUN_VCPU || operation === SCHED_OUT || operation === SCHED_IN;
 }
 
 // Why the guest was, or will be, left.
@@ -78,12 +83,17 @@ export class LogicalCpu implements PerfCpu {
   target = 0;
   /** The micro-step executed last. */
   pc = REST;
+  /** How far the operation has come in its list of events, where it goes through one; see event-work.ts and tick-work.ts. */
+  cursor = 0;
   /** The vCPU whose thread's events are scheduled here, or NO_VCPU. */
   currentVcpu = NO_VCPU;
   exitReason = NO_EXIT;
   /** Counters that the NMI taken in the guest is to throttle once KVM hands it to perf at k10. */
   nmiThrottle = 0;
-  /** IA32_PEBS_ENABLE became non-zero between its quiescing and VM-entry (invariant I3o). */
+  /**
+   * On a CPU without isolation a record of a host event may be on its way into the guest: its bit in IA32_PEBS_ENABLE was
+   * set at VMLAUNCH, or set again since KVM quiesced the register (invariants I3o, I3).
+   */
   overshoot = 0;
 
   constructor(index: number) {
@@ -96,6 +106,7 @@ export class LogicalCpu implements PerfCpu {
     this.operation = from.operation;
     this.target = from.target;
     this.pc = from.pc;
+    this.cursor = from.cursor;
     this.currentVcpu = from.currentVcpu;
     this.exitReason = from.exitReason;
     this.nmiThrottle = from.nmiThrottle;

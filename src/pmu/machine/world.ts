@@ -4,6 +4,7 @@
 import type { CpuModel, PmuCaps } from '../arch/cpu-model.js';
 import type { KernelOptions, KernelVariant } from '../kernels/kernel-variant.js';
 import { switchesPebsEnable } from '../kernels/listed.js';
+import type { GuestFeatures } from '../kvm/guest-msrs.js';
 import type { KvmWorld } from '../kvm/kvm-world.js';
 import { AUTOLOAD_CAPACITY } from '../kvm/msr-autoload.js';
 import { CpuHwEvents } from '../perf/cpu-hw-events.js';
@@ -14,8 +15,8 @@ export interface World extends KvmWorld {
   /** Null in calculations from raw capabilities. */
   readonly model: CpuModel | null;
   readonly eventConfigs: PerfEventConfig[];
-  /** By vCPU: whether it was given a vPMU. */
-  readonly vpmu: boolean[];
+  /** By vCPU: what its guest is shown. */
+  readonly guests: GuestFeatures[];
   /** Whether the kernel switches IA32_PEBS_ENABLE here: with isolation, and without. */
   readonly switchesPebsEnable: readonly [isolated: boolean, notIsolated: boolean];
 }
@@ -40,7 +41,7 @@ export function createWorld(from: WorldOptions): World {
     kvmOptions: options,
     autoloadCapacity: AUTOLOAD_CAPACITY - (from.autoloadSlotsTaken ?? 0),
     eventConfigs: [],
-    vpmu: [],
+    guests: [],
     switchesPebsEnable: [
       switchesPebsEnable(from.kernel, from.caps, false),
       switchesPebsEnable(from.kernel, from.caps, true),

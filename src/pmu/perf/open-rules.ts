@@ -12,6 +12,15 @@ import { HOST_OWNED, NO_COUNTER, type PerfEventConfig } from './perf-event.js';
 
 /** PEBS_DATA_CFG_GP: precise_ip 1 takes the IP from the general-purpose register group of the record. */
 const DATA_CFG_FOR_PRECISE_1 = 2;
+/** Event codes: of an event that any counter can count, and of one that only counter k can, at ONE_COUNTER + k. */
+const ANY_COUNTER = 0xa0;
+const ONE_COUNTER = 0x80;
+
+/** The event code that stands for the wish for a counter, or for none. */
+export function eventCodeOf(counter: number): number {
+  return counter === NO_COUNTER ? ANY_COUNTER : ONE_COUNTER | (counter & 0xf);
+}
+
 /** The default of the perf tool, samples a second. */
 export const DEFAULT_SAMPLE_FREQ = 4000;
 
@@ -117,6 +126,7 @@ export function planOpen(caps: PmuCaps, request: OpenRequest): OpenPlan | OpenRe
       largePebs: request.largePebs,
       auxOutput: request.auxOutput,
       leader: request.leader,
+      eventCode: eventCodeOf(counter),
     },
   };
 }

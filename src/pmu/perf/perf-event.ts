@@ -15,6 +15,10 @@ import type { CpuHwEvents } from './cpu-hw-events.js';
 export const NO_COUNTER = -1;
 /** No event, no leader. */
 export const NO_EVENT = -1;
+/** The event is not in `cpuc->event_list`. */
+export const NOT_LISTED = -1;
+/** The event has never been given a counter. */
+export const NO_TAG = -1;
 /** The event belongs to the host, not to a vCPU. */
 export const HOST_OWNED = -1;
 
@@ -28,17 +32,10 @@ export const ERROR = 3;
 /** Holds a counter and is to be started by PMU enable. */
 export const ADDED = 4;
 export const ACTIVE = 5;
-/** Stopped by the NMI handler until the next tick. */
-export const THROTTLED = 6;
-export const STATUS_NAMES = [
-  'closed',
-  'off',
-  'inactive',
-  'error',
-  'added',
-  'active',
-  'throttled',
-] as const;
+/** Active to perf, but the NMI handler has stopped its counter; with its mark set the next tick restarts it. */
+export const STOPPED = 6;
+const STATUSES = ['closed', 'off', 'inactive', 'error', 'added', 'active'] as const;
+export const STATUS_NAMES = [...STATUSES, 'throttled', 'stopped'] as const;
 
 /** What was asked for; constant while the event is open. */
 export interface PerfEventConfig {
@@ -62,17 +59,29 @@ export interface PerfEventConfig {
   readonly auxOutput: boolean;
   /** Index of the group leader, or NO_EVENT. */
   readonly leader: number;
+  /** Bits 0 to 7 of its selector: the event code, which the constraint stands for. */
+  readonly eventCode: number;
 }
 
 /** What changes while the event lives. */
 export class PerfEvent {
   status = CLOSED;
+  /** `hw.interrupts == MAX_INTERRUPTS`: perf counts the event as throttled. */
+  mark = 0;
   /** The logical CPU the event is or was last scheduled on. */
   cpu = 0;
-  /** `hwc->idx`: the counter (set bit) the event holds. */
+  /** `hw.idx`: the counter (set bit) the event holds or held last. */
   counter = NO_COUNTER;
-  /** `cpuc->assign[]`: the counter it is to move to at the next PMU enable. */
+  /** `cpuc->assign[]`: the counter it is to have after the next PMU enable. */
   assigned = NO_COUNTER;
+  /** Its place in `cpuc->event_list`, or NOT_LISTED. */
+  position = NOT_LISTED;
+  /** `hw.last_tag` with `hw.last_cpu`: which use of its place was its own; NO_TAG before the first. */
+  tag = NO_TAG;
+  /** Its place among the open events of its context; the members of a group stand together, the leader first. */
+  rank = 0;
+  /** Its group leader was closed while it was open: it goes on alone, and is not pinned. */
+  detached = 0;
   /** `attr.precise_ip`; KVM re-creates a guest counter's event when this changes. */
   preciseIp = 0;
   /** The event's wish for MSR_PEBS_DATA_CFG. */
@@ -80,9 +89,14 @@ export class PerfEvent {
 
   copyFrom(from: PerfEvent): void {
     this.status = from.status;
+    this.mark = from.mark;
     this.cpu = from.cpu;
     this.counter = from.counter;
     this.assigned = from.assigned;
+    this.position = from.position;
+    this.tag = from.tag;
+    this.rank = from.rank;
+    this.detached = from.detached;
     this.preciseIp = from.preciseIp;
     this.dataCfg = from.dataCfg;
   }
@@ -90,12 +104,28 @@ export class PerfEvent {
 
 /** What kernels may do differently inside perf. */
 export interface PerfOptions {
-  /** Since 6.16 throttling stops the whole group inside the overflow path. */
+  /** Since 6.16 throttling stops the whole group inside the overflow path, and the tick restarts it as a whole. */
   readonly groupThrottle: boolean;
+  /** Before 6.2 the tick visits every event; later ones only group leaders and lone events. */
+  readonly tickVisitsSiblings: boolean;
+  /** Before 6.2 disabling an event that holds no counter leaves the PMU alone; later kernels run a section all the same. */
+  readonly idleDisableRunsSection: boolean;
+  /** 6.1 clears four bits of IA32_FIXED_CTR_CTRL when a fixed counter stops, and leaves the adaptive one. */
+  readonly adaptiveBitStays: boolean;
+  /**
+   * What follows the WRMSR of IA32_FIXED_CTR_CTRL in PMU enable: `reread` (Linux) sets `active_fixed_ctrl_val` to
+   * `fixed_ctrl_val` as it is then. Candidate fixes for H11: `written` sets it to what was written and, while that differs,
+   * writes again; `handler_clears` lets the NMI handler forget `active_fixed_ctrl_val`; `always` writes in every section.
+   */
+  readonly fixedCtrl: 'reread' | 'written' | 'handler_clears' | 'always';
   /** Candidate fix: the NMI handler rewrites IA32_PEBS_ENABLE only if the PMU was on when the NMI came. */
   readonly nmiWritesPebsOnlyIfOn: boolean;
   /** Candidate fix: PMU enable writes IA32_PEBS_ENABLE also when `pebs_enabled` is 0. */
   readonly enableAllAlwaysWritesPebs: boolean;
+  /** Candidate fix, on top of the one before: PMU enable writes again while `pebs_enabled` is not what it wrote. */
+  readonly enableAllRechecksPebs: boolean;
+  /** Candidate fix: the NMI handler compares `pebs_enabled` once more after the plain overflows, not only after the drain. */
+  readonly nmiComparesPebsLast: boolean;
   /** Up to 5.6 the NMI handler turns PEBS off and on with the counters, instead of writing what a throttle has changed. */
   readonly nmiSwitchesPebs: boolean;
   /** From 6.4 to 6.8 removing the last PEBS event but one forgets the wanted MSR_PEBS_DATA_CFG. */
@@ -110,11 +140,35 @@ export interface PerfWorld {
   readonly eventConfigs: readonly PerfEventConfig[];
 }
 
+/** The overflow handler of a vCPU's events: KVM's part of an overflow. */
+export interface OverflowHandler {
+  overflowed(guestCounter: number, pebs: boolean): void;
+}
+
+/** The events, and by vCPU the handler of those it owns. */
+export interface PerfState {
+  readonly events: readonly PerfEvent[];
+  readonly vcpus: readonly OverflowHandler[];
+}
+
 /** One logical CPU as perf sees it. */
 export interface PerfCpu {
   readonly index: number;
   readonly hardware: Hardware;
   readonly cpuc: CpuHwEvents;
+}
+
+/** Whether the event leads itself: a lone event, a group leader, or one whose leader is gone. */
+export function isLeader(event: PerfEvent, config: PerfEventConfig): boolean {
+  return config.leader === NO_EVENT || event.detached !== 0;
+}
+
+/** The name of an event's status; a stopped one is throttled while its mark says that the tick will restart it. */
+export function statusName(event: PerfEvent): (typeof STATUS_NAMES)[number] {
+  if (event.status === STOPPED) {
+    return event.mark ? 'throttled' : 'stopped';
+  }
+  return STATUSES[event.status]!;
 }
 
 /** Whether the event holds a counter of this CPU. */

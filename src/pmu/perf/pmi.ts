@@ -5,23 +5,28 @@
  * throttling; semantics sheet §3.3–§3.5. The handler is one indivisible micro-step: NMIs do not nest, and nothing
  * else on the CPU runs meanwhile. Its rows (n1, n3, n5, n7, n9) name its writes.
  * The caller says which counters overflowed and which events perf throttles; the sampling-rate arithmetic that
- * decides it in the kernel is not modelled.
+ * decides it in the kernel is not modelled, but what accounting does to an event's throttle mark is.
  * Leaves out: BTS, LBR, PT, metrics, the 100-loop reset, freq-mode period changes.
  */
 import { COUNTERS, type CounterSet, lowestBit } from '../arch/counter-set.js';
 import { COUNTER, GLOBAL_STATUS_RESET, PEBS_ENABLE, PERF_WRMSR } from '../arch/msr.js';
+import { DS_BUFFER_OVERFLOW } from '../arch/selector.js';
 import type { WriteSink } from '../arch/write-sink.js';
 import {
   ACTIVE,
   CLOSED,
   counterSet,
+  HOST_OWNED,
+  isLeader,
+  isScheduled,
   NO_EVENT,
   type PerfCpu,
   type PerfEvent,
+  type PerfState,
   type PerfWorld,
-  THROTTLED,
+  STOPPED,
 } from './perf-event.js';
-import { writeFixedCtrl, writeGlobalCtrl, writeGlobalCtrlZero } from './pmu-section.js';
+import { updateFixedCtrl, writeGlobalCtrl, writeGlobalCtrlZero } from './pmu-section.js';
 import { stopEvent } from './start-stop.js';
 
 /**
@@ -41,13 +46,13 @@ export function latchOverflow(cpu: PerfCpu, counters: CounterSet): void {
  */
 export function handleNmi(
   world: PerfWorld,
-  events: readonly PerfEvent[],
+  state: PerfState,
   cpu: PerfCpu,
   throttle: CounterSet,
   inGuest: boolean,
   sink: WriteSink,
 ): void {
-  if (!hasOpenEvent(events)) {
+  if (!hasOpenEvent(state.events)) {
     return;
   }
   const { cpuc, hardware } = cpu;
@@ -60,26 +65,46 @@ export function handleNmi(
   if ((records | status) !== 0) {
     hardware.dsRecords = 0;
     hardware.status = 0;
-    sink.write(GLOBAL_STATUS_RESET, PERF_WRMSR, status, 'n3');
-    if (records !== 0) {
-      const before = cpuc.pebsEnabled;
-      drainRecords(world, events, cpu, records, throttle, inGuest, sink);
-      const { nmiWritesPebsOnlyIfOn, nmiSwitchesPebs } = world.perfOptions;
-      const mayWrite = (wasEnabled || !nmiWritesPebsOnlyIfOn) && !nmiSwitchesPebs;
-      if (cpuc.pebsEnabled !== before && world.caps.pebsEnableMsr && mayWrite) {
-        hardware.pebsEnable = cpuc.pebsEnabled;
-        sink.write(PEBS_ENABLE, PERF_WRMSR, cpuc.pebsEnabled, 'n5');
-      }
-    }
+    const acknowledged = status | (records === 0 ? 0 : DS_BUFFER_OVERFLOW);
+    sink.write(GLOBAL_STATUS_RESET, PERF_WRMSR, acknowledged, 'n3');
     // n4: status bits of PEBS counters are ignored, they are served by the buffer alone.
-    const plain = status & cpuc.activeMask & ~(cpuc.pebsEnabled & world.caps.pebsCapable);
-    serveCounters(world, events, cpu, plain, throttle, sink);
+    const plain = status & ~(cpuc.pebsEnabled & world.caps.pebsCapable);
+    const before = cpuc.pebsEnabled;
+    if (records !== 0) {
+      drainRecords(world, state, cpu, records, throttle, inGuest, sink);
+      writePebsIfChanged(world, cpu, before, wasEnabled, sink, 'n5');
+    }
+    const drained = cpuc.pebsEnabled;
+    serveCounters(world, state, cpu, plain, throttle, sink);
+    if (world.perfOptions.nmiComparesPebsLast) {
+      writePebsIfChanged(world, cpu, drained, wasEnabled, sink, 'n7');
+    }
   }
   cpuc.enabled = wasEnabled;
   if (wasEnabled) {
     switchPebs(world, cpu, cpuc.pebsEnabled, sink, 'n9');
-    writeFixedCtrl(cpu, sink, 'n9');
+    updateFixedCtrl(world, cpu, sink, 'n9');
     writeGlobalCtrl(world, cpu, sink, 'n9');
+  }
+  if (world.perfOptions.fixedCtrl === 'handler_clears') {
+    cpuc.activeFixedCtrl = 0;
+  }
+}
+
+/** IA32_PEBS_ENABLE := `pebs_enabled` where throttling has changed that. */
+function writePebsIfChanged(
+  world: PerfWorld,
+  { cpuc, hardware }: PerfCpu,
+  before: CounterSet,
+  wasEnabled: number,
+  sink: WriteSink,
+  row: string,
+): void {
+  const { nmiWritesPebsOnlyIfOn, nmiSwitchesPebs } = world.perfOptions;
+  const mayWrite = (wasEnabled !== 0 || !nmiWritesPebsOnlyIfOn) && !nmiSwitchesPebs;
+  if (cpuc.pebsEnabled !== before && world.caps.pebsEnableMsr && mayWrite) {
+    hardware.pebsEnable = cpuc.pebsEnabled;
+    sink.write(PEBS_ENABLE, PERF_WRMSR, cpuc.pebsEnabled, row);
   }
 }
 
@@ -111,7 +136,7 @@ export function branchSnapshot(world: PerfWorld, cpu: PerfCpu, sink: WriteSink):
 /** n5: every record of a counter that perf still wants goes to its event; the last one may throttle it. */
 function drainRecords(
   world: PerfWorld,
-  events: readonly PerfEvent[],
+  state: PerfState,
   cpu: PerfCpu,
   records: CounterSet,
   throttle: CounterSet,
@@ -128,58 +153,135 @@ function drainRecords(
   }
   while (rest !== 0) {
     const counter = rest & -rest;
-    throttleIfAsked(world, events, cpu, counter, throttle, sink);
-    rest &= ~counter & cpuc.pebsEnabled;
+    rest &= ~counter;
+    const at = eventOn(state.events, cpu, counter);
+    // Outside the guest perf looks at the host's buffer alone, and a guest's record is not in it: the guest misses its PMI.
+    if (at !== NO_EVENT && (inGuest || world.eventConfigs[at]!.owner === HOST_OWNED)) {
+      overflow(world, state, at, cpu, (counter & throttle) !== 0, sink);
+    }
   }
 }
 
 /** n7: counters whose status bit is set. */
 function serveCounters(
   world: PerfWorld,
-  events: readonly PerfEvent[],
+  state: PerfState,
   cpu: PerfCpu,
   counters: CounterSet,
   throttle: CounterSet,
   sink: WriteSink,
 ): void {
-  let rest = counters;
+  let rest = counters & cpu.cpuc.activeMask;
   while (rest !== 0) {
     const counter = rest & -rest;
-    rest &= ~counter;
     sink.write(COUNTER + lowestBit(counter), PERF_WRMSR, 0, 'n7');
-    throttleIfAsked(world, events, cpu, counter, throttle, sink);
-    rest &= cpu.cpuc.activeMask;
+    const at = activeEventOn(state.events, cpu, counter);
+    if (at !== NO_EVENT && world.eventConfigs[at]!.sampling) {
+      overflow(world, state, at, cpu, (counter & throttle) !== 0, sink);
+    }
+    // Throttling a group stops members whose status bit is still to come.
+    rest &= ~counter & cpu.cpuc.activeMask;
   }
 }
 
-/** Stops the event on a counter, and since 6.16 its whole group, if the caller wants it throttled. */
-function throttleIfAsked(
+/** `perf_event_overflow`: accounts for it, then calls the event's handler, throttled or not. */
+function overflow(
   world: PerfWorld,
-  events: readonly PerfEvent[],
+  state: PerfState,
+  at: number,
   cpu: PerfCpu,
-  counter: CounterSet,
-  throttle: CounterSet,
+  throttles: boolean,
   sink: WriteSink,
 ): void {
-  if ((counter & throttle) === 0) {
-    return;
+  account(world, state.events, at, cpu, throttles, sink);
+  const { owner, guestCounter } = world.eventConfigs[at]!;
+  if (owner !== HOST_OWNED) {
+    state.vcpus[owner]!.overflowed(guestCounter, state.events[at]!.preciseIp > 0);
   }
-  const at = activeEventOn(events, cpu, counter);
-  if (at === NO_EVENT || !world.eventConfigs[at]!.sampling) {
+}
+
+/**
+ * `__perf_event_account_interrupt`: one more interrupt of an event, which is throttled if the caller says so. An event
+ * that bears the mark already counts on from it, and so loses it (sheet H12).
+ */
+function account(
+  world: PerfWorld,
+  events: readonly PerfEvent[],
+  at: number,
+  cpu: PerfCpu,
+  throttles: boolean,
+  sink: WriteSink,
+): void {
+  if (!throttles || events[at]!.status === STOPPED) {
+    events[at]!.mark = 0;
     return;
   }
   sink.throttles += 1;
+  cpu.cpuc.throttled = 1;
   if (!world.perfOptions.groupThrottle) {
-    stopEvent(world, events, at, cpu, THROTTLED, sink);
+    throttle(world, events, at, cpu, sink);
     return;
   }
-  const leader = world.eventConfigs[at]!.leader === NO_EVENT ? at : world.eventConfigs[at]!.leader;
-  for (let member = 0; member < events.length; member += 1) {
-    const inGroup = member === leader || world.eventConfigs[member]!.leader === leader;
-    if (inGroup && events[member]!.status === ACTIVE && events[member]!.cpu === cpu.index) {
-      stopEvent(world, events, member, cpu, THROTTLED, sink);
+  const leader = leaderOf(world, events, at);
+  throttle(world, events, leader, cpu, sink);
+  for (let rank = 0; rank < events.length; rank += 1) {
+    const member = siblingOfRank(world, events, leader, rank);
+    if (member !== NO_EVENT) {
+      throttle(world, events, member, cpu, sink);
     }
   }
+}
+
+/** Marks an event and stops its counter, unless that is stopped already. */
+function throttle(
+  world: PerfWorld,
+  events: readonly PerfEvent[],
+  at: number,
+  cpu: PerfCpu,
+  sink: WriteSink,
+): void {
+  const event = events[at]!;
+  if (isScheduled(event, cpu)) {
+    event.mark = 1;
+    if (event.status === ACTIVE) {
+      stopEvent(world, events, at, cpu, STOPPED, sink);
+    }
+  }
+}
+
+/** The event that leads an event's group; an event without group leads itself. */
+export function leaderOf(world: PerfWorld, events: readonly PerfEvent[], at: number): number {
+  const config = world.eventConfigs[at]!;
+  return isLeader(events[at]!, config) ? at : config.leader;
+}
+
+/** The open sibling of a leader with a rank, or NO_EVENT. */
+export function siblingOfRank(
+  world: PerfWorld,
+  events: readonly PerfEvent[],
+  leader: number,
+  rank: number,
+): number {
+  for (let at = 0; at < events.length; at += 1) {
+    const event = events[at]!;
+    const isSibling =
+      world.eventConfigs[at]!.leader === leader && event.detached === 0 && event.status !== CLOSED;
+    if (isSibling && event.rank === rank) {
+      return at;
+    }
+  }
+  return NO_EVENT;
+}
+
+/** The event that holds a counter of this CPU and has been on it, running or stopped, or NO_EVENT. */
+function eventOn(events: readonly PerfEvent[], cpu: PerfCpu, counter: CounterSet): number {
+  for (let at = 0; at < events.length; at += 1) {
+    const event = events[at]!;
+    if (event.status >= ACTIVE && event.cpu === cpu.index && counterSet(event) === counter) {
+      return at;
+    }
+  }
+  return NO_EVENT;
 }
 
 /** The active event on a counter of this CPU, or NO_EVENT. */

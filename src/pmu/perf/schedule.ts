@@ -1,55 +1,75 @@
 /**
- * Giving events counters and taking them back: `x86_pmu_add`, `x86_pmu_del`, `x86_schedule_events`.
+ * Giving events counters and taking them back: `x86_pmu_add`, `x86_pmu_del`, `x86_schedule_events`, and rows e1 of
+ * `x86_pmu_enable`.
  *
- * Models: Linux arch/x86/events/core.c; semantics sheet §3.2. Events keep their counters while everybody fits;
- * otherwise all are placed anew, fewest choices first, fixed counters before general-purpose ones, lowest first,
- * and an event may have to move at the next PMU enable.
+ * Models: Linux arch/x86/events/core.c; semantics sheet §3.2 and §9.6. `cpuc->event_list` is kept as the events' own
+ * `position`. Where every event in it can keep the counter it had last, it does; otherwise all are placed anew, fewest
+ * choices first, fixed counters before general-purpose ones, lowest first, and a running event may have to move.
  * Leaves out: overlapping-constraint backtracking, multiplexing.
  */
 import { type CounterSet, countBits, FIXED, lowestBit } from '../arch/counter-set.js';
 import type { WriteSink } from '../arch/write-sink.js';
+import { TAGS } from './cpu-hw-events.js';
 import { narrowDataCfg } from './data-cfg.js';
 import {
   ACTIVE,
   ADDED,
-  CLOSED,
   constraintOf,
-  ERROR,
-  INACTIVE,
   isScheduled,
   NO_COUNTER,
   NO_EVENT,
+  NOT_LISTED,
   type PerfCpu,
   type PerfEvent,
   type PerfWorld,
-  THROTTLED,
+  STOPPED,
 } from './perf-event.js';
 import { startEvent, stopEvent } from './start-stop.js';
 
-/** Puts an inactive event on a counter, or into the error state where none is left. */
+/** `event_list` while something is asked of it: event indices by position. */
+const list = new Int32Array(128);
+
+/** Reads `cpuc->event_list` into `list` and returns its length. */
+function readList(events: readonly PerfEvent[], cpu: PerfCpu): number {
+  let length = 0;
+  for (let at = 0; at < events.length; at += 1) {
+    if (isScheduled(events[at]!, cpu)) {
+      list[events[at]!.position] = at;
+      length += 1;
+    }
+  }
+  return length;
+}
+
+/**
+ * Puts an inactive event on the list, to be started by the next PMU enable; false, and nothing changed, where perf finds
+ * no counters for all of the list.
+ */
 export function addEvent(
   world: PerfWorld,
   events: readonly PerfEvent[],
   at: number,
   cpu: PerfCpu,
-): void {
+): boolean {
   const event = events[at]!;
-  event.cpu = cpu.index;
-  if (!assignCounters(world, events, at, cpu)) {
-    event.status = ERROR;
-    return;
+  const length = readList(events, cpu);
+  list[length] = at;
+  if (!scheduleEvents(world, events, length + 1)) {
+    return false;
   }
-  event.status = ADDED;
   if (event.preciseIp > 0 && world.caps.pebsBaseline) {
     const { cpuc } = cpu;
     // The first PEBS event starts the record layout afresh; later ones only widen it (pebs_update_state).
-    cpuc.pebsDataCfg = isOnlyPebsEvent(events, at, cpu)
-      ? event.dataCfg
-      : cpuc.pebsDataCfg | event.dataCfg;
+    cpuc.pebsDataCfg = hasPebsEvent(events, cpu) ? cpuc.pebsDataCfg | event.dataCfg : event.dataCfg;
   }
+  event.cpu = cpu.index;
+  event.status = ADDED;
+  event.mark = 0;
+  event.position = length;
+  return true;
 }
 
-/** Takes an event off its counter. A throttled one is already stopped, so no register is touched. */
+/** Takes an event off the list. A stopped one touches no register. */
 export function removeEvent(
   world: PerfWorld,
   events: readonly PerfEvent[],
@@ -60,158 +80,162 @@ export function removeEvent(
 ): void {
   stopEvent(world, events, at, cpu, status, sink);
   const event = events[at]!;
-  event.counter = NO_COUNTER;
+  for (let other = 0; other < events.length; other += 1) {
+    if (isScheduled(events[other]!, cpu) && events[other]!.position > event.position) {
+      events[other]!.position -= 1;
+    }
+  }
+  event.position = NOT_LISTED;
   event.assigned = NO_COUNTER;
+  event.mark = 0;
   if (event.preciseIp > 0) {
     narrowDataCfg(world, events, cpu);
   }
 }
 
-/** Row e1, one event at a time: stops an event that must move, else starts one that was added. False when none is left. */
-export function placeNextEvent(
+/** Whether an event must be given its counter anew: `!match_prev_assignment()`. */
+function mustMove(event: PerfEvent, cpu: PerfCpu): boolean {
+  return event.counter !== event.assigned || event.tag !== tagOf(event.position, cpu);
+}
+
+function tagOf(position: number, cpu: PerfCpu): number {
+  return cpu.cpuc.tags[position]! + TAGS * cpu.index;
+}
+
+/** Row e1, first half: the next running event that must move, or NO_EVENT. */
+export function nextToStop(events: readonly PerfEvent[], cpu: PerfCpu): number {
+  if (!hasAddedEvents(events, cpu)) {
+    return NO_EVENT;
+  }
+  const length = readList(events, cpu);
+  for (let position = 0; position < length; position += 1) {
+    const event = events[list[position]!]!;
+    if (event.status === ACTIVE && mustMove(event, cpu)) {
+      return list[position]!;
+    }
+  }
+  return NO_EVENT;
+}
+
+/** Stops a running event that must move; row e1 starts it again. */
+export function stopMoving(
+  world: PerfWorld,
+  events: readonly PerfEvent[],
+  at: number,
+  cpu: PerfCpu,
+  sink: WriteSink,
+): void {
+  stopEvent(world, events, at, cpu, ADDED, sink);
+}
+
+/** The event that row e1 starts next; there is one. */
+export function nextToStart(events: readonly PerfEvent[], cpu: PerfCpu): number {
+  let next = NO_EVENT;
+  for (let at = 0; at < events.length; at += 1) {
+    const event = events[at]!;
+    const isAdded = event.status === ADDED && event.cpu === cpu.index;
+    if (isAdded && (next === NO_EVENT || event.position < events[next]!.position)) {
+      next = at;
+    }
+  }
+  return next;
+}
+
+/** Row e1, second half: gives the next added event its counter and starts it. */
+export function startNext(
   world: PerfWorld,
   events: readonly PerfEvent[],
   cpu: PerfCpu,
   sink: WriteSink,
-): boolean {
-  for (let at = 0; at < events.length; at += 1) {
-    const event = events[at]!;
-    if (event.status === ACTIVE && event.cpu === cpu.index && event.assigned !== event.counter) {
-      stopEvent(world, events, at, cpu, ADDED, sink);
-      return true;
+): void {
+  const length = readList(events, cpu);
+  for (let position = 0; position < length; position += 1) {
+    const event = events[list[position]!]!;
+    if (event.status === ADDED || event.status === STOPPED) {
+      if (mustMove(event, cpu)) {
+        assign(event, cpu);
+      }
+      if (event.status === ADDED) {
+        startEvent(world, events, list[position]!, cpu, sink);
+        return;
+      }
     }
   }
-  for (let at = 0; at < events.length; at += 1) {
-    const event = events[at]!;
-    if (event.status === ADDED && event.cpu === cpu.index) {
-      startEvent(world, events, at, cpu, sink);
-      return true;
-    }
-  }
-  return false;
+}
+
+/** `x86_assign_hw_event`. */
+function assign(event: PerfEvent, cpu: PerfCpu): void {
+  const { tags } = cpu.cpuc;
+  tags[event.position] = (tags[event.position]! + 1) % TAGS;
+  event.counter = event.assigned;
+  event.tag = tagOf(event.position, cpu);
 }
 
 /** Whether row e1 has work: perf's `n_added`, read off the events. */
 export function hasAddedEvents(events: readonly PerfEvent[], cpu: PerfCpu): boolean {
   for (let at = 0; at < events.length; at += 1) {
-    const event = events[at]!;
-    if (
-      event.cpu === cpu.index &&
-      (event.status === ADDED || (event.status === ACTIVE && event.assigned !== event.counter))
-    ) {
+    if (events[at]!.status === ADDED && events[at]!.cpu === cpu.index) {
       return true;
     }
   }
   return false;
 }
 
-/** The next inactive event that may be scheduled on this CPU for this owner, or NO_EVENT. */
-export function nextToAdd(
-  world: PerfWorld,
-  events: readonly PerfEvent[],
-  cpu: PerfCpu,
-  owner: number,
-): number {
+function hasPebsEvent(events: readonly PerfEvent[], cpu: PerfCpu): boolean {
   for (let at = 0; at < events.length; at += 1) {
-    const config = world.eventConfigs[at]!;
-    if (
-      events[at]!.status !== INACTIVE ||
-      config.owner !== owner ||
-      (owner < 0 && config.cpu !== cpu.index)
-    ) {
-      continue;
-    }
-    const leader = config.leader === NO_EVENT ? undefined : events[config.leader];
-    if (leader === undefined || leader.status >= ADDED || leader.status === CLOSED) {
-      return at;
+    if (events[at]!.preciseIp > 0 && isScheduled(events[at]!, cpu)) {
+      return true;
     }
   }
-  return NO_EVENT;
+  return false;
 }
 
-/** The members of an event's group that hold counters, the event itself first; NO_EVENT when none is left. */
-export function nextOfGroup(
-  world: PerfWorld,
-  events: readonly PerfEvent[],
-  of: number,
-  cpu: PerfCpu,
-): number {
-  if (isScheduled(events[of]!, cpu)) {
-    return of;
-  }
-  for (let at = 0; at < events.length; at += 1) {
-    if (world.eventConfigs[at]!.leader === of && isScheduled(events[at]!, cpu)) {
-      return at;
-    }
-  }
-  return NO_EVENT;
+/** Sets `assigned` of the first `length` events of `list`; false, and nothing changed, where they do not fit. */
+function scheduleEvents(world: PerfWorld, events: readonly PerfEvent[], length: number): boolean {
+  return keepCounters(world, events, length) || placeAnew(world, events, length);
 }
 
-function isOnlyPebsEvent(events: readonly PerfEvent[], at: number, cpu: PerfCpu): boolean {
-  for (let other = 0; other < events.length; other += 1) {
-    if (other !== at && events[other]!.preciseIp > 0 && isScheduled(events[other]!, cpu)) {
+/** The fast path of `x86_schedule_events`: every event keeps the counter it had last. */
+function keepCounters(world: PerfWorld, events: readonly PerfEvent[], length: number): boolean {
+  let used: CounterSet = 0;
+  for (let position = 0; position < length; position += 1) {
+    const at = list[position]!;
+    const event = events[at]!;
+    const counter = event.counter === NO_COUNTER ? 0 : 1 << event.counter;
+    if ((counter & constraintOf(event, world.eventConfigs[at]!) & ~used) === 0) {
       return false;
     }
+    used |= counter;
+  }
+  for (let position = 0; position < length; position += 1) {
+    const event = events[list[position]!]!;
+    event.assigned = event.counter;
   }
   return true;
 }
 
-/** Sets `assigned` of the new event and, if all must be placed anew, of the others; false where they do not fit. */
-function assignCounters(
-  world: PerfWorld,
-  events: readonly PerfEvent[],
-  added: number,
-  cpu: PerfCpu,
-): boolean {
+const placed = new Int32Array(128);
+
+/** `perf_assign_events`: by number of choices, then in list order. */
+function placeAnew(world: PerfWorld, events: readonly PerfEvent[], length: number): boolean {
   let used: CounterSet = 0;
-  for (let at = 0; at < events.length; at += 1) {
-    if (isScheduled(events[at]!, cpu)) {
-      used |= 1 << events[at]!.assigned;
+  for (let weight = 1; weight <= 32; weight += 1) {
+    for (let position = 0; position < length; position += 1) {
+      const at = list[position]!;
+      const constraint = constraintOf(events[at]!, world.eventConfigs[at]!);
+      if (countBits(constraint) !== weight) {
+        continue;
+      }
+      const free = constraint & ~used;
+      if (free === 0) {
+        return false;
+      }
+      placed[position] = lowestBit(free & FIXED ? free & FIXED : free);
+      used |= 1 << placed[position]!;
     }
   }
-  const free = constraintOf(events[added]!, world.eventConfigs[added]!) & ~used;
-  if (free !== 0) {
-    events[added]!.assigned = preferred(free);
-    return true;
+  for (let position = 0; position < length; position += 1) {
+    events[list[position]!]!.assigned = placed[position]!;
   }
-  const members = [added];
-  for (let at = 0; at < events.length; at += 1) {
-    if (isScheduled(events[at]!, cpu)) {
-      members.push(at);
-    }
-  }
-  const counters = solve(members.map((at) => constraintOf(events[at]!, world.eventConfigs[at]!)));
-  if (counters === null) {
-    return false;
-  }
-  members.forEach((at, place) => {
-    const event = events[at]!;
-    event.assigned = counters[place]!;
-    if (event.status === THROTTLED || event.status === ADDED) {
-      event.counter = event.assigned;
-    }
-  });
   return true;
-}
-
-/** Places constraints on distinct counters, fewest choices first; null where the greedy order finds no place. */
-function solve(constraints: readonly CounterSet[]): number[] | null {
-  const order = constraints.map((_, place) => place);
-  order.sort((a, b) => countBits(constraints[a]!) - countBits(constraints[b]!) || a - b);
-  const counters = new Array<number>(constraints.length).fill(NO_COUNTER);
-  let used: CounterSet = 0;
-  for (const place of order) {
-    const free = constraints[place]! & ~used;
-    if (free === 0) {
-      return null;
-    }
-    counters[place] = preferred(free);
-    used |= 1 << counters[place]!;
-  }
-  return counters;
-}
-
-/** Fixed counters first, then the lowest (`perf_sched_find_counter`). */
-function preferred(free: CounterSet): number {
-  return lowestBit(free & FIXED ? free & FIXED : free);
 }

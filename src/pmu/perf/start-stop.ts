@@ -12,7 +12,9 @@ import {
   PEBS_PMI_AFTER_EACH_RECORD,
   PEBS_VIA_PT,
 } from '../arch/counter-set.js';
+import { disableFixed, enableFixed } from '../arch/fixed-ctrl.js';
 import { COUNTER, EVENTSEL, PEBS_ENABLE, PERF_WRMSR } from '../arch/msr.js';
+import { selector } from '../arch/selector.js';
 import type { WriteSink } from '../arch/write-sink.js';
 import { writeDataCfg } from './data-cfg.js';
 import {
@@ -24,7 +26,7 @@ import {
   pebsBits,
 } from './perf-event.js';
 
-/** Starts an event on its assigned counter. */
+/** Starts an event on its counter. */
 export function startEvent(
   world: PerfWorld,
   events: readonly PerfEvent[],
@@ -35,12 +37,13 @@ export function startEvent(
   const event = events[at]!;
   const config = world.eventConfigs[at]!;
   const { cpuc, hardware } = cpu;
-  event.counter = event.assigned;
   event.status = ACTIVE;
   const counter = counterSet(event);
+  const pebs = event.preciseIp > 0;
+  const adaptive = world.caps.pebsBaseline;
   sink.write(COUNTER + event.counter, PERF_WRMSR, 0, 'start');
   cpuc.activeMask |= counter;
-  if (event.preciseIp > 0) {
+  if (pebs) {
     const viaPt = PEBS_OUTPUT_PT | (config.largePebs ? 0 : PEBS_PMI_AFTER_EACH_RECORD);
     cpuc.pebsEnabled |= pebsBits(event, config, viaPt);
     writeDataCfg(world, cpu, sink);
@@ -52,10 +55,11 @@ export function startEvent(
     cpuc.intelCtrlHostMask |= counter;
   }
   if (counter & FIXED) {
-    cpuc.fixedCtrl |= counter;
+    cpuc.fixedCtrl = enableFixed(cpuc.fixedCtrl, counter, pebs, pebs && adaptive);
   } else {
+    const value = selector(config.eventCode, pebs, adaptive, true);
     hardware.counterEnable |= counter;
-    sink.write(EVENTSEL + event.counter, PERF_WRMSR, counter, 'start');
+    sink.write(EVENTSEL + event.counter, PERF_WRMSR, value, 'start');
   }
 }
 
@@ -69,19 +73,22 @@ export function stopEvent(
   sink: WriteSink,
 ): void {
   const event = events[at]!;
-  const { cpuc, hardware } = cpu;
   if (event.status === ACTIVE) {
+    const config = world.eventConfigs[at]!;
+    const { cpuc, hardware } = cpu;
     const counter = counterSet(event);
     cpuc.intelCtrlGuestMask &= ~counter;
     cpuc.intelCtrlHostMask &= ~counter;
     if (counter & FIXED) {
-      cpuc.fixedCtrl &= ~counter;
+      cpuc.fixedCtrl = disableFixed(cpuc.fixedCtrl, counter, world.perfOptions.adaptiveBitStays);
     } else {
+      const { eventCode } = config;
+      const value = selector(eventCode, event.preciseIp > 0, world.caps.pebsBaseline, false);
       hardware.counterEnable &= ~counter;
-      sink.write(EVENTSEL + event.counter, PERF_WRMSR, 0, 'stop');
+      sink.write(EVENTSEL + event.counter, PERF_WRMSR, value, 'stop');
     }
     if (event.preciseIp > 0) {
-      dropPebsBits(world, event, world.eventConfigs[at]!.auxOutput, cpu, sink);
+      dropPebsBits(world, event, config.auxOutput, cpu, sink);
     }
     cpuc.activeMask &= ~counter;
   }

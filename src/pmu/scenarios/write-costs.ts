@@ -19,7 +19,7 @@ import {
 } from '../arch/msr.js';
 import type { KernelVariant } from '../kernels/kernel-variant.js';
 import { capsOf, isIsolatedOn } from '../kernels/pmu-support.js';
-import { guestPmuCaps } from '../kvm/guest-msrs.js';
+import { DEFAULT_FEATURES, guestPmuCaps } from '../kvm/guest-msrs.js';
 import { addVcpu, closeEvent, guestWrmsr, openHostEvent } from '../live/operations.js';
 import { Run } from '../live/run.js';
 import { EXIT_EXTERNAL_INTERRUPT } from '../machine/state.js';
@@ -87,7 +87,7 @@ function guestWrites(
 }
 
 function offersGuestPmu(run: Run): { vpmu: boolean; pebs: boolean } {
-  return guestPmuCaps(run.world.kernel, run.world.model!, true);
+  return guestPmuCaps(run.world.kernel, run.world.model!, DEFAULT_FEATURES);
 }
 
 function guestCounting(run: Run): void {
@@ -201,7 +201,7 @@ export function measureWrites(
   const world = createWorld({ model, caps: capsOf(kernel, model), kernel });
   const state = createState(world, 1, !isIsolatedOn(kernel, model, stepping, microcode));
   const setUp = new Run(world, state);
-  addVcpu(setUp, 0, true);
+  addVcpu(setUp, 0, DEFAULT_FEATURES);
   scenario.setUp(setUp);
   for (let trip = 0; trip < SETTLING; trip += 1) {
     setUp.roundTrip(0, EXIT_EXTERNAL_INTERRUPT);

@@ -2,11 +2,7 @@
 import type { CounterSet } from '../../pmu/arch/counter-set.js';
 import { running } from '../../pmu/arch/hardware.js';
 import * as actions from '../../pmu/machine/actions.js';
-import {
-  hasSchedulableEvents,
-  hasScheduledEvents,
-  nextThrottled,
-} from '../../pmu/machine/event-work.js';
+import { hasSchedulableEvents, hasScheduledEvents } from '../../pmu/machine/event-work.js';
 import { E3_READ, GUEST, isInGuest, K8 } from '../../pmu/machine/micro-step.js';
 import {
   EXIT_NMI,
@@ -15,6 +11,7 @@ import {
   type MachineState,
   NO_VCPU,
 } from '../../pmu/machine/state.js';
+import { tickHasWork } from '../../pmu/machine/tick-work.js';
 import { CLOSED, HOST_OWNED, INACTIVE, NO_EVENT, OFF } from '../../pmu/perf/perf-event.js';
 import * as label from './step-labels.js';
 import type { Steps } from './steps.js';
@@ -95,7 +92,7 @@ export class EnabledSteps {
         this.add(label.MIGRATE, cpu, at);
       }
     }
-    if (this.mayAct(label.TICK) && nextThrottled(this.state, cpu) !== NO_EVENT) {
+    if (this.mayAct(label.TICK) && tickHasWork(this.steps.world, this.state, cpu)) {
       this.add(label.TICK, cpu, 0);
     }
     for (let at = 0; at < this.state.events.length; at += 1) {

@@ -1,12 +1,14 @@
 /**
  * Symmetry: states that differ only in which of several interchangeable events or vCPUs is which.
  *
- * Events are interchangeable when they were opened alike and each is pinned to a general-purpose counter of its own: then
- * exchanging two of them with their counters exchanges every run with another. vCPUs are when they were added alike. With
- * guest counters in the world nothing is folded, since perf places their events on the lowest free counter.
+ * Events are interchangeable when they were opened alike, each is pinned to a general-purpose counter of its own, and nothing
+ * goes through them in the order of their opening, as a tick and the enabling of an event do: then exchanging two of them
+ * with their counters exchanges every run with another. vCPUs are when they were added alike. With guest counters in the
+ * world nothing is folded, since perf places their events on the lowest free counter.
  * The representative is the least packed state over all orders of the vCPUs, the events sorted by what their counters
  * hold; it is the same for every member of a class.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { type CounterSet, GENERAL_PURPOSE } from '../../pmu/arch/counter-set.js';
 import { GLOBAL_CTRL, PEBS_ENABLE } from '../../pmu/arch/msr.js';
 import {
@@ -32,11 +34,13 @@ export interface Symmetry {
   readonly described: string[];
 }
 
-export function symmetryOf({ world, initial, host, guestCounters }: ExploredWorld): Symmetry {
+export function symmetryOf(explored: ExploredWorld): Symmetry {
+  const { world, initial, host, guestCounters, budgets } = explored;
   const none: Symmetry = { events: [], vcpuOrders: [], described: [] };
   if (guestCounters !== 0) {
     return none;
   }
+  const inOrder = budgets.tick !== 0 || budgets.event_enable !== 0 || budgets.event_add !== 0;
   const groups = groupsOf(world.eventConfigs, (config, at) => {
     const event = initial.events[at]!;
     const leads = world.eventConfigs.some((other) => other.leader === at);
@@ -44,11 +48,12 @@ export function symmetryOf({ world, initial, host, guestCounters }: ExploredWorl
       (config.constraint & (config.constraint - 1)) === 0 &&
       (config.constraint & GENERAL_PURPOSE) !== 0;
     const alone = config.leader === NO_EVENT && !leads && !config.auxOutput;
-    return pinned && alone && event.preciseIp < 3
+    return pinned && alone && !inOrder && event.preciseIp < 3
       ? JSON.stringify({
           ...config,
           constraint: 0,
           constraintPrecise3: 0,
+          eventCode: 0,
           precise: event.preciseIp,
           cfg: event.dataCfg,
         })
@@ -60,7 +65,7 @@ export function symmetryOf({ world, initial, host, guestCounters }: ExploredWorl
       (vcpu, at) =>
         vcpu.cpu === initial.vcpus[0]!.cpu &&
         vcpu.pebsDataCfg === initial.vcpus[0]!.pebsDataCfg &&
-        world.vpmu[at] === world.vpmu[0],
+        isDeepStrictEqual(world.guests[at], world.guests[0]),
     );
   const names = (group: readonly number[]): string =>
     group.map((at) => host.events[at]?.name ?? `event ${at}`).join(', ');
@@ -120,7 +125,7 @@ export class Folder {
     }
   }
 
-  /** All that a state says of an event and its counter, as one number: 3 bits, 12 for a CPU and 6 for a vCPU, 51 at most. */
+  /** All that a state says of an event and its counter, as one number: 3 bits, 13 for a CPU and 6 for a vCPU, 53 at most. */
   private keyOf(state: MachineState, event: number): number {
     const bit = this.counters[event]!;
     let key = state.events[event]!.status;
@@ -129,6 +134,7 @@ export class Folder {
       const { hardware, cpuc } = cpu;
       const { guestSwitchMsrs: list } = cpuc;
       const bits =
+        (((cpuc.globalCtrlRead >>> bit) & 1) << 12) |
         (((hardware.globalCtrl >>> bit) & 1) << 11) |
         (((hardware.pebsEnable >>> bit) & 1) << 10) |
         (((hardware.status >>> bit) & 1) << 9) |
@@ -138,7 +144,7 @@ export class Folder {
         (((list.pebsMask >>> bit) & 1) << 5) |
         (listedBits(list.host, list.guest, bit) << 1) |
         targets(cpu, event);
-      key = key * 4096 + bits;
+      key = key * 8192 + bits;
     }
     for (let at = 0; at < state.vcpus.length; at += 1) {
       const { guestGlobalCtrl, hostGlobalCtrl, autoload } = state.vcpus[at]!;
@@ -213,6 +219,7 @@ function exchangeInCpu(cpu: LogicalCpu, swap: (set: CounterSet) => CounterSet): 
   cpu.nmiThrottle = swap(cpu.nmiThrottle);
   cpuc.pebsEnabled = swap(cpuc.pebsEnabled);
   cpuc.pebsEnableRead = swap(cpuc.pebsEnableRead);
+  cpuc.globalCtrlRead = swap(cpuc.globalCtrlRead);
   list.pebsMask = swap(list.pebsMask);
   for (const msr of [GLOBAL_CTRL, PEBS_ENABLE]) {
     list.host[msr] = swap(list.host[msr]!);

@@ -10,6 +10,7 @@ import { STEP_NAMES } from '../../pmu/machine/micro-step.js';
 import { Layout, type LayoutOptions } from '../../pmu/machine/pack.js';
 import { MachineState } from '../../pmu/machine/state.js';
 import { PEBS_UPDATE_DS_SW } from '../../pmu/perf/data-cfg.js';
+import { NO_EVENT } from '../../pmu/perf/perf-event.js';
 import { EnabledSteps } from './enabled-steps.js';
 import { type ExploredWorld, exploredWorld } from './explored-world.js';
 import { Folder, symmetryOf } from './fold.js';
@@ -189,6 +190,8 @@ function layoutOptions(explored: ExploredWorld): LayoutOptions {
     (all, { cpuc }) => all | cpuc.pebsDataCfg | cpuc.activePebsDataCfg,
     initial.events.reduce((all, event) => all | event.dataCfg, 2),
   );
+  const groups = explored.world.eventConfigs.some(({ leader }) => leader !== NO_EVENT);
+  const detaches = groups && budgets.event_del !== 0;
   const softwareBit = explored.world.perfOptions.removalNarrowsDataCfg ? PEBS_UPDATE_DS_SW : 0;
   const ofGuests = initial.vcpus.reduce((all, vcpu) => all | vcpu.pebsDataCfg, 0);
   const addresses = initial.vcpus.map((vcpu) => vcpu.dsArea);
@@ -198,6 +201,9 @@ function layoutOptions(explored: ExploredWorld): LayoutOptions {
     addressMax: Math.max(initial.cpus.length, ...addresses),
     dataCfgMax: dataCfg | softwareBit | ofGuests,
     overflows: budgets.nmi_throttle !== 0,
+    ticks: budgets.tick !== 0,
+    reorders: budgets.event_add !== 0 || detaches || budgets.guest_wrmsr !== 0,
+    detaches,
     extraWidths: spentWidths(explored),
   };
 }

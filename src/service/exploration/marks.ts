@@ -6,7 +6,7 @@ import { freshHostValue } from '../../pmu/invariants/lists.js';
 import { isInGuest, K9 } from '../../pmu/machine/micro-step.js';
 import { type MachineState, RUN_VCPU } from '../../pmu/machine/state.js';
 import type { World } from '../../pmu/machine/world.js';
-import { ACTIVE, THROTTLED } from '../../pmu/perf/perf-event.js';
+import { ACTIVE, STOPPED } from '../../pmu/perf/perf-event.js';
 
 export interface Mark {
   readonly id: string;
@@ -23,7 +23,8 @@ export const MARKS: readonly Mark[] = [
   {
     id: 'event_throttled',
     statement: 'An event is throttled.',
-    seen: (_world, { events }) => events.some((event) => event.status === THROTTLED),
+    seen: (_world, { events }) =>
+      events.some((event) => event.mark !== 0 && event.status === STOPPED),
   },
   {
     id: 'list_stale_at_vmlaunch',

@@ -8,8 +8,9 @@ import { initialState, replay } from '../../explorer/path.js';
 import { counterName, counterNames } from '../../pmu/arch/counter-set.js';
 import { msrName, VIA_NAMES } from '../../pmu/arch/msr.js';
 import { WriteSink } from '../../pmu/arch/write-sink.js';
+import { nextOverflowed } from '../../pmu/kvm/guest-counters.js';
 import { nextStep } from '../../pmu/machine/advance.js';
-import { REST, STEP_NAMES } from '../../pmu/machine/micro-step.js';
+import { D1, K0, REST, STEP_NAMES } from '../../pmu/machine/micro-step.js';
 import {
   isAboutEvent,
   type MachineState,
@@ -17,7 +18,7 @@ import {
   RUN_VCPU,
 } from '../../pmu/machine/state.js';
 import { NMI_SOURCE, stepSource } from '../../pmu/machine/step-sources.js';
-import { STATUS_NAMES } from '../../pmu/perf/perf-event.js';
+import { NO_EVENT, statusName } from '../../pmu/perf/perf-event.js';
 import { formatMsrValue } from '../wire.js';
 import type { MachineModel } from './machine-model.js';
 import * as steps from './step-labels.js';
@@ -78,7 +79,7 @@ export function executedStep(
     case steps.FAIL_VMLAUNCH:
       return nextStep(model.explored.world, state, cpu);
     case steps.RUN:
-      return STEP_NAMES.indexOf('k0_irq_off');
+      return firstOfRun(model, state, steps.targetOf(label));
     case steps.SWITCH_OUT:
     case steps.SWITCH_IN:
     case steps.TICK:
@@ -91,6 +92,12 @@ export function executedStep(
     default:
       return undefined;
   }
+}
+
+/** The micro-step with which a vCPU's run begins: KVM may have to reprogram a counter first. */
+export function firstOfRun(model: MachineModel, state: MachineState, vcpu: number): number {
+  const { eventConfigs } = model.explored.world;
+  return nextOverflowed(state.vcpus[vcpu]!, vcpu, eventConfigs) === NO_EVENT ? K0 : D1;
 }
 
 function actorOf(model: MachineModel, state: MachineState, label: number): ToldStep['actor'] {
@@ -196,7 +203,7 @@ function changes(model: MachineModel, from: MachineState, to: MachineState): str
   };
   const set = (value: number): string => counterNames(value).join('+') || '0';
   from.events.forEach((event, at) => {
-    note(eventName(model, at), STATUS_NAMES[event.status]!, STATUS_NAMES[to.events[at]!.status]!);
+    note(eventName(model, at), statusName(event), statusName(to.events[at]!));
   });
   from.cpus.forEach((cpu, at) => {
     const other = to.cpus[at]!;

@@ -2,10 +2,11 @@
 import { ACTOR_KINDS } from '../../../schemas/exploration-model.js';
 import { running } from '../../pmu/arch/hardware.js';
 import * as actions from '../../pmu/machine/actions.js';
-import { nextThrottled } from '../../pmu/machine/event-work.js';
 import { isInGuest } from '../../pmu/machine/micro-step.js';
 import { IDLE, type LogicalCpu, type MachineState } from '../../pmu/machine/state.js';
-import { HOST_OWNED, NO_EVENT } from '../../pmu/perf/perf-event.js';
+import { tickHasWork } from '../../pmu/machine/tick-work.js';
+import type { World } from '../../pmu/machine/world.js';
+import { HOST_OWNED } from '../../pmu/perf/perf-event.js';
 import * as label from './step-labels.js';
 import { START_ACTIONS, type Steps } from './steps.js';
 
@@ -94,13 +95,17 @@ function guardsAgainst(
     const overflows = step === label.OVERFLOW ? 1 << target : 0;
     const throttles = step === label.OVERFLOW_AND_THROTTLE ? 1 << target : 0;
     const reason = steps.refusal(state, kind, cpu, target, overflows, throttles);
-    guards.push(...(reason === null ? [] : [reason]), ...furtherGuards(state, cpu, step, target));
+    guards.push(
+      ...(reason === null ? [] : [reason]),
+      ...furtherGuards(steps.world, state, cpu, step, target),
+    );
   }
   return guards.length > 0 ? guards : ['KVM has a guest counter to reprogram first'];
 }
 
 /** What a search demands beyond the machine's own guards. */
 function furtherGuards(
+  world: World,
   state: MachineState,
   cpu: LogicalCpu,
   step: number,
@@ -122,7 +127,9 @@ function furtherGuards(
       ];
     }
     case label.TICK:
-      return nextThrottled(state, cpu) === NO_EVENT ? ['no event is throttled'] : [];
+      return tickHasWork(world, state, cpu)
+        ? []
+        : ['nothing was throttled since the last tick, and no event is in frequency mode'];
     case label.SNAPSHOT:
       return isInGuest(cpu.pc) ? ['the CPU is in the guest'] : [];
     default:

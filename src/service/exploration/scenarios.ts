@@ -22,7 +22,7 @@ export interface Scenario {
 type Model = ExplorationModel;
 type Actor = NonNullable<Model['actors']>[number]['kind'];
 
-const HOST_PEBS = { counter: 'PMC0', precise_ip: 2, exclude_guest: true };
+const HOST_PEBS = { counter: 'PMC0', precise_ip: 2, sample_period: 100003, exclude_guest: true };
 const HOST_PEBS_1 = { ...HOST_PEBS, counter: 'PMC1' };
 const GUEST_PEBS: NonNullable<Model['vcpus']>[number] = {
   wrmsr: [
@@ -140,23 +140,28 @@ function hostOnly(kernel: string, more: Partial<Model>): Model {
   return { cpu_model: 'emerald-rapids', kernel, events: [HOST_PEBS], ...more };
 }
 
-/** The candidate fixes beside the newest release, for the paths that need no guest; and one that throttles events alone. */
+/** The newest release, one that throttles events alone, and the candidate fixes for the paths that need no guest. */
 const HOST_KERNELS = [
   'linux-7.3.4',
   'linux-6.12.117',
   'pebs-handler-guard',
   'pebs-enable-all-always',
+  'pebs-enable-all-recheck',
+  'pebs-handler-compares-last',
+  'host-side-hardened',
 ] as const;
+type HostKernel = (typeof HOST_KERNELS)[number];
 
+/** One scenario a kernel; `holdsOn` are those that do not leave a bit stuck this way. */
 function perHostKernel(
   id: string,
   title: string,
   more: Partial<Model>,
-  verdicts: readonly [Verdict, Verdict, Verdict, Verdict],
+  holdsOn: readonly HostKernel[],
 ): Scenario[] {
-  return HOST_KERNELS.map((kernel, at) =>
+  return HOST_KERNELS.map((kernel) =>
     scenario(`${id}-${kernel}`, `${title}, on ${kernel}`, hostOnly(kernel, more), {
-      I1: verdicts[at]!,
+      I1: holdsOn.includes(kernel) ? 'holds' : 'violated',
     }),
   );
 }
@@ -175,30 +180,112 @@ const TWO_EVENTS: Partial<Model> = {
   nmi_in_e3: false,
 };
 
+/** Two fixed counters, of which one runs while the other is switched. */
+const FIXED: Partial<Model> = {
+  events: [
+    { counter: 'FIXED0', sample_period: 100003, exclude_guest: true },
+    { counter: 'FIXED1', sample_period: 100003, exclude_guest: true },
+  ],
+  actors: actors('nmi_throttle', 'event_enable', 'event_disable'),
+};
+/** Releases and candidate fixes for H11, with the verdicts under prompt and late NMIs. */
+const FIXED_KERNELS: readonly (readonly [string, Verdict, Verdict])[] = [
+  ['linux-7.3.4', 'holds', 'violated'],
+  ['linux-6.12.117', 'holds', 'violated'],
+  ['linux-6.1.192', 'holds', 'violated'],
+  ['fixed-ctrl-recheck', 'holds', 'holds'],
+  ['fixed-ctrl-handler-clears', 'violated', 'violated'],
+  ['fixed-ctrl-always', 'holds', 'violated'],
+  ['host-side-hardened', 'holds', 'holds'],
+];
+
 const hazards: readonly Scenario[] = [
   ...perHostKernel(
     'h1-group-throttle',
     'H1: a plain leader overflows and stops its PEBS sibling',
     GROUP,
-    ['violated', 'holds', 'violated', 'violated'],
+    ['linux-6.12.117', 'pebs-handler-compares-last', 'host-side-hardened'],
   ),
   ...perHostKernel(
     'h2-late-pmi',
     'H2: a late PMI inside a section of two PEBS events',
     { ...TWO_EVENTS, nmi_timing: 'late' },
-    ['violated', 'violated', 'violated', 'holds'],
+    ['pebs-enable-all-always', 'pebs-enable-all-recheck', 'host-side-hardened'],
   ),
   ...perHostKernel('h2-prompt', 'H2 with prompt NMIs', { ...TWO_EVENTS, nmi_timing: 'prompt' }, [
-    'holds',
-    'holds',
-    'violated',
-    'holds',
+    'linux-7.3.4',
+    'linux-6.12.117',
+    'pebs-enable-all-always',
+    'pebs-enable-all-recheck',
+    'pebs-handler-compares-last',
+    'host-side-hardened',
   ]),
   ...perHostKernel(
     'h3-between-read-and-write',
     'H3: a late NMI between the read of pebs_enabled and its write',
     { actors: actors('nmi_throttle', 'pmu_section'), nmi_timing: 'late' },
-    ['violated', 'violated', 'violated', 'violated'],
+    ['pebs-enable-all-recheck', 'host-side-hardened'],
+  ),
+  scenario(
+    'h1-plain-sibling-linux-7.3.4',
+    'H1 by a plain sibling: it overflows and stops the PEBS leader of its group',
+    hostOnly('linux-7.3.4', {
+      events: [
+        { ...HOST_PEBS, name: 'leader' },
+        { counter: 'PMC1', sample_period: 1000, exclude_guest: true, group_leader: 'leader' },
+      ],
+      actors: actors('nmi_throttle', 'pmu_section'),
+    }),
+    { I1: 'violated' },
+  ),
+  ...(['linux-7.3.4', 'pebs-enable-all-recheck'] as const).map((kernel) =>
+    scenario(
+      `h3-tick-${kernel}`,
+      `H3 inside the tick, which runs a section for every event in frequency mode, on ${kernel}`,
+      hostOnly(kernel, {
+        events: [{ counter: 'PMC0', precise_ip: 2, sample_freq: 4000, exclude_guest: true }],
+        actors: actors('nmi_throttle', 'tick'),
+        nmi_timing: 'late',
+      }),
+      { I1: kernel === 'linux-7.3.4' ? 'violated' : 'holds' },
+    ),
+  ),
+  ...FIXED_KERNELS.flatMap(([kernel, prompt, late]) =>
+    (['prompt', 'late'] as const).map((nmi_timing) =>
+      scenario(
+        `h11-fixed-ctrl-${kernel}-${nmi_timing}`,
+        `H11: an NMI between the read of fixed_ctrl_val and the end of its write, ${nmi_timing} NMIs, on ${kernel}`,
+        {
+          ...hostOnly(kernel, FIXED),
+          nmi_timing,
+          ...(kernel === 'linux-6.1.192' ? { cpu_model: 'ice-lake-sp' } : {}),
+        },
+        { I16: nmi_timing === 'prompt' ? prompt : late },
+      ),
+    ),
+  ),
+  ...(['linux-7.3.4', 'linux-6.12.117', 'linux-6.1.192'] as const).map((kernel) =>
+    scenario(
+      `h12-lost-mark-${kernel}`,
+      `H12: two PEBS members of a group throttle in one drain, and the first closes, on ${kernel}`,
+      {
+        ...hostOnly(kernel, {
+          events: [
+            { ...HOST_PEBS, name: 'leader' },
+            { ...HOST_PEBS_1, group_leader: 'leader' },
+          ],
+          actors: actors('nmi_throttle', 'event_del', 'tick'),
+          nmi_timing: 'late',
+          // Without H3's window, which is not what this is about.
+          nmi_in_e3: false,
+        }),
+        ...(kernel === 'linux-6.1.192' ? { cpu_model: 'ice-lake-sp' } : {}),
+      },
+      {
+        I17: kernel === 'linux-7.3.4' ? 'violated' : 'holds',
+        I18: kernel === 'linux-6.1.192' ? 'holds' : 'violated',
+      },
+    ),
   ),
   scenario(
     'h4-counting-without-pebs',
@@ -333,6 +420,10 @@ const hazards: readonly Scenario[] = [
           'I11',
           'I12',
           'I13',
+          'I15',
+          'I16',
+          'I17',
+          'I18',
         ].map((id) => [id, 'holds' as const]),
       ),
     ),

@@ -8,10 +8,12 @@ import type { ScriptAction } from '../../../schemas/script.js';
 import { initialState, type Path, replay } from '../../explorer/path.js';
 import { counterNames } from '../../pmu/arch/counter-set.js';
 import { nextStep } from '../../pmu/machine/advance.js';
+import { vcpuOfRun } from '../../pmu/machine/begin.js';
 import { D1, STEP_NAMES } from '../../pmu/machine/micro-step.js';
-import { EXIT_REENTER, IDLE, MachineState, RUN_VCPU } from '../../pmu/machine/state.js';
+import { EXIT_REENTER, IDLE, MachineState, NO_VCPU } from '../../pmu/machine/state.js';
 import { formatCounterSet } from '../wire.js';
 import type { MachineModel } from './machine-model.js';
+import { firstOfRun } from './narration.js';
 import * as steps from './step-labels.js';
 
 /** An operation being written down: its action, and how often each micro-step has come. */
@@ -96,7 +98,11 @@ class ScriptWriter {
         this.pass(cpu.index, nextStep(model.explored.world, state, cpu));
         return;
       case steps.RUN:
-        this.begin(cpu.index, { action: 'transition', vcpu, kind: 'round_trip' }, 'k0_irq_off');
+        this.begin(
+          cpu.index,
+          { action: 'transition', vcpu, kind: 'round_trip' },
+          STEP_NAMES[firstOfRun(model, state, target)]!,
+        );
         return;
       case steps.SWITCH_OUT:
         this.begin(cpu.index, { action: 'sched_out', vcpu }, 'd1_n_added');
@@ -162,7 +168,7 @@ class ScriptWriter {
     model.layout.unpack(last, 0, state, this.spent);
     this.open.forEach((open, index) => {
       const cpu = state.cpus[index]!;
-      const unfinished = open !== undefined && cpu.operation === RUN_VCPU;
+      const unfinished = open !== undefined && vcpuOfRun(model.explored.world, cpu) !== NO_VCPU;
       if (
         unfinished &&
         open.microSteps > 0 &&
@@ -179,7 +185,7 @@ class ScriptWriter {
   private loadMicrocode(): void {
     this.open.forEach((open, index) => {
       if (open === undefined || open.microSteps === 0) return;
-      if (this.state.cpus[index]!.operation !== RUN_VCPU) return;
+      if (vcpuOfRun(this.model.explored.world, this.state.cpus[index]!) === NO_VCPU) return;
       const { vcpu } = open.action;
       open.action.kind = 'micro_step';
       open.action.count = open.microSteps;

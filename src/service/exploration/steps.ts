@@ -8,13 +8,12 @@ import { ACTOR_KINDS } from '../../../schemas/exploration-model.js';
 import { type CounterSet, FIXED_BIT } from '../../pmu/arch/counter-set.js';
 import type { WriteSink } from '../../pmu/arch/write-sink.js';
 import {
-  type GuestPmuCaps,
-  guestPmuCaps,
   guestPreciseIp,
   PEBS_DATA_CFG_GP,
   type Reprogramming,
   reprogrammingOf,
-} from '../../pmu/kvm/guest-msrs.js';
+} from '../../pmu/kvm/guest-counters.js';
+import { type GuestPmuCaps, guestPmuCaps } from '../../pmu/kvm/guest-msrs.js';
 import * as actions from '../../pmu/machine/actions.js';
 import {
   EXIT_REENTER,
@@ -50,8 +49,8 @@ export class Steps {
     this.explored = explored;
     this.world = explored.world;
     this.limits = Int32Array.from(ACTOR_KINDS, (kind) => explored.budgets[kind]);
-    this.guestCaps = explored.world.vpmu.map((vpmu) =>
-      guestPmuCaps(explored.host.kernel, explored.host.model, vpmu),
+    this.guestCaps = explored.world.guests.map((features) =>
+      guestPmuCaps(explored.host.kernel, explored.host.model, features),
     );
   }
 
@@ -108,9 +107,9 @@ export class Steps {
 
   /** What KVM has to do so that a guest counter's event matches its registers. */
   reprogramming(state: MachineState, at: number): Reprogramming {
-    const { owner, guestCounter } = this.world.eventConfigs[at]!;
-    const caps = this.guestCaps[owner]!;
-    return reprogrammingOf(caps, state.vcpus[owner]!, state.events[at]!, guestCounter);
+    const config = this.world.eventConfigs[at]!;
+    const caps = this.guestCaps[config.owner]!;
+    return reprogrammingOf(caps, state.vcpus[config.owner]!, state.events[at]!, config);
   }
 
   /** Whether the guest behind an event may set the counter's bit in its IA32_PEBS_ENABLE; else the WRMSR is a #GP. */

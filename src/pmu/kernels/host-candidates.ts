@@ -1,0 +1,75 @@
+/**
+ * Candidate fixes for the paths that leave a bit stuck without any guest (sheet H1, H2, H3, H11). None was posted anywhere;
+ * each is a change to the newest release, so that a search can say what it closes.
+ */
+import type { KernelOptions, KernelVariant } from './kernel-variant.js';
+import { linux734 } from './landed.js';
+
+function candidate(
+  id: string,
+  title: string,
+  summary: string,
+  options: Partial<KernelOptions>,
+  hazards: string,
+): KernelVariant {
+  return {
+    ...linux734,
+    id,
+    title,
+    summary,
+    date: '2026-11-26',
+    base: linux734.id,
+    patches: [{ n: 1, title, behavioural: true }],
+    certainty: 'derived',
+    options: { ...linux734.options, ...options },
+    sources: [`a candidate for ${hazards} of the semantics sheet, not posted anywhere`],
+  };
+}
+
+const COMPARE_LAST = { nmiComparesPebsLast: true, nmiWritesPebsOnlyIfOn: true } as const;
+const RECHECK = { enableAllAlwaysWritesPebs: true, enableAllRechecksPebs: true } as const;
+
+export const hostCandidates: readonly KernelVariant[] = [
+  candidate(
+    'pebs-handler-compares-last',
+    'NMI handler compares pebs_enabled after the plain overflows',
+    'The NMI handler looks whether throttling has changed pebs_enabled after it has served the plain overflows too, and writes IA32_PEBS_ENABLE then.',
+    { nmiComparesPebsLast: true },
+    'H1',
+  ),
+  candidate(
+    'pebs-enable-all-recheck',
+    'PMU enable writes PEBS_ENABLE until it is what perf wants',
+    'PMU enable always writes IA32_PEBS_ENABLE, reads pebs_enabled again, and repeats both while the two differ.',
+    RECHECK,
+    'H2 and H3',
+  ),
+  candidate(
+    'fixed-ctrl-recheck',
+    'PMU enable writes FIXED_CTR_CTRL until it is what perf wants',
+    'PMU enable notes in active_fixed_ctrl_val what it has written, compares that with fixed_ctrl_val, and repeats while they differ.',
+    { fixedCtrl: 'written' },
+    'H11',
+  ),
+  candidate(
+    'fixed-ctrl-handler-clears',
+    'NMI handler forgets active_fixed_ctrl_val',
+    'The NMI handler sets active_fixed_ctrl_val to 0 when it is done, so that the next section should write IA32_FIXED_CTR_CTRL again.',
+    { fixedCtrl: 'handler_clears' },
+    'H11',
+  ),
+  candidate(
+    'fixed-ctrl-always',
+    'PMU enable always writes FIXED_CTR_CTRL',
+    'PMU enable and the NMI handler write IA32_FIXED_CTR_CTRL whether or not it seems to have changed.',
+    { fixedCtrl: 'always' },
+    'H11',
+  ),
+  candidate(
+    'host-side-hardened',
+    'All candidates that close a path, together',
+    'The NMI handler compares pebs_enabled last and leaves IA32_PEBS_ENABLE alone while the PMU is off; PMU enable rechecks IA32_PEBS_ENABLE and IA32_FIXED_CTR_CTRL.',
+    { ...COMPARE_LAST, ...RECHECK, fixedCtrl: 'written' },
+    'H1, H2, H3 and H11',
+  ),
+];
