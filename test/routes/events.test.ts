@@ -239,10 +239,10 @@ t.test('who comes after events were forgotten is told where to go on', async (t)
   await insertEvents(database.query, [{ type: 'host.created', subject: 'host_old', data: {} }]);
   await database.pool.query(`update events set created_at = now() - interval '1000 hours'`);
   const kept = await newHost(here);
-  const store = new EventStore(database);
+  const store = new EventStore(database.query);
   // Other test files keep transactions open on the same server, and events wait for those.
   const oldEvents = async (): Promise<number> => {
-    await store.forget(720, 1000);
+    await store.forget(720, 1_000_000, 1000);
     const { rows } = await database.pool.query(
       `select from events where created_at < now() - interval '720 hours'`,
     );

@@ -10,7 +10,7 @@ import { connect, emptyDatabase, eventually, meddler } from '../instances.js';
 
 const url = await emptyDatabase(t);
 const database = await connect(t, url);
-const events = new EventStore(database);
+const events = new EventStore(database.query);
 const START = { xid: '0', seq: 0 };
 
 const tell = (subject: string) =>
@@ -85,8 +85,8 @@ t.test('a reader before the events that were forgotten is told so', async (t) =>
   await tell('kept');
   await readAll(place, 1);
   const { rows: counted } = await database.pool.query('select count(*) as count from events');
-  t.equal(await events.forget(48, 1000), counted[0].count - 1, 'all but the new one');
-  t.equal(await events.forget(48, 1000), 0);
+  t.equal(await events.forget(48, 1000, 1000), counted[0].count - 1, 'all but the new one');
+  t.equal(await events.forget(48, 1000, 1000), 0);
   t.equal(await events.after(START, 10), 'expired');
   t.equal(await events.after(oldest, 10), 'expired');
   t.strictSame(await events.horizon(), place);
