@@ -149,6 +149,21 @@ t.test('an answer is kept for 24 hours', async (t) => {
   t.equal(await forgetAnswers(database, 24, 1000, 1000), 1);
 });
 
+t.test('the newest answers are kept, whatever their age', async (t) => {
+  await sql.query('delete from idempotency_keys');
+  const names = Array.from({ length: 50 }, (_, at) => `n${at}`);
+  for (const name of names) await answered(name);
+  const counts: number[] = [];
+  do counts.push(await forgetAnswers(database, 24, 20, 12));
+  while (counts.at(-1) === 12);
+  t.strictSame(counts, [12, 12, 6], 'in portions');
+  const { rows } = await sql.query('select key from idempotency_keys order by seq');
+  t.strictSame(
+    rows.map((row) => row.key),
+    names.slice(30),
+  );
+});
+
 t.test('a closed store leaves no session', async (t) => {
   await Promise.all([here.claim(key('h')), there.claim(key('i'))]);
   // As the last answers of a stopping service do.
