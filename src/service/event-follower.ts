@@ -58,9 +58,7 @@ export class EventFollower {
       this.streams -= 1;
     };
     signal.addEventListener('abort', leave, { once: true });
-    this.running ??= this.run().finally(() => {
-      this.running = undefined;
-    });
+    this.running ??= this.run();
   }
 
   /** What happened after a place, where it is one between two batches that are still kept. */
@@ -96,18 +94,18 @@ export class EventFollower {
       const listening = new AbortController();
       const heard = this.notices.next('events', pause, listening.signal, signal);
       const since = performance.now();
-      try {
-        const count = await this.look();
-        if (count === READ_MAX) continue;
+      const count = await this.look();
+      if (count < READ_MAX) {
         pause = (await heard) ? LOOK_MILLIS_MIN : Math.min(2 * pause, LOOK_MILLIS_MAX);
-      } finally {
-        listening.abort();
+        const early = this.streams * MILLIS_PER_STREAM - (performance.now() - since);
+        if (early > 0) await sleep(early, undefined, { signal }).catch(() => {});
       }
-      const early = this.streams * MILLIS_PER_STREAM - (performance.now() - since);
-      if (early > 0) await sleep(early, undefined, { signal }).catch(() => {});
+      listening.abort();
     }
+    // In one go with the last look at `streams`: whoever joins from here on begins anew.
     this.batches.clear();
     this.end = undefined;
+    this.running = undefined;
   }
 
   /** Reads what is new and hands it out. How many events; none while the database is away. */

@@ -67,31 +67,37 @@ export class Events {
     let place = start;
     while (!signal.aborted) {
       const seen = follower.published;
-      const isThere = follower.place !== undefined && cursorOf(follower.place) === cursorOf(place);
-      const known = follower.after(place);
-      const batch = known ?? (isThere ? undefined : await this.catchUp(place, signal));
-      if (batch === undefined)
-        await follower.next(seen, signal, isThere ? undefined : RETRY_MILLIS);
-      else {
-        place = batch.to;
-        if (batch.text.length > 0) yield batch.text;
+      const goal = follower.place;
+      const isThere = goal !== undefined && cursorOf(goal) === cursorOf(place);
+      let batch = follower.after(place);
+      if (batch === undefined && goal !== undefined && !isThere) {
+        batch = await this.catchUp(place, goal, signal);
       }
+      if (batch === undefined) {
+        await follower.next(seen, signal, isThere ? undefined : RETRY_MILLIS);
+        continue;
+      }
+      place = batch.to;
+      if (batch.text.length > 0) yield batch.text;
     }
   }
 
   /**
-   * Reads for one stream, at most up to where the follower is, and never past it: from there the stream goes on with what the
-   * follower hands out. Undefined where it has to wait for the follower, or for the database.
+   * Reads for one stream, at most up to the place where the follower is: from there the stream goes on with what the follower
+   * hands out. Undefined where it has to wait for the follower, or for the database.
    */
-  private async catchUp(place: EventPlace, signal: AbortSignal): Promise<Batch | undefined> {
-    const goal = this.follower.place;
+  private async catchUp(
+    place: EventPlace,
+    goal: EventPlace,
+    signal: AbortSignal,
+  ): Promise<Batch | undefined> {
     try {
       const rows = await this.streamed.after(place, READ_MAX);
       if (rows === 'expired') {
         const to = await this.streamed.horizon();
         return { to, text: resetText(to) };
       }
-      if (goal === undefined || !isAfter(goal, place)) return undefined;
+      if (!isAfter(goal, place)) return undefined;
       const wanted = rows.filter((row) => !isAfter(row, goal));
       const last = wanted.length === READ_MAX ? wanted.at(-1) : undefined;
       return { to: last ?? goal, text: eventsText(wanted) };

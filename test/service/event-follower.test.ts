@@ -94,6 +94,31 @@ t.test('streams from different places all hear everything after theirs, once', a
   }
 });
 
+t.test('streams are told together that events were forgotten before they were read', async (t) => {
+  const { instance, sql, tell } = await lab(t);
+  const streams = await Promise.all(Array.from({ length: 3 }, () => Stream.open(t, instance)));
+  await tell('host_1');
+  for (const stream of streams) await stream.until(1);
+  // As after the database was away for long: what happened meanwhile is older than what is kept.
+  await sql.query('begin');
+  await sql.query(
+    `with missed as (
+       insert into events (type, subject, data) values ('host.created', 'host_missed', '{}')
+       returning xid, seq
+     )
+     update event_horizon set xid = missed.xid, seq = missed.seq from missed`,
+  );
+  await sql.query('delete from events');
+  await sql.query('commit');
+  for (const stream of streams) await stream.until(2);
+  await tell('host_2');
+  for (const stream of streams) {
+    await stream.until(3);
+    t.strictSame(stream.subjects(), ['host_1', undefined, 'host_2']);
+    t.equal(stream.messages[1]?.event, 'reset');
+  }
+});
+
 t.test('streams go on after their connections broke', async (t) => {
   const { instance, sql, tell } = await lab(t);
   const streams = await Promise.all(Array.from({ length: 3 }, () => Stream.open(t, instance)));
