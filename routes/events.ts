@@ -3,7 +3,6 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { EventPageSchema, EventQuerySchema, EventStreamSchema } from '../schemas/event.js';
 import { readProblems } from '../schemas/problem.js';
 import { linkNext } from '../src/paging.js';
-import type { Followed } from '../src/service/events.js';
 
 const JSON_TYPE = 'application/json';
 const SSE_TYPE = 'text/event-stream';
@@ -21,7 +20,7 @@ export const eventRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'getEvents',
         summary: 'What happens',
         description:
-          'Events after a cursor, oldest first, without one from the oldest that is kept. With `Accept: text/event-stream` they come as they happen, after `after` or `Last-Event-ID`, without either from now on.',
+          'Events after a cursor, oldest first, without one from the oldest that is kept. With `Accept: text/event-stream` they come as they happen, after `after` or `Last-Event-ID`, without either from now on. A token may have 20 streams open, all together 200.',
         querystring: EventQuerySchema,
         response: {
           200: {
@@ -44,14 +43,7 @@ export const eventRoutes: FastifyPluginAsyncTypebox = async (app) => {
       }
       const last = request.headers['last-event-id'];
       const start = typeof last === 'string' ? events.resume(last) : await events.start(after);
-      const signal = app.streams.open(reply);
-      await reply.sse.send(messages(events.follow(start, signal)));
+      await app.streams.send(reply, (signal) => events.follow(start, signal));
     },
   );
 };
-
-async function* messages(followed: AsyncIterable<Followed>) {
-  for await (const { id, type, ...data } of followed) {
-    yield { id, event: type, data };
-  }
-}

@@ -15,6 +15,7 @@ import { useReadiness } from './plugins/health.js';
 import { useMetrics } from './plugins/metrics.js';
 import { useNegotiation } from './plugins/negotiation.js';
 import { useDocs, useOpenApi } from './plugins/openapi.js';
+import { useOutageLog } from './plugins/outage-log.js';
 import { answerClientError, sendProblem, useProblems } from './plugins/problems.js';
 import { requestIdGenerator, useRequestId } from './plugins/request-id.js';
 import { useRequestLog } from './plugins/request-log.js';
@@ -70,6 +71,7 @@ export async function buildApp(options: BuildOptions = {}): Promise<FastifyInsta
   app.decorate('config', options.config ?? DEFAULT_CONFIG);
   const routes = recordRoutes(app);
   useRequestId(app);
+  useOutageLog(app);
   useProblems(app, routes);
   useRequestLog(app);
   useMetrics(app);

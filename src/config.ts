@@ -29,6 +29,9 @@ export interface Config {
   readonly jobLockSeconds: number;
   /** How long what has ended is kept. */
   readonly retentionHours: number;
+  /** How many events are kept, and how many answers of idempotency keys: the newest, whatever their age. */
+  readonly eventsKept: number;
+  readonly answersKept: number;
   /** Who may use the service; empty means anybody who reaches it. */
   readonly tokens: readonly AccessToken[];
   /** Lets a service without tokens listen to other machines. It opens nothing where there are tokens. */
@@ -46,6 +49,8 @@ export const DEFAULT_CONFIG: Config = {
   workerConcurrency: 2,
   jobLockSeconds: 30,
   retentionHours: 720,
+  eventsKept: 1_000_000,
+  answersKept: 1_000_000,
   tokens: [],
   allowAnonymous: false,
   rateLimit: 6000,
@@ -76,6 +81,8 @@ export function readConfig(env: Environment = process.env): Config {
     workerConcurrency: reader.integer('WORKER_CONCURRENCY', 1, 64, fallback.workerConcurrency),
     jobLockSeconds: reader.integer('JOB_LOCK_SECONDS', 5, 600, fallback.jobLockSeconds),
     retentionHours: reader.integer('RETENTION_HOURS', 1, 87_600, fallback.retentionHours),
+    eventsKept: reader.integer('EVENTS_KEPT', 1000, 100_000_000, fallback.eventsKept),
+    answersKept: reader.integer('ANSWERS_KEPT', 1000, 100_000_000, fallback.answersKept),
     tokens: readTokens(reader),
     allowAnonymous: reader.flag('ALLOW_ANONYMOUS', fallback.allowAnonymous),
     rateLimit: reader.integer('RATE_LIMIT', 0, 1_000_000, fallback.rateLimit),

@@ -134,7 +134,7 @@ t.test('a folder that cannot be written', async (t) => {
     t.comment('skipped: mounting is not permitted here');
     return;
   }
-  await refuses(t, { DATA_DIR: join(path, 'data') }, /data directory .* cannot be made/);
+  await refuses(t, { DATA_DIR: join(path, 'data') }, /data directory .* read-only file system/);
 });
 
 t.test('a folder without room', async (t) => {

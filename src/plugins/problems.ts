@@ -16,7 +16,7 @@ export function useProblems(app: FastifyInstance, routes: RouteTable): void {
 /** Also handed to Fastify as `frameworkErrors`, for requests that never reach a route. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply) {
   const problem = toProblem(error);
-  if (problem.status >= 500) request.log.error({ err: error }, 'the request failed');
+  if (problem.status >= 500) logFailure(error, request);
   const body = {
     ...problemBody(problem.code, problem.message),
     instance: withoutTokens(request.url.slice(0, 2000)),
@@ -29,6 +29,12 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     .headers({ ...problem.headers, 'cache-control': 'no-store', 'x-request-id': request.id })
     .type(PROBLEM_MEDIA_TYPE)
     .send(JSON.stringify(body));
+}
+
+function logFailure(error: unknown, request: FastifyRequest): void {
+  const away = awayReason(error);
+  if (away === undefined) request.log.error({ err: error }, 'the request failed');
+  else request.server.outageLog.add(away);
 }
 
 function problemBody(code: ProblemCode, detail: string) {

@@ -62,7 +62,7 @@ export async function useServices(app: FastifyInstance, storage?: Storage): Prom
   useIdempotency(app, new Idempotency(keys));
   const scout = new Scout();
   const store = new HostStore(database, HOSTS_MAX);
-  const events = new Events(database);
+  const events = new Events(database, onError);
   await events.open();
   app.decorate('services', {
     hosts: new Hosts(
@@ -77,6 +77,7 @@ export async function useServices(app: FastifyInstance, storage?: Storage): Prom
   if (config.role !== 'api') useWorker(app, storage, queue, scout);
   app.addHook('onClose', async () => {
     await queue.close();
+    await events.close();
     await keys.close();
     await scout.close();
   });
@@ -85,11 +86,11 @@ export async function useServices(app: FastifyInstance, storage?: Storage): Prom
 /** This instance also works: on what is asked of any instance, and on keeping the house in order. */
 function useWorker(app: FastifyInstance, storage: Storage, queue: WorkQueue, scout: Scout): void {
   const { database, isPrivate } = storage;
-  const { queueUrl, retentionHours, workerConcurrency } = app.config;
+  const { queueUrl, workerConcurrency } = app.config;
   const explorations = new ExplorationWork(database, scout);
   const pool = new WalkPool(workerConcurrency);
   const campaigns = new CampaignWork(database, pool, (jobs) => queue.add(jobs));
-  const house = new Housekeeping(database, queue, retentionHours);
+  const house = new Housekeeping(database, queue, app.config);
   app.addHook('onReady', async () => {
     // Nobody else uses a private database, nor the queue in it, so whoever held a job is dead.
     if (isPrivate && queueUrl === undefined) await queue.clear();

@@ -1,4 +1,5 @@
 /** Answers that go on for as long as both sides like: bounded in number, and ended when the service stops. */
+import { once } from 'node:events';
 import { fastifySSE as sse } from '@fastify/sse';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { ProblemError, tryLater } from '../errors.js';
@@ -10,12 +11,14 @@ declare module 'fastify' {
 }
 
 export interface Streams {
-  /** Begins a stream on this reply; the signal ends with the client or the service. */
-  open(reply: FastifyReply): AbortSignal;
+  /** Begins a stream on this reply and writes to it what it is given, until the signal: of the client's end, or the service's. */
+  send(reply: FastifyReply, source: (signal: AbortSignal) => AsyncIterable<Buffer>): Promise<void>;
 }
 
 /** More than any dashboard needs, fewer than the files a process may have open. */
 const STREAMS_MAX = 200;
+/** No token takes all places. Without tokens nobody can be told from anybody else. */
+const STREAMS_PER_TOKEN_MAX = 20;
 /** Shorter than what proxies take for silence. */
 const HEARTBEAT_MILLIS = 15_000;
 /** After how long a client that lost its stream comes back. */
@@ -27,15 +30,20 @@ const GOODBYE_MILLIS = 1000;
 interface Stream {
   readonly end: AbortController;
   readonly reply: FastifyReply;
+  /** Whose it is; null without tokens. */
+  readonly token: string | null;
 }
 
 export async function useStreams(app: FastifyInstance): Promise<void> {
   await app.register(sse, { heartbeatInterval: HEARTBEAT_MILLIS });
   const open = new Set<Stream>();
   app.decorate('streams', {
-    open: (reply: FastifyReply) => {
+    send: async (reply, source) => {
       if (app.closing.aborted) throw new ProblemError('unavailable', 'The service is stopping.');
-      return openStream(open, reply);
+      // Whoever asks for the header only gets that, and its reply ends with the handler.
+      if (reply.request.method === 'HEAD') return begin(reply);
+      const signal = openStream(open, reply);
+      await write(reply, source(signal), signal);
     },
   });
   // An open stream would keep the server from closing, and so would one that has ended but is not read.
@@ -49,20 +57,42 @@ export async function useStreams(app: FastifyInstance): Promise<void> {
 }
 
 function openStream(open: Set<Stream>, reply: FastifyReply): AbortSignal {
-  if (open.size >= STREAMS_MAX) {
-    const detail = `${STREAMS_MAX} streams are open already.`;
-    throw tryLater('too_many_requests', detail, 5);
+  if (open.size >= STREAMS_MAX) throw tooMany(`${STREAMS_MAX} streams are open already.`);
+  const token = reply.request.principal?.name ?? null;
+  const own = [...open].filter((other) => other.token === token).length;
+  if (token !== null && own >= STREAMS_PER_TOKEN_MAX) {
+    throw tooMany(`${token} has ${STREAMS_PER_TOKEN_MAX} streams open already.`);
   }
   // A client that has hung up meanwhile would never be heard to close, and keep its place for ever.
   if (!reply.sse.isConnected) throw new ProblemError('bad_request', 'The client has hung up.');
-  const stream = { end: new AbortController(), reply };
+  const stream = { end: new AbortController(), reply, token };
   open.add(stream);
   reply.sse.onClose(() => {
     open.delete(stream);
     stream.end.abort();
   });
-  reply.hijack();
-  reply.sse.sendHeaders();
+  begin(reply);
   reply.raw.write(`retry: ${RETRY_MILLIS}\n\n`);
   return stream.end.signal;
+}
+
+function begin(reply: FastifyReply): void {
+  reply.hijack();
+  reply.sse.sendHeaders();
+}
+
+/** Never ahead of the client by more than what was written last. */
+async function write(
+  { raw }: FastifyReply,
+  source: AsyncIterable<Buffer>,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const chunk of source) {
+    if (signal.aborted) return;
+    if (!raw.write(chunk)) await once(raw, 'drain', { signal }).catch(() => {});
+  }
+}
+
+function tooMany(detail: string): ProblemError {
+  return tryLater('too_many_requests', detail, 5);
 }

@@ -1,31 +1,40 @@
 /** Live events for clients: pages after a cursor, and a stream that goes on as things happen on any instance. */
-import type { Event, EventPage } from '../../schemas/event.js';
+import type { EventPage } from '../../schemas/event.js';
 import { ProblemError } from '../errors.js';
-import type { Database } from '../store/database.js';
+import { type Database, openQueries } from '../store/database.js';
 import { awayReason } from '../store/database-errors.js';
-import { type EventPlace, type EventRow, EventStore } from '../store/event-store.js';
+import { type EventPlace, EventStore } from '../store/event-store.js';
+import { type Batch, EventFollower, READ_MAX } from './event-follower.js';
+import { cursorOf, eventItem, eventsText, isAfter, placeOf, resetText } from './event-text.js';
 
-/** How long a quiet stream waits before it looks again, in case a notice was lost. */
-const LOOK_MILLIS_MAX = 1000;
-/** After a notice: its event shows once all older transactions have ended, which is soon. */
-const LOOK_MILLIS_MIN = 20;
-const READ_MAX = 200;
-
-/** An event, or that some were missed: then the stream goes on from `id`. */
-export type Followed = Event | { readonly type: 'reset'; readonly id: string };
+/** One is the follower's; the others are for streams that begin or lag. */
+const CONNECTIONS_MAX = 3;
+/** A stream that cannot read for itself tries again. */
+const RETRY_MILLIS = 1000;
 
 export class Events {
-  private readonly database: Database;
   private readonly store: EventStore;
+  /** Streams have connections of their own, so that no request waits for them. */
+  private readonly queries: ReturnType<typeof openQueries>;
+  private readonly streamed: EventStore;
+  private readonly follower: EventFollower;
 
-  constructor(database: Database) {
-    this.database = database;
-    this.store = new EventStore(database);
+  constructor({ url, query, notices }: Database, onError: (error: Error) => void) {
+    this.store = new EventStore(query);
+    this.queries = openQueries(url, 'pebslab streams', CONNECTIONS_MAX, onError);
+    this.streamed = new EventStore(this.queries);
+    this.follower = new EventFollower(this.streamed, notices, onError);
   }
 
   /** Before anything is read. */
   open(): Promise<void> {
     return this.store.adopt();
+  }
+
+  /** After all streams have ended. */
+  async close(): Promise<void> {
+    await this.follower.close();
+    await this.queries.destroy();
   }
 
   /** The events after a cursor, or the oldest that are kept. */
@@ -43,74 +52,64 @@ export class Events {
 
   /** Where a stream begins: after a cursor, or with what happens next. Throws where that is no cursor. */
   async start(after: string | undefined): Promise<EventPlace> {
-    return after === undefined ? this.store.latest() : parseCursor(after);
+    return after === undefined ? this.streamed.latest() : parseCursor(after);
   }
 
   /** Where a stream goes on; of a place that is none of ours everything may have been missed, which `follow` tells. */
   resume(last: string): EventPlace {
-    return placeIn(last) ?? { xid: '0', seq: -1 };
+    return placeOf(last) ?? { xid: '0', seq: -1 };
   }
 
-  /** What happens after a place, as it happens, until the signal. */
-  async *follow(start: EventPlace, signal: AbortSignal): AsyncGenerator<Followed> {
+  /** The text of a stream: what happens after a place, as it happens, until the signal. */
+  async *follow(start: EventPlace, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const { follower } = this;
+    follower.join(signal);
     let place = start;
-    let pause = LOOK_MILLIS_MIN;
     while (!signal.aborted) {
-      const listening = new AbortController();
-      const heard = this.database.notices.next('events', pause, signal, listening.signal);
-      try {
-        const rows = await this.read(place);
-        if (!Array.isArray(rows)) {
-          place = rows;
-          yield { type: 'reset', id: cursorOf(place) };
-        } else {
-          for (const row of rows) {
-            place = row;
-            yield eventItem(row);
-          }
-          if (rows.length === READ_MAX) continue;
-        }
-        pause = (await heard) ? LOOK_MILLIS_MIN : Math.min(2 * pause, LOOK_MILLIS_MAX);
-      } finally {
-        listening.abort();
+      const seen = follower.published;
+      const goal = follower.place;
+      const isThere = goal !== undefined && cursorOf(goal) === cursorOf(place);
+      let batch = follower.after(place);
+      if (batch === undefined && goal !== undefined && !isThere) {
+        batch = await this.catchUp(place, goal, signal);
       }
+      if (batch === undefined) {
+        await follower.next(seen, signal, isThere ? undefined : RETRY_MILLIS);
+        continue;
+      }
+      place = batch.to;
+      if (batch.text.length > 0) yield batch.text;
     }
   }
 
-  /** The events after a place, or where those that are kept begin. While the database is away nothing happens. */
-  private async read(place: EventPlace): Promise<EventRow[] | EventPlace> {
+  /**
+   * Reads for one stream, at most up to the place where the follower is: from there the stream goes on with what the follower
+   * hands out. Undefined where it has to wait for the follower, or for the database.
+   */
+  private async catchUp(
+    place: EventPlace,
+    goal: EventPlace,
+    signal: AbortSignal,
+  ): Promise<Batch | undefined> {
     try {
-      const rows = await this.store.after(place, READ_MAX);
-      return rows === 'expired' ? await this.store.horizon() : rows;
+      const rows = await this.streamed.after(place, READ_MAX);
+      if (rows === 'expired') {
+        const to = await this.streamed.horizon();
+        return { to, text: resetText(to) };
+      }
+      if (!isAfter(goal, place)) return undefined;
+      const wanted = rows.filter((row) => !isAfter(row, goal));
+      const last = wanted.length === READ_MAX ? wanted.at(-1) : undefined;
+      return { to: last ?? goal, text: eventsText(wanted) };
     } catch (error) {
-      if (awayReason(error) !== undefined) return [];
+      if (signal.aborted || awayReason(error) !== undefined) return undefined;
       throw error;
     }
   }
 }
 
-function eventItem(row: EventRow): Event {
-  return {
-    id: cursorOf(row),
-    type: row.type as Event['type'],
-    subject: row.subject,
-    data: row.data as Event['data'],
-    created_at: row.createdAt.toISOString(),
-  };
-}
-
-function cursorOf({ xid, seq }: EventPlace): string {
-  return Buffer.from(`${xid}.${seq}`).toString('base64url');
-}
-
-function placeIn(cursor: string): EventPlace | undefined {
-  const text = Buffer.from(cursor, 'base64url').toString();
-  const [, xid, seq] = /^([0-9]{1,19})\.([0-9]{1,15})$/.exec(text) ?? [];
-  return xid === undefined || seq === undefined ? undefined : { xid, seq: Number(seq) };
-}
-
 function parseCursor(cursor: string): EventPlace {
-  const place = placeIn(cursor);
+  const place = placeOf(cursor);
   if (place !== undefined) return place;
   const detail = 'is not a cursor of events';
   throw new ProblemError('validation', `after ${detail}.`, [

@@ -3,13 +3,20 @@ import type { WorkQueue } from '../jobs/work-queue.js';
 import { ChunkStore } from '../store/chunk-store.js';
 import type { Database } from '../store/database.js';
 import { EventStore } from '../store/event-store.js';
-import { forgetOldKeys } from '../store/idempotency-store.js';
+import { forgetAnswers } from '../store/idempotency-store.js';
 import { WorkStore } from '../store/work-store.js';
 import { campaignJobs } from './campaign/campaign-work.js';
 import { explorationJob } from './exploration/exploration-work.js';
 
 export const HOUSEKEEPING = 'housekeeping';
 export const HOUSEKEEPING_SECONDS = 60;
+
+/** How much is kept: for so long, and of events and idempotency answers at most so many of the newest. */
+export interface Kept {
+  readonly retentionHours: number;
+  readonly eventsKept: number;
+  readonly answersKept: number;
+}
 
 /** How many explorations and campaigns are kept, whatever their age. */
 const KEPT_MAX = 1000;
@@ -19,12 +26,12 @@ const KEY_HOURS = 24;
 export class Housekeeping {
   private readonly database: Database;
   private readonly queue: WorkQueue;
-  private readonly retentionHours: number;
+  private readonly kept: Kept;
 
-  constructor(database: Database, queue: WorkQueue, retentionHours: number) {
+  constructor(database: Database, queue: WorkQueue, kept: Kept) {
     this.database = database;
     this.queue = queue;
-    this.retentionHours = retentionHours;
+    this.kept = kept;
   }
 
   /** The rows are the truth: whatever of them has not ended has a job after this. */
@@ -47,14 +54,15 @@ export class Housekeeping {
   }
 
   async keep(): Promise<'done'> {
-    const { database, retentionHours } = this;
-    const events = new EventStore(database);
+    const { database } = this;
+    const { retentionHours, eventsKept, answersKept } = this.kept;
+    const events = new EventStore(database.query);
     for (const table of ['explorations', 'campaigns'] as const) {
       const work = new WorkStore(database, table);
       await inPortions(20, (limit) => work.forget(retentionHours, KEPT_MAX, limit));
     }
-    await inPortions(10_000, (limit) => events.forget(retentionHours, limit));
-    await inPortions(10_000, (limit) => forgetOldKeys(database, KEY_HOURS, limit));
+    await inPortions(10_000, (limit) => events.forget(retentionHours, eventsKept, limit));
+    await inPortions(10_000, (limit) => forgetAnswers(database, KEY_HOURS, answersKept, limit));
     return 'done';
   }
 }

@@ -13,6 +13,8 @@ const AWAY_CODES: Readonly<Record<string, string>> = {
   '53200': 'the database is out of memory',
   '53300': 'the database has too many connections',
   '25006': 'the database is read-only',
+  // Of our own tables: where the disk was made read-only under the server.
+  '42501': 'the database may not be written',
   '40001': 'the database was too busy',
   '40P01': 'the database was too busy',
   '58030': 'the database cannot read or write its files',

@@ -1,7 +1,7 @@
 /** The connection to PostgreSQL: a pool, typed queries on it, and notices from other instances. */
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
-import { awayReason } from './database-errors.js';
+import { DatabaseCheck } from './database-check.js';
 import { migrate } from './migrations/index.js';
 import { Notices } from './notices.js';
 import type { Tables } from './tables.js';
@@ -26,11 +26,9 @@ export async function openDatabase(
   url: string,
   onError: (error: Error) => void = () => {},
 ): Promise<Database> {
-  const pool = new pg.Pool({ ...connectionOptions(url), max: CONNECTIONS_MAX });
-  // An idle connection that breaks is replaced at its next use.
-  pool.on('error', onError);
-  surviveBreaks(pool);
+  const pool = openPool(url, 'pebslab', CONNECTIONS_MAX, onError);
   const query = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+  const check = new DatabaseCheck(pool);
   const notices = new Notices(() => new pg.Client(connectionOptions(url)), onError);
   try {
     await migrate(query);
@@ -45,19 +43,37 @@ export async function openDatabase(
     pool,
     query,
     notices,
-    check: async () => {
-      try {
-        await pool.query('select 1');
-        return { ok: true };
-      } catch (error) {
-        return { ok: false, detail: awayReason(error) ?? 'the database fails' };
-      }
-    },
+    check: () => check.run(),
     close: async () => {
       await notices.close();
       await pool.end();
     },
   };
+}
+
+/** Typed queries on connections of their own; its `destroy` closes them. */
+export function openQueries(
+  url: string,
+  name: string,
+  max: number,
+  onError: (error: Error) => void,
+): Kysely<Tables> {
+  return new Kysely<Tables>({
+    dialect: new PostgresDialect({ pool: openPool(url, name, max, onError) }),
+  });
+}
+
+function openPool(
+  url: string,
+  name: string,
+  max: number,
+  onError: (error: Error) => void,
+): pg.Pool {
+  const pool = new pg.Pool({ ...connectionOptions(url), application_name: name, max });
+  // An idle connection that breaks is replaced at its next use.
+  pool.on('error', onError);
+  surviveBreaks(pool);
+  return pool;
 }
 
 /**

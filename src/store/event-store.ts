@@ -3,7 +3,6 @@
  * still under way: so none can appear before a place that a reader has passed.
  */
 import { type Kysely, sql } from 'kysely';
-import type { Database } from './database.js';
 import type { Tables } from './tables.js';
 
 export interface EventInput {
@@ -37,44 +36,82 @@ export async function insertEvents(
     .execute();
 }
 
-export class EventStore {
-  private readonly database: Database;
+/**
+ * A test has `explain` show that these read the primary key and never sort the table. `order by e.xid` means the number;
+ * without `e.` it would mean the text that is selected, and '999' sorts after '1167'.
+ */
+export const EVENT_STATEMENTS = {
+  after: ({ xid, seq }: EventPlace, limit: number) => sql<EventSelected>`
+    select e.xid::text, e.seq, e.type, e.subject, e.data, e.created_at
+      from events e
+     where (e.xid, e.seq) > (${xid}::xid8, ${seq}::bigint)
+       and e.xid < pg_snapshot_xmin(pg_current_snapshot())
+     order by e.xid, e.seq
+     limit ${limit}`,
 
-  constructor(database: Database) {
-    this.database = database;
+  latest: () => sql<EventPlace>`
+    select e.xid::text, e.seq
+      from events e
+     where e.xid < pg_snapshot_xmin(pg_current_snapshot())
+     order by e.xid desc, e.seq desc
+     limit 1`,
+
+  /** Looks only at the oldest `limit` events, so it costs the same however many are kept. */
+  forget: (hours: number, kept: number, limit: number) => sql<{ count: number }>`
+    with newest as (
+      select e.seq from events e order by e.xid desc, e.seq desc limit 1
+    ), oldest as (
+      select e.ctid, e.seq, e.created_at
+        from events e
+       where e.xid < pg_snapshot_xmin(pg_current_snapshot())
+       order by e.xid, e.seq
+       limit ${limit}
+    ), gone as (
+      delete from events e
+       where e.ctid = any (array(
+         select o.ctid from oldest o
+          where o.created_at < now() - make_interval(secs => ${hours * 3600})
+             or o.seq <= (select n.seq from newest n) - ${kept}::bigint))
+      returning e.xid, e.seq
+    ), last as (
+      select g.xid, g.seq from gone g order by g.xid desc, g.seq desc limit 1
+    ), moved as (
+      update event_horizon h set xid = l.xid, seq = l.seq
+        from last l where (l.xid, l.seq) > (h.xid, h.seq)
+    )
+    select count(*) as count from gone`,
+};
+
+export class EventStore {
+  private readonly query: Kysely<Tables>;
+
+  constructor(query: Kysely<Tables>) {
+    this.query = query;
   }
 
   /** The events after a place, oldest first; `expired` where some of them have been deleted, or it is no place of ours. */
-  async after({ xid, seq }: EventPlace, limit: number): Promise<EventRow[] | 'expired'> {
-    const { rows } = await sql<EventSelected>`
-      select e.xid::text, e.seq, e.type, e.subject, e.data, e.created_at
-        from events e
-       where (e.xid, e.seq) > (${xid}::xid8, ${seq}::bigint)
-         and e.xid < pg_snapshot_xmin(pg_current_snapshot())
-       order by e.xid, e.seq
-       limit ${limit}`.execute(this.database.query);
+  async after(place: EventPlace, limit: number): Promise<EventRow[] | 'expired'> {
+    const { xid, seq } = place;
+    const { rows } = await EVENT_STATEMENTS.after(place, limit).execute(this.query);
     // Looked at after the events were read: what was deleted meanwhile is noticed.
     const { rows: expired } = await sql`
       select from event_horizon h
        where (${xid}::xid8, ${seq}::bigint) < (h.xid, h.seq)
-          or ${xid}::xid8 >= pg_snapshot_xmax(pg_current_snapshot())`.execute(this.database.query);
+          or ${xid}::xid8 >= pg_snapshot_xmax(pg_current_snapshot())`.execute(this.query);
     if (expired.length > 0) return 'expired';
     return rows.map(({ created_at, ...row }) => ({ ...row, createdAt: created_at }));
   }
 
   /** The place after the newest event that readers can see. */
   async latest(): Promise<EventPlace> {
-    const { rows } = await sql<EventPlace>`
-      select xid::text, seq from events
-       where xid < pg_snapshot_xmin(pg_current_snapshot())
-       order by xid desc, seq desc limit 1`.execute(this.database.query);
+    const { rows } = await EVENT_STATEMENTS.latest().execute(this.query);
     return rows[0] ?? this.horizon();
   }
 
   /** Where the events that are kept begin. */
   async horizon(): Promise<EventPlace> {
     const { rows } = await sql<EventPlace>`select xid::text, seq from event_horizon`.execute(
-      this.database.query,
+      this.query,
     );
     return rows[0] ?? { xid: '0', seq: 0 };
   }
@@ -89,27 +126,12 @@ export class EventStore {
         delete from events where xid >= pg_snapshot_xmax(pg_current_snapshot())
       )
       update event_horizon set xid = '0', seq = 0
-       where xid >= pg_snapshot_xmax(pg_current_snapshot())`.execute(this.database.query);
+       where xid >= pg_snapshot_xmax(pg_current_snapshot())`.execute(this.query);
   }
 
-  /** Deletes events that are older, so many at most, and remembers up to where. Returns how many. */
-  async forget(hours: number, limit: number): Promise<number> {
-    const { rows } = await sql<{ count: number }>`
-      with gone as (
-        delete from events
-         where (xid, seq) in (
-           select xid, seq from events
-            where created_at < now() - make_interval(secs => ${hours * 3600})
-              and xid < pg_snapshot_xmin(pg_current_snapshot())
-            order by xid, seq limit ${limit})
-        returning xid, seq
-      ), newest as (
-        select xid, seq from gone order by xid desc, seq desc limit 1
-      ), moved as (
-        update event_horizon h set xid = n.xid, seq = n.seq
-          from newest n where (n.xid, n.seq) > (h.xid, h.seq)
-      )
-      select count(*) as count from gone`.execute(this.database.query);
+  /** Deletes at most `limit` events that are too old or too many, and remembers up to where. Returns how many. */
+  async forget(hours: number, kept: number, limit: number): Promise<number> {
+    const { rows } = await EVENT_STATEMENTS.forget(hours, kept, limit).execute(this.query);
     return rows[0]?.count ?? 0;
   }
 }

@@ -2,7 +2,6 @@
  * Notices between instances over LISTEN and NOTIFY: that something changed, never what; whoever listens reads it again.
  * A lost connection is made again, and all listeners are then told, since notices may have been missed.
  */
-import { EventEmitter } from 'node:events';
 import type { Client } from 'pg';
 
 const CHANNEL = 'pebslab';
@@ -11,7 +10,8 @@ const RECONNECT_MILLIS = 250;
 export class Notices {
   private readonly connect: () => Client;
   private readonly onError: (error: Error) => void;
-  private readonly emitter = new EventEmitter().setMaxListeners(0);
+  /** By name. No EventEmitter: to that one, a notice called `error` would be an error. */
+  private readonly listeners = new Map<string, Set<() => void>>();
   private client: Client | undefined;
   private retry: NodeJS.Timeout | undefined;
   private closed = false;
@@ -23,8 +23,12 @@ export class Notices {
 
   /** Called with every notice of this name, and after notices may have been missed. Returns how to stop. */
   listen(name: string, listener: () => void): () => void {
-    this.emitter.on(name, listener);
-    return () => void this.emitter.off(name, listener);
+    const all = this.listeners.get(name) ?? new Set();
+    this.listeners.set(name, all.add(listener));
+    return () => {
+      all.delete(listener);
+      if (all.size === 0 && this.listeners.get(name) === all) this.listeners.delete(name);
+    };
   }
 
   /**
@@ -51,7 +55,7 @@ export class Notices {
     const client = this.connect();
     client.on('error', (error) => this.lose(client, error));
     client.on('end', () => this.lose(client, undefined));
-    client.on('notification', ({ payload }) => void this.emitter.emit(payload ?? ''));
+    client.on('notification', ({ payload = '' }) => this.tell(payload));
     try {
       await client.connect();
       await client.query(`listen ${CHANNEL}`);
@@ -69,6 +73,10 @@ export class Notices {
     await this.client?.end().catch(() => {});
   }
 
+  private tell(name: string): void {
+    for (const listener of [...(this.listeners.get(name) ?? [])]) listener();
+  }
+
   private lose(client: Client, error: Error | undefined): void {
     if (this.closed || this.client !== client) return;
     this.client = undefined;
@@ -83,7 +91,7 @@ export class Notices {
       this.start().then(
         () => {
           if (this.closed) void this.close();
-          for (const name of this.emitter.eventNames()) this.emitter.emit(name);
+          for (const name of [...this.listeners.keys()]) this.tell(name);
         },
         () => this.reconnect(),
       );

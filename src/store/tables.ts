@@ -35,6 +35,8 @@ export interface IdempotencyTable {
   fingerprint: string;
   answer: string;
   created_at: Timestamp;
+  /** The order in which they were given. */
+  seq: Generated<number>;
 }
 
 export interface EventTable {

@@ -128,7 +128,7 @@ t.test('what ended long ago is forgotten with all that belongs to it', async (t)
     onError: (error) => t.fail(error.message),
   });
   t.after(() => queue.close());
-  await new Housekeeping(storage.database, queue, 720).keep();
+  await new Housekeeping(storage.database, queue, DEFAULT_CONFIG).keep();
   problemOf(t, await app.inject(`/v1/campaigns/${old}`), 'not_found');
   t.equal((await app.inject(`/v1/campaigns/${young}`)).statusCode, 200);
   const { rows } = await pool.query(

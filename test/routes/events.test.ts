@@ -3,6 +3,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import { EventPageSchema } from '../../schemas/event.js';
+import { sha256 } from '../../src/access-tokens.js';
 import { EventStore, insertEvents } from '../../src/store/event-store.js';
 import { bodyOf, problemOf } from '../helper.js';
 import {
@@ -13,6 +14,7 @@ import {
   meddler,
   startInstance,
 } from '../instances.js';
+import { Stream } from './event-stream.js';
 
 const url = await emptyDatabase(t);
 const database = await connect(t, url);
@@ -43,64 +45,6 @@ async function now(t: Test): Promise<string> {
     }
   };
   return (await eventually(read, (cursor) => cursor !== undefined)) ?? '';
-}
-
-/** A stream read through a socket. */
-class Stream {
-  text = '';
-  ended = false;
-
-  private constructor(readonly response: IncomingMessage) {
-    response.setEncoding('utf8');
-    response.on('data', (chunk) => {
-      this.text += chunk;
-    });
-    response.on('end', () => {
-      this.ended = true;
-    });
-    response.on('error', () => {
-      this.ended = true;
-    });
-  }
-
-  static open(t: Test, { app }: Instance, query = '', headers = {}): Promise<Stream> {
-    const { port } = app.server.address() as AddressInfo;
-    return new Promise((resolve, reject) => {
-      const request = httpRequest(
-        {
-          port,
-          host: '127.0.0.1',
-          path: `/v1/events${query}`,
-          headers: { accept: 'text/event-stream', ...headers },
-        },
-        (response) => resolve(new Stream(response)),
-      );
-      t.teardown(() => void request.destroy());
-      request.on('error', reject);
-      request.end();
-    });
-  }
-
-  /** The messages so far, without comments and the retry. */
-  get messages(): Record<string, string>[] {
-    return this.text
-      .split('\n\n')
-      .slice(0, -1)
-      .map((block) => block.split('\n').filter((line) => /^(id|event|data): /.test(line)))
-      .filter((lines) => lines.length > 0)
-      .map((lines) => Object.fromEntries(lines.map((line) => line.split(/: (.*)/s, 2))));
-  }
-
-  async until(count: number): Promise<Record<string, string>[]> {
-    return eventually(
-      async () => this.messages,
-      ({ length }) => length >= count,
-    );
-  }
-
-  subjects(): string[] {
-    return this.messages.map(({ data = '{}' }) => JSON.parse(data).subject);
-  }
 }
 
 t.test('pages follow each other without gap or doubling while others write', async (t) => {
@@ -178,6 +122,10 @@ t.test('a stream that resumes from what is no cursor is told to begin anew', asy
 });
 
 t.test('a stream tells on one instance what happens on another', async (t) => {
+  // Older than all others, though as text its transaction is the newest.
+  await database.pool.query(
+    `insert into events (xid, type, subject, data) values ('99', 'host.created', 'host_old', '{}')`,
+  );
   const stream = await Stream.open(t, there);
   t.equal(stream.response.statusCode, 200);
   t.match(stream.response.headers, {
@@ -239,10 +187,10 @@ t.test('who comes after events were forgotten is told where to go on', async (t)
   await insertEvents(database.query, [{ type: 'host.created', subject: 'host_old', data: {} }]);
   await database.pool.query(`update events set created_at = now() - interval '1000 hours'`);
   const kept = await newHost(here);
-  const store = new EventStore(database);
+  const store = new EventStore(database.query);
   // Other test files keep transactions open on the same server, and events wait for those.
   const oldEvents = async (): Promise<number> => {
-    await store.forget(720, 1000);
+    await store.forget(720, 1_000_000, 1000);
     const { rows } = await database.pool.query(
       `select from events where created_at < now() - interval '720 hours'`,
     );
@@ -287,7 +235,7 @@ t.test(
     await sql.query('lock table events in access exclusive mode');
     const { port } = there.app.server.address() as AddressInfo;
     const headers = { accept: 'text/event-stream' };
-    const requests = Array.from({ length: 8 }, () => {
+    const requests = Array.from({ length: 30 }, () => {
       const request = httpRequest({ port, host: '127.0.0.1', path: '/v1/events', headers });
       request.on('error', () => {});
       request.end();
@@ -300,8 +248,8 @@ t.test(
       );
       return rows.length;
     };
-    const count = await eventually(waiting, (length) => length >= 8);
-    t.equal(count, 8);
+    t.equal(await eventually(waiting, (length) => length >= 3), 3, 'with connections of their own');
+    t.equal((await there.app.inject('/v1/hosts')).statusCode, 200, 'so nobody else waits');
     for (const request of requests) request.destroy();
     t.equal(await idle(), 0);
     await sql.query('rollback');
@@ -324,6 +272,52 @@ t.test(
     t.equal(again.response.statusCode, 200, 'those that left made room');
   },
 );
+
+t.test('a token has its share of the places', async (t) => {
+  const instance = await startInstance(t, url, {
+    role: 'api',
+    tokens: ['one', 'two'].map((name) => ({
+      name,
+      scope: 'read' as const,
+      sha256: sha256(name).toString('hex'),
+    })),
+  });
+  await instance.app.listen({ port: 0, host: '127.0.0.1' });
+  const open = (token: string) =>
+    Stream.open(t, instance, '', { authorization: `Bearer ${token}` });
+  const streams = await Promise.all(Array.from({ length: 22 }, () => open('one')));
+  const statuses = streams.map(({ response }) => response.statusCode).sort();
+  t.strictSame(statuses, [...Array(20).fill(200), 429, 429]);
+  t.equal((await open('two')).response.statusCode, 200, 'another token has places of its own');
+  streams.find(({ response }) => response.statusCode === 200)?.response.destroy();
+  const again = await eventually(
+    () => open('one'),
+    ({ response }) => response.statusCode === 200,
+  );
+  t.equal(again.response.statusCode, 200, 'one that left made room');
+});
+
+t.test('who asks for the header of a stream gets it at once, and takes no place', async (t) => {
+  t.equal(await idle(), 0);
+  const { port } = there.app.server.address() as AddressInfo;
+  const headers = { accept: 'text/event-stream', connection: 'close' };
+  const head = () =>
+    new Promise<IncomingMessage>((resolve, reject) => {
+      const options = { method: 'HEAD', port, host: '127.0.0.1', path: '/v1/events', headers };
+      const request = httpRequest(options, (response) => {
+        response.resume();
+        response.on('end', () => resolve(response));
+      });
+      request.on('error', reject);
+      request.end();
+    });
+  for (let at = 0; at < 201; at += 1) {
+    const { statusCode, headers } = await head();
+    if (statusCode === 200 && /^text\/event-stream/.test(headers['content-type'] ?? '')) continue;
+    t.fail(`${at}: ${statusCode} ${headers['content-type']}`);
+  }
+  t.equal(await idle(), 0);
+});
 
 t.test('a service that stops ends its streams, also those that nobody reads', async (t) => {
   const instance = await startInstance(t, url, { role: 'api' });

@@ -274,6 +274,9 @@ t.test('a directory that cannot be used is explained in a sentence', async (t) =
   writeFileSync(file, '');
   t.equal(await refusal(file), `The data directory ${file} is not a directory.`);
   t.match(await refusal(join(file, 'below')), /^The data directory .*below is not a directory/);
+  // Nothing can be made there, and the kernel says so as if the folder above were missing.
+  if (HAS_PROC) t.equal(await refusal('/proc/x'), 'The data directory /proc/x cannot be made.');
+  if (HAS_PROC) t.match(await refusal('/proc/x/y'), /^The data directory .* cannot be made/);
 
   const data = join(dir, 'data');
   const server = await start(t, data);

@@ -1,6 +1,8 @@
 /** Live events in PostgreSQL: in an order that no reader can miss anything by, whoever wrote them when. */
+import { type RawBuilder, sql } from 'kysely';
 import t from 'tap';
 import {
+  EVENT_STATEMENTS,
   type EventPlace,
   type EventRow,
   EventStore,
@@ -10,7 +12,7 @@ import { connect, emptyDatabase, eventually, meddler } from '../instances.js';
 
 const url = await emptyDatabase(t);
 const database = await connect(t, url);
-const events = new EventStore(database);
+const events = new EventStore(database.query);
 const START = { xid: '0', seq: 0 };
 
 const tell = (subject: string) =>
@@ -30,6 +32,70 @@ const readAll = (place: EventPlace, count: number) =>
     () => read(place),
     (rows) => rows.length >= count,
   );
+
+t.test('the newest event is that of the greatest number, not of the last text', async (t) => {
+  const other = await connect(t, await emptyDatabase(t));
+  const store = new EventStore(other.query);
+  const xids = ['8', '9', '10', '11', '98', '99', '100', '101'];
+  for (const [at, xid] of xids.entries()) {
+    await other.pool.query(
+      `insert into events (xid, type, subject, data) values ($1, 'host.created', 'host_1', '{}')`,
+      [xid],
+    );
+    t.equal((await store.latest()).xid, xid);
+    const rows = await store.after({ xid: '8', seq: 0 }, 100);
+    const read = Array.isArray(rows) ? rows.map((row) => row.xid) : rows;
+    t.strictSame(read, xids.slice(0, at + 1), 'and they are read in that order');
+  }
+});
+
+t.test('what clients cause again and again reads the index, and sorts nothing', async (t) => {
+  const { query, pool } = await connect(t, await emptyDatabase(t));
+  await pool.query(
+    `insert into events (xid, type, subject, data)
+     select (1 + n % 500)::text::xid8, 'host.created', 'host_' || n, '{}'
+       from generate_series(1, 20000) n`,
+  );
+  const explain = async (statement: RawBuilder<unknown>): Promise<string> => {
+    const plan = await sql<{ 'QUERY PLAN': string }>`explain ${statement}`.execute(query);
+    return plan.rows.map((row) => row['QUERY PLAN']).join('\n');
+  };
+  for (const analysed of [false, true]) {
+    if (analysed) await pool.query('vacuum analyze events');
+    const latest = await explain(EVENT_STATEMENTS.latest());
+    t.match(latest, /^Limit.*\n +-> +Index (Only )?Scan Backward using events_pkey/);
+    const after = await explain(EVENT_STATEMENTS.after({ xid: '250', seq: 0 }, 200));
+    t.match(after, /^Limit.*\n +-> +Index Scan using events_pkey/);
+    const forget = await explain(EVENT_STATEMENTS.forget(720, 1000, 500));
+    const scans = [...forget.matchAll(/-> +(.* on events)\b/g)].map(([, scan]) => scan).sort();
+    t.match(scans, [
+      'Delete on events',
+      /^Index (Only )?Scan Backward using events_pkey on events$/,
+      'Index Scan using events_pkey on events',
+      'Tid Scan on events',
+    ]);
+  }
+});
+
+t.test('the newest events are kept, and readers before them are told so', async (t) => {
+  const other = await connect(t, await emptyDatabase(t));
+  const store = new EventStore(other.query);
+  const subjects = Array.from({ length: 50 }, (_, at) => `host_${at}`);
+  for (const subject of subjects) {
+    await insertEvents(other.query, [{ type: 'host.created', subject, data: {} }]);
+  }
+  await eventually(
+    () => store.after(START, 100),
+    (rows) => rows.length === 50,
+  );
+  const counts: number[] = [];
+  do counts.push(await store.forget(720, 20, 12));
+  while (counts.at(-1) === 12);
+  t.strictSame(counts, [12, 12, 6], 'in portions');
+  t.equal(await store.after(START, 10), 'expired');
+  const rows = await store.after(await store.horizon(), 100);
+  t.strictSame(Array.isArray(rows) && rows.map(({ subject }) => subject), subjects.slice(30));
+});
 
 t.test('events written together keep their order', async (t) => {
   const start = await events.latest();
@@ -85,8 +151,8 @@ t.test('a reader before the events that were forgotten is told so', async (t) =>
   await tell('kept');
   await readAll(place, 1);
   const { rows: counted } = await database.pool.query('select count(*) as count from events');
-  t.equal(await events.forget(48, 1000), counted[0].count - 1, 'all but the new one');
-  t.equal(await events.forget(48, 1000), 0);
+  t.equal(await events.forget(48, 1000, 1000), counted[0].count - 1, 'all but the new one');
+  t.equal(await events.forget(48, 1000, 1000), 0);
   t.equal(await events.after(START, 10), 'expired');
   t.equal(await events.after(oldest, 10), 'expired');
   t.strictSame(await events.horizon(), place);

@@ -1,7 +1,7 @@
 /** Idempotency keys in PostgreSQL: whose turn it is, and what is left when a session dies. */
 import t from 'tap';
 import {
-  forgetOldKeys,
+  forgetAnswers,
   IdempotencyStore,
   insertAnswer,
 } from '../../src/store/idempotency-store.js';
@@ -138,7 +138,7 @@ t.test('an answer is kept for 24 hours', async (t) => {
       interval,
     ]);
   await age('23 hours 59 minutes');
-  await forgetOldKeys(database, 24, 1000);
+  await forgetAnswers(database, 24, 1000, 1000);
   t.match(await here.claim(key('f')), { state: 'answered' });
   await here.release(key('f'));
   await age('24 hours 1 minute');
@@ -146,7 +146,22 @@ t.test('an answer is kept for 24 hours', async (t) => {
   await here.release(key('f'));
   await answered('f');
   await age('24 hours 1 minute');
-  t.equal(await forgetOldKeys(database, 24, 1000), 1);
+  t.equal(await forgetAnswers(database, 24, 1000, 1000), 1);
+});
+
+t.test('the newest answers are kept, whatever their age', async (t) => {
+  await sql.query('delete from idempotency_keys');
+  const names = Array.from({ length: 50 }, (_, at) => `n${at}`);
+  for (const name of names) await answered(name);
+  const counts: number[] = [];
+  do counts.push(await forgetAnswers(database, 24, 20, 12));
+  while (counts.at(-1) === 12);
+  t.strictSame(counts, [12, 12, 6], 'in portions');
+  const { rows } = await sql.query('select key from idempotency_keys order by seq');
+  t.strictSame(
+    rows.map((row) => row.key),
+    names.slice(30),
+  );
 });
 
 t.test('a closed store leaves no session', async (t) => {

@@ -79,6 +79,20 @@ t.test('notices come again after their connection broke, and listeners are told'
   t.equal(heard.length, 3);
 });
 
+t.test('a notice of any name harms nobody, whoever sends it', async (t) => {
+  const url = await emptyDatabase(t);
+  const { notices } = await connect(t, url);
+  const sql = await meddler(t, url);
+  const names = ['error', 'newListener', '__proto__', 'constructor', '', 'x'.repeat(7000)];
+  for (const name of names) await sql.query(`select pg_notify('pebslab', $1)`, [name]);
+  const heard = notices.next('last', 10_000);
+  await sql.query(`notify pebslab, 'last'`);
+  t.equal(await heard, true, 'the ones before were heard, too');
+  const own = notices.next('error', 10_000);
+  await sql.query(`notify pebslab, 'error'`);
+  t.equal(await own, true, 'and are names as good as others');
+});
+
 t.test('waiting for a notice ends with it, with the time, or with the signal', async (t) => {
   const { notices, pool } = await connect(t, await emptyDatabase(t));
   const never = new AbortController();

@@ -4,11 +4,11 @@
  *   postgres/            the cluster, 0700
  *   postgres-password    of the only role, 0600
  *   postgres.log         what the server says, kept small
- *   service.sock         held by the service that uses the directory
+ *   service.lock/        has a socket of the service that uses the directory
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, realpath, statfs } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { mkdir, open, readFile, realpath, stat, statfs } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 
 /** An expected failure, told in a sentence that says what to do; never shown with a stack. */
 export class DataDirError extends Error {
@@ -23,7 +23,7 @@ export interface DataDir {
   readonly cluster: string;
   readonly password: string;
   readonly log: string;
-  readonly socket: string;
+  readonly lock: string;
 }
 
 /** A new cluster is 47 MB; the rest is room for the first rows. */
@@ -33,7 +33,7 @@ const FREE_BYTES_MIN = 60 * 1024 * 1024;
 export async function openDataDir(path: string): Promise<DataDir> {
   const wanted = resolve(path);
   try {
-    await mkdir(wanted, { recursive: true, mode: 0o700 });
+    await makeFolder(wanted);
     const dir = layOut(await realpath(wanted));
     // Asks the file system itself: to root, mode bits say nothing about a read-only mount.
     await (await open(dir.log, 'a', 0o600)).close();
@@ -43,13 +43,31 @@ export async function openDataDir(path: string): Promise<DataDir> {
   }
 }
 
+/**
+ * Not Node's recursive `mkdir`: where nothing can be made, as in /proc, the kernel says that the parent is missing, and Node
+ * makes the parent that is there again and again, for ever.
+ */
+async function makeFolder(path: string): Promise<void> {
+  const make = (): Promise<void> => mkdir(path, { mode: 0o700 });
+  try {
+    await make().catch(async (error: unknown) => {
+      if (codeOf(error) !== 'ENOENT') throw error;
+      await makeFolder(dirname(path));
+      await make();
+    });
+  } catch (error) {
+    const isThere = codeOf(error) === 'EEXIST' && (await stat(path)).isDirectory();
+    if (!isThere) throw error;
+  }
+}
+
 function layOut(root: string): DataDir {
   return {
     root,
     cluster: join(root, 'postgres'),
     password: join(root, 'postgres-password'),
     log: join(root, 'postgres.log'),
-    socket: join(root, 'service.sock'),
+    lock: join(root, 'service.lock'),
   };
 }
 

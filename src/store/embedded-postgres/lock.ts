@@ -1,17 +1,18 @@
 /**
- * One service a data directory. The lock is a listening socket, because the kernel lets go of a
- * socket when its process dies, however it dies.
+ * One service a data directory. The lock is a listening socket, because the kernel lets go of a socket when its process
+ * dies, however it dies. The socket lies in the directory, so only who may write there can take the lock, and containers
+ * that share the directory share it.
  *
- * On Linux an abstract socket decides: binding it is atomic, so two starters cannot both win. Its
- * names are per network namespace, though, and containers that share a volume do not share one;
- * therefore the socket file is taken as well, which every process of this kernel can reach.
- * Elsewhere there is only the file; two starters that find the same dead file could both take it.
+ * The socket of a service that was killed stays behind, and two starters that find it must not both win. So each starter
+ * listens in a folder of its own and moves that to the place of the lock: `rename` replaces an empty folder and fails on
+ * any other, which the kernel decides in one step. Before, it removes dead sockets from there; as no name of a socket is
+ * used twice, that cannot hit one that lives.
  */
-import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { chown, mkdtemp, readdir, rename, rm, stat, symlink } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import process from 'node:process';
 import { codeOf, type DataDir, DataDirError } from './data-dir.js';
 
@@ -19,81 +20,145 @@ export interface Lock {
   release(): Promise<void>;
 }
 
-/** What `sun_path` holds on Linux; elsewhere it is a little less. */
+/** `sun_path` has 108 bytes on Linux and 104 elsewhere, with a zero at the end of a path. */
+const SOCKET_PATH_BYTES_MAX = 103;
 const ABSTRACT_BYTES = 108;
-const PATH_BYTES_MAX = 100;
+/** What `bind` says on a file system that has no sockets. */
+const NO_SOCKETS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+/** No starter needs its own folder for so long. */
+const LEFTOVER_MILLIS = 60_000;
 
 export async function lockDataDir(dir: DataDir): Promise<Lock> {
-  const servers: Server[] = [];
-  const release = async (): Promise<void> => {
-    for (const server of servers.splice(0)) await close(server);
-  };
+  const own = await mkdtemp(`${dir.lock}-`);
+  const name = randomUUID();
+  let server: Server | undefined;
   try {
-    if (process.platform === 'linux') servers.push(await listen(abstractName(dir.root)));
-    const file = await listenOnFile(socketPath(dir));
-    if (file !== undefined) servers.push(file);
-    return { release };
+    server = await listen(own, name);
+    await giveToOwner(dir.root, own, name);
+    while (!(await takePlace(own, dir.lock))) await removeDead(dir);
+    await removeLeftovers(dir);
   } catch (error) {
-    await release();
-    if (codeOf(error) !== 'EADDRINUSE') throw error;
-    throw new DataDirError(
-      `The data directory ${dir.root} is in use by another service: stop that one or choose another directory.`,
-    );
+    await close(server);
+    const hasSockets = server !== undefined || !NO_SOCKETS.has(codeOf(error) ?? '');
+    if (hasSockets || process.platform !== 'linux') throw error;
+    return lockByName(dir);
+  } finally {
+    // Gone already where it has become the lock.
+    await rm(own, { recursive: true, force: true });
   }
+  return {
+    release: async () => {
+      await close(server);
+      await rm(join(dir.lock, name), { force: true });
+    },
+  };
 }
 
 /**
- * As long as the kernel allows: some versions of Node.js fill a shorter name with zero bytes and
- * others do not, which would be two names.
+ * For shared and network file systems without sockets: an abstract socket. Its name is no file, so any user of this
+ * machine could take it, and containers with networks of their own do not see each other's.
  */
-function abstractName(root: string): string {
-  return `\0${`pebslab-${hash(root)}`.padEnd(ABSTRACT_BYTES - 1, '-')}`;
-}
-
-function socketPath({ root, socket }: DataDir): string {
-  if (Buffer.byteLength(socket) <= PATH_BYTES_MAX) return socket;
-  return join(tmpdir(), `pebslab-${hash(root).slice(0, 24)}.sock`);
-}
-
-function hash(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
-}
-
-async function listenOnFile(path: string): Promise<Server | undefined> {
-  if (await answers(path)) throw Object.assign(new Error(path), { code: 'EADDRINUSE' });
-  await rm(path, { force: true });
-  return listen(path).catch((error: unknown) => {
-    // Some network and shared file systems have no sockets. The abstract one still holds.
-    if (codeOf(error) === 'EADDRINUSE' || process.platform !== 'linux') throw error;
-    return undefined;
+async function lockByName(dir: DataDir): Promise<Lock> {
+  const hash = createHash('sha256').update(dir.root).digest('hex');
+  // As long as the kernel allows: some versions of Node.js fill a shorter name with zero bytes and others do not.
+  const name = `\0${`pebslab-${hash}`.padEnd(ABSTRACT_BYTES - 1, '-')}`;
+  const server = await listenAt(name).catch((error: unknown) => {
+    throw codeOf(error) === 'EADDRINUSE' ? inUse(dir) : error;
   });
+  return { release: () => close(server) };
 }
 
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.on('connect', () => {
-      socket.destroy();
-      resolve(true);
+function inUse({ root }: DataDir): DataDirError {
+  return new DataDirError(
+    `The data directory ${root} is in use by another service: stop that one or choose another directory.`,
+  );
+}
+
+/** What root made, an ordinary user that starts the service next must be able to remove. */
+async function giveToOwner(root: string, own: string, name: string): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = await stat(root);
+  // In some containers root may not; then its successor has to be root as well.
+  for (const path of [join(own, name), own]) await chown(path, uid, gid).catch(() => {});
+}
+
+/** Whether there was no lock, or only the folder of one that was released. */
+async function takePlace(own: string, place: string): Promise<boolean> {
+  try {
+    await rename(own, place);
+    return true;
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'ENOTEMPTY' || code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+async function removeDead(dir: DataDir): Promise<void> {
+  for (const name of await readdir(dir.lock)) {
+    if (await answers(dir.lock, name)) throw inUse(dir);
+    await rm(join(dir.lock, name), { force: true });
+  }
+}
+
+/** Folders of starters that were killed before they had the lock. */
+async function removeLeftovers({ root, lock }: DataDir): Promise<void> {
+  for (const name of await readdir(root)) {
+    if (!name.startsWith(`${basename(lock)}-`)) continue;
+    const path = join(root, name);
+    const made = await stat(path).catch(() => undefined);
+    if (made === undefined || Date.now() - made.mtimeMs < LEFTOVER_MILLIS) continue;
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+async function answers(folder: string, name: string): Promise<boolean> {
+  return byShortPath(folder, name, (path) => {
+    return new Promise((resolve) => {
+      const socket = connect(path);
+      socket.on('connect', () => {
+        socket.destroy();
+        resolve(true);
+      });
+      // EAGAIN is a listener too busy to accept; everything else is nobody.
+      socket.on('error', (error) => resolve(codeOf(error) === 'EAGAIN'));
     });
-    // EAGAIN is a listener too busy to accept; everything else is nobody.
-    socket.on('error', (error) => resolve(codeOf(error) === 'EAGAIN'));
   });
 }
 
-function listen(path: string): Promise<Server> {
+function listen(folder: string, name: string): Promise<Server> {
+  return byShortPath(folder, name, listenAt);
+}
+
+function listenAt(path: string): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy());
     server.on('error', reject);
-    // Whoever it belongs to, every user must be able to ask whether it lives.
-    const everybody = path.startsWith('\0') ? {} : { readableAll: true, writableAll: true };
-    server.listen({ path, exclusive: true, ...everybody }, () => resolve(server));
+    server.listen({ path, exclusive: true }, () => resolve(server));
     server.unref();
   });
 }
 
-function close(server: Server): Promise<void> {
+/** A path that is too long for a socket is reached through a link. */
+async function byShortPath<Result>(
+  folder: string,
+  name: string,
+  use: (path: string) => Promise<Result>,
+): Promise<Result> {
+  const path = join(folder, name);
+  if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX) return use(path);
+  const short = await mkdtemp(join(tmpdir(), 'pebslab-'));
+  try {
+    await symlink(folder, join(short, 'lock'));
+    return await use(join(short, 'lock', name));
+  } finally {
+    await rm(short, { recursive: true, force: true });
+  }
+}
+
+function close(server: Server | undefined): Promise<void> {
   return new Promise((resolve) => {
-    server.close(() => resolve());
+    if (server === undefined) resolve();
+    else server.close(() => resolve());
   });
 }

@@ -35,7 +35,9 @@ export interface EmbeddedPostgres {
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const { dataDir, onLog = () => {}, settings = {} } = options;
   const dir = await openDataDir(dataDir);
-  const lock = await lockDataDir(dir);
+  const lock = await lockDataDir(dir).catch((error: unknown) => {
+    throw explain(error, dir.root);
+  });
   try {
     const account = await serverAccount(dir.cluster);
     const binaries = await findBinaries(account);
