@@ -3,8 +3,8 @@ import { totalmem } from 'node:os';
 import process from 'node:process';
 
 const MEGABYTE = 2 ** 20;
-/** What the service takes for itself, with a database of its own, before anything is searched. */
-const OWN_MEGABYTES = 192;
+/** What the service takes for itself, with a database of its own busy with requests and the threads of two searches, but for their states. */
+const OWN_MEGABYTES = 384;
 /** So little is still good for a search of a hundred thousand states. */
 export const SEARCH_MEGABYTES_MIN = 8;
 export const SEARCH_MEGABYTES_MAX = 16_384;

@@ -4,6 +4,7 @@
  */
 import type { U64 } from '../arch/counter-set.js';
 import type { CpuModel } from '../arch/cpu-model.js';
+import { GUEST, SETUP } from '../arch/write-sink.js';
 import {
   type GuestPmuCaps,
   guestEventConfig,
@@ -119,7 +120,9 @@ export function guestWrmsr(
   const caps = guestPmuCaps(modelOf(run.world), run.world.vpmu[vcpuIndex]!);
   const fault = writeGuestMsr(caps, vcpu, msr, value, addressOf);
   if (fault === null) {
+    run.cause = GUEST;
     reprogram(run, vcpuIndex, caps);
+    run.cause = SETUP;
   }
   return fault;
 }

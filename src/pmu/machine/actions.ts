@@ -237,8 +237,9 @@ function deliverNmi(
     cpu.nmiThrottle |= throttle;
     return;
   }
-  sink.nmis += 1;
+  const cause = sink.beginNmi();
   handleNmi(world, state.events, cpu, throttle, false, sink);
+  sink.cause = cause;
   noteOvershoot(state, cpu);
 }
 

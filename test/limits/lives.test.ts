@@ -1,0 +1,115 @@
+/** Work that kills whoever takes it up is given up after three deaths; a service that stops in order has not died. */
+import t from 'tap';
+import type { Exploration } from '../../schemas/exploration.js';
+import { request } from '../campaign/lab.js';
+import { DataFolder } from '../crash/data-folder.js';
+import { HttpClient, json } from '../crash/http-client.js';
+import { Report } from '../crash/report.js';
+import { ServiceProcess } from '../crash/service-process.js';
+import { emptyDatabase, eventually, meddler, startInstance } from '../instances.js';
+
+t.setTimeout(300_000);
+
+const event = (counter: string) => ({ counter, precise_ip: 2, exclude_guest: true });
+const kinds = ['nmi_throttle', 'event_enable', 'event_disable', 'tick', 'pmu_section'];
+/** More states than a test waits for. */
+const HUGE = {
+  model: {
+    cpu_model: 'emerald-rapids',
+    kernel: 'upstream-base',
+    events: ['PMC0', 'PMC1', 'PMC2', 'PMC3'].map(event),
+    vcpus: [{}, {}],
+    actors: kinds.map((kind) => ({ kind })),
+    nmi_timing: 'late',
+  },
+  properties: ['I11'],
+  fold: false,
+  bounds: { seconds: 3600 },
+};
+
+t.test('a search that the service was killed with three times has failed', async (t) => {
+  const folder = await DataFolder.make();
+  t.teardown(() => folder.remove());
+  const report = new Report();
+  const service = await ServiceProcess.start('the service', { DATA_DIR: folder.path }, report);
+  const http = new HttpClient();
+  t.teardown(() => http.close());
+  const made = await http.ask(service.port, {
+    method: 'POST',
+    path: '/v1/explorations',
+    body: HUGE,
+  });
+  const path = `/v1/explorations/${json<Exploration>(made).id}`;
+  const read = async () => json<Exploration>(await http.ask(service.port, { method: 'GET', path }));
+  // Large enough for threads of its own, and under way.
+  const isUnderWay = ({ state, progress }: Exploration) =>
+    state !== 'running' || progress.depth !== undefined;
+  for (const end of ['kill', 'stop', 'kill', 'stop', 'kill'] as const) {
+    const { state } = await eventually(
+      read,
+      (now) => now.state === 'failed' || (now.state === 'running' && isUnderWay(now)),
+      60_000,
+    );
+    t.equal(state, 'running', `before a ${end}`);
+    if (end === 'stop') t.equal((await service.stop()).code, 0);
+    else await service.kill();
+    await service.start();
+  }
+  const found = await eventually(read, ({ state }) => state === 'failed', 60_000);
+  t.match(found, { state: 'failed', finished_at: String, attempts: 6 });
+  t.match(found.error, /3 times the service ended while it searched this/);
+  t.equal((await service.stop()).code, 0);
+  t.strictSame(report.faults, []);
+});
+
+t.test('campaigns, by the chunk and at their end', async (t) => {
+  const url = await emptyDatabase(t);
+  const { app } = await startInstance(t, url, { role: 'api' });
+  const sql = await meddler(t, url);
+  const post = async () =>
+    (
+      await app.inject({
+        method: 'POST',
+        url: '/v1/campaigns',
+        payload: request({}, { walks: 20 }),
+      })
+    ).json().id as string;
+  const [chunk, end, whole] = [await post(), await post(), await post()];
+  const lives = (count: number) => `array(select 'life ' || n from generate_series(1, ${count}) n)`;
+  await sql.query(`update campaign_chunks set lives = ${lives(3)} where campaign_id = $1`, [chunk]);
+  await sql.query(`update campaigns set lives = ${lives(3)} where id = $1`, [end]);
+  await sql.query(`update campaigns set lives = ${lives(2)} where id = $1`, [whole]);
+  await startInstance(t, url, { role: 'worker' });
+  const read = async (id: string) => {
+    const headers = { prefer: 'wait=60' };
+    return (await app.inject({ url: `/v1/campaigns/${id}`, headers })).json();
+  };
+  t.match(await read(chunk), {
+    state: 'failed',
+    error: /3 times the service ended while it walked chunk 0/,
+  });
+  t.match(await read(end), { state: 'failed', error: /3 times the service ended while it shrank/ });
+  t.match(await read(whole), { state: 'succeeded', progress: { done: 20 } });
+});
+
+t.test('what is given back in order leaves no life behind', async (t) => {
+  const url = await emptyDatabase(t);
+  const { app } = await startInstance(t, url, { role: 'api' });
+  const sql = await meddler(t, url);
+  const post = (path: string, payload: object) =>
+    app.inject({ method: 'POST', url: `/v1/${path}`, payload });
+  await post('explorations', HUGE);
+  await post('campaigns', request({}, { walks: 100_000, steps_per_walk: 1000 }));
+  const under = async () => {
+    const { rows } = await sql.query(
+      `select (select count(*)::int from explorations where lane = 'work' and lives <> '{}') as searches,
+              (select count(*)::int from campaign_chunks where result is null and lives <> '{}') as chunks`,
+    );
+    return rows[0] as { searches: number; chunks: number };
+  };
+  const worker = await startInstance(t, url, { role: 'worker' });
+  const busy = await eventually(under, ({ searches, chunks }) => searches + chunks === 2, 60_000);
+  t.strictSame(busy, { searches: 1, chunks: 1 });
+  await worker.close();
+  t.strictSame(await under(), { searches: 0, chunks: 0 });
+});
