@@ -7,8 +7,6 @@ import { Report } from '../crash/report.js';
 import { ServiceProcess } from '../crash/service-process.js';
 import { emptyDatabase, eventually, meddler, startInstance } from '../instances.js';
 
-t.setTimeout(300_000);
-
 const event = (counter: string) => ({ counter, precise_ip: 2, exclude_guest: true });
 const kinds = ['nmi_throttle', 'event_enable', 'event_disable', 'tick', 'pmu_section'];
 /** More states than a test waits for. */
@@ -56,7 +54,7 @@ t.test('a search that the service was killed with three times has failed', async
   t.match(await underWay(), { state: 'running' }, 'a stop in order is no death');
   await service.kill();
   await service.start();
-  const found = await eventually(read, ({ state }) => state === 'failed', 60_000);
+  const found = await eventually(read, ({ state }) => state === 'failed');
   t.match(found, { state: 'failed', finished_at: String });
   t.match(found.error, /3 times the service ended while it searched this/);
   t.equal((await service.stop()).code, 0);
@@ -108,9 +106,9 @@ t.test('what is given back in order leaves no life behind', async (t) => {
   };
   const worker = await startInstance(t, url, { role: 'worker' });
   await post('explorations', HUGE);
-  await eventually(under, ({ searches }) => searches === 1, 60_000);
+  await eventually(under, ({ searches }) => searches === 1);
   await post('campaigns', request({}, { walks: 100_000, steps_per_walk: 1000 }));
-  const busy = await eventually(under, ({ chunks }) => chunks === 1, 60_000);
+  const busy = await eventually(under, ({ chunks }) => chunks === 1);
   t.strictSame(busy, { searches: 1, chunks: 1 });
   await worker.close();
   t.strictSame(await under(), { searches: 0, chunks: 0 });

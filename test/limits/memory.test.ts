@@ -10,8 +10,6 @@ import { HttpClient, json } from '../crash/http-client.js';
 import { Report } from '../crash/report.js';
 import { ServiceProcess } from '../crash/service-process.js';
 
-t.setTimeout(300_000);
-
 const GROUP_MEGABYTES = 512;
 
 t.test('searches that run at once share what the service does not need itself', async (t) => {
@@ -96,7 +94,7 @@ t.test('in a small control group', async (t) => {
   for (const id of ids) {
     let found: Partial<Exploration> = {};
     while (found.finished_at === undefined && service.isRunning) {
-      const headers = { prefer: 'wait=30' };
+      const headers = { prefer: 'wait=60' };
       const path = `/v1/explorations/${id}`;
       const asked = http.ask(service.port, { method: 'GET', path, headers });
       const answer = await asked.catch((error: Error) => t.fail(`no answer: ${error.message}`));

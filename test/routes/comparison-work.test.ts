@@ -8,8 +8,6 @@ import { KERNELS } from '../../src/pmu/kernels/index.js';
 import { build, problemOf } from '../helper.js';
 import { eventually } from '../instances.js';
 
-t.setTimeout(240_000);
-
 /** Counts the searches of all scouts of this process, which go on as they would. */
 let searches = 0;
 const { search } = Scout.prototype;
