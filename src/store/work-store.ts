@@ -3,6 +3,7 @@
  * whoever works on it writes here what came of it.
  */
 import { type Kysely, sql } from 'kysely';
+import { type Cancel, cancelWork } from './cancel-work.js';
 import type { Database } from './database.js';
 import { type EventInput, insertEvents } from './event-store.js';
 import { GroupCommit } from './group-commit.js';
@@ -85,7 +86,10 @@ export class WorkStore {
   constructor(database: Database, table: WorkTableName) {
     this.database = database;
     this.table = table;
-    this.cancels = new GroupCommit((cancels) => this.cancelAll(cancels), 1);
+    this.cancels = new GroupCommit(async (cancels) => {
+      await cancelWork(database, table, cancels);
+      return cancels.map(() => undefined);
+    }, 1);
   }
 
   /** Adds it, unless too much waits or runs already; `more` writes in the same transaction. */
@@ -235,39 +239,6 @@ export class WorkStore {
     await this.cancels.add({ id, event });
   }
 
-  /** Many at once are one transaction: each would wait for the notices of the one before it. */
-  private async cancelAll(cancels: readonly Cancel[]): Promise<undefined[]> {
-    const table = sql.table(this.table);
-    await sql`
-      with asked as (
-        select w.id, c.type, c.data
-          from ${table} w
-          join unnest(${cancels.map(({ id }) => id)}::text[],
-                      ${cancels.map(({ event }) => event.type)}::text[],
-                      ${cancels.map(({ event }) => JSON.stringify(event.data))}::text[])
-               as c (id, type, data) on c.id = w.id
-         where w.finished_at is null
-         order by w.id for update of w
-      ), told as (
-        update ${table} w
-           set cancel_requested = true,
-               state = case w.state when 'queued' then 'cancelled' else w.state end,
-               finished_at = case w.state when 'queued' then now() end
-          from asked a where w.id = a.id
-        returning w.id, w.state, a.type, a.data
-      ), events as (
-        insert into events (type, subject, data)
-        select type, id, data::jsonb from told where state = 'cancelled'
-      )
-      select pg_notify('pebslab', n.notice)
-        from (select 'cancelled:' || id as notice from told
-              union all
-              select 'finished:' || id from told where state = 'cancelled') n`.execute(
-      this.database.query,
-    );
-    return cancels.map(() => undefined);
-  }
-
   /** What waits or runs, in the order in which it was asked for. */
   async unfinished(): Promise<WaitingWork[]> {
     const { rows } = await sql<WaitingWork>`
@@ -311,11 +282,6 @@ export interface WaitingWork {
   readonly lane: Lane;
   /** How much of its owner's came before it, with itself. */
   readonly own: number;
-}
-
-interface Cancel {
-  readonly id: string;
-  readonly event: EventInput;
 }
 
 /** The lives of what this run of the service takes up, or gives back. */
