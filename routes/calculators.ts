@@ -1,5 +1,6 @@
 /** The stateless calculators and the comparison of kernels. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import {
   ComparisonRequestSchema,
   ComparisonSchema,
@@ -8,15 +9,16 @@ import {
 import { problems } from '../schemas/problem.js';
 import { RoundTripsRequestSchema, RoundTripsSchema } from '../schemas/round-trip.js';
 import { SwitchListRequestSchema, SwitchListSchema } from '../schemas/switch-list.js';
+import { ProblemError, tryLater } from '../src/errors.js';
 import { roundTrips, switchList } from '../src/service/calculators.js';
-import { addVerdicts, compare, toCsv, toMarkdown } from '../src/service/comparisons.js';
+import { toCsv, toMarkdown } from '../src/service/comparisons.js';
 
 const JSON_TYPE = 'application/json';
 const CSV_TYPE = 'text/csv';
 const MARKDOWN_TYPE = 'text/markdown';
 
 export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  const { explorations } = app.services;
+  const { comparisons } = app.services;
 
   app.post(
     '/switch-lists',
@@ -78,15 +80,18 @@ export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
               [MARKDOWN_TYPE]: { schema: ComparisonTextSchema },
             },
           },
-          ...problems('validation', 'rule_violated', 'not_acceptable'),
+          ...problems(
+            'validation',
+            'rule_violated',
+            'not_acceptable',
+            'too_many_requests',
+            'unavailable',
+          ),
         },
       },
     },
     async (request, reply) => {
-      const costs = await compare(request.body);
-      const comparison = request.body.verdicts
-        ? await addVerdicts(costs, (model, kernel) => explorations.raceVerdict(model, kernel))
-        : costs;
+      const comparison = await comparisons.compare(request.body, endOf(app, reply));
       switch (request.answerType) {
         case CSV_TYPE:
           return reply.type(CSV_TYPE).send(toCsv(comparison));
@@ -98,3 +103,15 @@ export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
   );
 };
+
+/** Given, with the problem to answer, when the client hangs up or the service stops. */
+function endOf({ closing }: FastifyInstance, { raw }: FastifyReply): AbortSignal {
+  const end = new AbortController();
+  const stop = (): void => end.abort(tryLater('unavailable', 'The service is stopping.', 1));
+  closing.addEventListener('abort', stop, { once: true });
+  raw.once('close', () => {
+    closing.removeEventListener('abort', stop);
+    end.abort(new ProblemError('bad_request', 'The client has hung up.'));
+  });
+  return end.signal;
+}

@@ -46,7 +46,8 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async (request, reply) => {
-      const created = await campaigns.create(request.body, request.ticket ?? undefined);
+      const owner = request.principal?.name ?? null;
+      const created = await campaigns.create(request.body, owner, request.ticket ?? undefined);
       const campaign = sendReply(reply, created);
       const millis = preferredWaitMillis(request.headers.prefer);
       if (millis === 0) return campaign;

@@ -57,7 +57,8 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async (request, reply) => {
-      const created = await explorations.create(request.body, request.ticket ?? undefined);
+      const owner = request.principal?.name ?? null;
+      const created = await explorations.create(request.body, owner, request.ticket ?? undefined);
       const exploration = sendReply(reply, created);
       const millis = preferredWaitMillis(request.headers.prefer);
       if (millis === 0) return exploration;

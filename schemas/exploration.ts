@@ -41,10 +41,20 @@ export const ExplorationBoundsSchema = Type.Object(
       Type.Integer({ minimum: 1, maximum: 200_000_000, description: 'distinct states' }),
     ),
     seconds: Type.Optional(
-      Type.Number({ minimum: 0.01, maximum: 3600, description: 'time of searching' }),
+      Type.Number({
+        minimum: 0.01,
+        maximum: 3600,
+        description:
+          'time of searching, 60 when left out; assumptions and the other kernel together may take as long again',
+      }),
     ),
     megabytes: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 16_384, description: 'memory of states' }),
+      Type.Integer({
+        minimum: 1,
+        maximum: 16_384,
+        description:
+          'memory of states, 2048 when left out; never more than the share that the service has for a search (SEARCH_MEGABYTES: by default half of the memory of its machine or control group, divided by how many searches run at once): asking for more is refused',
+      }),
     ),
     nmis: Type.Optional(
       Type.Integer({
@@ -98,7 +108,11 @@ export const ExplorationRequestSchema = Type.Object(
     ),
     bounds: Type.Optional(ref(ExplorationBoundsSchema)),
     workers: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 8, description: 'worker threads of a bfs' }),
+      Type.Integer({
+        minimum: 1,
+        maximum: 8,
+        description: 'worker threads of a bfs; no more are started than the machine has cores',
+      }),
     ),
     fold: Type.Optional(
       Type.Boolean({
@@ -254,7 +268,7 @@ export const ExplorationSchema = Type.Object(
       description: 'how the work stands or ended',
     }),
     attempts: count(
-      'how often a worker has taken it up; after a crash the search starts again from its beginning',
+      'how often a worker has taken it up; after a crash the search starts again from its beginning, and after three crashes it is failed',
     ),
     progress: ref(ProgressSchema),
     created_at: ref(TimestampSchema),

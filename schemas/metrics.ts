@@ -26,7 +26,7 @@ export const PerRoundTripSchema = Type.Object(
       description: 'the MSR writes by register and way',
     }),
     kvm_wrmsr: average('explicit WRMSRs by KVM'),
-    perf_wrmsr: average('WRMSRs by perf'),
+    perf_wrmsr: average('WRMSRs by perf on the way into the guest and back'),
     vm_entry_load: average('loads from the VM-entry MSR-load area'),
     vm_exit_load: average('loads from the VM-exit MSR-load area'),
     vmcs_field: average('loads of IA32_PERF_GLOBAL_CTRL from VMCS fields'),
@@ -35,7 +35,8 @@ export const PerRoundTripSchema = Type.Object(
   {
     $id: 'PerRoundTrip',
     additionalProperties: false,
-    description: 'averages over the round trips of a host; all 0 before the first',
+    description:
+      'averages over the round trips of a host, of what VM-entry and VM-exit write; all 0 before the first',
     examples: [
       {
         msr_writes: [{ msr: 'IA32_PEBS_ENABLE', via: 'vm_exit_load', count: 1 }],
@@ -50,9 +51,46 @@ export const PerRoundTripSchema = Type.Object(
   },
 );
 
+export const CauseWritesSchema = Type.Object(
+  {
+    kvm_wrmsr: count('explicit WRMSRs by KVM'),
+    perf_wrmsr: count('WRMSRs by perf'),
+    vm_entry_load: count('loads from the VM-entry MSR-load area'),
+    vm_exit_load: count('loads from the VM-exit MSR-load area'),
+    vmcs_field: count('loads of IA32_PERF_GLOBAL_CTRL from VMCS fields'),
+  },
+  {
+    $id: 'CauseWrites',
+    additionalProperties: false,
+    description: 'MSR writes of one cause, by the way they went',
+    examples: [{ kvm_wrmsr: 0, perf_wrmsr: 4, vm_entry_load: 0, vm_exit_load: 0, vmcs_field: 0 }],
+  },
+);
+
+const NO_WRITES = { kvm_wrmsr: 0, perf_wrmsr: 0, vm_entry_load: 0, vm_exit_load: 0, vmcs_field: 0 };
+
+export const WritesByCauseSchema = Type.Object(
+  {
+    round_trip: ref(CauseWritesSchema, 'on the way into a guest and back'),
+    nmi: ref(CauseWritesSchema, 'by NMI handlers'),
+    setup: ref(
+      CauseWritesSchema,
+      'by perf at other times: opening, enabling, ticks, context switches',
+    ),
+    guest: ref(CauseWritesSchema, "by perf for a guest's WRMSR"),
+  },
+  {
+    $id: 'WritesByCause',
+    additionalProperties: false,
+    description: 'why the MSRs of a host were written',
+    examples: [{ round_trip: NO_WRITES, nmi: NO_WRITES, setup: NO_WRITES, guest: NO_WRITES }],
+  },
+);
+
 export const HostMetricsSchema = Type.Object(
   {
     msr_writes: msrWriteCounts,
+    writes_by_cause: ref(WritesByCauseSchema),
     round_trips: count('how many VM-exits followed a VM-entry'),
     nmis: count('how many NMIs were taken'),
     throttles: count('how many events perf throttled'),
@@ -71,6 +109,12 @@ export const HostMetricsSchema = Type.Object(
     examples: [
       {
         msr_writes: [],
+        writes_by_cause: {
+          round_trip: NO_WRITES,
+          nmi: NO_WRITES,
+          setup: NO_WRITES,
+          guest: NO_WRITES,
+        },
         round_trips: 0,
         nmis: 0,
         throttles: 0,

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { BlockList, isIP, isIPv4 } from 'node:net';
 import { type AccessToken, parseTokens, repeatedTokens, TOKENS_MAX } from './access-tokens.js';
 import { type Environment, EnvironmentReader } from './config/environment.js';
+import { SEARCH_MEGABYTES_MAX, SEARCH_MEGABYTES_MIN, searchMegabytes } from './memory.js';
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -25,6 +26,8 @@ export interface Config {
   readonly queueUrl?: string;
   /** How many jobs a worker runs at once. */
   readonly workerConcurrency: number;
+  /** The most memory that the states of one search may take, in MiB. */
+  readonly searchMegabytes: number;
   /** After how long the job of a dead worker is taken over. */
   readonly jobLockSeconds: number;
   /** How long what has ended is kept. */
@@ -47,6 +50,7 @@ export const DEFAULT_CONFIG: Config = {
   role: 'all',
   dataDir: './data',
   workerConcurrency: 2,
+  searchMegabytes: searchMegabytes(2),
   jobLockSeconds: 30,
   retentionHours: 720,
   eventsKept: 1_000_000,
@@ -69,6 +73,7 @@ export function readConfig(env: Environment = process.env): Config {
   const databaseUrl = reader.url('DATABASE_URL', ['postgres', 'postgresql']);
   const queueUrl = reader.url('QUEUE_URL', ['redis', 'rediss', 'valkey']);
   const fallback = DEFAULT_CONFIG;
+  const workerConcurrency = reader.integer('WORKER_CONCURRENCY', 1, 64, fallback.workerConcurrency);
   const config: Config = {
     host: reader.matching('HOST', HOST, 'must be a host name or an IP address', fallback.host),
     // Port 0 asks the system for a free port, which tests of the process rely on.
@@ -78,7 +83,13 @@ export function readConfig(env: Environment = process.env): Config {
     ...(databaseUrl === undefined ? {} : { databaseUrl }),
     dataDir: reader.matching('DATA_DIR', PATH, 'must be the path of a folder', fallback.dataDir),
     ...(queueUrl === undefined ? {} : { queueUrl }),
-    workerConcurrency: reader.integer('WORKER_CONCURRENCY', 1, 64, fallback.workerConcurrency),
+    workerConcurrency,
+    searchMegabytes: reader.integer(
+      'SEARCH_MEGABYTES',
+      SEARCH_MEGABYTES_MIN,
+      SEARCH_MEGABYTES_MAX,
+      searchMegabytes(workerConcurrency),
+    ),
     jobLockSeconds: reader.integer('JOB_LOCK_SECONDS', 5, 600, fallback.jobLockSeconds),
     retentionHours: reader.integer('RETENTION_HOURS', 1, 87_600, fallback.retentionHours),
     eventsKept: reader.integer('EVENTS_KEPT', 1000, 100_000_000, fallback.eventsKept),

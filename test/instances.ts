@@ -59,7 +59,7 @@ export async function startInstance(
 export async function eventually<Answer>(
   ask: () => Promise<Answer>,
   wanted: (answer: Answer) => boolean,
-  millisMax = 10_000,
+  millisMax = 120_000,
 ): Promise<Answer> {
   const until = performance.now() + millisMax;
   for (;;) {

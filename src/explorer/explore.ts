@@ -112,7 +112,10 @@ class Exploration {
       transferList: [...task.links],
       // Workers run compiled JavaScript only; loaders of the parent would cost each of them half a second and a thread.
       execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: this.options.heapMegabytesMax ?? 512 },
+      resourceLimits: {
+        maxOldGenerationSizeMb: this.options.heapMegabytesMax ?? 512,
+        maxYoungGenerationSizeMb: YOUNG_MEGABYTES_MAX,
+      },
     });
     this.workers.push(worker);
     worker.on('message', (result: ExploreResult) =>
@@ -187,6 +190,9 @@ class Exploration {
     });
   }
 }
+
+/** A search makes next to no garbage, and what a thread has for it is never given back while it runs. */
+export const YOUNG_MEGABYTES_MAX = 4;
 
 /** Workers look at the stop cell every batch; one that takes longer than this is stuck in its model. */
 const GRACE_MILLIS = 120;

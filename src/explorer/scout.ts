@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { YOUNG_MEGABYTES_MAX } from './explore.js';
 import type { ModelSource } from './model.js';
 import type { ExploreResult } from './result.js';
 import type { SearchOptions } from './search.js';
@@ -43,7 +44,10 @@ export class Scout {
   }
 
   private start(): Worker {
-    const worker = new Worker(new URL('./scout-worker.js', import.meta.url), { execArgv: [] });
+    const worker = new Worker(new URL('./scout-worker.js', import.meta.url), {
+      execArgv: [],
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES_MAX },
+    });
     worker.on('message', (answer: ScoutAnswer) => this.settle(worker, answer));
     worker.on('error', (error) => this.lose(error));
     worker.on('exit', () => this.lose(new Error('the scout thread ended')));

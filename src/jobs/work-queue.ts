@@ -15,8 +15,11 @@ import {
 } from 'bullmq';
 import pg from 'pg';
 import { connectionOptions, surviveBreaks } from '../store/database.js';
+import type { Lane } from '../store/tables.js';
 
-const QUEUE = 'work';
+/** Each a queue with workers of its own. */
+const LANES: readonly Lane[] = ['small', 'work'];
+
 const SCHEMA = 'bullmq';
 /** A job is tried again until its row says that it is done: a failure here is the database's or the queue's. */
 const ATTEMPTS_MAX = 1000;
@@ -26,9 +29,12 @@ export interface WorkJob {
   readonly kind: string;
   readonly id: string;
   readonly data: object;
-  /** Small work first: 1 to 1000. */
+  readonly lane: Lane;
+  /** Low numbers first: 1 to 1000. */
   readonly priority: number;
 }
+
+export type AddJobs = (jobs: readonly WorkJob[]) => Promise<void>;
 
 /** Does the work. `released` puts it back into the queue, for another worker. */
 export type WorkHandler = (data: never, signal: AbortSignal) => Promise<'done' | 'released'>;
@@ -45,16 +51,17 @@ export interface WorkQueueOptions {
 export class WorkQueue {
   private readonly options: WorkQueueOptions;
   private readonly pool: pg.Pool | undefined;
-  private readonly queue: Queue;
-  private worker: Worker | undefined;
+  private readonly queues: Readonly<Record<Lane, Queue>>;
+  private workers: readonly Worker[] = [];
   private readonly stopping = new AbortController();
 
   private constructor(options: WorkQueueOptions, pool: pg.Pool | undefined) {
     const onError = (error: Error): void => options.onError(withoutCommand(error));
     this.options = { ...options, onError };
     this.pool = pool;
-    this.queue = new Queue(QUEUE, this.connection(), ...backend(pool));
-    this.queue.on('error', onError);
+    const queue = (lane: Lane): Queue =>
+      new Queue(lane, this.connection(), ...backend(pool)).on('error', onError);
+    this.queues = { small: queue('small'), work: queue('work') };
     // Every job under way listens.
     setMaxListeners(0, this.stopping.signal);
   }
@@ -63,8 +70,10 @@ export class WorkQueue {
     if (options.queueUrl !== undefined) return new WorkQueue(options, undefined);
     const pool = new pg.Pool({
       ...connectionOptions(options.databaseUrl),
-      // A worker listens on one of them.
-      max: 6,
+      // The workers of each lane listen on one of them.
+      max: 8,
+      // No request waits for it, and where much starts at once there is little time for each.
+      connectionTimeoutMillis: CONNECT_MILLIS_MAX,
       options: `-c search_path=${SCHEMA}`,
       query_timeout: undefined,
       types: undefined,
@@ -86,22 +95,29 @@ export class WorkQueue {
   }
 
   async add(jobs: readonly WorkJob[]): Promise<void> {
-    for (let at = 0; at < jobs.length; at += BULK) {
-      await this.queue.addBulk(
-        jobs.slice(at, at + BULK).map(({ kind, id, data, priority }) => ({
-          name: kind,
-          data,
-          opts: {
-            jobId: id,
-            priority,
-            attempts: ATTEMPTS_MAX,
-            backoff: { type: 'fixed', delay: 1000 },
-            removeOnComplete: true,
-            removeOnFail: true,
-          },
-        })),
-      );
+    for (const lane of LANES) {
+      const own = jobs.filter((job) => job.lane === lane);
+      for (let at = 0; at < own.length; at += BULK) {
+        await this.addSome(lane, own.slice(at, at + BULK));
+      }
     }
+  }
+
+  private async addSome(lane: Lane, jobs: readonly WorkJob[]): Promise<void> {
+    await this.queues[lane].addBulk(
+      jobs.map(({ kind, id, data, priority }) => ({
+        name: kind,
+        data,
+        opts: {
+          jobId: id,
+          priority,
+          attempts: ATTEMPTS_MAX,
+          backoff: { type: 'fixed', delay: 1000 },
+          removeOnComplete: true,
+          removeOnFail: true,
+        },
+      })),
+    );
   }
 
   /** The same where the rows are written already: housekeeping adds what cannot be added now. */
@@ -111,12 +127,13 @@ export class WorkQueue {
 
   /** Whether no job waits. */
   async isEmpty(): Promise<boolean> {
-    return (await this.queue.count()) === 0;
+    const counts = await Promise.all(LANES.map((lane) => this.queues[lane].count()));
+    return counts.every((count) => count === 0);
   }
 
-  /** Adds the same job again and again. */
+  /** Adds the same small job again and again. */
   async schedule(kind: string, everySeconds: number): Promise<void> {
-    await this.queue.upsertJobScheduler(
+    await this.queues.small.upsertJobScheduler(
       kind,
       { every: everySeconds * 1000 },
       { name: kind, data: {}, opts: { removeOnComplete: true, removeOnFail: true } },
@@ -125,14 +142,26 @@ export class WorkQueue {
 
   /** Forgets all jobs. Right only where no other worker can be alive: their rows put them back. */
   async clear(): Promise<void> {
-    await this.queue.obliterate({ force: true });
+    for (const lane of LANES) await this.queues[lane].obliterate({ force: true });
   }
 
-  /** Works on jobs of all kinds, so many at once. */
-  async work(handlers: Readonly<Record<string, WorkHandler>>, concurrency: number): Promise<void> {
+  /** Works on jobs of all kinds, so many of each lane at once. */
+  async work(
+    handlers: Readonly<Record<string, WorkHandler>>,
+    concurrency: Readonly<Record<Lane, number>>,
+  ): Promise<void> {
+    this.workers = LANES.map((lane) => this.workerOf(lane, handlers, concurrency[lane]));
+    await Promise.all(this.workers.map((worker) => worker.waitUntilReady()));
+  }
+
+  private workerOf(
+    lane: Lane,
+    handlers: Readonly<Record<string, WorkHandler>>,
+    concurrency: number,
+  ): Worker {
     const { lockSeconds } = this.options;
     const worker = new Worker(
-      QUEUE,
+      lane,
       (job, token, signal) => this.carryOut(handlers, job, token, signal),
       {
         ...this.connection(),
@@ -143,16 +172,14 @@ export class WorkQueue {
       },
       ...backend(this.pool),
     );
-    worker.on('error', this.options.onError);
-    this.worker = worker;
-    await worker.waitUntilReady();
+    return worker.on('error', this.options.onError);
   }
 
   /** Takes no more work, gives back what is under way, and disconnects. A queue that is away keeps nobody waiting. */
   async close(): Promise<void> {
     this.stopping.abort();
-    await within(CLOSE_MILLIS_MAX, this.worker?.close());
-    await within(CLOSE_MILLIS_MAX, this.queue.close());
+    await within(CLOSE_MILLIS_MAX, closed(this.workers));
+    await within(CLOSE_MILLIS_MAX, closed(LANES.map((lane) => this.queues[lane])));
     await within(CLOSE_MILLIS_MAX, this.pool?.end());
   }
 
@@ -189,6 +216,7 @@ export class WorkQueue {
   }
 }
 
+const CONNECT_MILLIS_MAX = 10_000;
 const BULK = 500;
 const CLOSE_MILLIS_MAX = 2000;
 
@@ -200,6 +228,10 @@ async function within(millis: number, work: Promise<unknown> | undefined): Promi
     sleep(millis, undefined, { signal: late.signal }).catch(() => {}),
   ]);
   late.abort();
+}
+
+function closed(all: readonly { close(): Promise<void> }[]): Promise<unknown> {
+  return Promise.all(all.map((one) => one.close()));
 }
 
 /** The client of Redis puts the command that failed on its error, which for AUTH holds the password: it is not for the log. */

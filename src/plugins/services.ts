@@ -4,13 +4,15 @@
  */
 import type { FastifyInstance } from 'fastify';
 import { Scout } from '../explorer/scout.js';
-import { WorkQueue } from '../jobs/work-queue.js';
+import { type AddJobs, WorkQueue } from '../jobs/work-queue.js';
 import { CAMPAIGN_CHUNK, CAMPAIGN_END, CampaignWork } from '../service/campaign/campaign-work.js';
 import { Campaigns } from '../service/campaign/campaigns.js';
 import { WalkPool } from '../service/campaign/walk-pool.js';
+import { Comparisons } from '../service/comparisons.js';
 import { Events } from '../service/events.js';
 import { EXPLORATION, ExplorationWork } from '../service/exploration/exploration-work.js';
 import { Explorations } from '../service/exploration/explorations.js';
+import { RaceVerdicts } from '../service/exploration/race-verdicts.js';
 import { HOSTS_MAX } from '../service/host.js';
 import { Hosts } from '../service/hosts.js';
 import { HOUSEKEEPING, HOUSEKEEPING_SECONDS, Housekeeping } from '../service/housekeeping.js';
@@ -27,11 +29,15 @@ declare module 'fastify' {
   }
 }
 
+/** While one small search is written down, the scout is busy with the next. */
+const SMALL_CONCURRENCY = 2;
+
 /** Each use case of src/service is a member. */
 export interface Services {
   readonly hosts: Hosts;
   readonly explorations: Explorations;
   readonly campaigns: Campaigns;
+  readonly comparisons: Comparisons;
   readonly events: Events;
 }
 
@@ -69,8 +75,9 @@ export async function useServices(app: FastifyInstance, storage?: Storage): Prom
       store,
       machineMetrics(app, () => store.count()),
     ),
-    explorations: new Explorations(database, queue, scout, app.closing),
+    explorations: new Explorations(database, queue, config.searchMegabytes, app.closing),
     campaigns: new Campaigns(database, queue, app.closing),
+    comparisons: new Comparisons(new RaceVerdicts(scout)),
     events,
   });
   app.readiness.add('database', () => database.check());
@@ -86,10 +93,11 @@ export async function useServices(app: FastifyInstance, storage?: Storage): Prom
 /** This instance also works: on what is asked of any instance, and on keeping the house in order. */
 function useWorker(app: FastifyInstance, storage: Storage, queue: WorkQueue, scout: Scout): void {
   const { database, isPrivate } = storage;
-  const { queueUrl, workerConcurrency } = app.config;
-  const explorations = new ExplorationWork(database, scout);
+  const { queueUrl, searchMegabytes, workerConcurrency } = app.config;
+  const addJobs: AddJobs = (jobs) => queue.add(jobs);
+  const explorations = new ExplorationWork(database, scout, searchMegabytes, addJobs);
   const pool = new WalkPool(workerConcurrency);
-  const campaigns = new CampaignWork(database, pool, (jobs) => queue.add(jobs));
+  const campaigns = new CampaignWork(database, pool, addJobs);
   const house = new Housekeeping(database, queue, app.config);
   app.addHook('onReady', async () => {
     // Nobody else uses a private database, nor the queue in it, so whoever held a job is dead.
@@ -103,7 +111,7 @@ function useWorker(app: FastifyInstance, storage: Storage, queue: WorkQueue, sco
         [CAMPAIGN_END]: (data, signal) => campaigns.carryOutEnd(data, signal),
         [HOUSEKEEPING]: () => house.keep(),
       },
-      workerConcurrency,
+      { small: SMALL_CONCURRENCY, work: workerConcurrency },
     );
   });
   const watching = setInterval(() => {

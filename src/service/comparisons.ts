@@ -1,10 +1,6 @@
 /** What a round trip costs under several kernels, as rows, CSV or Markdown. */
-import type {
-  Comparison,
-  ComparisonRequest,
-  ComparisonRow,
-  RaceVerdict,
-} from '../../schemas/comparison.js';
+import type { Comparison, ComparisonRequest, ComparisonRow } from '../../schemas/comparison.js';
+import { tryLater } from '../errors.js';
 import { DEFAULT_COST_MODEL, estimateCycles } from '../pmu/scenarios/cycle-cost.js';
 import {
   COST_SCENARIOS,
@@ -12,10 +8,48 @@ import {
   msrWrites,
   type RoundTripWrites,
 } from '../pmu/scenarios/write-costs.js';
+import type { RaceVerdicts } from './exploration/race-verdicts.js';
 import { cpuModelById, kernelById } from './lookups.js';
 import { Slices } from './slices.js';
 
-export async function compare(request: ComparisonRequest): Promise<Comparison> {
+/** How many are worked on at once. */
+const UNDER_WAY_MAX = 8;
+
+export class Comparisons {
+  private readonly races: RaceVerdicts;
+  private underWay = 0;
+
+  constructor(races: RaceVerdicts) {
+    this.races = races;
+  }
+
+  /** The signal ends the work, with its reason, when nobody waits for it any longer. */
+  async compare(request: ComparisonRequest, signal: AbortSignal): Promise<Comparison> {
+    if (this.underWay >= UNDER_WAY_MAX) {
+      const detail = `${UNDER_WAY_MAX} comparisons are under way already.`;
+      throw tryLater('too_many_requests', detail, 1);
+    }
+    this.underWay += 1;
+    try {
+      const costs = await compareCosts(request, signal);
+      return request.verdicts ? await this.addVerdicts(costs, signal) : costs;
+    } finally {
+      this.underWay -= 1;
+    }
+  }
+
+  /** Adds to every row what is known of its kernel on its CPU model. */
+  private async addVerdicts({ rows }: Comparison, signal: AbortSignal): Promise<Comparison> {
+    const judged: ComparisonRow[] = [];
+    for (const row of rows) {
+      signal.throwIfAborted();
+      judged.push({ ...row, race: await this.races.of(row.cpu_model, row.kernel) });
+    }
+    return { rows: judged };
+  }
+}
+
+async function compareCosts(request: ComparisonRequest, signal: AbortSignal): Promise<Comparison> {
   const kernels = request.kernels.map((id, at) => kernelById(id, `/kernels/${at}`));
   const models = request.cpu_models.map((id, at) => cpuModelById(id, `/cpu_models/${at}`));
   const scenarios = COST_SCENARIOS.filter(
@@ -30,6 +64,7 @@ export async function compare(request: ComparisonRequest): Promise<Comparison> {
     for (const { model, scenario } of cells) {
       row.push(measureWrites(scenario, model, kernel));
       await slices.pause();
+      signal.throwIfAborted();
     }
     costs.push(row);
   }
@@ -53,26 +88,6 @@ export async function compare(request: ComparisonRequest): Promise<Comparison> {
     }),
   );
   return { rows };
-}
-
-/** Adds to every row what `verdictOf` says of its kernel on its CPU model; each pair is asked about once. */
-export async function addVerdicts(
-  { rows }: Comparison,
-  verdictOf: (cpuModel: string, kernel: string) => Promise<RaceVerdict>,
-): Promise<Comparison> {
-  const known = new Map<string, RaceVerdict>();
-  for (const { kernel, cpu_model } of rows) {
-    const pair = `${cpu_model} ${kernel}`;
-    if (!known.has(pair)) {
-      known.set(pair, await verdictOf(cpu_model, kernel));
-    }
-  }
-  return {
-    rows: rows.map((row) => {
-      const race = known.get(`${row.cpu_model} ${row.kernel}`);
-      return race === undefined ? row : { ...row, race };
-    }),
-  };
 }
 
 type CostScenarioId = ComparisonRow['scenario'];

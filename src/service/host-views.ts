@@ -21,6 +21,7 @@ import {
   VMCS_FIELD,
 } from '../pmu/arch/msr.js';
 import { statusToU64 } from '../pmu/arch/selector.js';
+import { CAUSE_NAMES, ROUND_TRIP, type WriteSink } from '../pmu/arch/write-sink.js';
 import { INVARIANTS } from '../pmu/invariants/index.js';
 import { guestPmuCaps } from '../pmu/kvm/guest-msrs.js';
 import { crossMappedCounters } from '../pmu/kvm/vcpu-run.js';
@@ -166,11 +167,14 @@ export function guestPmu(host: Host, at: number): GuestPmu {
 }
 
 /** The counts of a tally that are not 0, by MSR and mechanism. */
-export function msrWriteItems(tally: Tally): MsrWriteCount[] {
+export function msrWriteItems(
+  { sink }: Tally,
+  countOf = (msr: number, via: number) => sink.count(msr, via),
+): MsrWriteCount[] {
   const items: MsrWriteCount[] = [];
   for (let msr = 0; msr < MSR_CODES; msr += 1) {
     for (let via = 0; via < VIA_CODES; via += 1) {
-      const count = tally.sink.count(msr, via);
+      const count = countOf(msr, via);
       if (count > 0) {
         items.push({ msr: msrName(msr), via: VIA_NAMES[via]!, count });
       }
@@ -201,17 +205,21 @@ export function violationItems(host: Host, tally: Tally): Violation[] {
 
 export function metricsItem(host: Host): HostMetrics {
   const { tally } = host;
-  const writes = {
-    kvmWrmsr: tally.sink.total(KVM_WRMSR),
-    vmEntryLoad: tally.sink.total(VM_ENTRY_LOAD),
-    vmExitLoad: tally.sink.total(VM_EXIT_LOAD),
-    vmcsField: tally.sink.total(VMCS_FIELD),
-  };
-  const cycles = estimateCycles(DEFAULT_COST_MODEL, tally.roundTrips, writes);
+  const { sink } = tally;
+  const causes = CAUSE_NAMES.map((name, cause) => [name, causeItem(sink, cause)] as const);
+  const byCause = Object.fromEntries(causes) as HostMetrics['writes_by_cause'];
+  const writes = byCause.round_trip;
+  const cycles = estimateCycles(DEFAULT_COST_MODEL, tally.roundTrips, {
+    kvmWrmsr: writes.kvm_wrmsr,
+    vmEntryLoad: writes.vm_entry_load,
+    vmExitLoad: writes.vm_exit_load,
+    vmcsField: writes.vmcs_field,
+  });
   const each = (value: number): number => (tally.roundTrips === 0 ? 0 : value / tally.roundTrips);
-  const msrWrites = msrWriteItems(tally);
+  const ofRoundTrips = msrWriteItems(tally, (msr, via) => sink.countOf(ROUND_TRIP, msr, via));
   return {
-    msr_writes: msrWrites,
+    msr_writes: msrWriteItems(tally),
+    writes_by_cause: byCause,
     round_trips: tally.roundTrips,
     nmis: tally.sink.nmis,
     throttles: tally.sink.throttles,
@@ -221,14 +229,24 @@ export function metricsItem(host: Host): HostMetrics {
       msr_writes:
         tally.roundTrips === 0
           ? []
-          : msrWrites.map((item) => ({ ...item, count: each(item.count) })),
-      kvm_wrmsr: each(writes.kvmWrmsr),
-      perf_wrmsr: each(tally.sink.total(PERF_WRMSR)),
-      vm_entry_load: each(writes.vmEntryLoad),
-      vm_exit_load: each(writes.vmExitLoad),
-      vmcs_field: each(writes.vmcsField),
+          : ofRoundTrips.map((item) => ({ ...item, count: each(item.count) })),
+      kvm_wrmsr: each(writes.kvm_wrmsr),
+      perf_wrmsr: each(writes.perf_wrmsr),
+      vm_entry_load: each(writes.vm_entry_load),
+      vm_exit_load: each(writes.vm_exit_load),
+      vmcs_field: each(writes.vmcs_field),
       estimated_cycles: each(cycles),
     },
+  };
+}
+
+function causeItem(sink: WriteSink, cause: number): HostMetrics['writes_by_cause']['nmi'] {
+  return {
+    kvm_wrmsr: sink.totalOf(cause, KVM_WRMSR),
+    perf_wrmsr: sink.totalOf(cause, PERF_WRMSR),
+    vm_entry_load: sink.totalOf(cause, VM_ENTRY_LOAD),
+    vm_exit_load: sink.totalOf(cause, VM_EXIT_LOAD),
+    vmcs_field: sink.totalOf(cause, VMCS_FIELD),
   };
 }
 

@@ -39,7 +39,7 @@ export class Housekeeping {
     const explorations = new WorkStore(this.database, 'explorations');
     await this.queue.add((await explorations.unfinished()).map(explorationJob));
     const chunks = new ChunkStore(this.database);
-    for (const id of await new WorkStore(this.database, 'campaigns').unfinished()) {
+    for (const { id } of await new WorkStore(this.database, 'campaigns').unfinished()) {
       await this.queue.add(campaignJobs(id, await chunks.left(id)));
     }
   }

@@ -2,11 +2,18 @@
 import { type Kysely, sql } from 'kysely';
 import type { Database } from './database.js';
 import type { Tables } from './tables.js';
+import { DEATHS, enteredBy, leftBy } from './work-store.js';
 
 export interface ChunkRow {
   readonly cell: number;
   readonly first_walk: number;
   readonly walks: number;
+}
+
+/** A chunk that is taken up. */
+export interface TakenChunk extends ChunkRow {
+  /** How many runs of the service took it up before and ended without giving it back. */
+  readonly deaths: number;
 }
 
 /** How far a campaign has come. */
@@ -36,15 +43,27 @@ export class ChunkStore {
              with ordinality as c (cell, first_walk, walks, n)`.execute(trx);
   }
 
-  /** A chunk that is still to be walked. */
-  async open(campaign: string, n: number): Promise<ChunkRow | undefined> {
+  /** A worker takes a chunk up; undefined where it has been walked. */
+  async start(campaign: string, n: number): Promise<TakenChunk | undefined> {
     return this.database.query
-      .selectFrom('campaign_chunks')
-      .select(['cell', 'first_walk', 'walks'])
+      .updateTable('campaign_chunks')
+      .set({ lives: enteredBy(this.database.life) })
       .where('campaign_id', '=', campaign)
       .where('n', '=', n)
       .where('result', 'is', null)
+      .returning(['cell', 'first_walk', 'walks', DEATHS])
       .executeTakeFirst();
+  }
+
+  /** A worker that stops gives its chunk back. */
+  async release(campaign: string, n: number): Promise<void> {
+    await this.database.query
+      .updateTable('campaign_chunks')
+      .set({ lives: leftBy(this.database.life) })
+      .where('campaign_id', '=', campaign)
+      .where('n', '=', n)
+      .where('result', 'is', null)
+      .execute();
   }
 
   /** The numbers of the chunks that are still to be walked. */

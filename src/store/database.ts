@@ -1,4 +1,5 @@
 /** The connection to PostgreSQL: a pool, typed queries on it, and notices from other instances. */
+import { randomUUID } from 'node:crypto';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { DatabaseCheck } from './database-check.js';
@@ -13,6 +14,8 @@ const CONNECTIONS_MAX = 10;
 
 export interface Database {
   readonly url: string;
+  /** Names this run of the service, among all that share the database. */
+  readonly life: string;
   readonly pool: pg.Pool;
   readonly query: Kysely<Tables>;
   readonly notices: Notices;
@@ -40,6 +43,7 @@ export async function openDatabase(
   }
   return {
     url,
+    life: randomUUID(),
     pool,
     query,
     notices,

@@ -3,8 +3,12 @@ import type { ColumnType, Generated } from 'kysely';
 
 export type WorkState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
 
+/** What may take minutes has a lane of its own, so that it never keeps what is done in a moment waiting. */
+export type Lane = 'small' | 'work';
+
 /** Written as JSON text or as a value, read as a value. */
 type Json<Value> = ColumnType<Value, string, string>;
+type Lives = ColumnType<string[], string[] | undefined, string[]>;
 type Timestamp = ColumnType<Date, Date | string | undefined, Date | string>;
 
 export interface HostTable {
@@ -66,6 +70,12 @@ export interface WorkTable {
   cancel_requested: ColumnType<boolean, boolean | undefined, boolean>;
   /** How often a worker has taken it up. */
   attempts: ColumnType<number, number | undefined, number>;
+  /** The name of the token that asked for it; empty where the service has none. */
+  owner: ColumnType<string, string | undefined, never>;
+  /** Where its job waits: among those that may be done in a moment, or the others. */
+  lane: ColumnType<Lane, Lane | undefined, Lane>;
+  /** The runs of the service that have taken it up and have not given it back. */
+  lives: Lives;
   created_at: Timestamp;
   finished_at: ColumnType<Date | null, Date | string | undefined, Date | string | null>;
 }
@@ -87,6 +97,7 @@ export interface CampaignChunkTable {
   /** Whether one of them violated an invariant. */
   violated: ColumnType<boolean, boolean | undefined, boolean>;
   done_at: ColumnType<Date | null, Date | undefined, Date | string | null>;
+  lives: Lives;
 }
 
 export interface Tables {

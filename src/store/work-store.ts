@@ -3,10 +3,12 @@
  * whoever works on it writes here what came of it.
  */
 import { type Kysely, sql } from 'kysely';
+import { type Cancel, cancelWork } from './cancel-work.js';
 import type { Database } from './database.js';
 import { type EventInput, insertEvents } from './event-store.js';
+import { GroupCommit } from './group-commit.js';
 import { insertAnswer, type StoredAnswer } from './idempotency-store.js';
-import type { Tables, WorkState } from './tables.js';
+import type { Lane, Tables, WorkState } from './tables.js';
 
 export type WorkTableName = 'explorations' | 'campaigns';
 
@@ -18,6 +20,7 @@ export interface WorkRow {
   /** What clients read, as far as it has come; the other columns go before. */
   readonly resource: object;
   readonly cancelRequested: boolean;
+  readonly lane: Lane;
   readonly attempts: number;
   readonly createdAt: Date;
   readonly finishedAt: Date | null;
@@ -25,10 +28,32 @@ export interface WorkRow {
 
 export interface NewWork {
   readonly id: string;
+  /** The name of the token that asks for it; empty where the service has none. */
+  readonly owner: string;
+  readonly lane: Lane;
   readonly request: object;
   readonly resource: object;
   readonly answer: StoredAnswer | undefined;
 }
+
+/** How much of it may wait or run. */
+export interface WorkLimits {
+  readonly all: number;
+  /** Of one owner. */
+  readonly own: number;
+}
+
+/** What came of adding work: where it was added, how much of its owner's waits or runs, itself included. */
+export type Added = { readonly own: number } | { readonly full: keyof WorkLimits };
+
+/** Work that is taken up. */
+export interface TakenWork extends WorkRow {
+  /** How many runs of the service took it up before and ended without giving it back. */
+  readonly deaths: number;
+}
+
+/** Work that so many runs of the service did not survive is not tried again. */
+export const DEATHS_MAX = 3;
 
 /** The notices about a piece of work, heard by every instance. */
 export function finished(id: string): string {
@@ -47,6 +72,7 @@ const COLUMNS = [
   'resource',
   'cancel_requested as cancelRequested',
   'attempts',
+  'lane',
   'created_at as createdAt',
   'finished_at as finishedAt',
 ] as const;
@@ -54,26 +80,56 @@ const COLUMNS = [
 export class WorkStore {
   private readonly database: Database;
   private readonly table: WorkTableName;
+  private readonly cancels: GroupCommit<Cancel, undefined>;
+  private lastAdded: Promise<unknown> = Promise.resolve();
 
   constructor(database: Database, table: WorkTableName) {
     this.database = database;
     this.table = table;
+    this.cancels = new GroupCommit(async (cancels) => {
+      await cancelWork(database, table, cancels);
+      return cancels.map(() => undefined);
+    }, 1);
   }
 
-  /** `more` writes in the same transaction. */
-  async add(work: NewWork, more: (trx: Kysely<Tables>) => Promise<void> = async () => {}) {
-    await this.database.query.transaction().execute(async (trx) => {
+  /** Adds it, unless too much waits or runs already; `more` writes in the same transaction. */
+  add(
+    work: NewWork,
+    limits: WorkLimits,
+    more: (trx: Kysely<Tables>) => Promise<void> = async () => {},
+  ): Promise<Added> {
+    // One at a time: those who wait for the lock below would take all connections.
+    const added = this.lastAdded.then(() => this.addAlone(work, limits, more));
+    this.lastAdded = added.catch(() => {});
+    return added;
+  }
+
+  private async addAlone(
+    work: NewWork,
+    limits: WorkLimits,
+    more: (trx: Kysely<Tables>) => Promise<void>,
+  ): Promise<Added> {
+    const { id, owner, lane, request, resource } = work;
+    const table = sql.table(this.table);
+    return this.database.query.transaction().execute(async (trx) => {
+      // A statement does not see what others are about to commit, so what is counted is counted by one at a time.
+      await sql`select pg_advisory_xact_lock(hashtext(${`pebslab ${this.table}`}))`.execute(trx);
+      const { rows } = await sql<{ all: number; own: number; added: boolean }>`
+        with unfinished as (
+          select count(*) as "all", count(*) filter (where owner = ${owner}) as own
+            from ${table} where finished_at is null
+        ), added as (
+          insert into ${table} (id, state, owner, lane, request, resource)
+          select ${id}, 'queued', ${owner}, ${lane}, ${JSON.stringify(request)}::jsonb, ${JSON.stringify(resource)}::jsonb
+            from unfinished where "all" < ${limits.all} and own < ${limits.own}
+          returning id
+        )
+        select "all", own, exists (select from added) as added from unfinished`.execute(trx);
+      const { all, own, added } = rows[0] as (typeof rows)[number];
+      if (!added) return { full: all < limits.all ? 'own' : 'all' };
       await insertAnswer(trx, work.answer);
-      await trx
-        .insertInto(this.table)
-        .values({
-          id: work.id,
-          state: 'queued',
-          request: JSON.stringify(work.request),
-          resource: JSON.stringify(work.resource),
-        })
-        .execute();
       await more(trx);
+      return { own: own + 1 };
     });
   }
 
@@ -96,23 +152,58 @@ export class WorkStore {
   }
 
   /** A worker takes it up; undefined where there is nothing to do any more. */
-  async start(id: string): Promise<WorkRow | undefined> {
+  async start(id: string): Promise<TakenWork | undefined> {
+    const { life } = this.database;
     return this.database.query
       .updateTable(this.table)
-      .set(({ eb }) => ({ state: 'running', attempts: eb('attempts', '+', 1) }))
+      .set(({ eb }) => ({
+        state: 'running',
+        attempts: eb('attempts', '+', 1),
+        lives: enteredBy(life),
+      }))
       .where('id', '=', id)
       .where('finished_at', 'is', null)
-      .returning(COLUMNS)
+      .returning([...COLUMNS, DEATHS])
       .executeTakeFirst();
   }
 
   /** A worker that stops gives its work back. */
   async release(id: string): Promise<void> {
+    const { life } = this.database;
     await this.database.query
       .updateTable(this.table)
-      .set({ state: 'queued' })
+      .set({
+        // Where this worker was thought dead, another one has it by now.
+        state: sql`case when lives[cardinality(lives)] = ${life} then 'queued' else state end`,
+        lives: leftBy(life),
+      })
       .where('id', '=', id)
       .where('finished_at', 'is', null)
+      .execute();
+  }
+
+  /** What turns out to be no small work goes to the other lane, as if it had not been taken up. */
+  async enlarge(id: string): Promise<void> {
+    await this.database.query
+      .updateTable(this.table)
+      .set(({ eb }) => ({
+        state: 'queued',
+        lane: 'work',
+        attempts: eb('attempts', '-', 1),
+        lives: leftBy(this.database.life),
+      }))
+      .where('id', '=', id)
+      .where('finished_at', 'is', null)
+      .execute();
+  }
+
+  /** Says that it is under way, of work that is carried out piece by piece. */
+  async begin(id: string): Promise<void> {
+    await this.database.query
+      .updateTable(this.table)
+      .set({ state: 'running' })
+      .where('id', '=', id)
+      .where('state', '=', 'queued')
       .execute();
   }
 
@@ -145,45 +236,22 @@ export class WorkStore {
 
   /** Asks for the end: what waits ends here and now, what runs is told, wherever that is. */
   async requestCancel(id: string, event: EventInput): Promise<void> {
-    await this.database.query.transaction().execute(async (trx) => {
-      const row = await trx
-        .updateTable(this.table)
-        .set({
-          cancel_requested: true,
-          state: sql`case state when 'queued' then 'cancelled' else state end`,
-          finished_at: sql`case state when 'queued' then now() end`,
-        })
-        .where('id', '=', id)
-        .where('finished_at', 'is', null)
-        .returning('state')
-        .executeTakeFirst();
-      if (row === undefined) return;
-      await notify(trx, cancelled(id));
-      if (row.state !== 'cancelled') return;
-      await insertEvents(trx, [event]);
-      await notify(trx, finished(id));
-    });
-  }
-
-  /** How many wait or run. */
-  async countUnfinished(): Promise<number> {
-    const { count } = await this.database.query
-      .selectFrom(this.table)
-      .select(({ fn }) => fn.countAll<number>().as('count'))
-      .where('finished_at', 'is', null)
-      .executeTakeFirstOrThrow();
-    return count;
+    await this.cancels.add({ id, event });
   }
 
   /** What waits or runs, in the order in which it was asked for. */
-  async unfinished(): Promise<string[]> {
-    const rows = await this.database.query
-      .selectFrom(this.table)
-      .select('id')
-      .where('finished_at', 'is', null)
-      .orderBy('seq')
-      .execute();
-    return rows.map(({ id }) => id);
+  async unfinished(): Promise<WaitingWork[]> {
+    const { rows } = await sql<WaitingWork>`
+      select id, lane, row_number() over (partition by owner order by seq) as own
+        from ${sql.table(this.table)} where finished_at is null order by seq`.execute(
+      this.database.query,
+    );
+    return rows;
+  }
+
+  /** One of them. */
+  async waiting(id: string): Promise<WaitingWork | undefined> {
+    return (await this.unfinished()).find((work) => work.id === id);
   }
 
   /** Deletes what ended long ago, and the oldest beyond what is kept, so many at most. Returns how many. */
@@ -207,6 +275,26 @@ export class WorkStore {
       .where('finished_at', 'is', null);
   }
 }
+
+/** What is needed to put it into the queue. */
+export interface WaitingWork {
+  readonly id: string;
+  readonly lane: Lane;
+  /** How much of its owner's came before it, with itself. */
+  readonly own: number;
+}
+
+/** The lives of what this run of the service takes up, or gives back. */
+export function enteredBy(life: string) {
+  return sql<string[]>`array_append(array_remove(lives, ${life}), ${life})`;
+}
+
+export function leftBy(life: string) {
+  return sql<string[]>`array_remove(lives, ${life})`;
+}
+
+/** Of what was just taken up. */
+export const DEATHS = sql<number>`cardinality(lives) - 1`.as('deaths');
 
 async function notify(trx: Kysely<Tables>, notice: string): Promise<void> {
   await sql`select pg_notify('pebslab', ${notice})`.execute(trx);

@@ -2,8 +2,6 @@ import t from 'tap';
 import { killService } from './kill-service.js';
 import { runShort } from './short.js';
 
-t.setTimeout(300_000);
-
 t.test('a service that is killed under load loses and doubles nothing', (t) =>
   runShort(t, killService, { rounds: 2, clients: 4 }),
 );

@@ -51,7 +51,7 @@ export async function gracefulStop(
         `stop ${round} of ${rounds} took ${Math.round(millis)} ms: ${await load.describeWork()}`,
       );
     }
-    await load.checkWork(wanted);
+    await load.checkWork(wanted, size);
     // The stream was taken up again after each stop, where it had ended.
     const isHeard = await listener.hears('campaign.ended', load.campaign, HEARS_MILLIS_MAX);
     report.same('whether the end of the campaign was heard', isHeard, true);

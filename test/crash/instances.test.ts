@@ -3,8 +3,6 @@ import { createDatabase, dropDatabase } from '../postgres.js';
 import { killInstances } from './kill-instances.js';
 import { runShort } from './short.js';
 
-t.setTimeout(300_000);
-
 t.test('instances that share a database and are killed lose and double nothing', (t) =>
   runShort(t, (options) => killInstances(options, { create: createDatabase, drop: dropDatabase }), {
     rounds: 2,

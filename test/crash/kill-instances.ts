@@ -40,7 +40,7 @@ export async function killInstances(
       report.progress(`round ${round} of ${rounds}: ${await load.describeWork()}`);
     }
     await load.checkTraces();
-    await load.checkWork(wanted);
+    await load.checkWork(wanted, size);
     for (const service of all) {
       report.same(`the exit code of ${service.name}`, (await service.stop()).code, 0);
     }

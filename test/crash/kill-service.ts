@@ -32,7 +32,7 @@ export async function killService(options: ScenarioOptions): Promise<void> {
       report.progress(`kill ${round} of ${rounds}: ${await load.describeWork()}`);
     }
     await load.checkTraces();
-    await load.checkWork(wanted);
+    await load.checkWork(wanted, size);
     const { code } = await service.stop();
     report.same('the exit code of the service', code, 0);
     report.same('a server left behind', await folder.isServed(), false);

@@ -2,8 +2,6 @@ import t from 'tap';
 import { outage } from './outage.js';
 import { runShort } from './short.js';
 
-t.setTimeout(300_000);
-
 t.test('a database that goes away and comes back loses nothing, and nobody has to help', (t) =>
   runShort(t, (options) => outage(options, 1500), { rounds: 2, clients: 4 }),
 );

@@ -12,6 +12,8 @@ const SERVER = fileURLToPath(new URL('../../src/server.js', import.meta.url));
 const READY_MILLIS_MAX = 60_000;
 const POLL_MILLIS = 10;
 const OUTPUT_MAX = 20_000;
+/** Enters a control group, then becomes the command: what it starts is in the group as well. */
+const JOIN_GROUP = 'echo $$ > "$0/cgroup.procs" && exec "$@"';
 
 export interface Exit {
   readonly code: number | null;
@@ -25,26 +27,35 @@ export class ServiceProcess {
   readonly name: string;
   private readonly env: Readonly<Record<string, string>>;
   private readonly report: Report;
+  private readonly group: string | undefined;
   private readonly http = new HttpClient();
   private child: ChildProcess | undefined;
   private isEnding = false;
   private output = '';
   private complaints = '';
 
-  private constructor(name: string, port: number, env: Record<string, string>, report: Report) {
+  private constructor(
+    name: string,
+    port: number,
+    env: Record<string, string>,
+    report: Report,
+    group: string | undefined,
+  ) {
     this.name = name;
     this.port = port;
     this.env = env;
     this.report = report;
+    this.group = group;
   }
 
-  /** Starts on a port that it keeps. */
+  /** Starts on a port that it keeps; with `group`, in the control group at that path. */
   static async start(
     name: string,
     env: Record<string, string>,
     report: Report,
+    group?: string,
   ): Promise<ServiceProcess> {
-    const service = new ServiceProcess(name, await freePort(), env, report);
+    const service = new ServiceProcess(name, await freePort(), env, report, group);
     await service.start();
     return service;
   }
@@ -57,7 +68,11 @@ export class ServiceProcess {
   async start(): Promise<void> {
     const { PATH = '' } = process.env;
     const started = performance.now();
-    const child = spawn(process.execPath, [SERVER], {
+    const [command = '', ...args] =
+      this.group === undefined
+        ? [process.execPath, SERVER]
+        : ['sh', '-c', JOIN_GROUP, this.group, process.execPath, SERVER];
+    const child = spawn(command, args, {
       env: {
         PATH,
         PORT: String(this.port),

@@ -3,8 +3,6 @@ import { createDatabase, dropDatabase } from '../postgres.js';
 import { gracefulStop } from './graceful-stop.js';
 import { runShort } from './short.js';
 
-t.setTimeout(300_000);
-
 t.test('a service that is told to stop under load ends in order and goes on later', (t) =>
   runShort(t, gracefulStop, { rounds: 1, clients: 4 }),
 );

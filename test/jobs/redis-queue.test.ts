@@ -64,9 +64,9 @@ t.test('explorations and campaigns go through Redis', { skip }, async (t) => {
   const { app } = instance;
   const post = (path: string, payload: object, prefer: string) =>
     app.inject({ method: 'POST', url: `/v1/${path}`, headers: { prefer }, payload });
-  const explored = await post('explorations', { model: SMALL }, 'wait=20');
+  const explored = await post('explorations', { model: SMALL }, 'wait=60');
   t.match(explored.json(), { state: 'succeeded', verdict: 'violated' });
-  const walked = await post('campaigns', request({}, { walks: 20 }), 'wait=20');
+  const walked = await post('campaigns', request({}, { walks: 20 }), 'wait=60');
   t.match(walked.json(), { state: 'succeeded', progress: { done: 20 } });
 
   await instance.close();

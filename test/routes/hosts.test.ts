@@ -319,7 +319,11 @@ t.test('the counts of a host are the sums of its trace', async (t) => {
       t.equal(metrics.round_trips, 5);
       t.equal(metrics.throttles, 1);
       t.equal(metrics.nmis, items.filter(({ at }) => /^nmi|k10/.test(at)).length);
-      const { per_round_trip: each } = metrics;
+      const { per_round_trip: each, writes_by_cause: byCause } = metrics;
+      const causeOf = ({ at, actor }: (typeof items)[number]) => {
+        if (/^nmi|k10/.test(at)) return 'nmi';
+        return actor === 'perf' ? 'setup' : 'round_trip';
+      };
       for (const via of [
         'kvm_wrmsr',
         'perf_wrmsr',
@@ -327,14 +331,36 @@ t.test('the counts of a host are the sums of its trace', async (t) => {
         'vm_exit_load',
         'vmcs_field',
       ] as const) {
-        const total = metrics.msr_writes
-          .filter((item) => item.via === via)
-          .reduce((sum, item) => sum + item.count, 0);
-        t.equal(each[via], total / 5, `${via} a round trip`);
+        for (const cause of ['round_trip', 'nmi', 'setup', 'guest'] as const) {
+          const written = items
+            .filter((item) => causeOf(item) === cause)
+            .flatMap(({ writes }) => writes)
+            .filter((write) => write.via === via);
+          t.equal(byCause[cause][via], written.length, `${via} for ${cause}`);
+        }
+        t.equal(each[via], byCause.round_trip[via] / 5, `${via} a round trip`);
       }
+      t.equal(each.perf_wrmsr, 0, 'perf writes nothing on the way into a guest and back');
+      t.ok(byCause.setup.perf_wrmsr > 0 && byCause.nmi.perf_wrmsr > 0);
+      t.equal(
+        each.msr_writes.reduce((sum, { count }) => sum + Math.round(count * 5), 0),
+        Object.values(byCause.round_trip).reduce((sum, count) => sum + count, 0),
+      );
       t.equal(each.estimated_cycles, metrics.estimated_cycles / 5);
     });
   }
+});
+
+t.test("what a guest's WRMSR makes perf write is counted apart", async (t) => {
+  const lab = await openLab(t);
+  const host = await lab.host();
+  const vcpu = await host.vcpu();
+  await host.wrmsr(vcpu, 'IA32_PERF_GLOBAL_CTRL', '0x1');
+  await host.wrmsr(vcpu, 'IA32_PERFEVTSEL0', '0x4300c0');
+  const { writes_by_cause: byCause, per_round_trip: each } = await host.metrics();
+  t.ok(byCause.guest.perf_wrmsr > 0);
+  t.equal(byCause.setup.perf_wrmsr, 0);
+  t.equal(each.perf_wrmsr, 0);
 });
 
 t.test('before the first round trip every average is 0', async (t) => {

@@ -171,5 +171,5 @@ t.test('a closed store leaves no session', async (t) => {
   await Promise.all([here.close(), there.close()]);
   await released;
   await here.release(key('h'));
-  t.strictSame(await eventually(sessions, ({ length }) => length === 0, 2000), []);
+  t.strictSame(await eventually(sessions, ({ length }) => length === 0), []);
 });

@@ -1,5 +1,5 @@
 /**
- * Where every MSR write of the engine goes: counted by MSR and by mechanism, and listed if asked for.
+ * Where every MSR write of the engine goes: counted by cause, MSR and mechanism, and listed if asked for.
  *
  * One class with one shape, so that the call on the hot path stays monomorphic.
  */
@@ -14,9 +14,22 @@ export interface MsrWrite {
   readonly row: string;
 }
 
+/** Why an MSR is written: for a VM-entry or VM-exit, by an NMI handler, by perf at other times, or for a guest's WRMSR. */
+export const CAUSE_NAMES = ['round_trip', 'nmi', 'setup', 'guest'] as const;
+export const ROUND_TRIP = 0;
+export const NMI = 1;
+export const SETUP = 2;
+export const GUEST = 3;
+export const CAUSE_CODES = 4;
+
+/** Counts of one cause. */
+const CAUSE_STRIDE = MSR_CODES * VIA_CODES;
+
 export class WriteSink {
-  /** Writes counted at `msr * VIA_CODES + via`. */
-  readonly counts = new Float64Array(MSR_CODES * VIA_CODES);
+  /** Writes counted at `cause * CAUSE_STRIDE + msr * VIA_CODES + via`. */
+  readonly counts = new Float64Array(CAUSE_CODES * CAUSE_STRIDE);
+  /** Of the writes to come. */
+  cause = SETUP;
   /** The writes since the list was last taken, or null while nobody traces. */
   listed: MsrWrite[] | null = null;
   /** NMIs handled, and events that a handler throttled. */
@@ -26,11 +39,19 @@ export class WriteSink {
   guestPmis = 0;
 
   write(msr: number, via: number, value: number, row: string): void {
-    const at = msr * VIA_CODES + via;
+    const at = this.cause * CAUSE_STRIDE + msr * VIA_CODES + via;
     this.counts[at] = this.counts[at]! + 1;
     if (this.listed !== null) {
       this.listed.push({ msr, via, value, row });
     }
+  }
+
+  /** Counts an NMI, whose handler writes until the cause is set back to what is returned. */
+  beginNmi(): number {
+    const { cause } = this;
+    this.nmis += 1;
+    this.cause = NMI;
+    return cause;
   }
 
   /** Returns the listed writes and starts a new list. */
@@ -42,17 +63,35 @@ export class WriteSink {
     return taken;
   }
 
-  /** How many writes went by one mechanism, to any MSR. */
+  /** How many writes went by one mechanism, to any MSR and for whatever cause. */
   total(via: number): number {
     let writes = 0;
-    for (let msr = 0; msr < MSR_CODES; msr += 1) {
-      writes += this.count(msr, via);
+    for (let cause = 0; cause < CAUSE_CODES; cause += 1) {
+      writes += this.totalOf(cause, via);
     }
     return writes;
   }
 
-  /** How often an MSR was written by one mechanism. */
+  /** How many of one cause went by one mechanism. */
+  totalOf(cause: number, via: number): number {
+    let writes = 0;
+    for (let msr = 0; msr < MSR_CODES; msr += 1) {
+      writes += this.countOf(cause, msr, via);
+    }
+    return writes;
+  }
+
+  /** How often an MSR was written by one mechanism, for whatever cause. */
   count(msr: number, via: number): number {
-    return this.counts[msr * VIA_CODES + via]!;
+    let writes = 0;
+    for (let cause = 0; cause < CAUSE_CODES; cause += 1) {
+      writes += this.countOf(cause, msr, via);
+    }
+    return writes;
+  }
+
+  /** How often for one cause. */
+  countOf(cause: number, msr: number, via: number): number {
+    return this.counts[cause * CAUSE_STRIDE + msr * VIA_CODES + via]!;
   }
 }

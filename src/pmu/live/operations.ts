@@ -4,6 +4,7 @@
  */
 import type { U64 } from '../arch/counter-set.js';
 import type { CpuModel } from '../arch/cpu-model.js';
+import { GUEST, SETUP } from '../arch/write-sink.js';
 import {
   guestEventConfig,
   guestPreciseIp,
@@ -120,7 +121,9 @@ export function guestWrmsr(
   const caps = guestPmuCaps(run.world.kernel, modelOf(run.world), run.world.guests[vcpuIndex]!);
   const fault = writeGuestMsr(caps, vcpu, msr, value, addressOf);
   if (fault === null) {
+    run.cause = GUEST;
     reprogram(run, vcpuIndex, caps);
+    run.cause = SETUP;
   }
   return fault;
 }

@@ -5,7 +5,7 @@
  * This is how live hosts, scripts, comparisons and calculators move the engine. It decides nothing about the PMU.
  */
 import type { CounterSet } from '../arch/counter-set.js';
-import type { MsrWrite } from '../arch/write-sink.js';
+import { type MsrWrite, ROUND_TRIP, SETUP } from '../arch/write-sink.js';
 import { violatedAt } from '../invariants/index.js';
 import * as actions from '../machine/actions.js';
 import { advance, isBlocked, nextStep } from '../machine/advance.js';
@@ -67,6 +67,8 @@ export class Run {
   readonly state: MachineState;
   readonly tally = new Tally();
   readonly trace: TraceEntry[] = [];
+  /** Why MSRs are written outside of round trips. */
+  cause = SETUP;
   private readonly startIndex: number;
   /** The NMIs that the coming actions take. */
   readonly injections = new Injections();
@@ -96,6 +98,7 @@ export class Run {
     if (reason !== null) {
       throw new Refused('state', reason);
     }
+    this.tally.sink.cause = this.cause;
     return actions.perform(this.world, this.state, action, this.tally.sink);
   }
 
@@ -105,6 +108,7 @@ export class Run {
     if (cpu.operation === IDLE || isBlocked(this.world, this.state, cpu)) {
       this.act(actions.ADVANCE, cpu.index);
     }
+    this.tally.sink.cause = cpu.operation === RUN_VCPU ? ROUND_TRIP : this.cause;
     const executed = advance(this.world, this.state, cpu, this.tally.sink);
     this.tally.microSteps += 1;
     this.tally.happened += 1;

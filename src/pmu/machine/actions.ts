@@ -229,8 +229,9 @@ function deliverNmi(
     cpu.nmiThrottle |= throttle;
     return;
   }
-  sink.nmis += 1;
+  const cause = sink.beginNmi();
   handleNmi(world, state, cpu, throttle, false, sink);
+  sink.cause = cause;
   noteOvershoot(state, cpu);
 }
 

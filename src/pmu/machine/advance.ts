@@ -224,8 +224,9 @@ row(step.V6, (_w, state, cpu, sink) => loadExitArea(cpu, vcpuOf(state, cpu), sin
 row(
   step.K10,
   (world, state, cpu, sink) => {
-    sink.nmis += 1;
+    const cause = sink.beginNmi();
     handleNmi(world, state, cpu, cpu.nmiThrottle, true, sink);
+    sink.cause = cause;
     cpu.nmiThrottle = 0;
   },
   afterExit,

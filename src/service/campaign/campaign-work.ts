@@ -1,12 +1,13 @@
 /** A campaign carried out by workers: its chunks, each once, and at the end what they found together. */
 import { setMaxListeners } from 'node:events';
 import type { CampaignRequest } from '../../../schemas/campaign.js';
-import type { WorkJob } from '../../jobs/work-queue.js';
+import type { AddJobs, WorkJob } from '../../jobs/work-queue.js';
 import { ChunkStore } from '../../store/chunk-store.js';
 import type { Database } from '../../store/database.js';
 import { awayReason } from '../../store/database-errors.js';
 import type { EventInput } from '../../store/event-store.js';
-import { finished, WorkStore } from '../../store/work-store.js';
+import { DEATHS_MAX, finished, WorkStore } from '../../store/work-store.js';
+import { giveBack } from '../give-back.js';
 import { firstViolation } from './first-violation.js';
 import { type CampaignPlan, planCampaign } from './plan.js';
 import { firstWalksOf, mergeChunk, noTotals, type ShrunkViolation, summaryOf } from './totals.js';
@@ -28,12 +29,13 @@ export function campaignJobs(id: string, chunks: readonly number[]): WorkJob[] {
     kind: CAMPAIGN_CHUNK,
     id: `chunk-${id}-${n}`,
     data: { id, n },
+    lane: 'work',
     priority: 100,
   }));
 }
 
 function endJob(id: string): WorkJob {
-  return { kind: CAMPAIGN_END, id: `end-${id}`, data: { id }, priority: 10 };
+  return { kind: CAMPAIGN_END, id: `end-${id}`, data: { id }, lane: 'work', priority: 10 };
 }
 
 export function endedEvent(id: string, data: object): EventInput {
@@ -45,15 +47,11 @@ export class CampaignWork {
   private readonly store: WorkStore;
   private readonly chunks: ChunkStore;
   private readonly pool: WalkPool;
-  private readonly addJobs: (jobs: readonly WorkJob[]) => Promise<void>;
+  private readonly addJobs: AddJobs;
   private readonly plans = new Map<string, Promise<CampaignPlan>>();
   private readonly toldAt = new Map<string, number>();
 
-  constructor(
-    database: Database,
-    pool: WalkPool,
-    addJobs: (jobs: readonly WorkJob[]) => Promise<void>,
-  ) {
+  constructor(database: Database, pool: WalkPool, addJobs: AddJobs) {
     this.database = database;
     this.store = new WorkStore(database, 'campaigns');
     this.chunks = new ChunkStore(database);
@@ -65,11 +63,13 @@ export class CampaignWork {
     { id, n }: { id: string; n: number },
     signal: AbortSignal,
   ): Promise<'done' | 'released'> {
-    return this.untilEnded(id, signal, async (ends) => {
-      const chunk = await this.chunks.open(id, n);
+    const release = (): Promise<void> => this.chunks.release(id, n);
+    return this.untilEnded(id, signal, release, async (ends) => {
       const plan = await this.begin(id);
       if (plan === undefined) return;
+      const chunk = await this.chunks.start(id, n);
       if (chunk !== undefined) {
+        assertAlive(chunk.deaths, `walked chunk ${n}`);
         const result = await walkChunk(this.pool, plan, chunk, ends);
         const violated = result.properties.some(({ first }) => first !== null);
         await this.chunks.keep(id, n, result, violated);
@@ -82,9 +82,11 @@ export class CampaignWork {
 
   /** Adds everything up and shrinks the first violating walks. */
   async carryOutEnd({ id }: { id: string }, signal: AbortSignal): Promise<'done' | 'released'> {
-    return this.untilEnded(id, signal, async (ends) => {
+    const release = (): Promise<void> => this.store.release(id);
+    return this.untilEnded(id, signal, release, async (ends) => {
       const plan = await this.begin(id);
       if (plan === undefined) return;
+      assertAlive((await this.store.start(id))?.deaths ?? 0, 'shrank what the walks had found');
       const results = (await this.chunks.results(id)) as ChunkResult[];
       const totals = results.reduce(mergeChunk, noTotals(plan));
       const violations: ShrunkViolation[] = await Promise.all(
@@ -110,6 +112,7 @@ export class CampaignWork {
   private async untilEnded(
     id: string,
     signal: AbortSignal,
+    release: () => Promise<void>,
     work: (ends: AbortSignal) => Promise<void>,
   ): Promise<'done' | 'released'> {
     const end = new AbortController();
@@ -121,10 +124,15 @@ export class CampaignWork {
       await work(ends);
       return 'done';
     } catch (error) {
-      if (signal.aborted) return 'released';
       if (end.signal.aborted) return 'done';
-      // What the database refuses now it takes later; the rest is our own bug, and would come again.
-      if (awayReason(error) !== undefined) throw error;
+      const isAway = awayReason(error) !== undefined;
+      if (signal.aborted || isAway) {
+        const givenBack = giveBack(release);
+        // What the database refuses now it takes later; the rest is our own bug, and would come again.
+        if (isAway && !signal.aborted) throw error;
+        await givenBack;
+        return 'released';
+      }
       const reason = error instanceof Error ? error.message.slice(0, 500) : 'unknown';
       const found = { error: reason };
       await this.store.finish(id, 'failed', found, [endedEvent(id, { state: 'failed' })]);
@@ -144,7 +152,7 @@ export class CampaignWork {
   private async begin(id: string): Promise<CampaignPlan | undefined> {
     const row = await this.store.get(id);
     if (row === undefined || row.finishedAt !== null) return undefined;
-    if (row.state === 'queued') await this.store.start(id);
+    if (row.state === 'queued') await this.store.begin(id);
     return this.planOf(id, row.request as CampaignRequest);
   }
 
@@ -170,6 +178,14 @@ export class CampaignWork {
     const event = { type: 'campaign.progress', subject: id, data: { done, unit: 'walks' } };
     await this.store.progress(id, {}, [event]);
   }
+}
+
+/** What kills whoever takes it up is not to be taken up for ever. */
+function assertAlive(deaths: number, what: string): void {
+  if (deaths < DEATHS_MAX) return;
+  throw new Error(
+    `${DEATHS_MAX} times the service ended while it ${what}, without giving it back: perhaps that takes more memory than there is`,
+  );
 }
 
 function violationEvent(

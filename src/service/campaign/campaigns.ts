@@ -3,7 +3,6 @@
  * Workers of any instance take their chunks (campaign-work.ts).
  */
 import type { Campaign, CampaignRequest, CampaignResults } from '../../../schemas/campaign.js';
-import { tryLater } from '../../errors.js';
 import type { WorkQueue } from '../../jobs/work-queue.js';
 import { ChunkStore } from '../../store/chunk-store.js';
 import type { Database } from '../../store/database.js';
@@ -11,14 +10,15 @@ import { type WorkRow, WorkStore } from '../../store/work-store.js';
 import { type Reply, storedAnswer, type Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
 import { missing } from '../refusals.js';
+import { assertAdded, limitsFor, type Owner, ownerName } from '../unfinished.js';
 import { waitForEnd } from '../waiting.js';
 import { campaignJobs, endedEvent } from './campaign-work.js';
 import { chunksOf, planCampaign } from './plan.js';
 import { mergeChunk, noTotals, resultsOf, type ShrunkViolation, summaryOf } from './totals.js';
 import type { ChunkResult } from './walk-chunk.js';
 
-/** How many campaigns may wait or run. */
-const UNFINISHED_MAX = 32;
+/** How many campaigns may wait or run, in all and of one token. */
+const UNFINISHED_MAX = { all: 32, own: 8 };
 
 export class Campaigns {
   private readonly database: Database;
@@ -36,11 +36,8 @@ export class Campaigns {
     this.closing = closing;
   }
 
-  async create(request: CampaignRequest, ticket?: Ticket): Promise<Reply<Campaign>> {
+  async create(request: CampaignRequest, owner: Owner, ticket?: Ticket): Promise<Reply<Campaign>> {
     const plan = await planCampaign(request);
-    if ((await this.store.countUnfinished()) >= UNFINISHED_MAX) {
-      throw tryLater('too_many_requests', `${UNFINISHED_MAX} campaigns are waiting already.`, 30);
-    }
     const chunks = chunksOf(plan);
     const { cells, skipped_cells, total } = summaryOf(plan, noTotals(plan));
     const id = randomId('camp');
@@ -60,10 +57,19 @@ export class Campaigns {
       headers: { location: `/v1/campaigns/${id}` },
       body: resource,
     };
-    await this.store.add(
-      { id, request, resource, answer: ticket && storedAnswer(ticket, reply) },
+    const added = await this.store.add(
+      {
+        id,
+        owner: ownerName(owner),
+        lane: 'work',
+        request,
+        resource,
+        answer: ticket && storedAnswer(ticket, reply),
+      },
+      limitsFor(owner, UNFINISHED_MAX),
       (trx) => this.chunks.add(trx, id, chunks),
     );
+    assertAdded(added, UNFINISHED_MAX, 'campaigns', 30);
     void this.queue.offer(campaignJobs(id, [...chunks.keys()]));
     return reply;
   }

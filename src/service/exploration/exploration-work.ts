@@ -2,47 +2,97 @@
 import type { Exploration } from '../../../schemas/exploration.js';
 import type { Progress } from '../../explorer/explore.js';
 import type { Scout } from '../../explorer/scout.js';
-import type { WorkJob } from '../../jobs/work-queue.js';
+import type { AddJobs, WorkJob } from '../../jobs/work-queue.js';
 import type { Database } from '../../store/database.js';
 import type { EventInput } from '../../store/event-store.js';
-import { cancelled, type WorkRow, WorkStore } from '../../store/work-store.js';
+import type { Lane } from '../../store/tables.js';
+import {
+  cancelled,
+  DEATHS_MAX,
+  type WaitingWork,
+  type WorkRow,
+  WorkStore,
+} from '../../store/work-store.js';
+import { giveBack } from '../give-back.js';
+import { largeSearch, optionsOf, smallSearch, TooLarge } from './bounded-search.js';
 import { runExploration } from './job.js';
 import type { StoredRequest } from './request.js';
 
 export const EXPLORATION = 'exploration';
+const DEADLY = `${DEATHS_MAX} times the service ended while it searched this, without giving it back: perhaps it takes more memory than there is`;
 /** How often progress is written, and how often it is told to those who listen. */
 const PROGRESS_MILLIS = 500;
 const TELL_MILLIS = 2000;
 
-/** Explorations come before the many small pieces of campaigns. */
-export function explorationJob(id: string): WorkJob {
-  return { kind: EXPLORATION, id: `exploration-${id}`, data: { id }, priority: 1 };
+/**
+ * Those who ask for much wait behind those who ask for little: the second search of one comes after the first of all. All
+ * of them come before the many pieces of campaigns.
+ */
+export function explorationJob({ id, lane, own }: WaitingWork): WorkJob {
+  const priority = Math.min(own, PRIORITY_MAX);
+  return { kind: EXPLORATION, id: `exploration-${id}`, data: { id, lane }, lane, priority };
 }
+const PRIORITY_MAX = 99;
 
 export function endedEvent(id: string, data: object): EventInput {
   return { type: 'exploration.ended', subject: id, data };
+}
+
+interface JobData {
+  readonly id: string;
+  readonly lane: Lane;
 }
 
 export class ExplorationWork {
   private readonly database: Database;
   private readonly store: WorkStore;
   private readonly scout: Scout;
+  private readonly searchMegabytes: number;
+  private readonly addJobs: AddJobs;
+  private readonly underWay = new Set<string>();
 
-  constructor(database: Database, scout: Scout) {
+  constructor(database: Database, scout: Scout, searchMegabytes: number, addJobs: AddJobs) {
     this.database = database;
     this.store = new WorkStore(database, 'explorations');
     this.scout = scout;
+    this.searchMegabytes = searchMegabytes;
+    this.addJobs = addJobs;
   }
 
   /** `signal` ends when this instance stops: then the search is given back, and starts again elsewhere. */
-  async carryOut({ id }: { id: string }, signal: AbortSignal): Promise<'done' | 'released'> {
+  async carryOut({ id, lane }: JobData, signal: AbortSignal): Promise<'done' | 'released'> {
+    const waiting = await this.store.waiting(id);
+    if (waiting === undefined) return 'done';
+    if (waiting.lane !== lane) {
+      await this.addJobs([explorationJob(waiting)]);
+      return 'done';
+    }
+    this.underWay.add(id);
+    try {
+      return await this.untilEnded(id, signal);
+    } catch (error) {
+      // The database is away. Whoever takes the search up then is not to think that this process has died.
+      void giveBack(async () => {
+        if (!this.underWay.has(id)) await this.store.release(id);
+      });
+      throw error;
+    } finally {
+      this.underWay.delete(id);
+    }
+  }
+
+  private async untilEnded(id: string, signal: AbortSignal): Promise<'done' | 'released'> {
     const cancel = new AbortController();
     const stop = this.database.notices.listen(cancelled(id), () => void this.heed(id, cancel));
     try {
       const row = await this.store.start(id);
       if (row === undefined) return 'done';
       if (row.cancelRequested) cancel.abort();
-      const found = await this.search(row, AbortSignal.any([signal, cancel.signal]));
+      const found =
+        row.deaths >= DEATHS_MAX
+          ? { error: DEADLY }
+          : await this.search(row, AbortSignal.any([signal, cancel.signal]));
+      if (found === undefined) return await this.handOver(row);
       if (signal.aborted && !cancel.signal.aborted) {
         await this.store.release(id);
         return 'released';
@@ -55,24 +105,39 @@ export class ExplorationWork {
     }
   }
 
+  /** What the scout cannot finish waits for threads of its own. */
+  private async handOver({ id }: WorkRow): Promise<'done'> {
+    await this.store.enlarge(id);
+    const waiting = await this.store.waiting(id);
+    if (waiting !== undefined) await this.addJobs([explorationJob(waiting)]);
+    return 'done';
+  }
+
   /** A notice may also only mean that notices were missed. */
   private async heed(id: string, cancel: AbortController): Promise<void> {
     const row = await this.store.get(id).catch(() => undefined);
     if (row?.cancelRequested) cancel.abort();
   }
 
-  private async search(row: WorkRow, signal: AbortSignal): Promise<Partial<Exploration>> {
+  /** What was found, or why nothing was; undefined where it is no small search. */
+  private async search(
+    row: WorkRow,
+    signal: AbortSignal,
+  ): Promise<Partial<Exploration> | undefined> {
     const { request, fold } = row.request as StoredRequest;
     const { model } = row.resource as Exploration;
     const watch = new ProgressWriter(row.id, this.store);
     try {
-      const outcome = await runExploration(this.scout, request, model, fold, {
+      const search = row.lane === 'small' ? smallSearch(this.scout) : largeSearch(this.scout);
+      const options = optionsOf(request, fold, this.searchMegabytes);
+      const outcome = await runExploration(search, request, model, options, {
         signal,
         onProgress: (progress) => watch.see(progress),
       });
       const done = outcome.distinct_states ?? outcome.total_states ?? 0;
       return { ...outcome, progress: { ...watch.last, done } };
     } catch (error) {
+      if (error instanceof TooLarge) return undefined;
       return { error: error instanceof Error ? error.message.slice(0, 500) : 'unknown' };
     } finally {
       await watch.settled;

@@ -2,30 +2,26 @@
  * The explorations of the service: asking for them, reading what they found, cancelling them. A worker, here or in another
  * instance, carries them out (exploration-work.ts).
  */
-import type { RaceVerdict } from '../../../schemas/comparison.js';
 import type { Exploration, ExplorationRequest } from '../../../schemas/exploration.js';
 import type { ExplorationModel } from '../../../schemas/exploration-model.js';
-import { ruleViolated, tryLater } from '../../errors.js';
+import { ProblemError, ruleViolated } from '../../errors.js';
 import { WORDS_MAX } from '../../explorer/model.js';
-import type { Scout } from '../../explorer/scout.js';
 import type { WorkQueue } from '../../jobs/work-queue.js';
-import { capsOf } from '../../pmu/kernels/pmu-support.js';
 import type { Database } from '../../store/database.js';
 import { type WorkRow, WorkStore } from '../../store/work-store.js';
 import { type Reply, storedAnswer, type Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
-import { cpuModelById, kernelById } from '../lookups.js';
 import { missing } from '../refusals.js';
+import { assertAdded, limitsFor, type Owner, ownerName } from '../unfinished.js';
 import { waitForEnd } from '../waiting.js';
+import { isMaybeSmall } from './bounded-search.js';
 import { endedEvent, explorationJob } from './exploration-work.js';
 import { exploredWorld } from './explored-world.js';
-import { machineSource } from './job.js';
 import { MachineModel } from './machine-model.js';
 import { type AskedExploration, askedExploration, type StoredRequest } from './request.js';
-import { mainRace } from './scenarios.js';
 
-/** How many explorations may wait or run. */
-const UNFINISHED_MAX = 64;
+/** How many explorations may wait or run, in all and of one token. */
+const UNFINISHED_MAX = { all: 64, own: 16 };
 /** How long a request to cancel waits for the end. */
 const CANCEL_MILLIS = 2000;
 
@@ -33,29 +29,30 @@ export class Explorations {
   private readonly database: Database;
   private readonly store: WorkStore;
   private readonly queue: WorkQueue;
-  private readonly scout: Scout;
-
+  private readonly searchMegabytes: number;
   private readonly closing: AbortSignal;
 
   /** Nobody waits any longer once `closing` is given. */
-  constructor(database: Database, queue: WorkQueue, scout: Scout, closing: AbortSignal) {
+  constructor(database: Database, queue: WorkQueue, searchMegabytes: number, closing: AbortSignal) {
     this.closing = closing;
     this.database = database;
     this.store = new WorkStore(database, 'explorations');
     this.queue = queue;
-    this.scout = scout;
+    this.searchMegabytes = searchMegabytes;
   }
 
-  async create(request: ExplorationRequest, ticket?: Ticket): Promise<Reply<Exploration>> {
+  async create(
+    request: ExplorationRequest,
+    owner: Owner,
+    ticket?: Ticket,
+  ): Promise<Reply<Exploration>> {
+    assertMegabytes(request.bounds?.megabytes, this.searchMegabytes);
     const { request: asked, model } = askedExploration(request);
     // Setting the world up here refuses what cannot be meant before anything is queued.
     const machine = new MachineModel(exploredWorld(model, '/model'), asked.properties);
     if (machine.words > WORDS_MAX) {
       const detail = `needs ${machine.words * 32} bits a state, and a search keeps at most ${WORDS_MAX * 32}: take fewer events, vCPUs or budgets`;
       throw ruleViolated('/model', detail);
-    }
-    if ((await this.store.countUnfinished()) >= UNFINISHED_MAX) {
-      throw tryLater('too_many_requests', `${UNFINISHED_MAX} explorations are waiting already.`, 5);
     }
     // A scenario's counts are pinned without folding, so by name it is searched without, unless asked otherwise.
     const fold = (request.fold ?? request.scenario === undefined) && machine.folding.length > 0;
@@ -66,33 +63,21 @@ export class Explorations {
       body: resource,
     };
     const stored: StoredRequest = { request: asked, fold };
-    await this.store.add({
-      id: resource.id,
-      request: stored,
-      resource,
-      answer: ticket && storedAnswer(ticket, reply),
-    });
-    await this.queue.offer([explorationJob(resource.id)]);
-    return reply;
-  }
-
-  /**
-   * Whether the main race leaves a bit stuck; its few hundred states need no resource of their own. Where perf takes no
-   * precise event there is no race.
-   */
-  async raceVerdict(cpuModel: string, kernel: string): Promise<RaceVerdict> {
-    const { precise } = capsOf(
-      kernelById(kernel, '/kernels'),
-      cpuModelById(cpuModel, '/cpu_models'),
+    const lane = isMaybeSmall(asked) ? 'small' : 'work';
+    const added = await this.store.add(
+      {
+        id: resource.id,
+        owner: ownerName(owner),
+        lane,
+        request: stored,
+        resource,
+        answer: ticket && storedAnswer(ticket, reply),
+      },
+      limitsFor(owner, UNFINISHED_MAX),
     );
-    if (precise.max === 0) {
-      return { prompt: 'unreachable', late: 'unreachable' };
-    }
-    const verdict = async (timing: 'prompt' | 'late') => {
-      const source = machineSource(mainRace(cpuModel, kernel, timing), ['I1']);
-      return (await this.scout.search(source, { stopAtFirstViolation: true })).verdict;
-    };
-    return { prompt: await verdict('prompt'), late: await verdict('late') };
+    const { own } = assertAdded(added, UNFINISHED_MAX, 'explorations', 5);
+    await this.queue.offer([explorationJob({ id: resource.id, lane, own })]);
+    return reply;
   }
 
   /** The explorations after a number in the order in which they were asked for, with their numbers. */
@@ -119,6 +104,13 @@ export class Explorations {
     await this.store.requestCancel(id, endedEvent(id, { state: 'cancelled' }));
     return this.wait(id, CANCEL_MILLIS);
   }
+}
+
+function assertMegabytes(asked: number | undefined, most: number): void {
+  if (asked === undefined || asked <= most) return;
+  const pointer = '/bounds/megabytes';
+  const detail = `may be at most ${most} here, since every search that runs at once has its share of the memory`;
+  throw new ProblemError('value_out_of_range', `${pointer} ${detail}.`, [{ pointer, detail }]);
 }
 
 /** The resource of a row: what was found, and how the work stands. */

@@ -1,14 +1,14 @@
 /**
- * One exploration carried out: the search in worker threads, and its findings as a resource.
+ * One exploration carried out: its searches, and their findings as a resource.
  */
-import type { Exploration, ExplorationRequest } from '../../../schemas/exploration.js';
+import type { Exploration } from '../../../schemas/exploration.js';
 import type { ExplorationModel } from '../../../schemas/exploration-model.js';
-import { type ExploreOptions, type ExploreWatch, explore } from '../../explorer/explore.js';
+import type { ExploreOptions, ExploreWatch } from '../../explorer/explore.js';
 import type { ModelSource } from '../../explorer/model.js';
 import { formatPath, type Path, replay } from '../../explorer/path.js';
 import type { ExploreResult, PropertyResult, Verdict } from '../../explorer/result.js';
-import type { Scout } from '../../explorer/scout.js';
 import { STEP_NAMES } from '../../pmu/machine/micro-step.js';
+import type { Search } from './bounded-search.js';
 import type { MachineModelArgs } from './machine-model.js';
 import { actionOf, executedStep } from './narration.js';
 import { createModel as createPair, type ProductModelArgs } from './product-model.js';
@@ -17,27 +17,28 @@ import type { AskedExploration } from './request.js';
 const MACHINE_MODULE = new URL('./machine-model.js', import.meta.url).href;
 const PRODUCT_MODULE = new URL('./product-model.js', import.meta.url).href;
 
-/** Bounds of a search whose request sets none. */
-const SECONDS_DEFAULT = 60;
-const MEGABYTES_DEFAULT = 2048;
-
 type Outcome = Partial<Exploration>;
 
-/** A search the scout may try first: what it does not finish within these is done again in threads of its own. */
-const SCOUT_LIMITS = { statesMax: 20_000, millisMax: 300, bytesMax: 64 * 1024 * 1024 };
-
-/** Searches, and afterwards whatever else was asked for. Rejects only on our own bugs. */
+/**
+ * Searches, and afterwards whatever else was asked for, which together may take as long again. Rejects only on our own
+ * bugs, or with what `search` rejects.
+ */
 export async function runExploration(
-  scout: Scout,
+  search: Search,
   request: AskedExploration['request'],
   model: ExplorationModel,
-  fold: boolean,
+  options: ExploreOptions,
   watch: ExploreWatch,
 ): Promise<Outcome> {
   const { properties } = request;
-  const options = optionsOf(request, fold);
-  const find: Find = (source, more) => searchFor(scout, source, { ...options, ...more }, watch);
-  const outcome = outcomeOf(await find(machineSource(model, properties), {}));
+  const outcome = outcomeOf(await search(machineSource(model, properties), options, watch));
+  const millisMax = options.limits?.millisMax ?? Number.POSITIVE_INFINITY;
+  const until = performance.now() + millisMax;
+  const find: Find = (source, more) => {
+    const millisLeft = Math.max(1, Math.floor(until - performance.now()));
+    const limits = { ...options.limits, millisMax: Math.min(millisMax, millisLeft) };
+    return search(source, { ...options, limits, ...more }, watch);
+  };
   const assumptions =
     request.assumptions && outcome.verdict === 'violated'
       ? { assumptions: await assumptionsOf(model, properties, find, watch.signal) }
@@ -56,62 +57,6 @@ type Find = (source: ModelSource, more: Partial<ExploreOptions>) => Promise<Expl
 export function machineSource(model: ExplorationModel, properties: readonly string[]): ModelSource {
   const args: MachineModelArgs = { model, properties };
   return { module: MACHINE_MODULE, args };
-}
-
-/** Lets the scout try, and searches in threads of its own what is too much for it. */
-async function searchFor(
-  scout: Scout,
-  source: ModelSource,
-  options: ExploreOptions,
-  watch: ExploreWatch,
-): Promise<ExploreResult> {
-  const isBreadthFirst = options.strategy?.kind === 'breadth-first';
-  if (isBreadthFirst && options.workers === 1 && !watch.signal?.aborted) {
-    const scouting = scout.search(source, { ...options, limits: withinScout(options.limits) });
-    // A cancelled client does not wait for the scout, which ends within its own limits.
-    const result = await Promise.race([scouting, abortOf(watch.signal)]);
-    if (result?.cut === null || result?.cut === 'firstViolation' || result?.cut === 'depthMax') {
-      return result;
-    }
-  }
-  return explore(source, options, watch);
-}
-
-function abortOf(signal: AbortSignal | undefined): Promise<undefined> {
-  return new Promise((resolve) => {
-    signal?.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
-}
-
-function withinScout(limits: ExploreOptions['limits'] = {}): ExploreOptions['limits'] {
-  const least = (asked: number | undefined, own: number): number => Math.min(asked ?? own, own);
-  return {
-    ...limits,
-    statesMax: least(limits.statesMax, SCOUT_LIMITS.statesMax),
-    millisMax: least(limits.millisMax, SCOUT_LIMITS.millisMax),
-    bytesMax: least(limits.bytesMax, SCOUT_LIMITS.bytesMax),
-  };
-}
-
-function optionsOf(request: ExplorationRequest, fold: boolean): ExploreOptions {
-  const { bounds = {}, strategy = 'bfs' } = request;
-  const kinds = {
-    bfs: { kind: 'breadth-first' },
-    dfs: { kind: 'depth-first' },
-    random: { kind: 'random-walk', seed: request.seed ?? 1, walks: request.walks ?? 1000 },
-  } as const;
-  return {
-    strategy: kinds[strategy],
-    fold: fold && strategy === 'bfs',
-    workers: strategy === 'bfs' ? (request.workers ?? 1) : 1,
-    stopAtFirstViolation: request.stop_at_first ?? false,
-    limits: {
-      statesMax: bounds.states,
-      depthMax: bounds.depth ?? { bfs: undefined, dfs: 10_000, random: 1000 }[strategy],
-      millisMax: (bounds.seconds ?? SECONDS_DEFAULT) * 1000,
-      bytesMax: (bounds.megabytes ?? MEGABYTES_DEFAULT) * 1024 * 1024,
-    },
-  };
 }
 
 function outcomeOf(result: ExploreResult): Outcome {

@@ -1,0 +1,50 @@
+/** Asks for the end of many pieces of work at once. */
+import { sql } from 'kysely';
+import type { Database } from './database.js';
+import type { EventInput } from './event-store.js';
+import type { WorkTableName } from './work-store.js';
+
+export interface Cancel {
+  readonly id: string;
+  /** Of what ends here and now. */
+  readonly event: EventInput;
+}
+
+/**
+ * What waits ends, what runs is told, wherever that is. Many are one transaction: each on its own would wait for the
+ * notices of the one before it.
+ */
+export async function cancelWork(
+  database: Database,
+  table: WorkTableName,
+  cancels: readonly Cancel[],
+): Promise<void> {
+  const work = sql.table(table);
+  await sql`
+    with asked as (
+      select w.id, c.type, c.data
+        from ${work} w
+        join unnest(${cancels.map(({ id }) => id)}::text[],
+                    ${cancels.map(({ event }) => event.type)}::text[],
+                    ${cancels.map(({ event }) => JSON.stringify(event.data))}::text[])
+             as c (id, type, data) on c.id = w.id
+       where w.finished_at is null
+       order by w.id for update of w
+    ), told as (
+      update ${work} w
+         set cancel_requested = true,
+             state = case w.state when 'queued' then 'cancelled' else w.state end,
+             finished_at = case w.state when 'queued' then now() end
+        from asked a where w.id = a.id
+      returning w.id, w.state, a.type, a.data
+    ), events as (
+      insert into events (type, subject, data)
+      select type, id, data::jsonb from told where state = 'cancelled'
+    )
+    select pg_notify('pebslab', n.notice)
+      from (select 'cancelled:' || id as notice from told
+            union all
+            select 'finished:' || id from told where state = 'cancelled') n`.execute(
+    database.query,
+  );
+}
