@@ -7,6 +7,7 @@
 import type { HostOptions } from '../../schemas/catalogue.js';
 import { AddressBook } from '../pmu/arch/address-book.js';
 import type { U64 } from '../pmu/arch/counter-set.js';
+import type { CpuModel } from '../pmu/arch/cpu-model.js';
 import { findCpuModel } from '../pmu/arch/cpu-models.js';
 import { INVARIANTS } from '../pmu/invariants/index.js';
 import { findKernel } from '../pmu/kernels/index.js';
@@ -20,7 +21,7 @@ import type { TraceTail } from './trace-text.js';
 /** What the image of a host is written in; another number needs another reader. */
 const FORMAT = 1;
 
-interface ConfigImage {
+export interface ConfigImage {
   readonly name?: string;
   readonly cpu_model: string;
   readonly kernel: string;
@@ -100,6 +101,17 @@ export function hostImage(host: Host): string {
   return JSON.stringify(image);
 }
 
+/** The CPU model of a stored host; throws where this version knows none of that id. */
+export function modelOf(id: string, { cpu_model }: ConfigImage): CpuModel {
+  const model = findCpuModel(cpu_model);
+  if (model === undefined) throw otherVersion(id);
+  return model;
+}
+
+function otherVersion(id: string): Error {
+  return new Error(`the host ${id} was stored by another version of the service`);
+}
+
 /** Throws where the image is none of this version's. */
 export function readHost(stored: {
   readonly id: string;
@@ -111,11 +123,9 @@ export function readHost(stored: {
 }): Host {
   const config = stored.config as ConfigImage;
   const image = JSON.parse(stored.image) as StateImage;
-  const model = findCpuModel(config.cpu_model);
+  const model = modelOf(stored.id, config);
   const kernel = findKernel(config.kernel);
-  if (image.format !== FORMAT || model === undefined || kernel === undefined) {
-    throw new Error(`the host ${stored.id} was stored by another version of the service`);
-  }
+  if (image.format !== FORMAT || kernel === undefined) throw otherVersion(stored.id);
   const host = createHost({
     id: stored.id,
     ...(config.name === undefined ? {} : { name: config.name }),

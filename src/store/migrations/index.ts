@@ -2,9 +2,13 @@
 import { type Kysely, type Migration, Migrator, sql } from 'kysely';
 import type { Tables } from '../tables.js';
 import { first } from './2026-11-23-first.js';
+import { hostSummaries } from './2026-11-26-host-summaries.js';
 
 /** By name, which also is their order. */
-const MIGRATIONS: Readonly<Record<string, Migration>> = { '2026-11-23-first': first };
+const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '2026-11-23-first': first,
+  '2026-11-26-host-summaries': hostSummaries,
+};
 
 /** The database was made by a newer version of the service. */
 export class SchemaTooNewError extends Error {
