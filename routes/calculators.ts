@@ -15,6 +15,9 @@ const JSON_TYPE = 'application/json';
 const CSV_TYPE = 'text/csv';
 const MARKDOWN_TYPE = 'text/markdown';
 
+/** 1,000 steps with every field in full length. */
+const ROUND_TRIPS_BYTES_MAX = 512 * 1024;
+
 export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
   const { explorations } = app.services;
 
@@ -41,6 +44,7 @@ export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '/round-trips',
     {
+      bodyLimit: ROUND_TRIPS_BYTES_MAX,
       config: { scope: 'read' },
       schema: {
         tags: ['calculators'],

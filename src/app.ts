@@ -31,7 +31,8 @@ declare module 'fastify' {
   }
 }
 
-const BODY_BYTES_MAX = 1024 * 1024;
+/** More than any route but one has use for; that one says so itself. */
+const BODY_BYTES_MAX = 256 * 1024;
 
 /** For the header and the body together. */
 const REQUEST_MILLIS_MAX = 30_000;

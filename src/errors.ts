@@ -109,7 +109,8 @@ export const PROBLEMS = {
   body_too_large: {
     status: 413,
     title: 'The body is too large',
-    explanation: 'A body may have at most 1 MiB (1,048,576 bytes).',
+    explanation:
+      'A body may have at most 256 KiB (262,144 bytes), that of `POST /v1/round-trips` 512 KiB.',
   },
   unsupported_media_type: {
     status: 415,
