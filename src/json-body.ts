@@ -8,8 +8,8 @@
 import { ProblemError } from './errors.js';
 
 const DEPTH_MAX = 32;
-/** A script of 1,000 actions has fewer. */
-const FIELDS_MAX = 20_000;
+/** 1,000 steps of round trips with every field have fewer. */
+const FIELDS_MAX = 16_000;
 /** Commas and opening brackets and braces, which is about one for each value. */
 const VALUES_MAX = 50_000;
 

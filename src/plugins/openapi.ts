@@ -73,6 +73,8 @@ export async function useOpenApi(app: FastifyInstance): Promise<void> {
       return document.openapiObject;
     },
   });
+  // It takes longer to make than a request may take; the first one to ask is not to wait for it.
+  app.addHook('onListen', async () => void app.swagger());
 }
 
 /**
