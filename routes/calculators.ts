@@ -34,7 +34,7 @@ export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
         body: SwitchListRequestSchema,
         response: {
           200: SwitchListSchema,
-          ...problems('validation', 'value_out_of_range', 'rule_violated'),
+          ...problems('validation', 'value_out_of_range', 'rule_violated', 'unknown_name'),
         },
       },
     },
@@ -55,7 +55,7 @@ export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
         body: RoundTripsRequestSchema,
         response: {
           200: RoundTripsSchema,
-          ...problems('validation', 'value_out_of_range', 'rule_violated'),
+          ...problems('validation', 'value_out_of_range', 'rule_violated', 'unknown_name'),
         },
       },
     },
@@ -82,7 +82,7 @@ export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
               [MARKDOWN_TYPE]: { schema: ComparisonTextSchema },
             },
           },
-          ...problems('validation', 'rule_violated', 'not_acceptable'),
+          ...problems('validation', 'unknown_name', 'not_acceptable'),
         },
       },
     },

@@ -41,7 +41,7 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: {
           200: CampaignSchema,
           202: CampaignSchema,
-          ...changeProblems('rule_violated'),
+          ...changeProblems('rule_violated', 'unknown_name'),
         },
       },
     },

@@ -22,7 +22,9 @@ import {
   matrixScenarios,
   scenarios,
 } from '../src/service/catalogue.js';
-import { missing } from '../src/service/refusals.js';
+import { notInCatalogue } from '../src/service/lookups.js';
+
+const idsOf = (items: readonly { readonly id: string }[]): string[] => items.map(({ id }) => id);
 
 export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
@@ -53,7 +55,8 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async ({ params: { id } }) =>
-      cpuModels.find((model) => model.id === id) ?? missing('CPU model', id),
+      cpuModels.find((model) => model.id === id) ??
+      notInCatalogue('CPU model', id, idsOf(cpuModels)),
   );
 
   app.get(
@@ -83,7 +86,8 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: KernelSchema, ...problems('validation', 'not_found') },
       },
     },
-    async ({ params: { id } }) => kernelItemById(id) ?? missing('kernel', id),
+    async ({ params: { id } }) =>
+      kernelItemById(id) ?? notInCatalogue('kernel', id, idsOf(kernels)),
   );
 
   app.get(
@@ -114,7 +118,8 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async ({ params: { id } }) =>
-      invariants.find((invariant) => invariant.id === id) ?? missing('invariant', id),
+      invariants.find((invariant) => invariant.id === id) ??
+      notInCatalogue('invariant', id, idsOf(invariants)),
   );
 
   app.get(
@@ -160,6 +165,7 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async ({ params: { id } }) =>
-      scenarios.find((scenario) => scenario.id === id) ?? missing('scenario', id),
+      scenarios.find((scenario) => scenario.id === id) ??
+      notInCatalogue('scenario', id, idsOf(scenarios)),
   );
 };

@@ -50,6 +50,7 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
             'limit_reached',
             'value_out_of_range',
             'rule_violated',
+            'unknown_name',
             'perf_errno',
             'conflict',
           ),

@@ -29,7 +29,7 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
         body: HostCreateSchema,
         response: {
           201: HostSchema,
-          ...changeProblems('value_out_of_range', 'rule_violated', 'limit_reached'),
+          ...changeProblems('value_out_of_range', 'unknown_name', 'limit_reached'),
         },
       },
     },

@@ -134,7 +134,13 @@ export const PROBLEMS = {
     status: 422,
     title: 'The action breaks a rule of the machine',
     explanation:
-      'The simulated machine cannot do this: for instance an NMI where none can land, a counter the CPU model does not have, or an unknown kernel. Nothing was changed.',
+      'The simulated machine cannot do this: for instance an NMI where none can land, or a counter the CPU model does not have. Nothing was changed.',
+  },
+  unknown_name: {
+    status: 422,
+    title: 'The request names something that the catalogue does not have',
+    explanation:
+      'A kernel, CPU model, scenario or invariant is named that this service does not know. `detail` says what may have been meant and what there is; `GET /v1/kernels`, `/v1/cpu-models`, `/v1/scenarios` and `/v1/invariants` list it all. Nothing was changed.',
   },
   perf_errno: {
     status: 422,

@@ -45,7 +45,6 @@ function problemBody(code: ProblemCode, detail: string) {
 }
 
 const FRAMEWORK_CODES: Readonly<Record<string, ProblemCode>> = {
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
   FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
   FST_ERR_NOT_FOUND: 'not_found',
   // No id is as long as what the router refuses to match.
@@ -74,12 +73,22 @@ function toProblem(error: unknown): ProblemError {
     return tryLater('idempotency_key_in_flight', detail, 1);
   }
   const { code = '', statusCode = 500 } = (error ?? {}) as Partial<FastifyError>;
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return unreadBody();
   const known = FRAMEWORK_CODES[code] ?? CODES_BY_STATUS[statusCode];
   if (known !== undefined) return new ProblemError(known, firstSentence(known));
   if (statusCode >= 400 && statusCode < 500 && error instanceof Error) {
     return new ProblemError('bad_request', error.message.slice(0, 500));
   }
   return new ProblemError('internal', 'The service failed; the log holds the cause.');
+}
+
+/** Mostly from curl, whose `-d` claims that the body is a form. */
+function unreadBody(): ProblemError {
+  return new ProblemError(
+    'unsupported_media_type',
+    'The body is read as JSON only, and says it is something else. Add the header `Content-Type: application/json` (with curl: -H "content-type: application/json", or --json instead of -d).',
+    [{ pointer: '/content-type', detail: 'must be application/json', in: 'header' }],
+  );
 }
 
 function firstSentence(code: ProblemCode): string {

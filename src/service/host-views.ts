@@ -54,6 +54,7 @@ export function eventItem(host: Host, at: number): PerfEventItem {
     exclude_guest: config.excludeGuest,
     sampling: record.sampling,
     large_pebs: config.largePebs,
+    aux_output: config.auxOutput,
     pebs_data_cfg: formatDataCfg(event.dataCfg),
     ...(config.leader === NO_EVENT ? {} : { group_leader: host.events[config.leader]!.id }),
     owner: guestOwned ? host.vcpus[config.owner]!.id : 'host',

@@ -161,7 +161,7 @@ t.test('a client generated from openapi.yaml compiles and tells the story', asyn
   t.strictSame(JSON.parse(told.output), {
     before: ['PMC0'],
     after: [],
-    refused: '/problems/rule_violated',
+    refused: '/problems/unknown_name',
     saved: [0, 0, 7, 3],
     script: ['open_event', 'close_event'],
   });
