@@ -4,7 +4,8 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import { ALL_SCHEMAS } from '../../schemas/index.js';
 import { addRefusals, BEARER, securityOf } from './openapi-access.js';
-import { withHeaders } from './openapi-headers.js';
+import { addAnswerHeaders, type RouteTraits, withHeaders } from './openapi-headers.js';
+import { correctBodies, describeDefaults, type OpenApiDocument } from './openapi-operations.js';
 
 const DESCRIPTION = `pebslab steps a simulated machine, MSR write by MSR write, through what Linux perf and KVM do
 when they switch PMU state between host and guest, and searches its interleavings for states that break an invariant.
@@ -38,6 +39,9 @@ const TAGS = [
 export type RouteTag = (typeof TAGS)[number]['name'];
 
 export async function useOpenApi(app: FastifyInstance): Promise<void> {
+  const traits = new Map<string, RouteTraits>();
+  const traitsOf = (operationId: string): RouteTraits =>
+    traits.get(operationId) ?? { idempotent: false, optionalBody: false };
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -56,20 +60,27 @@ export async function useOpenApi(app: FastifyInstance): Promise<void> {
     refResolver: {
       buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `d${i}`),
     },
-    transform: ({ schema, url, route }) => ({
-      schema: {
-        ...withHeaders(nameWildcard(referToNamed(schema)), route),
-        security: securityOf(route),
-      },
-      url: url.replace(/\*$/, ':path'),
-    }),
+    transform: ({ schema, url, route }) => {
+      const { idempotent = false, optionalBody = false } = route.config ?? {};
+      traits.set(schema?.operationId ?? '', { idempotent, optionalBody });
+      const described = withHeaders(nameWildcard(referToNamed(schema)), route);
+      return {
+        schema: { ...described, security: securityOf(route) },
+        url: url.replace(/\*$/, ':path'),
+      };
+    },
     transformObject: (document) => {
       if (!('openapiObject' in document)) return document.swaggerObject;
-      const { paths, components } = document.openapiObject;
-      addRefusals(document.openapiObject);
-      dropUnused(components?.schemas ?? {}, paths);
-      addDiscriminatorMappings(components?.schemas ?? {});
-      restoreExamples(components?.schemas ?? {});
+      const finished = document.openapiObject as OpenApiDocument;
+      correctBodies(finished, (operationId) => traitsOf(operationId).optionalBody);
+      addRefusals(finished);
+      addAnswerHeaders(finished, traitsOf);
+      const schemas = finished.components?.schemas ?? {};
+      dropUnused(schemas, finished.paths);
+      addDiscriminatorMappings(schemas);
+      restoreExamples(schemas);
+      for (const [name, schema] of Object.entries(schemas))
+        schemas[name] = describeDefaults(schema);
       return document.openapiObject;
     },
   });
