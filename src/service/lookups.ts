@@ -40,8 +40,8 @@ function suggestion(name: string, known: readonly string[], listed?: string): st
   const guess = meant.length === 0 ? '' : `, did you mean ${meant.join(' or ')}?`;
   if (listed !== undefined) return `${guess === '' ? '; ' : `${guess} `}${listed}`;
   const more = known.length > LISTED_MAX ? ', …' : '';
-  const all = `there are ${known.slice(0, LISTED_MAX).join(', ')}${more}`;
-  return `${guess === '' ? ';' : guess} ${all}`;
+  const all = `${known.slice(0, LISTED_MAX).join(', ')}${more}`;
+  return guess === '' ? `; there are ${all}` : `${guess} There are ${all}`;
 }
 
 function idOf({ id }: { readonly id: string }): string {

@@ -63,7 +63,7 @@ t.test('in an address', async (t) => {
   for (const [path, said] of [
     [
       'kernels/6.12',
-      /^There is no kernel 6\.12, did you mean "linux-6\.12\.117"\? there are upstream-base, /,
+      /^There is no kernel 6\.12, did you mean "linux-6\.12\.117"\? There are upstream-base, /,
     ],
     ['cpu-models/emr', /^There is no CPU model emr; there are haswell-x, /],
     ['cpu-models/emeraldrapids', /mean "emerald-rapids"\?/],
