@@ -10,6 +10,8 @@ import { ProblemError } from './errors.js';
 const DEPTH_MAX = 32;
 /** 1,000 steps of round trips with every field have fewer. */
 const FIELDS_MAX = 16_000;
+/** Of one object; no schema has a tenth of it. */
+const OBJECT_FIELDS_MAX = 1000;
 /** Commas and opening brackets and braces, which is about one for each value. */
 const VALUES_MAX = 50_000;
 
@@ -40,6 +42,7 @@ function countFieldsInText(text: string): number | undefined {
   let fields = 0;
   let values = 0;
   let depth = 0;
+  const fieldsAt = new Int32Array(DEPTH_MAX + 1);
   for (let at = 0; at < text.length; at += 1) {
     switch (text.charCodeAt(at)) {
       case QUOTE:
@@ -47,6 +50,8 @@ function countFieldsInText(text: string): number | undefined {
         break;
       case COLON:
         fields += 1;
+        fieldsAt[depth] = (fieldsAt[depth] ?? 0) + 1;
+        if ((fieldsAt[depth] ?? 0) > OBJECT_FIELDS_MAX) return undefined;
         break;
       case COMMA:
         values += 1;
@@ -56,6 +61,7 @@ function countFieldsInText(text: string): number | undefined {
         values += 1;
         depth += 1;
         if (depth > DEPTH_MAX) return undefined;
+        fieldsAt[depth] = 0;
         break;
       case 0x5d: // ]
       case 0x7d: // }
@@ -230,6 +236,7 @@ class Scanner {
       if (key === '__proto__') this.refuse('the field is not allowed', [...this.path, key]);
       seen.add(key);
       this.fields += 1;
+      if (seen.size > OBJECT_FIELDS_MAX) this.refuse(`has more than ${OBJECT_FIELDS_MAX} fields`);
       if (this.fields > FIELDS_MAX) this.refuse(`has more than ${FIELDS_MAX} fields`, []);
       this.space();
       if (!this.take(':')) this.fail('A colon is expected');

@@ -189,10 +189,19 @@ t.test('a body', async (t) => {
   t.test('with more fields or values than any has use for is refused', async (t) => {
     const fields = (n: number) => `{${Array.from({ length: n }, (_, i) => `"f${i}":1`).join()}}`;
     const values = (one: string, n: number) => `{"actions":[${Array(n).fill(one).join()}]}`;
-    t.match(await errorsOf('/v1/script', fields(16_001)), [
+    t.match(await errorsOf('/v1/script', fields(1001)), [
+      { pointer: '', detail: 'has more than 1000 fields' },
+    ]);
+    t.match(await errorsOf('/v1/script', `{"actions":[7,${fields(1001)}]}`), [
+      { pointer: '/actions/1', detail: 'has more than 1000 fields' },
+    ]);
+    t.match(await errorsOf('/v1/script', fields(1000)), [{ detail: /unknown field/ }]);
+    t.match(await errorsOf('/v1/script', values(fields(1000), 16)), [
       { pointer: '', detail: 'has more than 16000 fields' },
     ]);
-    t.match(await errorsOf('/v1/script', fields(16_000)), [{ pointer: '/actions' }]);
+    t.match(await errorsOf('/v1/script', values(fields(999), 16)), [
+      { pointer: '/actions/0/action' },
+    ]);
     t.match(await errorsOf('/v1/script', values('1', 50_001)), [
       { pointer: '', detail: 'has more than 50000 values' },
     ]);

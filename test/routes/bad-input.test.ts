@@ -396,7 +396,7 @@ t.test(
       ['a string of nearly 256 KiB', `{"name":"${'x'.repeat(most - 20)}"}`, [400]],
       ['more than any route takes', `{"name":"${'x'.repeat(more)}"}`, [413]],
       ['80,000 empty objects', `{"actions":[${Array(80_000).fill('{}').join(',')}]}`, [400]],
-      ['16,000 fields', `{${Array.from({ length: 16_000 }, (_, i) => `"f${i}":1`).join()}}`, [400]],
+      ['1,000 fields', `{${Array.from({ length: 1000 }, (_, i) => `"f${i}":1`).join()}}`, [400]],
       ['arrays 100,000 deep', `${'['.repeat(100_000)}${']'.repeat(100_000)}`, [400]],
       ['objects 40,000 deep', `${'{"a":'.repeat(40_000)}1${'}'.repeat(40_000)}`, [400]],
       ['an integer of 200,000 digits', `{"value":${'9'.repeat(200_000)}}`, [400]],

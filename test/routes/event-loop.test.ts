@@ -99,11 +99,14 @@ function filled(bytes: number, before: string, piece: string, after: string): st
   return before + piece.repeat(times) + after;
 }
 
+const FIELDS = Array.from({ length: 1000 }, (_, i) => `"f${i}":1`).join();
+
 /** Bodies that are read and then found to be wrong, which each route does with a schema of its own. */
 const WRONG: Readonly<Record<string, string>> = {
   'empty objects, as many as are read': `{"actions":[${Array(24_000).fill('{}').join()}]}`,
   'empty steps, as many as are read': `{"steps":[${Array(24_000).fill('{}').join()}]}`,
-  'fields, as many as are read': `{${Array.from({ length: 15_900 }, (_, i) => `"f${i}":1`)}}`,
+  'fields, as many as are read': `{"actions":[${Array(15).fill(`{${FIELDS}}`)}]}`,
+  'fields, as many as one object may have': `{${FIELDS}}`,
   'wrong actions': filled(250 * KIB, '{"actions":[', '{"action":"tock"},', '{"action":"tick"}]}'),
   'actions full of unknown fields': filled(
     64 * KIB,
@@ -213,7 +216,10 @@ const LARGEST: Record<string, readonly object[]> = {
 
 interface Operation {
   readonly operationId: string;
-  readonly parameters?: readonly { readonly in: string; readonly name: string }[];
+  readonly parameters?: readonly {
+    readonly name: string;
+    readonly schema?: { readonly maximum?: number };
+  }[];
   readonly requestBody?: { readonly content: Record<string, { schema: { $ref?: string } }> };
   readonly responses: Record<string, { readonly content?: Record<string, object> }>;
 }
@@ -233,8 +239,9 @@ function asks(document: Document, ids: Readonly<Record<string, string>>): Ask[] 
         (_, name: string) => ids[`${pattern} ${name}`] ?? ids[name] ?? 'x',
       );
       const name = operation.operationId;
-      const names = (operation.parameters ?? []).map((parameter) => parameter.name);
-      const query = names.includes('limit') ? '?limit=1000' : '';
+      const limit = operation.parameters?.find((parameter) => parameter.name === 'limit');
+      const most = Number(limit?.schema?.maximum ?? 0);
+      const query = most > 0 ? `?limit=${most}` : '';
       const ref = operation.requestBody?.content['application/json']?.schema.$ref;
       if (ref === undefined) {
         const types = Object.keys(operation.responses['200']?.content ?? {});
