@@ -52,9 +52,13 @@ function cannotListen(error: NodeJS.ErrnoException, host: string, port: number):
   const place = `${host}:${port}`;
   switch (error.code) {
     case 'EADDRINUSE':
-      return new Error(`${place} is in use by another program. Set PORT to another port.`);
+      return new Error(
+        `${place} is in use by another program (EADDRINUSE). Set PORT to another port.`,
+      );
     case 'EACCES':
-      return new Error(`${place} may not be listened on by this user. Set PORT to 1024 or more.`);
+      return new Error(
+        `${place} may not be listened on by this user (EACCES). Set PORT to 1024 or more.`,
+      );
     default:
       return new Error(`${place} cannot be listened on: ${error.message}. Set HOST or PORT.`);
   }
