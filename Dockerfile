@@ -1,5 +1,5 @@
 # Two stages: the first compiles, the second carries only what the running service needs.
-FROM node:20-bookworm-slim AS build
+FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # With install scripts: the database comes as a package that links its files after it is unpacked.
@@ -8,9 +8,15 @@ COPY tsconfig.json ./
 COPY src ./src
 COPY routes ./routes
 COPY schemas ./schemas
-RUN npx tsc -p src/tsconfig.json
+# `npm start` compiles, so the compiler and its types are dependencies; here their work is done.
+RUN npx tsc -p src/tsconfig.json \
+ && rm -rf node_modules/typescript node_modules/@types node_modules/.bin/tsc node_modules/.bin/tsserver
 
-FROM node:20-bookworm-slim
+FROM node:24-bookworm-slim
+# An init: whatever a killed database leaves behind has a parent that reaps it.
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends tini \
+ && rm -rf /var/lib/apt/lists/*
 # Other machines reach 0.0.0.0, so the service starts only with API_TOKENS, API_TOKENS_FILE or ALLOW_ANONYMOUS=1.
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 DATA_DIR=/data
 WORKDIR /app
@@ -22,5 +28,7 @@ RUN install -d -o node -g node -m 0700 /data
 VOLUME /data
 USER node
 EXPOSE 8080
-HEALTHCHECK --interval=10s --timeout=3s CMD ["node", "-e", "fetch('http://127.0.0.1:'+process.env.PORT+'/readyz').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"]
+# After a crash the database may take two minutes to recover before anything is answered.
+HEALTHCHECK --start-period=150s --interval=10s --timeout=3s CMD ["node", "-e", "fetch('http://127.0.0.1:'+process.env.PORT+'/readyz').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"]
+ENTRYPOINT ["tini", "--"]
 CMD ["node", "dist/src/server.js"]

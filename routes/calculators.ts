@@ -17,6 +17,9 @@ const JSON_TYPE = 'application/json';
 const CSV_TYPE = 'text/csv';
 const MARKDOWN_TYPE = 'text/markdown';
 
+/** 1,000 steps with every field in full length. */
+const ROUND_TRIPS_BYTES_MAX = 512 * 1024;
+
 export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
   const { comparisons } = app.services;
 
@@ -33,7 +36,7 @@ export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
         body: SwitchListRequestSchema,
         response: {
           200: SwitchListSchema,
-          ...problems('validation', 'value_out_of_range', 'rule_violated'),
+          ...problems('validation', 'value_out_of_range', 'rule_violated', 'unknown_name'),
         },
       },
     },
@@ -43,6 +46,7 @@ export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '/round-trips',
     {
+      bodyLimit: ROUND_TRIPS_BYTES_MAX,
       config: { scope: 'read' },
       schema: {
         tags: ['calculators'],
@@ -53,7 +57,7 @@ export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
         body: RoundTripsRequestSchema,
         response: {
           200: RoundTripsSchema,
-          ...problems('validation', 'value_out_of_range', 'rule_violated'),
+          ...problems('validation', 'value_out_of_range', 'rule_violated', 'unknown_name'),
         },
       },
     },
@@ -82,7 +86,7 @@ export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
           },
           ...problems(
             'validation',
-            'rule_violated',
+            'unknown_name',
             'not_acceptable',
             'too_many_requests',
             'unavailable',

@@ -11,7 +11,7 @@ import {
 } from '../schemas/campaign.js';
 import { PageQuerySchema } from '../schemas/common.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
-import { sendRows } from '../src/paging.js';
+import { LONG_ITEMS_MAX, sendRows } from '../src/paging.js';
 import { sendReply } from '../src/plugins/idempotency.js';
 import { preferredWaitMillis } from '../src/prefer.js';
 import { campaignCsv } from '../src/service/campaign/formats/csv.js';
@@ -41,7 +41,7 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: {
           200: CampaignSchema,
           202: CampaignSchema,
-          ...changeProblems('rule_violated'),
+          ...changeProblems('rule_violated', 'unknown_name'),
         },
       },
     },
@@ -64,14 +64,18 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
         tags: ['campaigns'],
         operationId: 'listCampaigns',
         summary: 'The campaigns',
-        description: 'Lists the campaigns that are kept, oldest first.',
+        description:
+          'Lists the campaigns that are kept, oldest first; a page has at most 100, whatever `limit` says.',
         querystring: PageQuerySchema,
         response: { 200: CampaignPageSchema, ...readProblems('validation') },
       },
     },
     async (request, reply) => {
-      const { items, ...rest } = await sendRows(reply, request.query, (after, limit) =>
-        campaigns.list(after, limit),
+      const { items, ...rest } = await sendRows(
+        reply,
+        request.query,
+        (after, limit) => campaigns.list(after, limit),
+        LONG_ITEMS_MAX,
       );
       return { items: items.map(({ item }) => item), ...rest };
     },

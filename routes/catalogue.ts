@@ -23,7 +23,9 @@ import {
   scenarioItemById,
   scenarios,
 } from '../src/service/catalogue.js';
-import { missing } from '../src/service/refusals.js';
+import { notInCatalogue } from '../src/service/lookups.js';
+
+const idsOf = (items: readonly { readonly id: string }[]): string[] => items.map(({ id }) => id);
 
 export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
@@ -54,7 +56,8 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async ({ params: { id } }) =>
-      cpuModels.find((model) => model.id === id) ?? missing('CPU model', id),
+      cpuModels.find((model) => model.id === id) ??
+      notInCatalogue('CPU model', id, idsOf(cpuModels)),
   );
 
   app.get(
@@ -84,7 +87,8 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: KernelSchema, ...problems('validation', 'not_found') },
       },
     },
-    async ({ params: { id } }) => kernelItemById(id) ?? missing('kernel', id),
+    async ({ params: { id } }) =>
+      kernelItemById(id) ?? notInCatalogue('kernel', id, idsOf(kernels)),
   );
 
   app.get(
@@ -115,7 +119,8 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async ({ params: { id } }) =>
-      invariants.find((invariant) => invariant.id === id) ?? missing('invariant', id),
+      invariants.find((invariant) => invariant.id === id) ??
+      notInCatalogue('invariant', id, idsOf(invariants)),
   );
 
   app.get(
@@ -160,6 +165,7 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: ScenarioSchema, ...problems('validation', 'not_found') },
       },
     },
-    async ({ params: { id } }) => scenarioItemById(id) ?? missing('scenario', id),
+    async ({ params: { id } }) =>
+      scenarioItemById(id) ?? notInCatalogue('scenario', id, idsOf(scenarios)),
   );
 };

@@ -15,7 +15,7 @@ import {
   ExplorationSchema,
 } from '../schemas/exploration.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
-import { sendRows } from '../src/paging.js';
+import { LONG_ITEMS_MAX, sendRows } from '../src/paging.js';
 import { sendReply } from '../src/plugins/idempotency.js';
 import { preferredWaitMillis } from '../src/prefer.js';
 import {
@@ -50,6 +50,7 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
             'limit_reached',
             'value_out_of_range',
             'rule_violated',
+            'unknown_name',
             'perf_errno',
             'conflict',
           ),
@@ -75,14 +76,18 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         tags: ['explorations'],
         operationId: 'listExplorations',
         summary: 'The explorations',
-        description: 'Lists the explorations that are kept, oldest first.',
+        description:
+          'Lists the explorations that are kept, oldest first; a page has at most 100, whatever `limit` says.',
         querystring: PageQuerySchema,
         response: { 200: ExplorationPageSchema, ...readProblems('validation') },
       },
     },
     async (request, reply) => {
-      const { items, ...rest } = await sendRows(reply, request.query, (after, limit) =>
-        explorations.list(after, limit),
+      const { items, ...rest } = await sendRows(
+        reply,
+        request.query,
+        (after, limit) => explorations.list(after, limit),
+        LONG_ITEMS_MAX,
       );
       return { items: items.map(({ item }) => item), ...rest };
     },

@@ -9,7 +9,8 @@ import { TracePageSchema, TraceQuerySchema } from '../schemas/trace.js';
 import { ProblemError } from '../src/errors.js';
 import { linkNext, page, sendRows } from '../src/paging.js';
 import { sendReply, versionsAsked } from '../src/plugins/idempotency.js';
-import { hostItem, metricsItem, traceItem } from '../src/service/host-views.js';
+import { hostItem } from '../src/service/host-summary.js';
+import { metricsItem, traceItem } from '../src/service/host-views.js';
 import { hostTag } from '../src/service/hosts.js';
 import { msrsItem } from '../src/service/msr-views.js';
 
@@ -28,7 +29,7 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
         body: HostCreateSchema,
         response: {
           201: HostSchema,
-          ...changeProblems('value_out_of_range', 'rule_violated', 'limit_reached'),
+          ...changeProblems('value_out_of_range', 'unknown_name', 'limit_reached'),
         },
       },
     },
@@ -52,7 +53,7 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const { items, ...rest } = await sendRows(reply, request.query, (after, limit) =>
         hosts.list(after, limit),
       );
-      return { items: items.map(({ host }) => hostItem(host)), ...rest };
+      return { items: items.map(({ item }) => item), ...rest };
     },
   );
 

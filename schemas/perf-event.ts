@@ -50,6 +50,9 @@ const frequency = Type.Integer({
   maximum: 1_000_000,
   description: 'samples wanted a second',
 });
+const auxOutput = Type.Boolean({
+  description: 'perf_event_attr.aux_output: PEBS records go to Intel PT',
+});
 const largePebs = Type.Boolean({
   description: 'whether the buffer collects many records before it interrupts',
 });
@@ -67,9 +70,7 @@ export const EVENT_CREATE_FIELDS = {
   large_pebs: Type.Optional(largePebs),
   pebs_data_cfg: Type.Optional(ref(U64InputSchema, 'the record groups, as MSR_PEBS_DATA_CFG')),
   group_leader: Type.Optional(ref(IdOrNameSchema, 'the event whose group it joins')),
-  aux_output: Type.Optional(
-    Type.Boolean({ description: 'perf_event_attr.aux_output: PEBS records go to Intel PT' }),
-  ),
+  aux_output: Type.Optional(auxOutput),
   disabled: Type.Optional(
     Type.Boolean({ description: 'perf_event_attr.disabled: open, but not yet enabled' }),
   ),
@@ -120,6 +121,7 @@ export const PerfEventSchema = Type.Object(
       description: 'how it samples; null when it only counts',
     }),
     large_pebs: largePebs,
+    aux_output: auxOutput,
     pebs_data_cfg: ref(U64Schema, 'the record groups it asks for'),
     group_leader: Type.Optional(ref(EventIdSchema, 'the event whose group it is in')),
     owner: Type.String({
@@ -149,6 +151,7 @@ export const PerfEventSchema = Type.Object(
         exclude_guest: true,
         sampling: { period: 100003 },
         large_pebs: false,
+        aux_output: false,
         pebs_data_cfg: '0x0000000000000000',
         owner: 'host',
         state: 'active',

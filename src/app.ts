@@ -15,6 +15,7 @@ import { useReadiness } from './plugins/health.js';
 import { useMetrics } from './plugins/metrics.js';
 import { useNegotiation } from './plugins/negotiation.js';
 import { useDocs, useOpenApi } from './plugins/openapi.js';
+import { useOrigin } from './plugins/origin.js';
 import { useOutageLog } from './plugins/outage-log.js';
 import { answerClientError, sendProblem, useProblems } from './plugins/problems.js';
 import { requestIdGenerator, useRequestId } from './plugins/request-id.js';
@@ -31,10 +32,13 @@ declare module 'fastify' {
   }
 }
 
-const BODY_BYTES_MAX = 1024 * 1024;
+/** More than any route but one has use for; that one says so itself. */
+const BODY_BYTES_MAX = 256 * 1024;
 
-/** For the header and the body together; Node looks every 30 s, so it may become a minute. */
+/** For the header and the body together. */
 const REQUEST_MILLIS_MAX = 30_000;
+/** How often Node looks for requests that have taken longer. */
+const REQUEST_CHECK_MILLIS = 5_000;
 
 /**
  * A connection on which nothing moves for so long is dropped, so that a client that stops reading
@@ -53,6 +57,7 @@ export interface BuildOptions {
 }
 
 export async function buildApp(options: BuildOptions = {}): Promise<FastifyInstance> {
+  const config = options.config ?? DEFAULT_CONFIG;
   const app = Fastify({
     ...(options.loggerInstance === undefined
       ? { logger: options.logger ?? false }
@@ -63,16 +68,20 @@ export async function buildApp(options: BuildOptions = {}): Promise<FastifyInsta
     requestIdHeader: false,
     requestTimeout: REQUEST_MILLIS_MAX,
     connectionTimeout: SILENCE_MILLIS_MAX,
+    // Node would answer a request without Host by itself, and not with a problem.
+    http: { requireHostHeader: false, connectionsCheckingInterval: REQUEST_CHECK_MILLIS },
+    trustProxy: config.trustProxy.length > 0 && [...config.trustProxy],
     frameworkErrors: sendProblem,
     clientErrorHandler: answerClientError,
     ...CLOSING_OPTIONS,
   }).withTypeProvider<TypeBoxTypeProvider>();
 
-  app.decorate('config', options.config ?? DEFAULT_CONFIG);
+  app.decorate('config', config);
   const routes = recordRoutes(app);
   useRequestId(app);
   useOutageLog(app);
   useProblems(app, routes);
+  useOrigin(app);
   useRequestLog(app);
   useMetrics(app);
   useClosing(app);

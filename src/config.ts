@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { BlockList, isIP, isIPv4 } from 'node:net';
 import { type AccessToken, parseTokens, repeatedTokens, TOKENS_MAX } from './access-tokens.js';
 import { type Environment, EnvironmentReader } from './config/environment.js';
+import { hostName } from './host-name.js';
 import { SEARCH_MEGABYTES_MAX, SEARCH_MEGABYTES_MIN, searchMegabytes } from './memory.js';
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -41,6 +42,10 @@ export interface Config {
   readonly allowAnonymous: boolean;
   /** Requests a minute and token; 0 means any number. */
   readonly rateLimit: number;
+  /** Names, beside this machine's own, under which clients may address the service; lower case. */
+  readonly allowedHosts: readonly string[];
+  /** Addresses and networks of the proxies whose `X-Forwarded-*` is believed; empty is none. */
+  readonly trustProxy: readonly string[];
 }
 
 export const DEFAULT_CONFIG: Config = {
@@ -58,6 +63,8 @@ export const DEFAULT_CONFIG: Config = {
   tokens: [],
   allowAnonymous: false,
   rateLimit: 6000,
+  allowedHosts: [],
+  trustProxy: [],
 };
 
 /** Every complaint at once, so that an operator mends a deployment in one go. */
@@ -97,6 +104,8 @@ export function readConfig(env: Environment = process.env): Config {
     tokens: readTokens(reader),
     allowAnonymous: reader.flag('ALLOW_ANONYMOUS', fallback.allowAnonymous),
     rateLimit: reader.integer('RATE_LIMIT', 0, 1_000_000, fallback.rateLimit),
+    allowedHosts: readAllowedHosts(reader),
+    trustProxy: readTrustProxy(reader),
   };
   checkRole(config, reader);
   checkExposure(config, reader);
@@ -137,6 +146,39 @@ function readTokensFile(reader: EnvironmentReader): string | undefined {
     reader.complain('API_TOKENS_FILE', `names a file that cannot be read (${code}).`);
     return undefined;
   }
+}
+
+const LIST_MAX = 100;
+
+/** Without ports: another port of the same name is the same machine. */
+function readAllowedHosts(reader: EnvironmentReader): string[] {
+  const rule = `must be at most ${LIST_MAX} host names or IP addresses without ports`;
+  const isName = (entry: string): boolean => hostName(entry) !== undefined;
+  return reader
+    .list('ALLOWED_HOSTS', isName, LIST_MAX, rule)
+    .map((entry) => hostName(entry) ?? entry);
+}
+
+/** Never everybody: then every client could choose the address it is known by. */
+function readTrustProxy(reader: EnvironmentReader): string[] {
+  const rule = `must be at most ${LIST_MAX} addresses or networks of proxies, such as loopback or 10.0.0.0/8`;
+  return reader.list('TRUST_PROXY', isNetwork, LIST_MAX, rule);
+}
+
+/** The groups of addresses that Fastify knows by name. */
+const NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
+
+function isNetwork(entry: string): boolean {
+  if (NETWORKS.includes(entry)) return true;
+  const [address = '', bits, ...more] = entry.split('/');
+  const family = isIP(address);
+  if (family === 0 || more.length > 0) return false;
+  return bits === undefined || (/^[0-9]{1,3}$/.test(bits) && isPrefix(Number(bits), family));
+}
+
+/** Of length 0 would be everybody. */
+function isPrefix(bits: number, family: number): boolean {
+  return bits >= 1 && bits <= (family === 4 ? 32 : 128);
 }
 
 /** Processes that share the work must share the database, and only an outside one can be shared. */

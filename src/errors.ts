@@ -40,6 +40,12 @@ export const PROBLEMS = {
     explanation:
       'The token is known, but its scope does not cover the request: `read` looks and calculates, `write` also makes, changes and deletes, `admin` also administers the service. `detail` names the scope of the token and the one that is needed. Nothing was changed.',
   },
+  foreign_origin: {
+    status: 403,
+    title: 'Another site may not change anything here',
+    explanation:
+      'The request changes something, and by its `Origin` or `Sec-Fetch-Site` header it comes from a web page of another site. If that page belongs to this service, add the name of its address to `ALLOWED_HOSTS`. Nothing was changed.',
+  },
   not_found: {
     status: 404,
     title: 'There is no such resource',
@@ -57,6 +63,12 @@ export const PROBLEMS = {
     title: 'The resource has no representation that the client accepts',
     explanation:
       'The `Accept` header excludes every media type this resource can be sent in; `detail` lists them.',
+  },
+  request_timeout: {
+    status: 408,
+    title: 'The request took too long to arrive',
+    explanation:
+      'The header and the body together may take 30 seconds. Nothing was changed; send the request again.',
   },
   conflict: {
     status: 409,
@@ -97,13 +109,20 @@ export const PROBLEMS = {
   body_too_large: {
     status: 413,
     title: 'The body is too large',
-    explanation: 'A body may have at most 1 MiB (1,048,576 bytes).',
+    explanation:
+      'A body may have at most 256 KiB (262,144 bytes), that of `POST /v1/round-trips` 512 KiB.',
   },
   unsupported_media_type: {
     status: 415,
     title: 'The body has a media type that is not read here',
     explanation:
       'Bodies are `application/json` in UTF-8 without a content encoding. Set the `Content-Type` header accordingly.',
+  },
+  misdirected_request: {
+    status: 421,
+    title: 'The service does not answer to this name',
+    explanation:
+      'A service that asks for no tokens answers only to names of its own machine, so that no web page can pass it off as its own server. Use `localhost` or an address, or have the name added to `ALLOWED_HOSTS`. Nothing was changed.',
   },
   value_out_of_range: {
     status: 422,
@@ -115,7 +134,13 @@ export const PROBLEMS = {
     status: 422,
     title: 'The action breaks a rule of the machine',
     explanation:
-      'The simulated machine cannot do this: for instance an NMI where none can land, a counter the CPU model does not have, or an unknown kernel. Nothing was changed.',
+      'The simulated machine cannot do this: for instance an NMI where none can land, or a counter the CPU model does not have. Nothing was changed.',
+  },
+  unknown_name: {
+    status: 422,
+    title: 'The request names something that the catalogue does not have',
+    explanation:
+      'A kernel, CPU model, scenario or invariant is named that this service does not know. `detail` says what may have been meant and what there is; `GET /v1/kernels`, `/v1/cpu-models`, `/v1/scenarios` and `/v1/invariants` list it all. Nothing was changed.',
   },
   perf_errno: {
     status: 422,

@@ -9,6 +9,8 @@ import { nearest } from './spelling.js';
 
 const ITEMS_MAX = 20;
 const CHOICES_MAX = 40;
+/** Guessing what a field was meant to be takes as long as everything else about a request. */
+const DESCRIBED_MAX = 5 * ITEMS_MAX;
 
 export interface Explanation {
   readonly items: ProblemItem[];
@@ -17,10 +19,10 @@ export interface Explanation {
 
 export function explainValidation(errors: readonly ErrorObject[]): Explanation {
   const unions = errors.filter((error) => isUnion(error.keyword));
-  const told = errors
+  const faults = errors
     .filter((error) => !isBranchNoise(error, unions))
-    .flatMap(describe)
-    .sort((a, b) => a.rank - b.rank);
+    .sort((a, b) => rankOf(a) - rankOf(b));
+  const told = faults.slice(0, DESCRIBED_MAX).flatMap(describe);
   const firstRank = new Map<string, number>();
   for (const { pointer, rank } of told) if (!firstRank.has(pointer)) firstRank.set(pointer, rank);
   const distinct = new Map<string, ProblemItem>();
@@ -30,7 +32,9 @@ export function explainValidation(errors: readonly ErrorObject[]): Explanation {
     distinct.set(`${pointer} ${detail}`, { pointer, detail });
   }
   const items = [...distinct.values()];
-  return { items: items.slice(0, ITEMS_MAX), more: Math.max(0, items.length - ITEMS_MAX) };
+  const untold = Math.max(0, items.length - ITEMS_MAX);
+  const undescribed = Math.max(0, faults.length - DESCRIBED_MAX);
+  return { items: items.slice(0, ITEMS_MAX), more: untold + undescribed };
 }
 
 function isUnion(keyword: string): boolean {
@@ -55,8 +59,12 @@ interface Told extends ProblemItem {
 
 const RANKS: Readonly<Record<string, number>> = { additionalProperties: 0, type: 1, pattern: 3 };
 
+function rankOf({ keyword }: ErrorObject): number {
+  return RANKS[keyword] ?? (/Length$/.test(keyword) ? 4 : 2);
+}
+
 function describe(error: ErrorObject): Told[] {
-  const rank = RANKS[error.keyword] ?? (/Length$/.test(error.keyword) ? 4 : 2);
+  const rank = rankOf(error);
   const tell = (detail: string, pointer = error.instancePath): Told[] => [
     { pointer, detail, rank },
   ];

@@ -1,18 +1,17 @@
 /**
  * Slows down whoever tries tokens: an address has 60 wrong ones a minute, then it has to wait.
  *
- * Two rules keep this from locking out the wrong people, because behind a proxy everybody has
- * one address. The same wrong token counts once a minute: a client that repeats its expired token
- * learns nothing from it. And what an address has used rightly before is still accepted from it.
+ * Only wrong tokens are refused: a right one is accepted whatever else came from its address,
+ * because behind a proxy everybody has one address. The same wrong token counts once a minute: a
+ * client that repeats its expired token learns nothing from it.
  */
 import { isIPv4, isIPv6 } from 'node:net';
 
 const WINDOW_MILLIS = 60_000;
 const GUESSES_MAX = 60;
 
-/** Bounds of memory; the oldest entries make room, which only forgets guesses early. */
+/** Bounds memory; the oldest entries make room, which only forgets guesses early. */
 const ADDRESSES_MAX = 10_000;
-const TRUSTED_MAX = 10_000;
 
 interface Window {
   readonly endsAt: number;
@@ -22,7 +21,6 @@ interface Window {
 export class GuessLimit {
   /** In the order in which the windows began, so the first ends first. */
   private readonly windows = new Map<string, Window>();
-  private readonly trusted = new Set<string>();
 
   constructor(private readonly now: () => number = Date.now) {}
 
@@ -38,21 +36,10 @@ export class GuessLimit {
     let window = this.current(network);
     if (window === undefined) {
       window = { endsAt: this.now() + WINDOW_MILLIS, guesses: new Set() };
-      makeRoom(this.windows, ADDRESSES_MAX);
+      if (this.windows.size >= ADDRESSES_MAX) this.forgetOldest();
       this.windows.set(network, window);
     }
     if (window.guesses.size < GUESSES_MAX) window.guesses.add(digest);
-  }
-
-  addRight(address: string, name: string): void {
-    const pair = `${networkOf(address)} ${name}`;
-    if (this.trusted.has(pair)) return;
-    makeRoom(this.trusted, TRUSTED_MAX);
-    this.trusted.add(pair);
-  }
-
-  isTrusted(address: string, name: string): boolean {
-    return this.trusted.has(`${networkOf(address)} ${name}`);
   }
 
   private current(network: string): Window | undefined {
@@ -61,12 +48,11 @@ export class GuessLimit {
     this.windows.delete(network);
     return undefined;
   }
-}
 
-function makeRoom(entries: Map<string, unknown> | Set<string>, max: number): void {
-  if (entries.size < max) return;
-  const [oldest] = entries.keys();
-  if (oldest !== undefined) entries.delete(oldest);
+  private forgetOldest(): void {
+    const [oldest] = this.windows.keys();
+    if (oldest !== undefined) this.windows.delete(oldest);
+  }
 }
 
 /** An IPv6 client owns a /64 and could change its address for each guess, so the /64 is counted. */

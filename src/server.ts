@@ -1,5 +1,7 @@
 /** The process: reads the configuration, listens, and stops when it is told to. */
+import { once } from 'node:events';
 import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
 import process from 'node:process';
 import type { FastifyInstance } from 'fastify';
 import { type LoggerOptions, pino } from 'pino';
@@ -16,6 +18,7 @@ async function main(): Promise<void> {
   const logger = config.logLevel === 'silent' ? undefined : pino(loggerOptions(config));
   // A signal in the middle of the start is heeded when there is something whole to stop.
   const stop = stopSignal((signal) => logger?.info({ signal }, 'stopping'));
+  await assertPortIsFree(config);
   const storage = await openStorage(config, (line) => logger?.info(line));
   let app: FastifyInstance | undefined;
   try {
@@ -31,6 +34,33 @@ async function main(): Promise<void> {
     // It may have taken up work even where it found that it cannot listen.
     await app?.close().catch((error) => logger?.error({ err: error }, 'stopping failed'));
     await storage.close();
+  }
+}
+
+/** Said before a database is set up for nothing. Whoever takes the port meanwhile is found out when we listen. */
+async function assertPortIsFree({ host, port }: Config): Promise<void> {
+  const probe = createServer();
+  probe.listen({ host, port });
+  await once(probe, 'listening').catch((error: NodeJS.ErrnoException) => {
+    throw cannotListen(error, host, port);
+  });
+  probe.close();
+  await once(probe, 'close');
+}
+
+function cannotListen(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  const place = `${host}:${port}`;
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return new Error(
+        `${place} is in use by another program (EADDRINUSE). Set PORT to another port.`,
+      );
+    case 'EACCES':
+      return new Error(
+        `${place} may not be listened on by this user (EACCES). Set PORT to 1024 or more.`,
+      );
+    default:
+      return new Error(`${place} cannot be listened on: ${error.message}. Set HOST or PORT.`);
   }
 }
 

@@ -16,6 +16,19 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return best;
 }
 
+const LIKELY_MAX = 3;
+
+/** The known words that may have been meant: one that is spelt nearly so, or a few that the word is a part of. */
+export function likely(word: string, known: readonly string[]): string[] {
+  const near = nearest(word, known);
+  const part = fold(word);
+  const longer = known.filter((candidate) => fold(candidate).includes(part));
+  const isTelling = part.length >= 3 && longer.length > 0 && longer.length <= LIKELY_MAX;
+  // A name cut short is nearer to what it is a part of than to any other.
+  if (isTelling) return longer;
+  return near === undefined ? [] : [near];
+}
+
 /** `cpuModel`, `cpu-model` and `CPU_MODEL` are the same word to a person. */
 function fold(word: string): string {
   return word

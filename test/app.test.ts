@@ -159,7 +159,10 @@ t.test('the pages for people work without the internet and carry security header
   t.equal(page.statusCode, 200);
   t.notMatch(page.body, /(src|href)="https?:/, 'nothing is loaded from elsewhere');
   t.equal(page.headers['x-content-type-options'], 'nosniff');
-  t.match(page.headers['content-security-policy'], /default-src 'self'/);
+  const policy = String(page.headers['content-security-policy']);
+  t.match(policy, /default-src 'self'/);
+  t.notMatch(policy, /https?:|upgrade-insecure-requests|unsafe/, 'all of it works over plain HTTP');
+  t.notOk(page.headers['cross-origin-opener-policy'], 'and pages it opens may talk back');
   const start = await app.inject('/docs/static/swagger-initializer.js');
   t.match(start.body, /validatorUrl/, 'no one outside is asked to validate');
   t.notMatch(start.body, /validator\.swagger\.io/);

@@ -53,6 +53,8 @@ t.test('all of it can be set', async (t) => {
     API_TOKENS: `ci:write:${A.toUpperCase()}`,
     ALLOW_ANONYMOUS: 'true',
     RATE_LIMIT: '0',
+    ALLOWED_HOSTS: 'Lab.Example.org., [::0001],10.0.0.1',
+    TRUST_PROXY: 'loopback 10.0.0.0/8,2001:db8::1',
   };
   t.strictSame(readConfig(env), {
     host: '0.0.0.0',
@@ -71,6 +73,8 @@ t.test('all of it can be set', async (t) => {
     tokens: [{ name: 'ci', scope: 'write', sha256: A }],
     allowAnonymous: true,
     rateLimit: 0,
+    allowedHosts: ['lab.example.org', '::1', '10.0.0.1'],
+    trustProxy: ['loopback', '10.0.0.0/8', '2001:db8::1'],
   });
   t.equal(readConfig({ DATABASE_URL: 'postgresql:///lab' }).databaseUrl, 'postgresql:///lab');
 });
@@ -94,6 +98,18 @@ t.test('a variable that is set to nothing or to something wrong is named', async
     API_TOKENS_FILE: ['', '/nonexistent/tokens', '/'],
     ALLOW_ANONYMOUS: ['', 'yes', 'TRUE'],
     RATE_LIMIT: ['', '-1', '1000001'],
+    ALLOWED_HOSTS: [
+      '',
+      ' , ',
+      '*',
+      'lab:8080',
+      'http://lab',
+      'a b/c',
+      '[::1',
+      'a..b',
+      'x,'.repeat(101),
+    ],
+    TRUST_PROXY: ['', '1', 'true', 'lab', '10.0.0.0/0', '::/0', '10.0.0.0/33', '10.0.0.0/8/8'],
   };
   t.strictSame(Object.keys(wrong).sort(), [...VARIABLES].sort(), 'every variable is tried');
   for (const [name, values] of Object.entries(wrong)) {

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -43,6 +45,19 @@ t.test('the process', async (t) => {
     const { code, err } = await run({ PORT: 'x', LOG_LEVEL: 'loud' });
     t.equal(code, 1);
     t.match(err, /^pebslab: PORT must be .*\npebslab: LOG_LEVEL must be/);
+  });
+
+  t.test('says that its port is taken before it sets anything up', async (t) => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    t.teardown(() => taken.close());
+    const { port } = taken.address() as AddressInfo;
+    const folder = join(DATA_DIR, 'never-made');
+    const { code, out, err } = await run({ PORT: `${port}`, DATA_DIR: folder });
+    t.equal(code, 1);
+    t.match(err, new RegExp(`^pebslab: 127\\.0\\.0\\.1:${port} is in use .* Set PORT `));
+    t.equal(out, '', 'nothing was started');
+    t.notOk(existsSync(folder));
   });
 
   t.test('refuses to listen to other machines without tokens', async (t) => {

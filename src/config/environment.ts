@@ -17,6 +17,8 @@ export const VARIABLES = [
   'API_TOKENS_FILE',
   'ALLOW_ANONYMOUS',
   'RATE_LIMIT',
+  'ALLOWED_HOSTS',
+  'TRUST_PROXY',
 ] as const;
 export type Variable = (typeof VARIABLES)[number];
 
@@ -51,6 +53,16 @@ export class EnvironmentReader {
     if (pattern.test(text)) return text;
     this.refuse(name, rule, text);
     return fallback;
+  }
+
+  /** Entries separated by commas or white space; each is checked by itself. */
+  list(name: Variable, isEntry: (entry: string) => boolean, max: number, rule: string): string[] {
+    const text = this.text(name);
+    if (text === undefined) return [];
+    const entries = text.split(/[\s,]+/).filter((entry) => entry !== '');
+    if (entries.length >= 1 && entries.length <= max && entries.every(isEntry)) return entries;
+    this.refuse(name, rule, text);
+    return [];
   }
 
   integer(name: Variable, min: number, max: number, fallback: number): number {

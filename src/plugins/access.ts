@@ -74,16 +74,11 @@ function createAuthentication(app: FastifyInstance): (request: FastifyRequest) =
     const presented = presentedToken(headers.authorization);
     if (presented === undefined) throw tokenMissing();
     const token = find(presented);
+    if (token !== undefined) return { name: token.name, scope: token.scope };
     const wait = guesses.secondsToWait(ip);
-    if (wait > 0 && !(token !== undefined && guesses.isTrusted(ip, token.name))) {
-      throw tooManyGuesses(wait);
-    }
-    if (token === undefined) {
-      guesses.addWrong(ip, sha256(presented).toString('hex'));
-      throw tokenUnknown();
-    }
-    guesses.addRight(ip, token.name);
-    return { name: token.name, scope: token.scope };
+    if (wait > 0) throw tooManyGuesses(wait);
+    guesses.addWrong(ip, sha256(presented).toString('hex'));
+    throw tokenUnknown();
   };
 }
 

@@ -2,7 +2,15 @@
 import { hash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The client named the version it has, and it is the current one. */
+    knowsVersion: boolean;
+  }
+}
+
 export function useEtag(app: FastifyInstance): void {
+  app.decorateRequest('knowsVersion', false);
   app.addHook('onSend', async (request, reply, payload) => {
     const readable = request.method === 'GET' || request.method === 'HEAD';
     if (!readable || reply.statusCode !== 200 || !request.url.startsWith('/v1/')) return payload;
@@ -12,15 +20,16 @@ export function useEtag(app: FastifyInstance): void {
     const etag = typeof own === 'string' ? own : `"${hash('sha1', payload, 'base64url')}"`;
     reply.header('etag', etag);
     reply.header('cache-control', 'no-cache');
-    if (!matches(request.headers['if-none-match'], etag)) return payload;
+    const asked = request.headers['if-none-match'];
+    if (asked === undefined) return payload;
+    request.knowsVersion = names(asked, etag);
+    if (!request.knowsVersion && asked.trim() !== '*') return payload;
     reply.code(304).removeHeader('content-type').removeHeader('content-length');
     return null;
   });
 }
 
 /** `If-None-Match` compares weakly (RFC 9110, 13.1.2): a cache may have weakened our tag. */
-function matches(header: string | undefined, etag: string): boolean {
-  if (header === undefined) return false;
-  if (header.trim() === '*') return true;
+function names(header: string, etag: string): boolean {
   return header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
 }

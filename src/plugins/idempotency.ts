@@ -47,7 +47,7 @@ async function replayOrClaim(
   const header = request.headers['idempotency-key'];
   if (header === undefined) return undefined;
   const key = parseKey(Array.isArray(header) ? header.join(',') : header);
-  const asked = `${request.method} ${request.url}\n${JSON.stringify(request.body)}`;
+  const asked = `${request.method} ${request.url}\n${JSON.stringify(request.body, sortFields)}`;
   const claim = await idempotency.claim(request.principal?.name ?? '', key, asked);
   if (isTicket(claim)) {
     request.ticket = claim;
@@ -56,6 +56,13 @@ async function replayOrClaim(
   reply.header('idempotent-replayed', 'true');
   if ('problem' in claim) throw problemOfAnswer(claim);
   return reply.code(claim.status).headers(claim.headers).send(claim.body);
+}
+
+/** Objects are unordered, and some clients write their fields in another order each time. */
+function sortFields(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const fields = Object.entries(value);
+  return Object.fromEntries(fields.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** A structured string (`"…"`, as the draft has it) or the bare key. */

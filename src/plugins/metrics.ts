@@ -26,6 +26,10 @@ function processMetrics(): Registry {
   if (processRegistry === undefined) {
     processRegistry = new Registry();
     collectDefaultMetrics({ register: processRegistry });
+    // Gauges that are named as if they were counters; each has a sibling by type.
+    for (const what of ['handles', 'requests', 'resources']) {
+      processRegistry.removeSingleMetric(`nodejs_active_${what}_total`);
+    }
   }
   return processRegistry;
 }
@@ -47,12 +51,19 @@ export function useMetrics(app: FastifyInstance): void {
   });
 }
 
+/**
+ * Rendered from copies: for OpenMetrics the library takes the suffix off the names of counters, for
+ * good. A copy shares the counts and has a name of its own.
+ */
 async function expose(registry: Registry, openMetrics: boolean) {
-  const merged: Registry = Registry.merge([processMetrics(), registry]);
-  merged.setContentType(
+  const rendered: Registry = new Registry();
+  rendered.setContentType(
     openMetrics
-      ? (Registry.OPENMETRICS_CONTENT_TYPE as typeof merged.contentType)
-      : (Registry.PROMETHEUS_CONTENT_TYPE as typeof merged.contentType),
+      ? (Registry.OPENMETRICS_CONTENT_TYPE as typeof rendered.contentType)
+      : (Registry.PROMETHEUS_CONTENT_TYPE as typeof rendered.contentType),
   );
-  return { contentType: merged.contentType, text: await merged.metrics() };
+  for (const metric of [processMetrics(), registry].flatMap((one) => one.getMetricsAsArray())) {
+    rendered.registerMetric(Object.create(metric));
+  }
+  return { contentType: rendered.contentType, text: await rendered.metrics() };
 }

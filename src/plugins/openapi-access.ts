@@ -1,7 +1,9 @@
 /** What the OpenAPI document says of access, worked out once for all routes. */
 import type { RouteOptions } from 'fastify';
-import { PROBLEMS, type ProblemCode } from '../errors.js';
+import { PROBLEMS } from '../errors.js';
 import { isOpenRoute, scopeOf } from './access.js';
+import { headerReferences } from './openapi-headers.js';
+import { type OpenApiDocument, operationsOf } from './openapi-operations.js';
 
 export const BEARER = {
   type: 'http',
@@ -19,28 +21,17 @@ export function securityOf({ url, method, config }: RouteOptions): Record<string
 
 const REFUSALS = ['unauthorized', 'forbidden', 'too_many_requests'] as const;
 
-interface Operation {
-  security?: readonly object[];
-  responses?: Record<string, object>;
-}
-
-interface Document {
-  paths?: object;
-  components?: object;
-}
-
 /**
  * Any route that asks for a token refuses in these ways; a route that itself refuses with one of
  * the statuses keeps what it says. The generator would copy references out, so they are added to
  * the finished document.
  */
-export function addRefusals(document: Document): void {
+export function addRefusals(document: OpenApiDocument): void {
   document.components = {
     ...document.components,
     responses: Object.fromEntries(REFUSALS.map((code) => [code, refusal(code)])),
   };
-  const items = Object.values(document.paths ?? {}) as Record<string, Operation>[];
-  for (const operation of items.flatMap((item) => Object.values(item))) {
+  for (const operation of operationsOf(document)) {
     if (operation.security?.length === 0) continue;
     const references = REFUSALS.map((code) => [
       PROBLEMS[code].status,
@@ -50,8 +41,15 @@ export function addRefusals(document: Document): void {
   }
 }
 
-function refusal(code: ProblemCode): object {
+const HEADERS = {
+  unauthorized: ['X-Request-Id', 'WWW-Authenticate'],
+  forbidden: ['X-Request-Id', 'RateLimit-Policy', 'RateLimit'],
+  too_many_requests: ['X-Request-Id', 'RateLimit-Policy', 'RateLimit', 'Retry-After'],
+} as const;
+
+function refusal(code: (typeof REFUSALS)[number]): object {
   return {
+    headers: headerReferences(HEADERS[code]),
     description: `${code}: ${PROBLEMS[code].title}`,
     content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
   };

@@ -4,7 +4,8 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import { ALL_SCHEMAS } from '../../schemas/index.js';
 import { addRefusals, BEARER, securityOf } from './openapi-access.js';
-import { withHeaders } from './openapi-headers.js';
+import { addAnswerHeaders, type RouteTraits, withHeaders } from './openapi-headers.js';
+import { correctBodies, describeDefaults, type OpenApiDocument } from './openapi-operations.js';
 
 const DESCRIPTION = `pebslab steps a simulated machine, MSR write by MSR write, through what Linux perf and KVM do
 when they switch PMU state between host and guest, and searches its interleavings for states that break an invariant.
@@ -14,7 +15,7 @@ Every failure is \`application/problem+json\` (RFC 9457), and its \`type\` answe
 
 A service that has access tokens asks for one on every route with a padlock, and names the scope it needs: \`read\`, \`write\`
 (which includes read) or \`admin\` (which includes both). \`GET /v1/whoami\` tries a token. Answers to a token carry \`RateLimit-Policy\`
-and \`RateLimit\`; a 304 costs nothing. A service without tokens asks for nothing.`;
+and \`RateLimit\`; a 304 for a tag that was sent costs half. A service without tokens asks for nothing.`;
 
 const TAGS = [
   { name: 'catalogue', description: 'CPU models, kernels, invariants and scenarios' },
@@ -38,6 +39,9 @@ const TAGS = [
 export type RouteTag = (typeof TAGS)[number]['name'];
 
 export async function useOpenApi(app: FastifyInstance): Promise<void> {
+  const traits = new Map<string, RouteTraits>();
+  const traitsOf = (operationId: string): RouteTraits =>
+    traits.get(operationId) ?? { idempotent: false, optionalBody: false };
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -56,40 +60,60 @@ export async function useOpenApi(app: FastifyInstance): Promise<void> {
     refResolver: {
       buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `d${i}`),
     },
-    transform: ({ schema, url, route }) => ({
-      schema: {
-        ...withHeaders(nameWildcard(referToNamed(schema)), route),
-        security: securityOf(route),
-      },
-      url: url.replace(/\*$/, ':path'),
-    }),
+    transform: ({ schema, url, route }) => {
+      const { idempotent = false, optionalBody = false } = route.config ?? {};
+      traits.set(schema?.operationId ?? '', { idempotent, optionalBody });
+      const described = withHeaders(nameWildcard(referToNamed(schema)), route);
+      return {
+        schema: { ...described, security: securityOf(route) },
+        url: url.replace(/\*$/, ':path'),
+      };
+    },
     transformObject: (document) => {
       if (!('openapiObject' in document)) return document.swaggerObject;
-      const { paths, components } = document.openapiObject;
-      addRefusals(document.openapiObject);
-      dropUnused(components?.schemas ?? {}, paths);
-      addDiscriminatorMappings(components?.schemas ?? {});
-      restoreExamples(components?.schemas ?? {});
+      const finished = document.openapiObject as OpenApiDocument;
+      correctBodies(finished, (operationId) => traitsOf(operationId).optionalBody);
+      addRefusals(finished);
+      addAnswerHeaders(finished, traitsOf);
+      const schemas = finished.components?.schemas ?? {};
+      dropUnused(schemas, finished.paths);
+      addDiscriminatorMappings(schemas);
+      restoreExamples(schemas);
+      for (const [name, schema] of Object.entries(schemas))
+        schemas[name] = describeDefaults(schema);
       return document.openapiObject;
     },
   });
+  // It takes longer to make than a request may take; the first one to ask is not to wait for it.
+  app.addHook('onListen', async () => void app.swagger());
 }
+
+/**
+ * All that the pages need is here. Not `upgrade-insecure-requests`, which swagger-ui would add: over
+ * plain HTTP, as most reach this service, a browser would ask for the assets where nobody listens.
+ */
+const DOCS_POLICY = {
+  'default-src': "'self'",
+  'base-uri': "'none'",
+  'font-src': "'self' data:",
+  'form-action': "'self'",
+  'frame-ancestors': "'none'",
+  'img-src': "'self' data:",
+  'object-src': "'none'",
+  'script-src': "'self'",
+  'style-src': "'self'",
+};
 
 /** Swagger-ui brings its files along and asks no one outside to validate the document. */
 export async function useDocs(app: FastifyInstance): Promise<void> {
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     uiConfig: { deepLinking: true, tryItOutEnabled: true, validatorUrl: null },
-    staticCSP: true,
+    staticCSP: DOCS_POLICY,
   });
   app.addHook('onSend', async (request, reply, payload) => {
     if (request.url.startsWith('/docs')) {
-      reply.headers({
-        'x-content-type-options': 'nosniff',
-        'x-frame-options': 'DENY',
-        'referrer-policy': 'no-referrer',
-        'cross-origin-opener-policy': 'same-origin',
-      });
+      reply.headers({ 'x-frame-options': 'DENY', 'referrer-policy': 'no-referrer' });
     }
     return payload;
   });

@@ -1,9 +1,11 @@
 /** Every failure leaves through here as `application/problem+json` (RFC 9457). */
+import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { withoutTokens } from '../access-tokens.js';
 import { PROBLEMS, type ProblemCode, ProblemError, tryLater } from '../errors.js';
 import { awayReason, isKeyAnswered } from '../store/database-errors.js';
+import { ANSWER_HEADERS } from './origin.js';
 import type { RouteTable } from './route-table.js';
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
@@ -26,7 +28,13 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   };
   return reply
     .code(problem.status)
-    .headers({ ...problem.headers, 'cache-control': 'no-store', 'x-request-id': request.id })
+    .headers({
+      // What never reaches a route has seen no hook either.
+      ...ANSWER_HEADERS,
+      ...problem.headers,
+      'cache-control': 'no-store',
+      'x-request-id': request.id,
+    })
     .type(PROBLEM_MEDIA_TYPE)
     .send(JSON.stringify(body));
 }
@@ -43,14 +51,13 @@ function problemBody(code: ProblemCode, detail: string) {
 }
 
 const FRAMEWORK_CODES: Readonly<Record<string, ProblemCode>> = {
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
   FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
   FST_ERR_NOT_FOUND: 'not_found',
   // No id is as long as what the router refuses to match.
   FST_ERR_MAX_PARAM_LENGTH: 'not_found',
 };
 
-const STATUS_CODES: Readonly<Record<number, ProblemCode>> = {
+const CODES_BY_STATUS: Readonly<Record<number, ProblemCode>> = {
   404: 'not_found',
   413: 'body_too_large',
   415: 'unsupported_media_type',
@@ -72,12 +79,22 @@ function toProblem(error: unknown): ProblemError {
     return tryLater('idempotency_key_in_flight', detail, 1);
   }
   const { code = '', statusCode = 500 } = (error ?? {}) as Partial<FastifyError>;
-  const known = FRAMEWORK_CODES[code] ?? STATUS_CODES[statusCode];
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return unreadBody();
+  const known = FRAMEWORK_CODES[code] ?? CODES_BY_STATUS[statusCode];
   if (known !== undefined) return new ProblemError(known, firstSentence(known));
   if (statusCode >= 400 && statusCode < 500 && error instanceof Error) {
     return new ProblemError('bad_request', error.message.slice(0, 500));
   }
   return new ProblemError('internal', 'The service failed; the log holds the cause.');
+}
+
+/** Mostly from curl, whose `-d` claims that the body is a form. */
+function unreadBody(): ProblemError {
+  return new ProblemError(
+    'unsupported_media_type',
+    'The body is read as JSON only, and says it is something else. Add the header `Content-Type: application/json` (with curl: -H "content-type: application/json", or --json instead of -d).',
+    [{ pointer: '/content-type', detail: 'must be application/json', in: 'header' }],
+  );
 }
 
 function firstSentence(code: ProblemCode): string {
@@ -96,19 +113,29 @@ function missing(request: FastifyRequest, routes: RouteTable): ProblemError {
   return new ProblemError('method_not_allowed', detail, [], {}, { allow });
 }
 
-/** Bytes that are not HTTP have no request, so the answer is written to the socket by hand. */
+const SOCKET_CODES: Readonly<Record<string, ProblemCode>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+  HPE_HEADER_OVERFLOW: 'header_too_large',
+};
+
+/** Bytes that are not HTTP, or not all of it, are no request: the answer is written to the socket by hand. */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
-  const code = error.code === 'HPE_HEADER_OVERFLOW' ? 'header_too_large' : 'bad_request';
+  const code = SOCKET_CODES[error.code ?? ''] ?? 'bad_request';
+  const { status } = PROBLEMS[code];
   const body = JSON.stringify({
     ...problemBody(code, firstSentence(code)),
     errors: [],
   });
-  socket.end(
-    `HTTP/1.1 ${PROBLEMS[code].status} Refused\r\ncontent-type: ${PROBLEM_MEDIA_TYPE}\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  );
+  const header = {
+    ...ANSWER_HEADERS,
+    'content-type': PROBLEM_MEDIA_TYPE,
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+  };
+  const lines = Object.entries(header).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`);
 }

@@ -3,8 +3,9 @@
  * fields `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers). The count is
  * this process's own; two processes behind one address each allow the whole limit.
  *
- * A 304 costs nothing, which is known only once the answer is made: the request is counted when
- * it comes and given back then. Whoever has used up everything is therefore refused that, too.
+ * A 304 costs half, because polling is to be cheap and yet the answer was made to be compared. That
+ * is known only then: the request is counted when it comes, and half of it given back. So whoever
+ * has used up everything is refused that, too.
  */
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
@@ -19,15 +20,22 @@ declare module 'fastify' {
 
 const WINDOW_SECONDS = 60;
 
+/** Requests are counted in halves. */
+const REQUEST_COST = 2;
+const UNCHANGED_REWARD = 1;
+
 /** Its hook on answers must come after the one that turns them into 304s. */
 export function useQuota(app: FastifyInstance): void {
   const { rateLimit } = app.config;
   if (rateLimit === 0) return;
   // Bounded by the number of tokens, since only the name of a known one is a key.
-  const limiter = new RateLimiterMemory({ points: rateLimit, duration: WINDOW_SECONDS });
+  const limiter = new RateLimiterMemory({
+    points: rateLimit * REQUEST_COST,
+    duration: WINDOW_SECONDS,
+  });
 
   const tell = (reply: FastifyReply, state: RateLimiterRes): void => {
-    const remaining = Math.min(state.remainingPoints, rateLimit);
+    const remaining = Math.floor(state.remainingPoints / REQUEST_COST);
     reply.headers({
       'ratelimit-policy': `"default";q=${rateLimit};w=${WINDOW_SECONDS}`,
       ratelimit: `"default";r=${remaining};t=${secondsLeft(state)}`,
@@ -45,9 +53,11 @@ export function useQuota(app: FastifyInstance): void {
   });
   app.addHook('onSend', async (request, reply, payload) => {
     const name = request.principal?.name;
-    if (reply.statusCode !== 304 || typeof name !== 'string') return payload;
+    // `If-None-Match: *` names no version: it would make any answer a cheap one.
+    const isUnchanged = reply.statusCode === 304 && request.knowsVersion;
+    if (!isUnchanged || typeof name !== 'string') return payload;
     // A new window owes nothing to the one before.
-    if (Date.now() < request.quotaEndsAt) tell(reply, await limiter.reward(name));
+    if (Date.now() < request.quotaEndsAt) tell(reply, await limiter.reward(name, UNCHANGED_REWARD));
     return payload;
   });
 }
@@ -55,7 +65,7 @@ export function useQuota(app: FastifyInstance): void {
 /** The library rejects with the state of the count when it is used up. */
 async function consume(limiter: RateLimiterMemory, name: string) {
   try {
-    return { state: await limiter.consume(name), exceeded: false };
+    return { state: await limiter.consume(name, REQUEST_COST), exceeded: false };
   } catch (state) {
     if (state instanceof RateLimiterRes) return { state, exceeded: true };
     throw state;

@@ -7,9 +7,11 @@
 import type { HostOptions } from '../../schemas/catalogue.js';
 import { AddressBook } from '../pmu/arch/address-book.js';
 import type { U64 } from '../pmu/arch/counter-set.js';
+import type { CpuModel } from '../pmu/arch/cpu-model.js';
 import { findCpuModel } from '../pmu/arch/cpu-models.js';
 import { INVARIANTS } from '../pmu/invariants/index.js';
 import { findKernel } from '../pmu/kernels/index.js';
+import type { KernelVariant } from '../pmu/kernels/kernel-variant.js';
 import { DEFAULT_FEATURES, type GuestFeatures } from '../pmu/kvm/guest-msrs.js';
 import { VcpuPmu } from '../pmu/kvm/vcpu-pmu.js';
 import type { FirstViolation, Tally } from '../pmu/live/tally.js';
@@ -22,7 +24,7 @@ import type { TraceTail } from './trace-text.js';
 /** What the image of a host is written in. Format 1 is read, too; another number needs another reader. */
 const FORMAT = 2;
 
-interface ConfigImage {
+export interface ConfigImage {
   readonly name?: string;
   readonly cpu_model: string;
   readonly kernel: string;
@@ -106,6 +108,24 @@ export function hostImage(host: Host): string {
   return JSON.stringify(image);
 }
 
+/** The CPU model of a stored host; throws where this version knows none of that id. */
+export function modelOf(id: string, { cpu_model }: ConfigImage): CpuModel {
+  const model = findCpuModel(cpu_model);
+  if (model === undefined) throw otherVersion(id);
+  return model;
+}
+
+/** The kernel of a stored host; throws where this version knows none of that id. */
+export function kernelOf(id: string, { kernel }: ConfigImage): KernelVariant {
+  const found = findKernel(kernel);
+  if (found === undefined) throw otherVersion(id);
+  return found;
+}
+
+function otherVersion(id: string): Error {
+  return new Error(`the host ${id} was stored by another version of the service`);
+}
+
 /** Throws where the image is none of this version's. */
 export function readHost(stored: {
   readonly id: string;
@@ -117,12 +137,9 @@ export function readHost(stored: {
 }): Host {
   const config = stored.config as ConfigImage;
   const image = JSON.parse(stored.image) as StateImage;
-  const model = findCpuModel(config.cpu_model);
-  const kernel = findKernel(config.kernel);
-  const known = image.format === FORMAT || image.format === 1;
-  if (!known || model === undefined || kernel === undefined) {
-    throw new Error(`the host ${stored.id} was stored by another version of the service`);
-  }
+  const model = modelOf(stored.id, config);
+  const kernel = kernelOf(stored.id, config);
+  if (image.format !== FORMAT && image.format !== 1) throw otherVersion(stored.id);
   const host = createHost({
     id: stored.id,
     ...(config.name === undefined ? {} : { name: config.name }),

@@ -11,6 +11,7 @@ import type { HostStore, HostWrite } from '../store/host-store.js';
 import type { StoredAnswer } from '../store/idempotency-store.js';
 import type { Host } from './host.js';
 import { hostImage, readHost } from './host-image.js';
+import { hostSummary } from './host-summary.js';
 import { missing } from './refusals.js';
 import { chunkOf, NO_TAIL } from './trace-text.js';
 
@@ -154,6 +155,7 @@ function writeOf(base: Host, made: readonly Made[]): { host: Host; write: HostWr
       base: base.version,
       version: host.version,
       image: last === undefined ? null : hostImage(host),
+      summary: JSON.stringify(hostSummary(host)),
       tail: host.tail.text,
       chunk,
       answers: made.flatMap(({ answer }) => answer ?? []),

@@ -19,6 +19,7 @@ import { planOpen } from '../pmu/perf/open-rules.js';
 import { CLOSED, HOST_OWNED, isLeader, NO_COUNTER, NO_EVENT } from '../pmu/perf/perf-event.js';
 import { EVENTS_MAX, type Host, isIsolatedWith, VCPUS_MAX } from './host.js';
 import { guestEventRecord, only, samplingOf } from './host-records.js';
+import { Slices } from './slices.js';
 import { withEntries } from './trace-text.js';
 import { makeTransitions, type TransitionCounts } from './transitions.js';
 import { parseCounter, parseCounters, parseDataCfg, parseU64, type U64Input } from './wire.js';
@@ -27,6 +28,8 @@ export class HostSession {
   /** The host as this session leaves it; its machine is a copy. */
   readonly draft: Host;
   readonly run: Run;
+  /** One clock for all that is done: many small actions hold the event loop as one large one does. */
+  readonly slices = new Slices();
 
   constructor(host: Host) {
     const state = new MachineState();
@@ -158,7 +161,7 @@ export class HostSession {
     this.run.injections.set(this.parseInjections(body.inject));
     const { entries, sink } = this.run.tally;
     const { guestPmis } = sink;
-    const counts = await makeTransitions(this.run, at, body);
+    const counts = await makeTransitions(this.run, at, body, this.slices);
     this.run.injections.expectLanded();
     this.draft.vcpus[at]!.runs += this.run.tally.entries - entries;
     this.draft.vcpus[at]!.pmis += sink.guestPmis - guestPmis;

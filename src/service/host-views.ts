@@ -1,12 +1,10 @@
-/** A host and its parts as resources: what clients read. */
-import type { Host as HostItem } from '../../schemas/host.js';
+/** The parts of a host as resources: what clients read. */
 import type { HostMetrics } from '../../schemas/metrics.js';
 import type { MsrWriteCount, Violation } from '../../schemas/msr.js';
 import type { PerfEvent as PerfEventItem } from '../../schemas/perf-event.js';
 import type { TraceItem } from '../../schemas/trace.js';
 import type { GuestPmu, Vcpu as VcpuItem } from '../../schemas/vcpu.js';
 import { GENERAL_PURPOSE_MAX } from '../pmu/arch/counter-set.js';
-import { platformClass } from '../pmu/arch/cpu-model.js';
 import {
   EVENTSEL,
   FIXED_CTR_CTRL,
@@ -40,26 +38,6 @@ import {
   formatU64,
 } from './wire.js';
 
-export function hostItem(host: Host): HostItem {
-  const isolated = host.state.noIsolation === 0;
-  return {
-    id: host.id,
-    ...(host.name === undefined ? {} : { name: host.name }),
-    cpu_model: host.model.id,
-    kernel: host.kernel.id,
-    stepping: host.stepping,
-    microcode: formatU64(host.microcode),
-    cpus: host.state.cpus.length,
-    platform_class: platformClass(host.world.caps, isolated),
-    isolation: isolated,
-    options: host.options,
-    created_at: host.createdAt,
-    events: host.state.events.filter((event) => event.status !== CLOSED).length,
-    vcpus: host.vcpus.length,
-    micro_steps: host.tally.microSteps,
-  };
-}
-
 export function eventItem(host: Host, at: number): PerfEventItem {
   const record = host.events[at]!;
   const event = host.state.events[at]!;
@@ -79,6 +57,7 @@ export function eventItem(host: Host, at: number): PerfEventItem {
     exclude_guest: config.excludeGuest,
     sampling: record.sampling,
     large_pebs: config.largePebs,
+    aux_output: config.auxOutput,
     pebs_data_cfg: formatDataCfg(event.dataCfg),
     ...(isLeader(event, config) ? {} : { group_leader: host.events[config.leader]!.id }),
     owner: guestOwned ? host.vcpus[config.owner]!.id : 'host',

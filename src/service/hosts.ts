@@ -10,10 +10,11 @@ import type { EventInput } from '../store/event-store.js';
 import type { HostStore } from '../store/host-store.js';
 import type { StoredAnswer } from '../store/idempotency-store.js';
 import { createHost, HOSTS_MAX, type Host } from './host.js';
-import { hostConfig, hostImage, readHost } from './host-image.js';
+import { hostConfig, hostImage } from './host-image.js';
 import { HostLine, type Made } from './host-line.js';
 import { HostSession } from './host-session.js';
-import { hostItem, violationItems } from './host-views.js';
+import { hostItem, hostSummary, listedItem } from './host-summary.js';
+import { violationItems } from './host-views.js';
 import { problemAnswer, type Reply, storedAnswer, type Ticket } from './idempotency.js';
 import { randomId } from './ids.js';
 import { cpuModelById, kernelById } from './lookups.js';
@@ -61,6 +62,7 @@ export class Hosts {
       id: host.id,
       config: hostConfig(host),
       image: hostImage(host),
+      summary: JSON.stringify(hostSummary(host)),
       createdAt: host.createdAt,
       answer: ticket && storedAnswer(ticket, reply),
       event: { type: 'host.created', subject: host.id, data: hostConfig(host) },
@@ -72,9 +74,9 @@ export class Hosts {
   }
 
   /** The hosts after a number in the order in which they were made, with their numbers. */
-  async list(after: number, limit: number): Promise<{ seq: number; host: Host }[]> {
+  async list(after: number, limit: number): Promise<{ seq: number; item: HostItem }[]> {
     const rows = await this.store.list(after, limit);
-    return rows.map((row) => ({ seq: row.seq, host: readHost(row) }));
+    return rows.map((row) => ({ seq: row.seq, item: listedItem(row) }));
   }
 
   get(id: string): Promise<Host> {

@@ -1,24 +1,49 @@
-/** Entries of the catalogue by id, or a problem that names the field and says what there is. */
-import { ruleViolated } from '../errors.js';
+/** Entries of the catalogue by id, or a problem that says what may have been meant and what there is. */
+import { ProblemError } from '../errors.js';
 import type { CpuModel } from '../pmu/arch/cpu-model.js';
 import { CPU_MODELS, findCpuModel } from '../pmu/arch/cpu-models.js';
 import { findKernel, KERNELS } from '../pmu/kernels/index.js';
 import type { KernelVariant } from '../pmu/kernels/kernel-variant.js';
+import { likely } from '../spelling.js';
 
 export function cpuModelById(id: string, pointer: string): CpuModel {
-  return findCpuModel(id) ?? unknown('CPU model', id, pointer, CPU_MODELS);
+  return findCpuModel(id) ?? unknownName('CPU model', id, pointer, CPU_MODELS.map(idOf));
 }
 
 export function kernelById(id: string, pointer: string): KernelVariant {
-  return findKernel(id) ?? unknown('kernel', id, pointer, KERNELS);
+  return findKernel(id) ?? unknownName('kernel', id, pointer, KERNELS.map(idOf));
 }
 
-function unknown(
+/** A field that names something which does not exist; `listed` is where all of it is to be found, if that is too much to tell. */
+export function unknownName(
   what: string,
-  id: string,
+  name: string,
   pointer: string,
-  known: readonly { readonly id: string }[],
+  known: readonly string[],
+  listed?: string,
 ): never {
-  const detail = `names no ${what} (${id}); there are ${known.map((entry) => entry.id).join(', ')}`;
-  throw ruleViolated(pointer, detail);
+  const detail = `names no ${what} (${name})${suggestion(name, known, listed)}`;
+  throw new ProblemError('unknown_name', `${pointer} ${detail}.`, [{ pointer, detail }]);
+}
+
+/** The same for an address. */
+export function notInCatalogue(what: string, name: string, known: readonly string[]): never {
+  const detail = `There is no ${what} ${name}${suggestion(name, known)}.`;
+  throw new ProblemError('not_found', detail);
+}
+
+/** More would hide what was meant. */
+const LISTED_MAX = 40;
+
+function suggestion(name: string, known: readonly string[], listed?: string): string {
+  const meant = likely(name, known).map((one) => `"${one}"`);
+  const guess = meant.length === 0 ? '' : `, did you mean ${meant.join(' or ')}?`;
+  if (listed !== undefined) return `${guess === '' ? '; ' : `${guess} `}${listed}`;
+  const more = known.length > LISTED_MAX ? ', …' : '';
+  const all = `${known.slice(0, LISTED_MAX).join(', ')}${more}`;
+  return guess === '' ? `; there are ${all}` : `${guess} There are ${all}`;
+}
+
+function idOf({ id }: { readonly id: string }): string {
+  return id;
 }

@@ -11,6 +11,7 @@ export async function runScript(
 ): Promise<ScriptResult[]> {
   const results: ScriptResult[] = [];
   for (const [at, action] of request.actions.entries()) {
+    await session.slices.pause();
     const { tally } = session.run;
     const throttles = tally.sink.throttles;
     const microSteps = tally.microSteps;

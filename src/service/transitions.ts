@@ -15,7 +15,7 @@ import {
   EXIT_VMFAIL,
   MachineState,
 } from '../pmu/machine/state.js';
-import { Slices } from './slices.js';
+import type { Slices } from './slices.js';
 
 /** How many transitions pass between two looks at the clock. */
 const SLICE_TRANSITIONS = 256;
@@ -33,11 +33,11 @@ export async function makeTransitions(
   run: Run,
   vcpu: number,
   request: TransitionRequest,
+  slices: Slices,
 ): Promise<TransitionCounts> {
   const { kind, count } = request;
   const exitReason = EXIT_NAMES.indexOf(request.exit_reason);
   const before = run.tally.microSteps;
-  const slices = new Slices();
   let made = 0;
   while (made < count) {
     if (made % SLICE_TRANSITIONS === 0) {

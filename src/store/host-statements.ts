@@ -36,19 +36,19 @@ const answersFrom = (n: number): string => `
 /** Makes hosts, while there is room for them. */
 export const CREATE = `
   with made as (
-    insert into hosts (id, version, config, image, created_at)
-    select w.id, 0, w.config::jsonb, w.image, w.created_at
-      from unnest(${array(2)}, ${array(3)}, ${array(4)}, ${array(5, 'timestamptz')}) with ordinality
-           as w (id, config, image, created_at, n)
+    insert into hosts (id, version, config, image, summary, created_at)
+    select w.id, 0, w.config::jsonb, w.image, w.summary, w.created_at
+      from unnest(${array(2)}, ${array(3)}, ${array(4)}, ${array(5)}, ${array(6, 'timestamptz')})
+             with ordinality as w (id, config, image, summary, created_at, n)
      where w.n + (select count(*) from hosts) <= $1::bigint
      order by w.n
     returning id
   ), told as (
     insert into events (type, subject, data)
     select e.type, e.id, e.data::jsonb
-      from unnest(${array(2)}, ${array(6)}, ${array(7)}) as e (id, type, data)
+      from unnest(${array(2)}, ${array(7)}, ${array(8)}) as e (id, type, data)
      where e.id in (select id from made)
-  ), answered as (${answersFrom(8)}
+  ), answered as (${answersFrom(9)}
      where a.id in (select id from made)
   )
   select id from made`;
@@ -69,15 +69,16 @@ export const FETCH = `
  * is left out: most steps write a host and nothing else.
  */
 export function commitStatement(chunks: boolean, answers: boolean, events: boolean) {
-  let used = 5;
+  let used = 6;
   const next = (count: number): number[] => {
     used += count;
     return Array.from({ length: count }, (_, at) => used - count + 1 + at);
   };
   const parts = [
     `wanted as (
-       select * from unnest(${array(1)}, ${array(2, 'bigint')}, ${array(3, 'bigint')}, ${array(4)}, ${array(5)})
-                as w (id, base, version, image, tail)
+       select * from unnest(${array(1)}, ${array(2, 'bigint')}, ${array(3, 'bigint')}, ${array(4)}, ${array(5)},
+                            ${array(6)})
+                as w (id, base, version, image, summary, tail)
      )`,
     `locked as materialized (
        select h.id from hosts h join wanted w on h.id = w.id and h.version = w.base
@@ -85,7 +86,7 @@ export function commitStatement(chunks: boolean, answers: boolean, events: boole
      )`,
     `changed as (
        update hosts h
-          set version = w.version, image = w.image, tail = w.tail
+          set version = w.version, image = w.image, summary = w.summary, tail = w.tail
          from wanted w
         where h.id = w.id and w.image <> '' and w.id in (select id from locked)
           and h.id = any (${array(1)})

@@ -21,6 +21,15 @@ export interface HostRow {
   readonly createdAt: Date;
 }
 
+/** A host as a list shows it, without its image. */
+export interface ListedHost {
+  readonly id: string;
+  readonly seq: number;
+  readonly config: unknown;
+  readonly summary: string;
+  readonly createdAt: Date;
+}
+
 /** What a batch of changes leaves to be written, all of it or nothing. */
 export interface HostWrite {
   readonly id: string;
@@ -29,6 +38,7 @@ export interface HostWrite {
   readonly version: number;
   /** Null where nothing changed: then only the version is checked. */
   readonly image: string | null;
+  readonly summary: string;
   readonly tail: string;
   readonly chunk: TraceChunk | null;
   readonly answers: readonly StoredAnswer[];
@@ -46,6 +56,7 @@ export interface NewHost {
   readonly id: string;
   readonly config: object;
   readonly image: string;
+  readonly summary: string;
   readonly createdAt: string;
   readonly answer: StoredAnswer | undefined;
   readonly event: EventInput;
@@ -83,15 +94,14 @@ export class HostStore {
   }
 
   /** Hosts in the order in which they were made, from after the one with this number on. */
-  async list(after: number, limit: number): Promise<HostRow[]> {
-    const rows = await this.database.query
+  async list(after: number, limit: number): Promise<ListedHost[]> {
+    return this.database.query
       .selectFrom('hosts')
-      .selectAll()
+      .select(['id', 'seq', 'config', 'summary', 'created_at as createdAt'])
       .where('seq', '>', after)
       .orderBy('seq')
       .limit(limit)
       .execute();
-    return rows.map(hostRow);
   }
 
   async count(): Promise<number> {
@@ -142,6 +152,7 @@ export class HostStore {
         column(hosts, ({ id }) => id),
         column(hosts, ({ config }) => JSON.stringify(config)),
         column(hosts, ({ image }) => image),
+        column(hosts, ({ summary }) => summary),
         column(hosts, ({ createdAt }) => createdAt),
         column(hosts, ({ event }) => event.type),
         column(hosts, ({ event }) => JSON.stringify(event.data)),
@@ -177,6 +188,7 @@ export class HostStore {
         column(writes, ({ base }) => base),
         column(writes, ({ version }) => version),
         column(writes, ({ image }) => image ?? ''),
+        column(writes, ({ summary }) => summary),
         column(writes, ({ tail }) => tail),
         ...(chunks.length === 0
           ? []

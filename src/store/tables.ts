@@ -21,6 +21,8 @@ export interface HostTable {
   config: Json<unknown>;
   /** What does, packed by the service. */
   image: string;
+  /** What a list shows of it; changes with the image. */
+  summary: string;
   /** The newest entries of its trace; older ones are in chunks. */
   tail: Generated<string>;
   created_at: Timestamp;

@@ -76,8 +76,8 @@ t.test('unlimited drops the budgets of the actors, scenario keeps them', async (
 
 t.test('what cannot be meant is refused, naming the field', async (t) => {
   for (const [asked, pointer, code] of [
-    [request({ kernels: ['linux-7.2.6', 'nope'] }), '/matrix/kernels/1', 'rule_violated'],
-    [request({ cpu_models: ['nope'] }), '/matrix/cpu_models/0', 'rule_violated'],
+    [request({ kernels: ['linux-7.2.6', 'nope'] }), '/matrix/kernels/1', 'unknown_name'],
+    [request({ cpu_models: ['nope'] }), '/matrix/cpu_models/0', 'unknown_name'],
     [request({ scenarios: [RACE_LATE, 'A0'] }), '/matrix/scenarios/1', 'rule_violated'],
     [request({ kernels: ['pebs-v2', 'pebs-v2-4of4'] }), '/matrix/kernels/1', 'rule_violated'],
     [request({}, { walks: 1e6, steps_per_walk: 1e5 }), null, null],

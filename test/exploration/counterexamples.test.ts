@@ -283,8 +283,8 @@ t.test('a walk says what is possible and, of the rest, which guards are false', 
     'each has a reason',
   );
   const running = await at(start.follow(/^v0 runs/));
-  t.match(running.guards(/v0 runs/), /an operation is under way/);
-  t.match(running.guards(/tick/), /an operation is under way/);
+  t.match(running.guards(/v0 runs/), /CPU 0 is in the (guest|middle of a run) of v0/);
+  t.match(running.guards(/tick/), /CPU 0 is in the (guest|middle of a run) of v0/);
   const throttled = await at(start.follow(/PMC0/));
   t.strictSame(throttled.state.witnessed, ['event_throttled']);
   t.match(throttled.guards(/PMC0|throttle/), /the budget of nmi_throttle is spent/);

@@ -142,8 +142,36 @@ t.test('bytes that are not HTTP are answered with a problem', async (t) => {
   t.match(await talk('rubbish\r\n\r\n'), /^HTTP\/1\.1 400 [\s\S]*\/problems\/bad_request/);
   const long = `GET / HTTP/1.1\r\nhost: x\r\nx: ${'x'.repeat(100_000)}\r\n\r\n`;
   t.match(await talk(long), /^HTTP\/1\.1 431 [\s\S]*\/problems\/header_too_large/);
-  const odd = 'PROPFIND /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n';
+  const odd = 'PROPFIND /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n';
   t.match(await talk(odd), /^HTTP\/1\.1 405 [\s\S]*allow: GET, HEAD/);
+});
+
+t.test('a request that takes too long to arrive is told so', async (t) => {
+  const app = await build(t);
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = app.server.address() as AddressInfo;
+  // Node itself finds out, at its next look: no client can be made to wait half a minute in a test.
+  app.server.requestTimeout = 100;
+  app.server.headersTimeout = 100;
+  const slowly = (begin: string) =>
+    new Promise<string>((resolve) => {
+      let answer = '';
+      const socket = connect(port, '127.0.0.1', () => socket.write(begin));
+      socket.on('data', (chunk) => {
+        answer += chunk;
+      });
+      socket.on('close', () => resolve(answer));
+    });
+  const body = 'host: localhost\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{';
+  const answers = await Promise.all([
+    slowly('GET /livez HTTP/1.1\r\nhost: loc'),
+    slowly(`POST /v1/hosts HTTP/1.1\r\n${body}`),
+  ]);
+  for (const answer of answers) {
+    t.match(answer, /^HTTP\/1\.1 408 Request Timeout\r\n/);
+    t.match(answer, /\r\nx-content-type-options: nosniff\r\n/);
+    t.match(answer, /"type":"\/problems\/request_timeout"/);
+  }
 });
 
 t.test('no client holds a connection for ever', async (t) => {

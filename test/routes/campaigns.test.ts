@@ -40,8 +40,8 @@ t.test('a campaign that cannot be meant is refused, naming the field', async (t)
   const app = await build(t);
   const { matrix } = REQUEST;
   for (const [change, code, pointer] of [
-    [{ matrix: { ...matrix, kernels: ['v7'] } }, 'rule_violated', '/matrix/kernels/0'],
-    [{ matrix: { ...matrix, cpu_models: ['EMR'] } }, 'rule_violated', '/matrix/cpu_models/0'],
+    [{ matrix: { ...matrix, kernels: ['v7'] } }, 'unknown_name', '/matrix/kernels/0'],
+    [{ matrix: { ...matrix, cpu_models: ['EMR'] } }, 'unknown_name', '/matrix/cpu_models/0'],
     [{ matrix: { ...matrix, scenarios: ['A0'] } }, 'rule_violated', '/matrix/scenarios/0'],
     [{ matrix: { ...matrix, kernels: [] } }, 'validation', '/matrix/kernels'],
     [{ walks: 0 }, 'validation', '/walks'],

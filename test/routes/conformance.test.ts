@@ -245,14 +245,14 @@ t.test('what cannot be calculated is refused by field', async (t) => {
   const { perf, ...rest } = STATE;
   const refused = async (
     body: object,
-    code: 'validation' | 'value_out_of_range' | 'rule_violated',
+    code: 'validation' | 'value_out_of_range' | 'unknown_name',
   ) => problemOf(t, await lab.send('POST', '/v1/switch-lists', body), code).errors;
   const withPerf = (pebs_enabled: unknown) => ({ ...rest, perf: { ...perf, pebs_enabled } });
 
-  t.match(await refused({ ...STATE, kernel: 'linux-9' }, 'rule_violated'), [
+  t.match(await refused({ ...STATE, kernel: 'linux-9' }, 'unknown_name'), [
     { pointer: '/kernel', detail: /linux-7.3.4/ },
   ]);
-  t.match(await refused({ ...STATE, cpu_model: 'i486' }, 'rule_violated'), [
+  t.match(await refused({ ...STATE, cpu_model: 'i486' }, 'unknown_name'), [
     { pointer: '/cpu_model', detail: /emerald-rapids/ },
   ]);
   for (const value of ['0x10000000000000000', -1, '-1', '0x', 1.5, true, null, '1e3', [1]]) {

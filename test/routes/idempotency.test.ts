@@ -181,6 +181,18 @@ t.test('two keys are two steps', async (t) => {
   t.equal((await microSteps(host)) - before, 2);
 });
 
+t.test('fields in another order are the same request', async (t) => {
+  const { host } = await newHost();
+  const script = (actions: unknown[]) => post(here.app, `${host}/scripts`, 'order', { actions });
+  const open = { action: 'open_event', counter: 'PMC0', precise_ip: 2, name: 'a' };
+  const nmi = { action: 'nmi', cpu: 0, overflow: ['PMC0'] };
+  const first = await script([open, nmi]);
+  t.equal(first.statusCode, 200, first.body);
+  const turned = (fields: object) => Object.fromEntries(Object.entries(fields).reverse());
+  replays(t, await script([turned(open), turned(nmi)]), first, 'a script');
+  problemOf(t, await script([nmi, open]), 'idempotency_key_reused');
+});
+
 t.test('a key used for another body or path is refused, and nothing happens', async (t) => {
   const { host, vcpu } = await newHost();
   await post(here.app, `${vcpu}/transitions`, 'mine', { kind: 'micro_step' });

@@ -8,13 +8,8 @@ import { TRACE_MAX, type TraceEntry } from '../../src/pmu/live/run.js';
 import { createHost, type Host } from '../../src/service/host.js';
 import { hostConfig, hostImage, readHost } from '../../src/service/host-image.js';
 import { HostSession } from '../../src/service/host-session.js';
-import {
-  eventItem,
-  hostItem,
-  metricsItem,
-  traceItem,
-  vcpuItem,
-} from '../../src/service/host-views.js';
+import { hostItem } from '../../src/service/host-summary.js';
+import { eventItem, metricsItem, traceItem, vcpuItem } from '../../src/service/host-views.js';
 import { msrsItem } from '../../src/service/msr-views.js';
 import { runScript } from '../../src/service/scripts.js';
 import { chunkOf, NO_TAIL, readTrace, withEntries } from '../../src/service/trace-text.js';

@@ -4,13 +4,31 @@ import { CLOSED, NO_EVENT } from '../perf/perf-event.js';
 import { activeEventOn } from '../perf/pmi.js';
 import { hasSchedulableEvents, hasScheduledEvents } from './event-work.js';
 import { isInGuest, K9, V3, V4, V6 } from './micro-step.js';
-import { EXIT_NMI, IDLE, type LogicalCpu, type MachineState, NO_VCPU, RUN_VCPU } from './state.js';
+import {
+  EXIT_NMI,
+  IDLE,
+  type LogicalCpu,
+  type MachineState,
+  NO_VCPU,
+  OPERATION_NAMES,
+  RUN_VCPU,
+  SECTION,
+} from './state.js';
 import type { World } from './world.js';
 
 export function refuseUnlessIdle(cpu: LogicalCpu): string | null {
-  return cpu.operation === IDLE
-    ? null
-    : 'interrupts are off or the PMU is off on the CPU: an operation is under way';
+  switch (cpu.operation) {
+    case IDLE:
+      return null;
+    case RUN_VCPU:
+      return isInGuest(cpu.pc)
+        ? `CPU ${cpu.index} is in the guest of v${cpu.target}: a VM-exit comes first`
+        : `CPU ${cpu.index} is in the middle of a run of v${cpu.target}, with interrupts off`;
+    case SECTION:
+      return `the PMU of CPU ${cpu.index} is disabled: PMU enable comes first`;
+    default:
+      return `CPU ${cpu.index} is busy (${OPERATION_NAMES[cpu.operation]}), with its PMU disabled`;
+  }
 }
 
 /** Reserving or releasing the DS areas sends an IPI to every CPU, which must be answered. */

@@ -3,9 +3,10 @@ import type { ExplorationRequest } from '../../../schemas/exploration.js';
 import type { ExplorationModel } from '../../../schemas/exploration-model.js';
 import { ruleViolated } from '../../errors.js';
 import { INVARIANTS } from '../../pmu/invariants/index.js';
-import { kernelById } from '../lookups.js';
+import { COST_SCENARIOS } from '../../pmu/scenarios/write-costs.js';
+import { kernelById, unknownName } from '../lookups.js';
 import { MARKS } from './marks.js';
-import { findScenario, type Scenario } from './scenarios.js';
+import { findScenario, SCENARIOS, type Scenario } from './scenarios.js';
 
 /** What is checked unless the request says otherwise. */
 const DEFAULT_PROPERTIES = [
@@ -54,10 +55,12 @@ export function askedExploration(request: ExplorationRequest): AskedExploration 
 export function scenarioById(id: string, pointer: string): Scenario {
   const scenario = findScenario(id);
   if (scenario === undefined) {
-    throw ruleViolated(
-      pointer,
-      `names no scenario to explore (${id}); A0 to E are costed by comparisons`,
-    );
+    if (COST_SCENARIOS.some((costed) => costed.id === id)) {
+      const detail = `names ${id}, which has nothing to explore; POST /v1/comparisons says what it costs`;
+      throw ruleViolated(pointer, detail);
+    }
+    const ids = SCENARIOS.map((known) => known.id);
+    return unknownName('scenario', id, pointer, ids, 'GET /v1/scenarios lists them');
   }
   return scenario;
 }
@@ -65,8 +68,8 @@ export function scenarioById(id: string, pointer: string): Scenario {
 function assertProperty(id: string, pointer: string): void {
   const known = [...INVARIANTS, ...MARKS].some((property) => property.id === id);
   if (!known) {
-    const marks = MARKS.map((mark) => mark.id).join(', ');
-    throw ruleViolated(pointer, `names no invariant and no mark (${id}); the marks are ${marks}`);
+    const ids = [...INVARIANTS, ...MARKS].map((property) => property.id);
+    unknownName('invariant or mark', id, pointer, ids);
   }
 }
 

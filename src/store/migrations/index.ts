@@ -2,12 +2,14 @@
 import { type Kysely, type Migration, Migrator, sql } from 'kysely';
 import type { Tables } from '../tables.js';
 import { first } from './2026-11-23-first.js';
+import { hostSummaries } from './2026-11-26-host-summaries.js';
 import { kept } from './2026-11-26-kept.js';
 import { limits } from './2026-11-27-limits.js';
 
 /** By name, which also is their order. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '2026-11-23-first': first,
+  '2026-11-26-host-summaries': hostSummaries,
   '2026-11-26-kept': kept,
   '2026-11-27-limits': limits,
 };

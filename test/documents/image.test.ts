@@ -1,0 +1,31 @@
+/** The image runs what the tests run on, and holds nothing that only builds. No Docker is needed to read its recipe. */
+import { readFileSync } from 'node:fs';
+import process from 'node:process';
+import t from 'tap';
+
+const recipe = readFileSync('Dockerfile', 'utf8').replaceAll('\\\n', ' ');
+const stages = recipe.split(/^(?=FROM )/m).slice(1);
+const { engines, scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
+
+t.test('both stages are on the LTS release that the tests also run on', async (t) => {
+  const [, major] = /--package=node@(\d+) /.exec(scripts['tap:lts']) ?? [];
+  t.ok(Number(major) >= 24 && Number(major) % 2 === 0, `Node.js ${major}`);
+  t.equal(stages.length, 2);
+  for (const stage of stages) t.match(stage, new RegExp(`^FROM node:${major}-`));
+  t.equal(engines.node, '>=20.20.2', 'and older ones are still taken');
+  const [here = ''] = process.versions.node.split('.');
+  t.ok(Number(here) >= 20);
+});
+
+t.test('the last stage has an init, time to recover, and no compiler', async (t) => {
+  const [build = '', last = ''] = stages;
+  t.match(last, /^ENTRYPOINT \["tini", "--"\]$/m);
+  t.match(last, /install [^\n]* tini\b/);
+  const [, seconds] = /^HEALTHCHECK .*--start-period=(\d+)s/m.exec(last) ?? [];
+  t.ok(Number(seconds) >= 120, 'a database that recovers is not ill');
+  const [, removed = ''] = /tsc -p src\/tsconfig\.json +&& rm -rf (.*)$/m.exec(build) ?? [];
+  t.match(removed, /node_modules\/typescript\b/);
+  t.match(removed, /node_modules\/@types\b/);
+  t.notMatch(last, /\bnpm\b|\bnpx\b|build-essential|\bgcc\b/);
+  t.match(last, /^USER node$/m);
+});
