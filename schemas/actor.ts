@@ -1,7 +1,7 @@
 /** The other actors of a host: NMIs, ticks, PMU sections, migration, microcode, BPF. */
 import { type Static, Type } from 'typebox';
 import { CpuNumberSchema, counters, defaulted, ref, U64InputSchema } from './common.js';
-import { INJECT_FIELD, msrViews, OUTCOME_FIELDS } from './transition.js';
+import { INJECT_FIELD, msrViews, NMI_RESET_FIELD, OUTCOME_FIELDS } from './transition.js';
 
 const cpu = defaulted(
   Type.Integer({
@@ -17,6 +17,7 @@ export const NMI_FIELDS = {
   cpu,
   overflow: Type.Optional(counters('counters that overflow and are not throttled')),
   throttle: Type.Optional(counters('counters that overflow and whose events perf throttles')),
+  ...NMI_RESET_FIELD,
 };
 export const CPU_ACTION_FIELDS = { cpu, ...INJECT_FIELD };
 export const MIGRATE_FIELDS = { cpu: ref(CpuNumberSchema, 'the CPU to move to') };

@@ -193,6 +193,14 @@ export const KernelOptionsSchema = Type.Object(
       description:
         'removing the last PEBS event but one forgets the wanted MSR_PEBS_DATA_CFG, as from 6.4 to 6.8',
     }),
+    throttles_idle_members: Type.Boolean({
+      description:
+        'throttling and the tick stop and start members of a group that are off, as in 6.16.0',
+    }),
+    loses_moved_events: Type.Boolean({
+      description:
+        'the NMI handler does not find an event that was throttled when it moved to another counter, as in 6.19.0',
+    }),
     zero_global_ctrl: oneOf(['no', 'write', 'pmu_off', 'drained'], {
       description: 'how IA32_PERF_GLOBAL_CTRL is zeroed before the list is built',
     }),
@@ -211,6 +219,8 @@ export const KernelOptionsSchema = Type.Object(
         enable_all_always_writes_pebs: false,
         nmi_switches_pebs: false,
         removal_narrows_data_cfg: false,
+        throttles_idle_members: false,
+        loses_moved_events: false,
         zero_global_ctrl: 'no',
         post_exit_fixup: false,
       },
@@ -307,6 +317,8 @@ export const KernelSchema = Type.Object(
           enable_all_always_writes_pebs: false,
           nmi_switches_pebs: false,
           removal_narrows_data_cfg: false,
+          throttles_idle_members: false,
+          loses_moved_events: false,
           zero_global_ctrl: 'no',
           post_exit_fixup: false,
         },

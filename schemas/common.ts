@@ -137,10 +137,11 @@ export const PmuMsrNameSchema = Type.String({
 
 export const CounterSchema = Type.String({
   $id: 'Counter',
-  pattern: '^(PMC([0-9]|1[0-5])|FIXED([0-9]|1[01]))$',
+  pattern: '^(PMC([0-9]|1[0-5])|FIXED([0-9]|10)|VLBR|PERF_METRICS)$',
   minLength: 4,
-  maxLength: 7,
-  description: 'a counter: PMC0 to PMC15 (general purpose) or FIXED0 to FIXED11',
+  maxLength: 12,
+  description:
+    'a counter: PMC0 to PMC15 (general purpose) or FIXED0 to FIXED10; VLBR and PERF_METRICS are pseudo counters, of which no CPU has one but perf schedules events on them',
   examples: ['PMC0', 'FIXED1'],
 });
 export type Counter = Static<typeof CounterSchema>;

@@ -20,6 +20,7 @@ export const ACTOR_KINDS = [
   'fastpath_reenter',
   'bpf_snapshot',
   'microcode_load',
+  'nmi_reset',
 ] as const;
 export type ActorKind = (typeof ACTOR_KINDS)[number];
 
@@ -82,7 +83,10 @@ export const ExplorationModelSchema = Type.Object(
       Type.Array(ref(ExploredVcpuSchema), { maxItems: 4, description: 'the vCPUs' }),
     ),
     actors: Type.Optional(
-      Type.Array(ref(ExploredActorSchema), { maxItems: 14, description: 'who may act' }),
+      Type.Array(ref(ExploredActorSchema), {
+        maxItems: ACTOR_KINDS.length,
+        description: 'who may act',
+      }),
     ),
     nmi_timing: Type.Optional(
       oneOf(['prompt', 'late'], {

@@ -75,7 +75,10 @@ export const MsrQuerySchema = Type.Object(
 export const MsrsSchema = Type.Object(
   {
     cpu: ref(CpuNumberSchema),
-    mode: oneOf(['host', 'guest'], { description: 'which side runs on the CPU' }),
+    mode: oneOf(['host', 'guest', 'shut_down'], {
+      description:
+        'which side runs on the CPU; neither after a VMX abort, of which only a reset brings it back',
+    }),
     running_vcpu: nullable(ref(IdSchema), 'the vCPU that is in its run loop there, or null'),
     msrs: Type.Array(ref(MsrViewSchema), { maxItems: 16, description: 'register by register' }),
   },

@@ -1,9 +1,10 @@
 /** Named worlds to explore, with what is known of them. */
 import { type Static, Type } from 'typebox';
 import { VerdictSchema } from './catalogue.js';
-import { count, pageOf, prose, ref, SlugSchema } from './common.js';
+import { count, pageOf, prose, ref, SlugSchema, SourcesSchema } from './common.js';
 import { ExplorationBoundsSchema } from './exploration.js';
 import {
+  ACTOR_KINDS,
   ExplorationModelSchema,
   ExploredActorSchema,
   ExploredEventSchema,
@@ -42,11 +43,14 @@ export const ScenarioSchema = Type.Object(
     events: Type.Array(ref(ExploredEventSchema), { maxItems: 8, description: 'its perf events' }),
     vcpus: Type.Array(ref(ExploredVcpuSchema), { maxItems: 4, description: 'its vCPUs' }),
     actors: Type.Array(ref(ExploredActorSchema), {
-      maxItems: 14,
+      maxItems: ACTOR_KINDS.length,
       description: 'what else happens',
     }),
     bounds: ref(ExplorationBoundsSchema, 'none is needed: the world is finite'),
     expected: ref(ScenarioExpectationSchema),
+    sources: Type.Optional(
+      ref(SourcesSchema, 'where it was reported, or read; left out for what only follows'),
+    ),
     model: Type.Optional(
       ref(ExplorationModelSchema, 'the whole world, as an exploration takes it'),
     ),
@@ -66,6 +70,7 @@ export const ScenarioSchema = Type.Object(
         actors: [{ kind: 'nmi_throttle', budget: 1 }],
         bounds: { seconds: 30 },
         expected: { verdict: 'violated' },
+        sources: ['semantics sheet §7.2'],
       },
     ],
   },

@@ -4,10 +4,21 @@ import { count, counters, defaulted, MicroStepNameSchema, oneOf, ref } from './c
 import { MsrViewSchema, msrWriteCounts, violationList } from './msr.js';
 import { TraceItemSchema } from './trace.js';
 
+/** Shared by the NMI that is injected and the one that comes by itself. */
+export const NMI_RESET_FIELD = {
+  reset: Type.Optional(
+    Type.Boolean({
+      description:
+        'its status never clears, and after 100 loops the handler resets the PMU: selectors and counters to 0, IA32_PEBS_ENABLE as it was',
+    }),
+  ),
+};
+
 export const NmiSchema = Type.Object(
   {
     overflow: Type.Optional(counters('counters that overflow and are not throttled')),
     throttle: Type.Optional(counters('counters that overflow and whose events perf throttles')),
+    ...NMI_RESET_FIELD,
     bpf_snapshot: Type.Optional(
       Type.Boolean({
         description: 'a BPF program takes a branch snapshot, and nothing else happens',

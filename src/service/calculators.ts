@@ -100,6 +100,9 @@ export async function roundTrips(request: RoundTripsRequest): Promise<RoundTrips
   return { steps };
 }
 
+/** Any value may be asked about, and data configurations are identities here. */
+const NOTHING_RESERVED = { reserved: new Array<number>(SWITCHED_MSRS).fill(0) };
+
 function cpuOf(
   kernel: KernelVariant,
   request: Pick<SwitchListRequest, 'cpu' | 'cpu_model'>,
@@ -109,7 +112,8 @@ function cpuOf(
 } {
   if (request.cpu === undefined) {
     const model = cpuModelById(request.cpu_model ?? '', '/cpu_model');
-    return { caps: capsOf(kernel, model), noIsolation: !isIsolatedOn(kernel, model) };
+    const caps = { ...capsOf(kernel, model), ...NOTHING_RESERVED };
+    return { caps, noIsolation: !isIsolatedOn(kernel, model) };
   }
   const { cpu } = request;
   return {
@@ -123,6 +127,8 @@ function cpuOf(
       // A capability of a bit that no state can have set changes nothing, so such bits are dropped.
       pebsCapable: fromU64(parseU64(cpu.pebs_capable, '/cpu/pebs_capable')).set,
       intelCtrl: parseCounterSet(cpu.intel_ctrl, '/cpu/intel_ctrl'),
+      pebsPseudo: 0,
+      ...NOTHING_RESERVED,
       precise: ANY_PRECISE,
     },
   };

@@ -65,10 +65,11 @@ function costScenarioItem(scenario: CostScenario): ScenarioItem {
     actors: [],
     bounds: {},
     expected: { msr_writes: msrWrites(writes), vmcs_field: writes.vmcsField },
+    sources: ['semantics sheet §6'],
   };
 }
 
-function scenarioItem({ id, title, model, expected, counts }: Scenario): ScenarioItem {
+function scenarioItem({ id, title, model, expected, counts, sources }: Scenario): ScenarioItem {
   const always = Object.entries(expected).filter(([, verdict]) => isVerdictOfInvariant(verdict));
   return {
     id,
@@ -90,6 +91,7 @@ function scenarioItem({ id, title, model, expected, counts }: Scenario): Scenari
             depth: counts.depth,
           }),
     },
+    ...(sources.length === 0 ? {} : { sources: [...sources] }),
     model,
   };
 }
@@ -180,6 +182,8 @@ export function kernelOptionsItem(options: KernelOptions): KernelItem['options']
     enable_all_always_writes_pebs: options.enableAllAlwaysWritesPebs,
     nmi_switches_pebs: options.nmiSwitchesPebs,
     removal_narrows_data_cfg: options.removalNarrowsDataCfg,
+    throttles_idle_members: options.throttlesIdleMembers,
+    loses_moved_events: options.losesMovedEvents,
     zero_global_ctrl: options.zeroGlobalCtrl,
     post_exit_fixup: options.postExitFixup,
   };

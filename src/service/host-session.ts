@@ -6,6 +6,7 @@ import type { NmiRequest } from '../../schemas/actor.js';
 import type { PerfEventCreate } from '../../schemas/perf-event.js';
 import type { Injection as InjectionItem, TransitionRequest } from '../../schemas/transition.js';
 import type { VcpuCreate, WrmsrRequest } from '../../schemas/vcpu.js';
+import { COUNTERS, PSEUDO_COUNTERS } from '../pmu/arch/counter-set.js';
 import { msrCode } from '../pmu/arch/msr.js';
 import { DEFAULT_FEATURES } from '../pmu/kvm/guest-msrs.js';
 import type { Injection } from '../pmu/live/injections.js';
@@ -73,7 +74,7 @@ export class HostSession {
       counter:
         body.counter === undefined
           ? NO_COUNTER
-          : parseCounter(body.counter, draft.world.caps.intelCtrl, '/counter'),
+          : parseCounter(body.counter, draft.world.caps.intelCtrl | PSEUDO_COUNTERS, '/counter'),
       preciseIp: body.precise_ip ?? 0,
       excludeHost: body.exclude_host ?? false,
       excludeGuest: body.exclude_guest ?? false,
@@ -187,11 +188,12 @@ export class HostSession {
         '/cpu',
       );
     }
-    const counters = this.draft.world.caps.intelCtrl;
+    const counters = this.draft.world.caps.intelCtrl & COUNTERS;
     this.run.nmi(
       cpu,
       parseCounters(body.overflow, counters, '/overflow'),
       parseCounters(body.throttle, counters, '/throttle'),
+      body.reset ?? false,
     );
     return cpu;
   }
@@ -287,7 +289,7 @@ export class HostSession {
   }
 
   private parseInjections(items: readonly InjectionItem[] | undefined): Injection[] {
-    const counters = this.draft.world.caps.intelCtrl;
+    const counters = this.draft.world.caps.intelCtrl & COUNTERS;
     return (items ?? []).map((item, at) => {
       const step = stepCode(item.at);
       if (step === undefined || step === 0) {
@@ -299,6 +301,7 @@ export class HostSession {
         overflow: parseCounters(item.nmi.overflow, counters, `/inject/${at}/nmi/overflow`),
         throttle: parseCounters(item.nmi.throttle, counters, `/inject/${at}/nmi/throttle`),
         snapshot: item.nmi.bpf_snapshot ?? false,
+        reset: item.nmi.reset ?? false,
       };
     });
   }

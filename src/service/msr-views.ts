@@ -12,7 +12,7 @@ import {
 } from '../pmu/arch/msr.js';
 import { NOT_LISTED } from '../pmu/kvm/msr-autoload.js';
 import type { VcpuPmu } from '../pmu/kvm/vcpu-pmu.js';
-import { isInGuest } from '../pmu/machine/micro-step.js';
+import { isInGuest, VMX_ABORT } from '../pmu/machine/micro-step.js';
 import { type LogicalCpu, NO_VCPU, RUN_VCPU } from '../pmu/machine/state.js';
 import { hostGlobalCtrl } from '../pmu/perf/cpu-hw-events.js';
 import type { Host } from './host.js';
@@ -22,7 +22,7 @@ export function msrsItem(host: Host, cpuIndex: number): Msrs {
   const cpu = host.state.cpus[cpuIndex]!;
   return {
     cpu: cpuIndex,
-    mode: isInGuest(cpu.pc) ? 'guest' : 'host',
+    mode: cpu.pc === VMX_ABORT ? 'shut_down' : isInGuest(cpu.pc) ? 'guest' : 'host',
     running_vcpu: cpu.operation === RUN_VCPU ? host.vcpus[cpu.target]!.id : null,
     msrs: msrViews(host, cpuIndex),
   };

@@ -7,7 +7,7 @@ import { Refused } from '../pmu/live/refused.js';
 import type { Run } from '../pmu/live/run.js';
 import * as actions from '../pmu/machine/actions.js';
 import { vcpuOfRun } from '../pmu/machine/begin.js';
-import { GUEST, K8, K12 } from '../pmu/machine/micro-step.js';
+import { GUEST, K8, K12, VMX_ABORT } from '../pmu/machine/micro-step.js';
 import {
   EXIT_ENTRY_FAILURE,
   EXIT_NAMES,
@@ -39,7 +39,9 @@ export async function makeTransitions(
   const exitReason = EXIT_NAMES.indexOf(request.exit_reason);
   const before = run.tally.microSteps;
   let made = 0;
-  while (made < count) {
+  const cpu = run.state.cpus[run.state.vcpus[vcpu]!.cpu]!;
+  const begins = (): boolean => made < count && (made === 0 || cpu.pc !== VMX_ABORT);
+  while (begins()) {
     if (made % SLICE_TRANSITIONS === 0) {
       await slices.pause();
     }
@@ -59,7 +61,7 @@ export async function makeTransitions(
     }
   }
   run.tracing = true;
-  return { transitions: count, microSteps: run.tally.microSteps - before };
+  return { transitions: made, microSteps: run.tally.microSteps - before };
 }
 
 /**
@@ -87,7 +89,7 @@ function transitionOnce(
   const cpu = run.state.cpus[run.state.vcpus[vcpu]!.cpu]!;
   const runs = vcpuOfRun(run.world, cpu) === vcpu;
   const reenters = runs && cpu.pc === K12 && cpu.exitReason === EXIT_REENTER;
-  const entered = runs && cpu.pc >= GUEST && !reenters;
+  const entered = runs && cpu.pc >= GUEST && !reenters && cpu.pc !== VMX_ABORT;
   switch (kind) {
     case 'vm_entry':
       if (entered) {

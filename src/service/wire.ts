@@ -67,7 +67,7 @@ export function parseCounterSet(value: U64Input, pointer: string): CounterSet {
   if (!fits) {
     throw outOfRange(
       pointer,
-      'has a bit that no counter has: 0 to 15, 32 to 43, 48, 60, 61 and 63 can be set',
+      'has a bit that no counter has: 0 to 15, 32 to 42, 48, 58, 60, 61 and 63 can be set',
     );
   }
   return set;

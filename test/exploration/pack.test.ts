@@ -19,7 +19,14 @@ const GUEST: NonNullable<ExplorationModel['vcpus']>[number] = {
     { msr: 'IA32_PERF_GLOBAL_CTRL', value: '0x1' },
   ],
 };
-const EVERYBODY = ACTOR_KINDS.filter((kind) => kind !== 'migrate').map((kind) => ({ kind }));
+/** All but migration, and but for the reset, after which less of a state follows from its events. */
+const EVERYBODY = ACTOR_KINDS.filter((kind) => kind !== 'migrate' && kind !== 'nmi_reset').map(
+  (kind) => ({ kind }),
+);
+const GROUP = [
+  { name: 'leader', counter: 'PMC1', sample_period: 1000, exclude_guest: true },
+  { ...HOST, group_leader: 'leader' },
+];
 
 /** Worlds that between them use every field of a state. */
 const WORLDS: Readonly<Record<string, ExplorationModel>> = {
@@ -71,14 +78,43 @@ const WORLDS: Readonly<Record<string, ExplorationModel>> = {
   'K3, a group and a fixed counter': {
     cpu_model: 'emerald-rapids',
     kernel: 'post-exit-fixup',
-    events: [
-      { name: 'leader', counter: 'PMC1', sample_period: 1000, exclude_guest: true },
-      { ...HOST, group_leader: 'leader' },
-      { counter: 'FIXED1', precise_ip: 1, exclude_guest: true },
-    ],
+    events: [...GROUP, { counter: 'FIXED1', precise_ip: 1, exclude_guest: true }],
     vcpus: [{}],
     actors: EVERYBODY,
     options: { group_throttle: true },
+  },
+  'K3, a reset': {
+    cpu_model: 'emerald-rapids',
+    kernel: 'linux-7.2.6',
+    events: [HOST, { counter: 'FIXED1', exclude_guest: true }],
+    vcpus: [GUEST],
+    actors: [...EVERYBODY, { kind: 'nmi_reset' }],
+  },
+  'K3, members that are off': {
+    cpu_model: 'emerald-rapids',
+    kernel: 'linux-6.16',
+    events: [...GROUP, { ...HOST, counter: 'PMC2', group_leader: 'leader', disabled: true }],
+    vcpus: [{}],
+    actors: EVERYBODY,
+  },
+  'K3, events that move': {
+    cpu_model: 'emerald-rapids',
+    kernel: 'linux-6.19',
+    events: [
+      { name: 'leader', counter: 'PMC7', exclude_guest: true },
+      { counter: 'PMC0', group_leader: 'leader', disabled: true },
+      { sample_period: 1, exclude_guest: true },
+    ],
+    vcpus: [{}],
+    actors: EVERYBODY,
+  },
+  'K2, a pseudo counter': {
+    cpu_model: 'ice-lake',
+    kernel: 'linux-5.11',
+    events: [HOST, { ...HOST, counter: 'VLBR' }, { ...HOST, counter: 'PERF_METRICS' }],
+    vcpus: [{}],
+    actors: EVERYBODY,
+    nmi_timing: 'late',
   },
   'K4, events of any counter': {
     cpu_model: 'diamond-rapids',
@@ -120,7 +156,7 @@ function unpacked(model: MachineModel, words: Int32Array, before: Walker): Walke
 /** All fields of a state, without those that cannot influence its world: see the comments. */
 function fields({ model, state, spent }: Walker): unknown {
   const plain = JSON.parse(JSON.stringify(state)) as {
-    cpus: { cpuc: { tags?: unknown; throttled?: number } }[];
+    cpus: { cursor?: number; cpuc: { tags?: unknown } }[];
     vcpus: { autoload: { order?: unknown }; globalStatus?: number; pmi?: number }[];
     events: { status: number; cpu?: number; counter?: number; tag?: number; rank?: number }[];
   };
@@ -133,7 +169,7 @@ function fields({ model, state, spent }: Walker): unknown {
   }
   const guests = eventConfigs.filter(({ owner }) => owner !== HOST_OWNED).length;
   const groups = eventConfigs.some(({ leader }) => leader >= 0);
-  const mixed = groups || (guests > 0 && guests < eventConfigs.length);
+  const mixed = groups || model.explored.strays || (guests > 0 && guests < eventConfigs.length);
   const pinned = eventConfigs.every(({ constraint }) => (constraint & (constraint - 1)) === 0);
   plain.events.forEach((event, at) => {
     // Where an event was that is nowhere now.
@@ -144,8 +180,11 @@ function fields({ model, state, spent }: Walker): unknown {
     if (pinned && event.status < ACTIVE) delete event.counter;
     if (event.status === CLOSED) delete event.rank;
   });
-  for (const { cpuc } of plain.cpus) {
-    if (!mixed) delete cpuc.tags;
+  const ticks = model.explored.budgets.tick !== 0;
+  for (const cpu of plain.cpus) {
+    if (!mixed) delete cpu.cpuc.tags;
+    // How far rescheduling is shows in the events; only ticks and flexible events need more.
+    if (!ticks && !groups) delete cpu.cursor;
   }
   // What an actor without a budget has done is not counted.
   const counted = ACTOR_KINDS.filter((kind) => model.explored.budgets[kind] > 0);

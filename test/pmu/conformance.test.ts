@@ -134,6 +134,8 @@ function capsOf(cpu: Cpu): PmuCaps {
     loadPerfGlobalCtrl: cpu.loadPerfGlobalCtrl,
     pebsCapable: setOf(cpu.pebsCapable),
     intelCtrl: setOf(cpu.intelCtrl),
+    pebsPseudo: 0,
+    reserved: [0, 0, 0, 0],
     precise: ANY_PRECISE,
   };
 }

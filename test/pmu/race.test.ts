@@ -237,6 +237,10 @@ const MATRIX: Readonly<Record<string, readonly string[]>> = {
   'linux-6.4-rc2': [K1, K3, 'ice-lake-sp'],
   'linux-6.1': [K1, 'ice-lake-sp'],
   'linux-5.6': [K1],
+  'linux-6.19': [K1, K3, 'ice-lake-sp'],
+  'linux-6.16': [K1, K3, 'ice-lake-sp'],
+  'linux-5.11': [K1],
+  'metrics-never-precise': [K1],
   // Changes to perf's host side leave KVM's stale list as it is.
   'pebs-handler-compares-last': [K1],
   'pebs-enable-all-recheck': [K1],

@@ -3,13 +3,14 @@
  *
  * Models: the common index space of IA32_PERF_GLOBAL_CTRL, IA32_PEBS_ENABLE and perf's masks
  * (`cpuc->pebs_enabled`, `intel_ctrl_guest_mask`, …): general-purpose counter k at bit k, fixed
- * counter i at bit 32+i, and four bits above them (Linux asm/perf_event.h).
+ * counter i at bit 32+i, and five bits above them (Linux asm/perf_event.h).
  * Inside the engine these are folded into 32 bits, so that a mask is a JavaScript small integer:
  *
  *   set bit        architectural bit   meaning
  *   0..15          0..15               general-purpose counter k (PMCk)
- *   16..27         32..43              fixed counter i (FIXEDi); PEBS load latency on PMCi before perfmon 5
- *   28             48                  PERF_METRICS
+ *   16..26         32..42              fixed counter i (FIXEDi); PEBS load latency on PMCi before perfmon 5
+ *   27             58                  VLBR, a pseudo counter that exists in perf only
+ *   28             48                  PERF_METRICS, and the pseudo counter of its events
  *   29, 30         60, 61              PEBS-via-PT: PMI after each record, output to PT
  *   31             63                  PEBS precise store
  *
@@ -26,10 +27,11 @@ export interface U64 {
 }
 
 export const GENERAL_PURPOSE_MAX = 16;
-export const FIXED_MAX = 12;
+export const FIXED_MAX = 11;
 /** Set bit of fixed counter 0. */
 export const FIXED_BIT = 16;
 
+export const VLBR: CounterSet = 1 << 27;
 export const PERF_METRICS: CounterSet = 1 << 28;
 export const PEBS_PMI_AFTER_EACH_RECORD: CounterSet = 1 << 29;
 export const PEBS_OUTPUT_PT: CounterSet = 1 << 30;
@@ -38,12 +40,15 @@ export const PEBS_PRECISE_STORE: CounterSet = 1 << 31;
 export const PEBS_VIA_PT: CounterSet = PEBS_PMI_AFTER_EACH_RECORD | PEBS_OUTPUT_PT;
 
 export const GENERAL_PURPOSE: CounterSet = 0xffff;
-export const FIXED: CounterSet = 0x0fff << FIXED_BIT;
+export const FIXED: CounterSet = 0x07ff << FIXED_BIT;
 /** Every bit that is a counter. */
 export const COUNTERS: CounterSet = GENERAL_PURPOSE | FIXED;
+/** Places that perf schedules events on though the CPU has no counter there. */
+export const PSEUDO_COUNTERS: CounterSet = VLBR | PERF_METRICS;
 
 /** The highest-numbered bits by name, as `bits` lists print them. */
 const SPECIAL_NAMES: readonly (readonly [CounterSet, string])[] = [
+  [VLBR, 'VLBR'],
   [PERF_METRICS, 'PERF_METRICS'],
   [PEBS_PMI_AFTER_EACH_RECORD, 'PEBS_PMI_AFTER_EACH_RECORD'],
   [PEBS_OUTPUT_PT, 'PEBS_OUTPUT_PT'],
@@ -63,18 +68,20 @@ export function fixed(count: number): CounterSet {
 /** Widens a set to the architectural 64-bit value. */
 export function toU64(set: CounterSet): U64 {
   const special =
+    (set & VLBR ? 1 << 26 : 0) |
     (set & PERF_METRICS ? 1 << 16 : 0) |
     (set & PEBS_PMI_AFTER_EACH_RECORD ? 1 << 28 : 0) |
     (set & PEBS_OUTPUT_PT ? 1 << 29 : 0) |
     (set & PEBS_PRECISE_STORE ? 1 << 31 : 0);
-  return { hi: (((set >>> FIXED_BIT) & 0xfff) | special) >>> 0, lo: set & GENERAL_PURPOSE };
+  return { hi: (((set >>> FIXED_BIT) & 0x7ff) | special) >>> 0, lo: set & GENERAL_PURPOSE };
 }
 
 /** Folds a 64-bit value; bits that no set can hold are dropped, and `fits` is false. */
 export function fromU64(value: U64): { set: CounterSet; fits: boolean } {
   const set =
     (value.lo & GENERAL_PURPOSE) |
-    ((value.hi & 0xfff) << FIXED_BIT) |
+    ((value.hi & 0x7ff) << FIXED_BIT) |
+    (value.hi & (1 << 26) ? VLBR : 0) |
     (value.hi & (1 << 16) ? PERF_METRICS : 0) |
     (value.hi & (1 << 28) ? PEBS_PMI_AFTER_EACH_RECORD : 0) |
     (value.hi & (1 << 29) ? PEBS_OUTPUT_PT : 0) |
@@ -99,13 +106,21 @@ export function counterNames(set: CounterSet): string[] {
   return names;
 }
 
-/** The name of the counter at a set bit: `PMC0`…, `FIXED0`…. */
+/** The name of the counter at a set bit: `PMC0`…, `FIXED0`…, or that of a pseudo counter. */
 export function counterName(bit: number): string {
+  const special = SPECIAL_NAMES.find(([mask]) => mask === 1 << bit);
+  if (special !== undefined) {
+    return special[1];
+  }
   return bit < FIXED_BIT ? `PMC${bit}` : `FIXED${bit - FIXED_BIT}`;
 }
 
 /** The set bit of a counter name, or undefined for a name no counter has. */
 export function counterBit(name: string): number | undefined {
+  const pseudo = SPECIAL_NAMES.find(([mask, known]) => known === name && mask & PSEUDO_COUNTERS);
+  if (pseudo !== undefined) {
+    return lowestBit(pseudo[0]);
+  }
   const match = /^(PMC|FIXED)(\d{1,2})$/.exec(name);
   const number = Number(match?.[2]);
   if (match?.[1] === 'PMC' && number < GENERAL_PURPOSE_MAX) {

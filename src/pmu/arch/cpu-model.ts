@@ -66,6 +66,10 @@ export interface PmuCaps {
   readonly pebsBaseline: boolean;
   readonly loadPerfGlobalCtrl: boolean;
   readonly pebsCapable: CounterSet;
+  /** Pseudo counters on which perf lets an event be precise, by mistake. */
+  readonly pebsPseudo: CounterSet;
+  /** By code of a switched MSR: the bits it does not have. Writing one is a #GP, loading one at VM-exit a VMX abort. */
+  readonly reserved: readonly number[];
   /** `intel_ctrl`: every counter perf may use. */
   readonly intelCtrl: CounterSet;
   readonly precise: PreciseRules;

@@ -1,4 +1,4 @@
-/** I3, I3s, I5g, I10, I15: what may run in the guest. */
+/** I3, I3s, I5g, I10, I15, I23: what may run in the guest, and what may be recorded there. */
 import type { CounterSet } from '../arch/counter-set.js';
 import { firing, running } from '../arch/hardware.js';
 import { wantedCounters } from '../kvm/guest-counters.js';
@@ -12,6 +12,8 @@ import { SwitchList } from '../perf/switch-list.js';
 import { IN_GUEST, type Invariant } from './invariant.js';
 
 const SHEET = ['semantics sheet §7.7'];
+/** The record group of LBR entries in MSR_PEBS_DATA_CFG. */
+const PEBS_DATA_CFG_LBR = 8;
 const scratch = new SwitchList();
 
 /** `gp` now: the guest PEBS counters that the kernel would let run if it built the list in this state. */
@@ -76,6 +78,19 @@ export const guestInvariants: readonly Invariant[] = [
       vcpu === undefined ||
       (hardware.dsArea === vcpu.dsArea &&
         (!world.caps.pebsBaseline || hardware.pebsDataCfg === vcpu.pebsDataCfg)),
+  },
+  {
+    id: 'I23',
+    statement:
+      "No PEBS record in the guest has LBR entries: KVM does not switch the LBRs, so they would be the host's.",
+    predicate: '(exists k: fire(k)) => CFG.LBR == 0',
+    where: 'in the guest',
+    points: IN_GUEST,
+    sources: ['semantics sheet §9.3', 'Linux commit 9e985cbf2942'],
+    holds: (world, _state, { hardware }) =>
+      (hardware.pebsDataCfg & PEBS_DATA_CFG_LBR) === 0 ||
+      !world.caps.pebsBaseline ||
+      firing(hardware) === 0,
   },
   {
     id: 'I10',

@@ -1,10 +1,10 @@
-/** I4, I5h, I6, I7, I7e, I16, I17, I18: what the other registers must be in the host. */
-import { FIXED } from '../arch/counter-set.js';
+/** I4, I5h, I6, I7, I7e, I16 to I18, I20 to I22: what the other registers and the events must be in the host. */
+import { COUNTERS, FIXED } from '../arch/counter-set.js';
 import { running } from '../arch/hardware.js';
 import { isRestartedByTick } from '../machine/tick-work.js';
 import { hostGlobalCtrl } from '../perf/cpu-hw-events.js';
-import { isScheduled, STOPPED } from '../perf/perf-event.js';
-import { EXIT_LOADED, HOST, type Invariant, QUIESCENT } from './invariant.js';
+import { ACTIVE, ADDED, counterSet, isScheduled, STOPPED } from '../perf/perf-event.js';
+import { EXIT_LOADED, HOST, type Invariant, QUIESCENT, RESTING } from './invariant.js';
 
 const SHEET = ['semantics sheet §7.7'];
 
@@ -71,7 +71,7 @@ export const hostInvariants: readonly Invariant[] = [
       'No enable bit of IA32_FIXED_CTR_CTRL is stuck: none is set that perf does not want.',
     predicate: 'for fixed i: FX[i] != 0 => fixed_ctrl_val[i] != 0',
     where: 'at rest in the host',
-    points: QUIESCENT,
+    points: RESTING,
     sources: ['semantics sheet §9.6 (H11)'],
     holds: (_world, _state, { cpuc, hardware }) =>
       (hardware.fixedCtrl & ~cpuc.fixedCtrl & FIXED) === 0,
@@ -80,14 +80,21 @@ export const hostInvariants: readonly Invariant[] = [
     id: 'I17',
     statement:
       'An event that perf counts as active, and not as throttled, has its counter running.',
-    predicate: 'for events e: e.state == ACTIVE and e.interrupts != MAX => not stopped',
+    predicate:
+      'for events e: e.state == ACTIVE and e.interrupts != MAX => not stopped, and EN(k) of its counter k',
     where: 'at rest in the host',
-    points: QUIESCENT,
-    sources: ['semantics sheet §9.7 (H12)'],
+    points: RESTING,
+    sources: ['semantics sheet §9.7 (H12) and §3.3 (the reset after 100 loops)'],
     holds: (_world, { events }, cpu) => {
       for (let at = 0; at < events.length; at += 1) {
         const event = events[at]!;
-        if (event.status === STOPPED && event.mark === 0 && event.cpu === cpu.index) {
+        if (event.cpu !== cpu.index) {
+          continue;
+        }
+        const disabled =
+          event.status === ACTIVE &&
+          (counterSet(event) & COUNTERS & ~cpu.hardware.counterEnable) !== 0;
+        if (disabled || (event.status === STOPPED && event.mark === 0)) {
           return false;
         }
       }
@@ -99,7 +106,7 @@ export const hostInvariants: readonly Invariant[] = [
     statement: 'An event whose counter throttling has stopped is one that the next tick restarts.',
     predicate: 'for stopped events e: the tick restarts e, or the group that e is in',
     where: 'at rest in the host',
-    points: QUIESCENT,
+    points: RESTING,
     sources: [
       'semantics sheet §9.7 (H12)',
       'Linux kernel/events/core.c perf_adjust_freq_unthr_events()',
@@ -109,6 +116,59 @@ export const hostInvariants: readonly Invariant[] = [
         const event = state.events[at]!;
         const stands = event.status === STOPPED && event.cpu === cpu.index;
         if (stands && !isRestartedByTick(world, state, at)) {
+          return false;
+        }
+      }
+      return true;
+    },
+  },
+  {
+    id: 'I20',
+    statement:
+      'MSR_PEBS_DATA_CFG has every record group that an active PEBS event asked for: no record is too small.',
+    predicate: 'for active PEBS events e: e.cfg & ~CFG == 0',
+    where: 'at rest in the host',
+    points: RESTING,
+    sources: ['semantics sheet §9.3', 'Linux commit 312be9fc2234'],
+    holds: (world, { events }, cpu) => {
+      for (let at = 0; world.caps.pebsBaseline && at < events.length; at += 1) {
+        const event = events[at]!;
+        const counts = event.status === ACTIVE && event.preciseIp > 0 && event.cpu === cpu.index;
+        if (counts && (event.dataCfg & ~cpu.hardware.pebsDataCfg) !== 0) {
+          return false;
+        }
+      }
+      return true;
+    },
+  },
+  {
+    id: 'I21',
+    statement: 'Only an event that holds a counter is throttled, or started again.',
+    predicate: 'for events e: e not on event_list => e.interrupts != MAX and e stopped',
+    where: 'at rest in the host',
+    points: RESTING,
+    sources: ['semantics sheet §9.3', 'Linux commit b64fdd422a85'],
+    holds: (_world, { events }, cpu) => {
+      for (let at = 0; at < events.length; at += 1) {
+        const event = events[at]!;
+        if (event.status < ADDED && event.cpu === cpu.index && (event.mark | event.stray) !== 0) {
+          return false;
+        }
+      }
+      return true;
+    },
+  },
+  {
+    id: 'I22',
+    statement: 'The NMI handler finds every active event by its counter.',
+    predicate: 'for k in active_mask: events[k] != NULL',
+    where: 'at rest in the host',
+    points: RESTING,
+    sources: ['semantics sheet §9.3', 'Linux commit 8d5fae601126'],
+    holds: (_world, { events }, cpu) => {
+      for (let at = 0; at < events.length; at += 1) {
+        const event = events[at]!;
+        if (event.status === ACTIVE && event.unseen !== 0 && event.cpu === cpu.index) {
           return false;
         }
       }

@@ -21,6 +21,7 @@ import {
   V2,
   V4,
   V6,
+  VMX_ABORT,
   ZERO,
 } from '../machine/micro-step.js';
 import { type LogicalCpu, type MachineState, RUN_VCPU } from '../machine/state.js';
@@ -31,7 +32,8 @@ import type { World } from '../machine/world.js';
  * `quiescent`: host context, PMU on, no NMI, not between k5 and V6, no PMU section;
  * `guest`: after V2 until V4; `host`: any host point outside the V-steps and outside k5…k9;
  * `list_built`: after k4; `lists_applied`: after the last k5; `window`: after k5 quiesced IA32_PEBS_ENABLE until V2;
- * `vmlaunch`: at k9; `exit`: after V4; `exit_loaded`: after V6.
+ * `vmlaunch`: at k9; `exit`: after V4; `exit_loaded`: after V6; `resting`: quiescent, and no operation or run under way;
+ * `shut_down`: after a VMX abort.
  */
 export const QUIESCENT = 1;
 export const IN_GUEST = 2;
@@ -42,8 +44,10 @@ export const WINDOW = 32;
 export const VMLAUNCH = 64;
 export const EXIT = 128;
 export const EXIT_LOADED = 256;
+export const RESTING = 512;
+export const SHUT_DOWN = 1024;
 /** One more than the largest set of points. */
-export const POINT_SETS = 512;
+export const POINT_SETS = 2048;
 
 export interface Invariant {
   readonly id: string;
@@ -63,7 +67,7 @@ export function pointsOf(world: World, state: MachineState, cpu: LogicalCpu): nu
   const { pc } = cpu;
   if (pc < K0) {
     const resting = pc === REST && cpu.cpuc.enabled === 1;
-    return resting ? QUIESCENT | HOST : HOST;
+    return resting ? QUIESCENT | HOST | RESTING : HOST;
   }
   if (isInGuest(pc) || pc === V2) {
     return IN_GUEST;
@@ -76,6 +80,9 @@ export function pointsOf(world: World, state: MachineState, cpu: LogicalCpu): nu
   }
   if (pc > K4_LIST && pc <= V2) {
     return windowPoints(state, cpu);
+  }
+  if (pc === VMX_ABORT) {
+    return SHUT_DOWN;
   }
   if (pc > V6 || pc <= K4_LIST) {
     const quiescent = cpu.cpuc.enabled === 1 && !isBeforeRepair(world, pc);

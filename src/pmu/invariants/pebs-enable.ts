@@ -1,13 +1,16 @@
-/** I1, I2, I2', I3o, I12, I13: what IA32_PEBS_ENABLE must be in the host. */
+/** I1, I2, I2', I3o, I12, I13, I19: what IA32_PEBS_ENABLE must be in the host, and what it can hold. */
 import { COUNTERS } from '../arch/counter-set.js';
 import { running } from '../arch/hardware.js';
-import { isInGuest, V2 } from '../machine/micro-step.js';
+import { PEBS_ENABLE } from '../arch/msr.js';
+import { isInGuest, V2, VMX_ABORT } from '../machine/micro-step.js';
 import { hostPebsBits } from '../perf/cpu-hw-events.js';
 import {
   HOST,
   IN_GUEST,
   type Invariant,
   QUIESCENT,
+  RESTING,
+  SHUT_DOWN,
   switchesPebsEnable,
   VMLAUNCH,
   WINDOW,
@@ -91,5 +94,17 @@ export const pebsEnableInvariants: readonly Invariant[] = [
       const differing = (cpuc.pebsEnabled ^ hardware.pebsEnable) & COUNTERS;
       return !world.caps.pebsEnableMsr || (running(hardware) & cpuc.activeMask & differing) === 0;
     },
+  },
+  {
+    id: 'I19',
+    statement:
+      'Every register takes the value meant for it: perf wants no bit in IA32_PEBS_ENABLE that the CPU does not have, and no VM-exit loads one (a VMX abort).',
+    predicate: 'P & reserved(0x3f1) == 0; no VMX abort',
+    where: 'at rest in the host, and where a VMX abort has shut the CPU down',
+    points: RESTING | SHUT_DOWN,
+    sources: ['semantics sheet §9.3 and §9.5', 'SDM vol. 3, VM Exits: VMX Aborts'],
+    holds: ({ caps }, _state, { cpuc, pc }) =>
+      pc !== VMX_ABORT &&
+      (!caps.pebsEnableMsr || (cpuc.pebsEnabled & caps.reserved[PEBS_ENABLE]!) === 0),
   },
 ];

@@ -7,6 +7,7 @@ import { pebsV1 } from './pebs-v1.js';
 import { pebsV2 } from './pebs-v2.js';
 import { proposals } from './proposals.js';
 import { publishedBugs } from './published-bugs.js';
+import { publishedHostBugs } from './published-host-bugs.js';
 
 export const KERNELS: readonly KernelVariant[] = [
   ...landed,
@@ -15,6 +16,7 @@ export const KERNELS: readonly KernelVariant[] = [
   ...pebsV2,
   ...proposals,
   ...publishedBugs,
+  ...publishedHostBugs,
   ...hostCandidates,
 ];
 

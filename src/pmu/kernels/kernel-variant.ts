@@ -64,6 +64,8 @@ export const MAINLINE_2026: KernelOptions = {
   nmiComparesPebsLast: false,
   nmiSwitchesPebs: false,
   removalNarrowsDataCfg: false,
+  throttlesIdleMembers: false,
+  losesMovedEvents: false,
   zeroGlobalCtrl: 'no',
   postExitFixup: false,
 };

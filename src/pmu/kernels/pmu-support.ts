@@ -7,7 +7,17 @@
  * arch/x86/kvm. Source: semantics sheet §9.1, §9.3 and §9.8.
  * Leaves out: where the handler rewrites LVTPC (`late_ack`), and the PDist counters of CPUID.23H.
  */
-import { FIXED_BIT, fromU64, generalPurpose, type U64 } from '../arch/counter-set.js';
+import {
+  type CounterSet,
+  FIXED_BIT,
+  fixed,
+  fromU64,
+  generalPurpose,
+  PEBS_VIA_PT,
+  PERF_METRICS,
+  type U64,
+  VLBR,
+} from '../arch/counter-set.js';
 import {
   ARCH_PEBS_FORMAT,
   type CpuModel,
@@ -19,6 +29,8 @@ import {
   type PreciseRules,
   platformClass,
 } from '../arch/cpu-model.js';
+import { PEBS_DATA_CFG, PEBS_ENABLE, SWITCHED_MSRS } from '../arch/msr.js';
+import { PEBS_UPDATE_DS_SW } from '../perf/data-cfg.js';
 import { casesOf, type Release } from './model-cases.js';
 
 export interface PmuSupport {
@@ -37,6 +49,8 @@ export interface PmuSupport {
   readonly archPebs: boolean;
   /** Counters that can do PEBS before adaptive PEBS (`pebs_capable`, once PEBS_COUNTER_MASK), as their number. */
   readonly pebsCounters: number;
+  /** Pseudo counters on which perf takes a precise event, though none can make a record. */
+  readonly pebsPseudo: CounterSet;
   /** Families whose isolation table differs from the model's own row. */
   readonly isolationMicrocode?: Readonly<Record<string, readonly IsolationMicrocode[]>>;
   /** Models on which KVM's event for guest PMC0, or for guest FIXED0, has precise_ip 3 while the guest uses PEBS on it. */
@@ -58,6 +72,8 @@ function linux61(release: '6.1.187' | '6.1.192'): PmuSupport {
     dsFormatMax: 5,
     archPebs: false,
     pebsCounters: 32,
+    // A metrics event with other bits above its code passes as precise: reported in June 2025, and in every source read.
+    pebsPseudo: PERF_METRICS,
     guestPrecise3: { pmc0: [], fixed0: ['ice-lake-sp'] },
     guestGlobalCtrl: 'zero',
     guestAdaptivePebs: false,
@@ -164,8 +180,33 @@ export function capsOf(kernel: Supporting, model: CpuModel): PmuCaps {
     loadPerfGlobalCtrl: model.loadPerfGlobalCtrl,
     pebsCapable: fromU64(pebsCapable(kernel, model)).set,
     intelCtrl: intelCtrl(model),
+    pebsPseudo: kind === 'ds' ? support.pebsPseudo & pseudoCounters(model) : 0,
+    reserved: reservedBits(model),
     precise: preciseRules(kernel, model, kind),
   };
+}
+
+/** The pseudo counters that perf schedules events on, on the model. */
+function pseudoCounters({ perfMetrics }: CpuModel): CounterSet {
+  return VLBR | (perfMetrics ? PERF_METRICS : 0);
+}
+
+/** What the switched MSRs do not have, as far as software could ever write it. */
+function reservedBits(model: CpuModel): number[] {
+  const reserved = new Array<number>(SWITCHED_MSRS).fill(0);
+  reserved[PEBS_ENABLE] = ~pebsEnableBits(model);
+  reserved[PEBS_DATA_CFG] = PEBS_UPDATE_DS_SW;
+  return reserved;
+}
+
+/** The bits that IA32_PEBS_ENABLE has: without adaptive PEBS those of fixed counters are load latency. */
+function pebsEnableBits({
+  generalPurpose: counters,
+  fixed: fixedCounters,
+  pebs,
+}: CpuModel): CounterSet {
+  const upper = fixed(pebs.baseline ? fixedCounters : counters);
+  return generalPurpose(counters) | upper | PEBS_VIA_PT;
 }
 
 function preciseRules({ support }: Supporting, model: CpuModel, kind: PebsKind): PreciseRules {

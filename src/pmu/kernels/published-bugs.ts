@@ -112,7 +112,7 @@ const linux61: KernelVariant = {
   sources: [C59A1F106F5C, OR_FOR_AND, NO_GUEST_PEBS_ENABLE, ADAPTIVE_GUESTS],
 };
 
-const linux56: KernelVariant = {
+export const linux56: KernelVariant = {
   id: 'linux-5.6',
   title: 'Linux 5.6, whose NMI handler switches PEBS off and on',
   summary:
@@ -126,6 +126,7 @@ const linux56: KernelVariant = {
     eptModels: [],
     dsFormatMax: 4,
     pebsCounters: 8,
+    pebsPseudo: 0,
     isolationMicrocode: {
       // The stepping of Broadwell-X was wrong and those of Cascade Lake were missing until 2021.
       'broadwell-x': [{ stepping: 2, revision: 0x0b000014 }],

@@ -10,6 +10,7 @@ import { GLOBAL_CTRL, KVM_WRMSR, PEBS_ENABLE } from '../arch/msr.js';
 import type { WriteSink } from '../arch/write-sink.js';
 import { hostGlobalCtrl } from '../perf/cpu-hw-events.js';
 import { readMasks } from '../perf/guest-switch.js';
+import { wrmsrPebsEnable } from '../perf/pebs-enable.js';
 import {
   counterSet,
   isScheduled,
@@ -141,10 +142,14 @@ export function restorePmu(world: KvmWorld, cpu: PerfCpu, entered: boolean, sink
 }
 
 /** Proposal f, after the exit loads: IA32_PEBS_ENABLE := what perf wants, if the list held anything else. */
-export function fixUpPebsEnable(cpu: PerfCpu, vcpu: VcpuPmu, sink: WriteSink): void {
+export function fixUpPebsEnable(
+  world: KvmWorld,
+  cpu: PerfCpu,
+  vcpu: VcpuPmu,
+  sink: WriteSink,
+): void {
   const listed = vcpu.autoload.slotOf(PEBS_ENABLE) !== NOT_LISTED;
   if (listed && vcpu.autoload.host[PEBS_ENABLE] !== cpu.cpuc.pebsEnabled) {
-    cpu.hardware.pebsEnable = cpu.cpuc.pebsEnabled;
-    sink.write(PEBS_ENABLE, KVM_WRMSR, cpu.cpuc.pebsEnabled, 'fix_up');
+    wrmsrPebsEnable(world, cpu, cpu.cpuc.pebsEnabled, KVM_WRMSR, 'fix_up', sink);
   }
 }

@@ -4,12 +4,14 @@
  * Models: SDM vol. 3, "Loading Guest State", "Loading MSRs" (VM entries and VM exits); semantics sheet §4. The VMCS
  * field of IA32_PERF_GLOBAL_CTRL is loaded with the guest or host state, strictly before the MSR-load area, which is
  * processed in array order.
- * Leaves out: the MSR-store area, failure inside an MSR-load area.
+ * A reserved bit in a value to load is a VMX abort on the way out ("VMX Aborts"). On the way in it would be a failed
+ * VM-entry; no kernel here puts one there.
+ * Leaves out: the MSR-store area.
  */
 import { loadMsr } from '../arch/hardware.js';
 import { GLOBAL_CTRL, VM_ENTRY_LOAD, VM_EXIT_LOAD, VMCS_FIELD } from '../arch/msr.js';
 import type { WriteSink } from '../arch/write-sink.js';
-import type { PerfCpu } from '../perf/perf-event.js';
+import type { PerfCpu, PerfWorld } from '../perf/perf-event.js';
 import type { VcpuPmu } from './vcpu-pmu.js';
 
 /** V1: loads guest state; IA32_PERF_GLOBAL_CTRL only under its VM-entry control. */
@@ -38,12 +40,21 @@ export function loadHostState(cpu: PerfCpu, vcpu: VcpuPmu, sink: WriteSink): voi
   }
 }
 
-/** V6: loads the VM-exit MSR-load area. */
-export function loadExitArea(cpu: PerfCpu, vcpu: VcpuPmu, sink: WriteSink): void {
+/** V6: loads the VM-exit MSR-load area, and says whether every register took its value; the first refusal is a VMX abort. */
+export function loadExitArea(
+  { caps }: PerfWorld,
+  cpu: PerfCpu,
+  vcpu: VcpuPmu,
+  sink: WriteSink,
+): boolean {
   const { order, host, count } = vcpu.autoload;
   for (let slot = 0; slot < count; slot += 1) {
     const msr = order[slot]!;
+    if ((host[msr]! & caps.reserved[msr]!) !== 0) {
+      return false;
+    }
     loadMsr(cpu.hardware, msr, host[msr]!);
     sink.write(msr, VM_EXIT_LOAD, host[msr]!, 'v6');
   }
+  return true;
 }

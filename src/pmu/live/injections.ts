@@ -11,6 +11,8 @@ export interface Injection {
   readonly throttle: CounterSet;
   /** A BPF program's branch snapshot in NMI context, instead of a PMI. */
   readonly snapshot: boolean;
+  /** The status never clears, and the handler resets the PMU. */
+  readonly reset?: boolean;
 }
 
 export class Injections {

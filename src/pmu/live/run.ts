@@ -11,7 +11,17 @@ import * as actions from '../machine/actions.js';
 import { advance, isBlocked, nextStep } from '../machine/advance.js';
 import { vcpuOfRun } from '../machine/begin.js';
 import * as step from '../machine/micro-step.js';
-import { GUEST, K5, K6, K8, K12, STEP_CODES, STEP_NAMES, V6 } from '../machine/micro-step.js';
+import {
+  GUEST,
+  K5,
+  K6,
+  K8,
+  K12,
+  STEP_CODES,
+  STEP_NAMES,
+  V6,
+  VMX_ABORT,
+} from '../machine/micro-step.js';
 import {
   EXIT_ENTRY_FAILURE,
   EXIT_EXTERNAL_INTERRUPT,
@@ -114,7 +124,7 @@ export class Run {
     this.tally.happened += 1;
     if (executed === GUEST) {
       this.tally.entries += 1;
-    } else if (executed === V6 && cpu.exitReason !== EXIT_ENTRY_FAILURE) {
+    } else if (executed === V6 && cpu.exitReason !== EXIT_ENTRY_FAILURE && cpu.pc !== VMX_ABORT) {
       this.tally.roundTrips += 1;
     }
     if (this.tally.sink.listed !== null) {
@@ -133,15 +143,15 @@ export class Run {
 
   /** Advances until the CPU's operation is over. */
   finish(cpu: LogicalCpu): void {
-    while (cpu.operation !== IDLE) {
+    while (isUnderWay(cpu)) {
       this.advance(cpu);
     }
   }
 
   /** An NMI, now. */
-  nmi(cpu: LogicalCpu, overflow: CounterSet, throttle: CounterSet): void {
-    this.act(actions.NMI, cpu.index, 0, overflow, throttle);
-    this.instant(cpu, 'nmi', throttle === 0 ? 'nmi' : 'nmi_throttle');
+  nmi(cpu: LogicalCpu, overflow: CounterSet, throttle: CounterSet, reset = false): void {
+    this.act(reset ? actions.NMI_RESET : actions.NMI, cpu.index, 0, overflow, throttle);
+    this.instant(cpu, 'nmi', reset ? 'nmi_reset' : throttle === 0 ? 'nmi' : 'nmi_throttle');
   }
 
   /** Any other action that happens at once. */
@@ -166,7 +176,7 @@ export class Run {
   /** Brings a vCPU's thread to its CPU and starts vmx_vcpu_run, unless it is under way already. */
   startRun(vcpu: number): LogicalCpu {
     const cpu = this.state.cpus[this.state.vcpus[vcpu]!.cpu]!;
-    if (vcpuOfRun(this.world, cpu) === vcpu) {
+    if (vcpuOfRun(this.world, cpu) === vcpu && cpu.pc !== VMX_ABORT) {
       return cpu;
     }
     this.switchTo(vcpu);
@@ -188,7 +198,7 @@ export class Run {
   enter(vcpu: number, exitReason: number): LogicalCpu {
     const cpu = this.startRun(vcpu);
     const fails = exitReason === EXIT_VMFAIL || exitReason === EXIT_ENTRY_FAILURE;
-    while (cpu.operation !== IDLE && cpu.pc !== GUEST) {
+    while (isUnderWay(cpu) && cpu.pc !== GUEST) {
       if (fails && cpu.pc === K8) {
         this.act(actions.SET_ENTRY_FAILURE, cpu.index, 0, exitReason);
       }
@@ -202,7 +212,7 @@ export class Run {
     if (cpu.pc === GUEST && cpu.exitReason === 0) {
       this.act(actions.SET_EXIT, cpu.index, 0, exitReason || EXIT_EXTERNAL_INTERRUPT);
     }
-    while (cpu.operation !== IDLE && !(cpu.pc === K12 && cpu.exitReason === EXIT_REENTER)) {
+    while (isUnderWay(cpu) && !(cpu.pc === K12 && cpu.exitReason === EXIT_REENTER)) {
       this.advance(cpu);
     }
   }
@@ -233,7 +243,7 @@ export class Run {
       if (due.snapshot) {
         this.instantly(actions.SNAPSHOT, cpu, 0, 0, 'bpf_snapshot');
       } else {
-        this.nmi(cpu, due.overflow, due.throttle);
+        this.nmi(cpu, due.overflow, due.throttle, due.reset);
       }
     }
   }
@@ -271,6 +281,11 @@ export class Run {
       this.trace.splice(0, this.trace.length - TRACE_MAX);
     }
   }
+}
+
+/** Whether the CPU's operation has a next micro-step: not after a VMX abort. */
+function isUnderWay({ operation, pc }: LogicalCpu): boolean {
+  return operation !== IDLE && pc !== VMX_ABORT;
 }
 
 /** Whose micro-step it is. */

@@ -26,7 +26,7 @@ import {
   refuseRun,
   refuseUnlessIdle,
 } from './guards.js';
-import { GUEST, isInGuest, K5, K8, REST, V2 } from './micro-step.js';
+import { GUEST, isInGuest, K5, K8, REST, V2, VMX_ABORT } from './micro-step.js';
 import {
   CLOSE_EVENT,
   DISABLE_EVENT,
@@ -73,6 +73,8 @@ export const START_SCHED_IN = 14;
 export const SNAPSHOT = 15;
 /** Late microcode load: PEBS is isolated from now on. */
 export const MICROCODE = 16;
+/** An NMI as above whose status never clears: after 100 loops the handler resets the PMU. Not in the guest. */
+export const NMI_RESET = 17;
 
 export interface Action {
   kind: number;
@@ -85,6 +87,9 @@ export interface Action {
 /** Why the action cannot happen in this state, as a sentence; null when it can. */
 export function refusal(world: World, state: MachineState, action: Action): string | null {
   const cpu = state.cpus[action.cpu]!;
+  if (cpu.pc === VMX_ABORT) {
+    return 'the CPU has shut down after a VMX abort: nothing but a reset brings it back';
+  }
   switch (action.kind) {
     case ADVANCE:
       if (cpu.operation === IDLE) {
@@ -99,6 +104,10 @@ export function refusal(world: World, state: MachineState, action: Action): stri
       return cpu.pc === K8 ? null : 'the vCPU is not about to execute VMLAUNCH';
     case NMI:
       return refuseNmi(world, state, cpu, action.value, action.throttle);
+    case NMI_RESET:
+      return isInGuest(cpu.pc)
+        ? 'the CPU is in the guest'
+        : refuseNmi(world, state, cpu, action.value, action.throttle);
     case LATCH:
       return (action.value & ~running(cpu.hardware)) === 0
         ? null
@@ -161,7 +170,8 @@ export function perform(
       cpu.exitReason = action.value;
       break;
     case NMI:
-      deliverNmi(world, state, cpu, action.value | action.throttle, action.throttle, sink);
+    case NMI_RESET:
+      deliverNmi(world, state, cpu, action, sink);
       break;
     case LATCH:
       latchOverflow(cpu, action.value);
@@ -218,11 +228,10 @@ function deliverNmi(
   world: World,
   state: MachineState,
   cpu: LogicalCpu,
-  overflow: CounterSet,
-  throttle: CounterSet,
+  { kind, value, throttle }: Action,
   sink: WriteSink,
 ): void {
-  latchOverflow(cpu, overflow);
+  latchOverflow(cpu, value | throttle);
   if (isInGuest(cpu.pc)) {
     // The NMI makes the guest exit; KVM hands it to perf at k10, when the host's values are loaded.
     cpu.exitReason = EXIT_NMI;
@@ -230,7 +239,7 @@ function deliverNmi(
     return;
   }
   const cause = sink.beginNmi();
-  handleNmi(world, state, cpu, throttle, false, sink);
+  handleNmi(world, state, cpu, throttle, false, sink, kind === NMI_RESET);
   sink.cause = cause;
   noteOvershoot(state, cpu);
 }

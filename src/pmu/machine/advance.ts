@@ -218,7 +218,16 @@ row(step.V4, (_w, _s, cpu) => {
   cpu.overshoot = 0;
 });
 row(step.V5, (_w, state, cpu, sink) => loadHostState(cpu, vcpuOf(state, cpu), sink));
-row(step.V6, (_w, state, cpu, sink) => loadExitArea(cpu, vcpuOf(state, cpu), sink), afterExit);
+row(
+  step.V6,
+  (world, state, cpu, sink) => {
+    if (!loadExitArea(world, cpu, vcpuOf(state, cpu), sink)) {
+      cpu.pc = step.VMX_ABORT;
+    }
+  },
+  afterExit,
+);
+row(step.VMX_ABORT, undefined, step.VMX_ABORT);
 
 // Back in KVM.
 row(
@@ -237,7 +246,9 @@ row(
   (world, _s, cpu, sink) => restorePmu(world, cpu, cpu.exitReason !== EXIT_VMFAIL, sink),
   afterExit,
 );
-row(step.FIXUP, (_w, state, cpu, sink) => fixUpPebsEnable(cpu, vcpuOf(state, cpu), sink));
+row(step.FIXUP, (world, state, cpu, sink) => {
+  fixUpPebsEnable(world, cpu, vcpuOf(state, cpu), sink);
+});
 row(
   step.K12,
   (_w, state, cpu) => {

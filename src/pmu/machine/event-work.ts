@@ -325,6 +325,8 @@ export function closeIdleEvent(world: World, state: MachineState, at: number): v
   event.counter = NO_COUNTER;
   event.tag = NO_TAG;
   event.detached = 0;
+  event.mark = 0;
+  event.stray = 0;
   detachSiblings(world, state, at);
   releaseIfLast(state);
 }

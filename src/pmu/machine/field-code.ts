@@ -59,7 +59,7 @@ function folded({ kind, place: from }: Field, codecs: Codecs): string {
       return `(${from} + 1)`;
     default: {
       const { rest, restFolded } = codecs[kind];
-      const tables = `${kind}Low[${from} & 255] | ${kind}Fixed[${from} >>> 16 & 255] | ${kind}Special[${from} >>> 28]`;
+      const tables = `${kind}Low[${from} & 255] | ${kind}Fixed[${from} >>> 16 & 255] | ${kind}Special[${from} >>> 27]`;
       return rest === 0
         ? `(${tables})`
         : `(${tables} | ((${from} & ${rest}) !== 0 ? ${restFolded} : 0))`;

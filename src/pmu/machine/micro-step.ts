@@ -65,7 +65,9 @@ export const RESTORE = K6 + 13;
 export const FIXUP = K6 + 14;
 export const K12 = K6 + 15;
 export const K13 = K6 + 16;
-export const STEP_CODES = K13 + 1;
+/** Where V6 leaves a CPU that refused a value: it has shut down, and nothing follows. */
+export const VMX_ABORT = K13 + 1;
+export const STEP_CODES = VMX_ABORT + 1;
 
 /** Names by code; the API, traces and scripts use them. */
 export const STEP_NAMES: readonly string[] = [
@@ -113,6 +115,7 @@ export const STEP_NAMES: readonly string[] = [
   'k11_fix_up',
   'k12_fastpath',
   'k13_irq_on',
+  'v6_vmx_abort',
 ];
 
 /** Stands for the last of the k5 micro-steps, whichever MSR it switches: kernels' lists differ. */
@@ -135,7 +138,13 @@ export function stepName(code: number): string {
 
 /** Whether §4 lets an NMI land right after the micro-step: in root mode, or in the guest, where it causes a VM-exit. */
 export function nmiMayLandAfter(step: number): boolean {
-  return !(step === K9 || step === V1 || step === V2 || (step >= V4 && step <= V6));
+  return !(
+    step === K9 ||
+    step === V1 ||
+    step === V2 ||
+    (step >= V4 && step <= V6) ||
+    step === VMX_ABORT
+  );
 }
 
 /** Whether the CPU is in non-root mode after the micro-step. */

@@ -53,8 +53,12 @@ export interface LayoutOptions {
   readonly ticks: boolean;
   /** Whether the events' order can change: one may be opened, or a group's leader closed. */
   readonly reorders: boolean;
+  /** Whether events can be closed. */
+  readonly closes: boolean;
   /** Whether the members of a group can outlive its leader. */
   readonly detaches: boolean;
+  /** Whether counters can be on for no active event, or off for one. */
+  readonly strays: boolean;
   /** Bits of further small numbers that belong to the state, such as spent budgets. */
   readonly extraWidths: readonly number[];
 }
@@ -82,6 +86,12 @@ export class Layout {
   /** Whether events can be put on the list beside running ones. */
   private readonly mixes: boolean;
   private readonly marks: boolean;
+  /** The events in the order in which they are scheduled in, and the rank of each where none changes. */
+  private readonly order: Int32Array;
+  private readonly ranks: Int32Array;
+  private readonly forgetsCursor: boolean;
+  /** By CPU, while places are given out: how many have been. */
+  private readonly listed: Int32Array;
   /** By event: the counter it is pinned to, or NO_COUNTER. */
   private readonly pinnedTo: Int8Array;
   /** By CPU: where its `pc` is packed. */
@@ -93,9 +103,14 @@ export class Layout {
     this.options = options;
     this.viaPt = world.eventConfigs.some((config) => config.auxOutput);
     const configs = world.eventConfigs;
+    this.order = new Int32Array(initial.events.length);
+    orderByPlace(world, initial, this.order);
+    this.ranks = Int32Array.from(initial.events, ({ rank }) => rank);
+    this.listed = new Int32Array(initial.cpus.length);
+    this.forgetsCursor = this.cursorWidth() === 0;
     this.choices = configs.some((config) => !isPinned(config));
     const guests = configs.filter((config) => config.owner !== HOST_OWNED).length;
-    this.mixes = options.detaches || (guests > 0 && guests < configs.length);
+    this.mixes = options.detaches || options.strays || (guests > 0 && guests < configs.length);
     this.marks =
       world.perfOptions.groupThrottle && configs.some(({ leader }) => leader !== NO_EVENT);
     const fixedPebs = initial.events.some(
@@ -155,6 +170,8 @@ export class Layout {
     return [
       number(`${event}.status`, 3),
       number(`${event}.mark`, this.marks ? 1 : 0),
+      number(`${event}.unseen`, this.world.perfOptions.losesMovedEvents ? 1 : 0),
+      number(`${event}.stray`, this.world.perfOptions.throttlesIdleMembers ? 1 : 0),
       number(`${event}.rank`, options.reorders ? order : 0),
       number(`${event}.detached`, options.detaches ? 1 : 0),
       fromMinusOne(`${event}.position`, options.detaches ? widthOf(initial.events.length) : 0),
@@ -173,6 +190,7 @@ export class Layout {
     const address = widthOf(options.addressMax);
     const dataCfg = world.caps.pebsBaseline ? widthOf(options.dataCfgMax) : 0;
     const overflow = options.overflows ? 1 : 0;
+    const stray = options.strays ? 1 : 0;
     return [
       number(`${cpu}.pc`, PC_WIDTH),
       number(`${cpu}.operation`, 4),
@@ -180,7 +198,7 @@ export class Layout {
         `${cpu}.target`,
         widthOf(Math.max(events.length - 1, vcpus.length - 1, options.ticks ? 3 : 0)),
       ),
-      number(`${cpu}.cursor`, widthOf(2 * placesOf(initial))),
+      number(`${cpu}.cursor`, this.cursorWidth()),
       number(`${cpu}.cpuc.throttled`, options.ticks && options.overflows ? 1 : 0),
       ...events.map((_, place) =>
         number(`${cpu}.cpuc.tags[${place}]`, this.mixes ? widthOf(TAGS - 1) : 0),
@@ -199,7 +217,11 @@ export class Layout {
       this.fixedCtrl(`${cpu}.hardware.fixedCtrl`),
       this.fixedCtrl(`${cpu}.cpuc.fixedCtrl`),
       this.fixedCtrl(`${cpu}.cpuc.activeFixedCtrl`),
-      this.set(`${cpu}.cpuc.pebsEnabled`, this.viaPt ? 1 : 0),
+      this.set(`${cpu}.cpuc.pebsEnabled`, this.viaPt || options.strays ? 1 : 0),
+      this.set(`${cpu}.cpuc.activeMask`, stray),
+      this.set(`${cpu}.cpuc.intelCtrlGuestMask`, stray),
+      this.set(`${cpu}.cpuc.intelCtrlHostMask`, stray),
+      this.set(`${cpu}.hardware.counterEnable`, stray),
       this.set(`${cpu}.hardware.status`, overflow),
       this.set(`${cpu}.hardware.dsRecords`, overflow),
       this.set(`${cpu}.nmiThrottle`, overflow),
@@ -228,6 +250,19 @@ export class Layout {
         this.value(msr, `${autoload}.guest[${msr}]`),
       ]),
     ];
+  }
+
+  /**
+   * The tick goes through its list once. Rescheduling sees from the events' statuses how far it is, but for a flexible event
+   * that found no counter.
+   */
+  private cursorWidth(): number {
+    const { initial, options } = this;
+    return options.ticks
+      ? widthOf(2 * placesOf(initial))
+      : options.detaches
+        ? widthOf(placesOf(initial))
+        : 0;
   }
 
   /** What matters only inside a few micro-steps. */
@@ -295,15 +330,27 @@ export class Layout {
   /** Rebuilds what follows from the stored fields. */
   private derive(state: MachineState): void {
     const { eventConfigs } = this.world;
+    const { mixes, order, listed, options } = this;
+    const { strays } = options;
     for (let at = 0; at < state.cpus.length; at += 1) {
       const { cpuc, hardware } = state.cpus[at]!;
-      cpuc.activeMask = 0;
-      cpuc.intelCtrlGuestMask = 0;
-      cpuc.intelCtrlHostMask = 0;
-      if (!this.viaPt) {
+      if (!strays) {
+        cpuc.activeMask = 0;
+        cpuc.intelCtrlGuestMask = 0;
+        cpuc.intelCtrlHostMask = 0;
+        hardware.counterEnable = hardware.fixedCtrl & FIXED;
+      }
+      if (!strays && !this.viaPt) {
         cpuc.pebsEnabled = 0;
       }
-      hardware.counterEnable = hardware.fixedCtrl & FIXED;
+      listed[at] = 0;
+      if (this.forgetsCursor) {
+        state.cpus[at]!.cursor = 0;
+      }
+      // Unless events are put on the list beside running ones, no tag is looked at again.
+      for (let place = 0; !mixes && place < order.length; place += 1) {
+        cpuc.tags[place] = 0;
+      }
     }
     for (let at = 0; at < state.vcpus.length; at += 1) {
       const vcpu = state.vcpus[at]!;
@@ -312,24 +359,45 @@ export class Layout {
       vcpu.globalStatus = 0;
       vcpu.pmi = 0;
     }
-    for (let at = 0; at < state.events.length; at += 1) {
+    if (options.reorders) {
+      orderByPlace(this.world, state, order);
+    }
+    for (let nth = 0; nth < order.length; nth += 1) {
+      const at = order[nth]!;
       const event = state.events[at]!;
       const config = eventConfigs[at]!;
+      const { status } = event;
       if (!this.choices) {
         const counter = this.pinnedTo[at]!;
-        event.assigned = event.status >= ADDED ? counter : NO_COUNTER;
-        const isPlaced = this.mixes ? event.tag !== NO_TAG : event.status >= ACTIVE;
+        event.assigned = status >= ADDED ? counter : NO_COUNTER;
+        const isPlaced = mixes ? event.tag !== NO_TAG : status >= ACTIVE;
         event.counter = isPlaced ? counter : NO_COUNTER;
       }
       if (!this.marks) {
-        event.mark = event.status === STOPPED ? 1 : 0;
+        event.mark = status === STOPPED ? 1 : 0;
+      }
+      if (options.closes && !options.reorders) {
+        event.rank = this.ranks[at]!;
       }
       if (config.owner !== HOST_OWNED) {
         event.cpu = state.vcpus[config.owner]!.cpu;
         event.dataCfg = event.preciseIp === 1 ? 2 : 0;
       }
-      if (event.status === ACTIVE) {
-        const { cpuc, hardware } = state.cpus[event.cpu]!;
+      if (!options.detaches) {
+        event.position = NOT_LISTED;
+      }
+      if (status < ADDED) {
+        continue;
+      }
+      const { cpuc, hardware } = state.cpus[event.cpu]!;
+      if (!options.detaches) {
+        event.position = listed[event.cpu]!;
+        listed[event.cpu]! += 1;
+      }
+      if (!mixes) {
+        event.tag = TAGS * event.cpu;
+      }
+      if (status === ACTIVE && !strays) {
         const set = 1 << event.counter;
         cpuc.activeMask |= set;
         cpuc.intelCtrlGuestMask |= config.excludeHost ? set : 0;
@@ -338,47 +406,19 @@ export class Layout {
         hardware.counterEnable |= set & GENERAL_PURPOSE;
       }
     }
-    this.derivePlaces(state);
   }
+}
 
-  /** Ranks that never change, and the places of `event_list`, which follow from them. */
-  private derivePlaces(state: MachineState): void {
-    const { events } = state;
-    if (!this.mixes) {
-      // Nothing is ever put on the list beside running events, so no tag is looked at again.
-      for (let at = 0; at < state.cpus.length; at += 1) {
-        const { tags } = state.cpus[at]!.cpuc;
-        for (let place = 0; place < events.length; place += 1) {
-          tags[place] = 0;
-        }
-      }
+/** Writes the indices of the events to `order` as they are scheduled in; insertion, since there is a handful. */
+function orderByPlace(world: World, state: MachineState, order: Int32Array): void {
+  for (let at = 0; at < order.length; at += 1) {
+    const place = placeOf(world, state, at);
+    let nth = at;
+    while (nth > 0 && placeOf(world, state, order[nth - 1]!) > place) {
+      order[nth] = order[nth - 1]!;
+      nth -= 1;
     }
-    if (!this.options.reorders) {
-      for (let at = 0; at < events.length; at += 1) {
-        events[at]!.rank = this.initial.events[at]!.rank;
-      }
-    }
-    if (this.options.detaches) {
-      return;
-    }
-    for (let at = 0; at < events.length; at += 1) {
-      const event = events[at]!;
-      event.position = NOT_LISTED;
-      if (event.status < ADDED) {
-        continue;
-      }
-      const place = placeOf(this.world, state, at);
-      event.position = 0;
-      for (let other = 0; other < events.length; other += 1) {
-        const { status, cpu } = events[other]!;
-        if (status >= ADDED && cpu === event.cpu && placeOf(this.world, state, other) < place) {
-          event.position += 1;
-        }
-      }
-      if (!this.mixes) {
-        event.tag = TAGS * event.cpu;
-      }
-    }
+    order[nth] = at;
   }
 }
 

@@ -1,7 +1,7 @@
 /** Counter sets folded to the few bits that a world uses. */
 import { type CounterSet, FIXED_BIT } from '../arch/counter-set.js';
 
-const SPECIAL_BIT = 28;
+const SPECIAL_BIT = 27;
 
 /**
  * Folds sets of the counters in `used`. Where `rest` is given, its bits are all on or all off together, as the unused bits
@@ -10,10 +10,10 @@ const SPECIAL_BIT = 28;
 export class SetCodec {
   readonly width: number;
   readonly rest: CounterSet;
-  /** Folded values of bits 0–7, 16–23 and 28–31, and the set of each folded value. */
+  /** Folded values of bits 0–7, 16–23 and 27–31, and the set of each folded value. */
   readonly low = new Int32Array(256);
   readonly fixed = new Int32Array(256);
-  readonly special = new Int32Array(16);
+  readonly special = new Int32Array(32);
   readonly wide: Int32Array;
 
   constructor(used: CounterSet, rest: CounterSet) {

@@ -41,6 +41,7 @@ for (const [code, source] of [
   [step.V4, 'SDM vol. 3, Saving Guest State'],
   [step.V5, 'SDM vol. 3, Loading Host State'],
   [step.V6, 'SDM vol. 3, VM Exits: Loading MSRs'],
+  [step.VMX_ABORT, 'SDM vol. 3, VM Exits: VMX Aborts'],
   [step.K10, `${VMX} vmx_handle_nmi() into ${INTEL} intel_pmu_handle_irq()`],
   [step.K13, `${X86} vcpu_enter_guest(): local_irq_enable()`],
 ] as const) {

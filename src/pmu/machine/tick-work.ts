@@ -10,9 +10,17 @@
  * adjustment after that of its whole group, at 2 × place of the group's last member + 1.
  */
 import type { WriteSink } from '../arch/write-sink.js';
-import { CLOSED, isLeader, isScheduled, NO_EVENT, STOPPED } from '../perf/perf-event.js';
+import {
+  ADDED,
+  CLOSED,
+  isLeader,
+  isScheduled,
+  NO_COUNTER,
+  NO_EVENT,
+  STOPPED,
+} from '../perf/perf-event.js';
 import { leaderOf } from '../perf/pmi.js';
-import { startEvent, stopEvent } from '../perf/start-stop.js';
+import { startCounter, startEvent, stopEvent } from '../perf/start-stop.js';
 import { belongsTo, classOf, placeOf, placesOf, TASK } from './event-order.js';
 import type { LogicalCpu, MachineState } from './state.js';
 import type { World } from './world.js';
@@ -52,7 +60,7 @@ export function nextOfTick(world: World, state: MachineState, cpu: LogicalCpu): 
   let found = NO_EVENT;
   for (let at = 0; at < state.events.length; at += 1) {
     const here = belongsTo(world, state, at, cpu) && contextOf(world, state, at) === section;
-    if (!here || !isScheduled(state.events[at]!, cpu)) {
+    if (!here || !(isScheduled(state.events[at]!, cpu) || isIdleMember(world, state, at))) {
       continue;
     }
     const place = 2 * tickPlaceOf(world, state, at);
@@ -80,7 +88,11 @@ function earlier(found: number, at: number, stop: number, restart: boolean): num
 export function tickRestartsNext(world: World, state: MachineState, cpu: LogicalCpu): boolean {
   const { status } = state.events[nextOfTick(world, state, cpu)]!;
   // Linux 6.1 has started the event already, at the stop before this one.
-  return status === STOPPED || (world.perfOptions.tickVisitsSiblings && cpu.cursor === nextStop);
+  return (
+    status === STOPPED ||
+    status < ADDED ||
+    (world.perfOptions.tickVisitsSiblings && cpu.cursor === nextStop)
+  );
 }
 
 /** Does what comes next, and moves the cursor behind it. */
@@ -98,12 +110,27 @@ export function tickEvent(
     event.mark = 0;
     if (event.status === STOPPED && startsAtOnce(world, state, at)) {
       startEvent(world, events, at, cpu, sink);
+    } else if (event.status < ADDED && event.counter !== NO_COUNTER) {
+      // Linux warns about an event that never was on a counter, and starts one that was.
+      event.stray = 1;
+      startCounter(world, events, at, cpu, sink);
     }
     return;
   }
   event.mark = 0;
   stopEvent(world, events, at, cpu, STOPPED, sink);
   startEvent(world, events, at, cpu, sink);
+}
+
+/** Whether throttling, and so the tick, takes a member of a group that holds no counter for one that does (6.16.0). */
+function isIdleMember(world: World, state: MachineState, at: number): boolean {
+  const event = state.events[at]!;
+  return (
+    world.perfOptions.throttlesIdleMembers &&
+    event.mark !== 0 &&
+    event.stray === 0 &&
+    !isLeader(event, world.eventConfigs[at]!)
+  );
 }
 
 /** Whether the tick restarts an event when it comes to it: it is marked, or the tick is restarting its group. */

@@ -6,7 +6,12 @@
  * constraint is that counter.
  * Leaves out: event codes, privileges (EACCES), hardware reservation by others.
  */
-import { type CounterSet, FIXED_BIT, GENERAL_PURPOSE } from '../arch/counter-set.js';
+import {
+  type CounterSet,
+  FIXED_BIT,
+  GENERAL_PURPOSE,
+  PSEUDO_COUNTERS,
+} from '../arch/counter-set.js';
 import type { PmuCaps } from '../arch/cpu-model.js';
 import { HOST_OWNED, NO_COUNTER, type PerfEventConfig } from './perf-event.js';
 
@@ -99,8 +104,21 @@ export function planOpen(caps: PmuCaps, request: OpenRequest): OpenPlan | OpenRe
       'only a precise event on a CPU with adaptive PEBS has a data configuration',
     );
   }
+  if (counter !== NO_COUNTER && (1 << counter) & PSEUDO_COUNTERS) {
+    const taken = preciseIp > 0 && (caps.pebsPseudo & (1 << counter)) !== 0;
+    if (!taken) {
+      return refuse(
+        'EINVAL',
+        'counter',
+        preciseIp > 0
+          ? 'a pseudo counter cannot do PEBS, and the kernel says so'
+          : 'a pseudo counter is only modelled where a kernel lets its event be precise',
+      );
+    }
+  }
   const wanted = counter === NO_COUNTER ? caps.intelCtrl & GENERAL_PURPOSE : 1 << counter;
-  const constraint = wanted & caps.intelCtrl & (preciseIp > 0 ? pebsCounters(caps) : ~0);
+  const able = preciseIp > 0 ? pebsCounters(caps) | caps.pebsPseudo : ~0;
+  const constraint = wanted & (caps.intelCtrl | caps.pebsPseudo) & able;
   if (constraint === 0) {
     return refuse('EINVAL', 'counter', 'the CPU has no such counter, or it cannot do PEBS');
   }

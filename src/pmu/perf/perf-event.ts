@@ -86,6 +86,10 @@ export class PerfEvent {
   preciseIp = 0;
   /** The event's wish for MSR_PEBS_DATA_CFG. */
   dataCfg = 0;
+  /** `cpuc->events[]` has no pointer to it for its counter: the NMI handler does not find it. */
+  unseen = 0;
+  /** It holds no counter to perf, and its counter was started all the same. */
+  stray = 0;
 
   copyFrom(from: PerfEvent): void {
     this.status = from.status;
@@ -99,6 +103,8 @@ export class PerfEvent {
     this.detached = from.detached;
     this.preciseIp = from.preciseIp;
     this.dataCfg = from.dataCfg;
+    this.unseen = from.unseen;
+    this.stray = from.stray;
   }
 }
 
@@ -130,6 +136,10 @@ export interface PerfOptions {
   readonly nmiSwitchesPebs: boolean;
   /** From 6.4 to 6.8 removing the last PEBS event but one forgets the wanted MSR_PEBS_DATA_CFG. */
   readonly removalNarrowsDataCfg: boolean;
+  /** 6.16.0 throttles, and starts again, members of a group that are off. */
+  readonly throttlesIdleMembers: boolean;
+  /** 6.19.0: PMU enable gives a throttled event that must move its new counter, but no pointer in `events[]`. */
+  readonly losesMovedEvents: boolean;
 }
 
 /** The constants perf works with. */

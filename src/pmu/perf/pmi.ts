@@ -6,12 +6,14 @@
  * else on the CPU runs meanwhile. Its rows (n1, n3, n5, n7, n9) name its writes.
  * The caller says which counters overflowed and which events perf throttles; the sampling-rate arithmetic that
  * decides it in the kernel is not modelled, but what accounting does to an event's throttle mark is.
- * Leaves out: BTS, LBR, PT, metrics, the 100-loop reset, freq-mode period changes.
+ * The caller also says whether the status never clears.
+ * Leaves out: BTS, LBR, PT, metrics, freq-mode period changes.
  */
 import { COUNTERS, type CounterSet, lowestBit } from '../arch/counter-set.js';
-import { COUNTER, GLOBAL_STATUS_RESET, PEBS_ENABLE, PERF_WRMSR } from '../arch/msr.js';
+import { COUNTER, GLOBAL_STATUS_RESET, PERF_WRMSR } from '../arch/msr.js';
 import { DS_BUFFER_OVERFLOW } from '../arch/selector.js';
 import type { WriteSink } from '../arch/write-sink.js';
+import { wrmsrPebsEnable } from './pebs-enable.js';
 import {
   ACTIVE,
   CLOSED,
@@ -26,8 +28,9 @@ import {
   type PerfWorld,
   STOPPED,
 } from './perf-event.js';
+import { resetPmu } from './pmu-reset.js';
 import { updateFixedCtrl, writeGlobalCtrl, writeGlobalCtrlZero } from './pmu-section.js';
-import { stopEvent } from './start-stop.js';
+import { stopCounter, stopEvent } from './start-stop.js';
 
 /**
  * Latches the overflow of counters: a PEBS record for a counter that perf uses for PEBS or whose IA32_PEBS_ENABLE bit
@@ -41,7 +44,8 @@ export function latchOverflow(cpu: PerfCpu, counters: CounterSet): void {
 
 /**
  * Runs the handler. `throttle` are the counters whose events perf throttles if they overflowed; `inGuest` says that the
- * NMI was taken in the guest, so that a guest's own PEBS record sits in the guest's DS area.
+ * NMI was taken in the guest, so that a guest's own PEBS record sits in the guest's DS area; `resets`, that the status never
+ * clears, so that the handler resets the PMU after 100 loops.
  * perf registers its handler with the first hardware event, so without any event nothing happens.
  */
 export function handleNmi(
@@ -51,6 +55,7 @@ export function handleNmi(
   throttle: CounterSet,
   inGuest: boolean,
   sink: WriteSink,
+  resets = false,
 ): void {
   if (!hasOpenEvent(state.events)) {
     return;
@@ -80,6 +85,9 @@ export function handleNmi(
       writePebsIfChanged(world, cpu, drained, wasEnabled, sink, 'n7');
     }
   }
+  if (resets) {
+    resetPmu(world, cpu, sink);
+  }
   cpuc.enabled = wasEnabled;
   if (wasEnabled) {
     switchPebs(world, cpu, cpuc.pebsEnabled, sink, 'n9');
@@ -94,41 +102,39 @@ export function handleNmi(
 /** IA32_PEBS_ENABLE := `pebs_enabled` where throttling has changed that. */
 function writePebsIfChanged(
   world: PerfWorld,
-  { cpuc, hardware }: PerfCpu,
+  cpu: PerfCpu,
   before: CounterSet,
   wasEnabled: number,
   sink: WriteSink,
   row: string,
 ): void {
   const { nmiWritesPebsOnlyIfOn, nmiSwitchesPebs } = world.perfOptions;
+  const { cpuc } = cpu;
   const mayWrite = (wasEnabled !== 0 || !nmiWritesPebsOnlyIfOn) && !nmiSwitchesPebs;
   if (cpuc.pebsEnabled !== before && world.caps.pebsEnableMsr && mayWrite) {
-    hardware.pebsEnable = cpuc.pebsEnabled;
-    sink.write(PEBS_ENABLE, PERF_WRMSR, cpuc.pebsEnabled, row);
+    wrmsrPebsEnable(world, cpu, cpuc.pebsEnabled, PERF_WRMSR, row, sink);
   }
 }
 
 /** Up to 5.6: PEBS goes off with the counters at n1 and comes back with them at n9, where perf wants any bit then. */
 function switchPebs(
   world: PerfWorld,
-  { cpuc, hardware }: PerfCpu,
+  cpu: PerfCpu,
   value: CounterSet,
   sink: WriteSink,
   row: string,
 ): void {
-  if (world.perfOptions.nmiSwitchesPebs && cpuc.pebsEnabled !== 0 && world.caps.pebsEnableMsr) {
-    hardware.pebsEnable = value;
-    sink.write(PEBS_ENABLE, PERF_WRMSR, value, row);
+  if (world.perfOptions.nmiSwitchesPebs && cpu.cpuc.pebsEnabled !== 0 && world.caps.pebsEnableMsr) {
+    wrmsrPebsEnable(world, cpu, value, PERF_WRMSR, row, sink);
   }
 }
 
 /** A BPF program's branch snapshot, taken in NMI context whatever `enabled` says: all off, all on again. */
 export function branchSnapshot(world: PerfWorld, cpu: PerfCpu, sink: WriteSink): void {
-  const { cpuc, hardware } = cpu;
+  const { cpuc } = cpu;
   writeGlobalCtrlZero(cpu, sink, 'snapshot');
   if (cpuc.pebsEnabled !== 0 && world.caps.pebsEnableMsr) {
-    hardware.pebsEnable = cpuc.pebsEnabled;
-    sink.write(PEBS_ENABLE, PERF_WRMSR, cpuc.pebsEnabled, 'snapshot');
+    wrmsrPebsEnable(world, cpu, cpuc.pebsEnabled, PERF_WRMSR, 'snapshot', sink);
   }
   writeGlobalCtrl(world, cpu, sink, 'snapshot');
 }
@@ -156,7 +162,8 @@ function drainRecords(
     rest &= ~counter;
     const at = eventOn(state.events, cpu, counter);
     // Outside the guest perf looks at the host's buffer alone, and a guest's record is not in it: the guest misses its PMI.
-    if (at !== NO_EVENT && (inGuest || world.eventConfigs[at]!.owner === HOST_OWNED)) {
+    const isHere = at !== NO_EVENT && (inGuest || world.eventConfigs[at]!.owner === HOST_OWNED);
+    if (isHere && state.events[at]!.unseen === 0) {
       overflow(world, state, at, cpu, (counter & throttle) !== 0, sink);
     }
   }
@@ -174,8 +181,13 @@ function serveCounters(
   let rest = counters & cpu.cpuc.activeMask;
   while (rest !== 0) {
     const counter = rest & -rest;
-    sink.write(COUNTER + lowestBit(counter), PERF_WRMSR, 0, 'n7');
     const at = activeEventOn(state.events, cpu, counter);
+    if (at !== NO_EVENT && state.events[at]!.unseen !== 0) {
+      // No pointer in events[]: the handler goes on to the next counter, and nobody arms this one again.
+      rest &= ~counter;
+      continue;
+    }
+    sink.write(COUNTER + lowestBit(counter), PERF_WRMSR, 0, 'n7');
     if (at !== NO_EVENT && world.eventConfigs[at]!.sampling) {
       overflow(world, state, at, cpu, (counter & throttle) !== 0, sink);
     }
@@ -245,6 +257,12 @@ function throttle(
     event.mark = 1;
     if (event.status === ACTIVE) {
       stopEvent(world, events, at, cpu, STOPPED, sink);
+    }
+  } else if (world.perfOptions.throttlesIdleMembers) {
+    event.mark = 1;
+    if (event.stray !== 0) {
+      event.stray = 0;
+      stopCounter(world, events, at, cpu, sink);
     }
   }
 }

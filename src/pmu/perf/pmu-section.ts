@@ -10,9 +10,10 @@
  * Leaves out: LBR and BTS (d3, d5, e4, e7).
  */
 import { writeFixedCtrCtrl } from '../arch/hardware.js';
-import { FIXED_CTR_CTRL, GLOBAL_CTRL, PEBS_ENABLE, PERF_WRMSR } from '../arch/msr.js';
+import { FIXED_CTR_CTRL, GLOBAL_CTRL, PERF_WRMSR } from '../arch/msr.js';
 import type { WriteSink } from '../arch/write-sink.js';
 import { FIXED_CTRL_READ, hostGlobalCtrl } from './cpu-hw-events.js';
+import { wrmsrPebsEnable } from './pebs-enable.js';
 import type { PerfCpu, PerfWorld } from './perf-event.js';
 
 /** d1: `enabled := 0`. */
@@ -29,8 +30,7 @@ export function writeGlobalCtrlZero(cpu: PerfCpu, sink: WriteSink, row: string):
 /** d4: IA32_PEBS_ENABLE := 0 if perf wants any bit in it. */
 export function disablePebs(world: PerfWorld, cpu: PerfCpu, sink: WriteSink): void {
   if (cpu.cpuc.pebsEnabled !== 0 && world.caps.pebsEnableMsr) {
-    cpu.hardware.pebsEnable = 0;
-    sink.write(PEBS_ENABLE, PERF_WRMSR, 0, 'd4');
+    wrmsrPebsEnable(world, cpu, 0, PERF_WRMSR, 'd4', sink);
   }
 }
 
@@ -54,8 +54,7 @@ export function writePebsEnable(
   const value = cpu.cpuc.pebsEnableRead;
   cpu.cpuc.pebsEnableRead = 0;
   if ((value !== 0 || world.perfOptions.enableAllAlwaysWritesPebs) && world.caps.pebsEnableMsr) {
-    cpu.hardware.pebsEnable = value;
-    sink.write(PEBS_ENABLE, PERF_WRMSR, value, row);
+    wrmsrPebsEnable(world, cpu, value, PERF_WRMSR, row, sink);
   }
 }
 

@@ -65,6 +65,7 @@ export function addEvent(
   event.cpu = cpu.index;
   event.status = ADDED;
   event.mark = 0;
+  event.stray = 0;
   event.position = length;
   return true;
 }
@@ -88,6 +89,7 @@ export function removeEvent(
   event.position = NOT_LISTED;
   event.assigned = NO_COUNTER;
   event.mark = 0;
+  event.unseen = 0;
   if (event.preciseIp > 0) {
     narrowDataCfg(world, events, cpu);
   }
@@ -154,8 +156,10 @@ export function startNext(
     if (event.status === ADDED || event.status === STOPPED) {
       if (mustMove(event, cpu)) {
         assign(event, cpu);
+        event.unseen = world.perfOptions.losesMovedEvents && event.status === STOPPED ? 1 : 0;
       }
       if (event.status === ADDED) {
+        event.unseen = 0;
         startEvent(world, events, list[position]!, cpu, sink);
         return;
       }

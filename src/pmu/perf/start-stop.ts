@@ -4,19 +4,23 @@
  *
  * Models: semantics sheet §3.2 (Linux 6.12.117 arch/x86/events/core.c, intel/core.c, intel/ds.c). Starting never writes
  * IA32_PEBS_ENABLE; stopping writes it only while the PMU is on.
+ * An event on a pseudo counter has neither a counter nor a selector.
  * Leaves out: load-latency and precise-store bits, the drain of large PEBS before a stop, arch-PEBS CFG_C.
  */
 import {
   FIXED,
+  GENERAL_PURPOSE,
   PEBS_OUTPUT_PT,
   PEBS_PMI_AFTER_EACH_RECORD,
   PEBS_VIA_PT,
+  PSEUDO_COUNTERS,
 } from '../arch/counter-set.js';
 import { disableFixed, enableFixed } from '../arch/fixed-ctrl.js';
-import { COUNTER, EVENTSEL, PEBS_ENABLE, PERF_WRMSR } from '../arch/msr.js';
+import { COUNTER, EVENTSEL, PERF_WRMSR } from '../arch/msr.js';
 import { selector } from '../arch/selector.js';
 import type { WriteSink } from '../arch/write-sink.js';
 import { writeDataCfg } from './data-cfg.js';
+import { wrmsrPebsEnable } from './pebs-enable.js';
 import {
   ACTIVE,
   counterSet,
@@ -34,14 +38,27 @@ export function startEvent(
   cpu: PerfCpu,
   sink: WriteSink,
 ): void {
+  events[at]!.status = ACTIVE;
+  startCounter(world, events, at, cpu, sink);
+}
+
+/** What starting does to the counter of an event, whatever perf takes the event to be. */
+export function startCounter(
+  world: PerfWorld,
+  events: readonly PerfEvent[],
+  at: number,
+  cpu: PerfCpu,
+  sink: WriteSink,
+): void {
   const event = events[at]!;
   const config = world.eventConfigs[at]!;
   const { cpuc, hardware } = cpu;
-  event.status = ACTIVE;
   const counter = counterSet(event);
   const pebs = event.preciseIp > 0;
   const adaptive = world.caps.pebsBaseline;
-  sink.write(COUNTER + event.counter, PERF_WRMSR, 0, 'start');
+  if ((counter & PSEUDO_COUNTERS) === 0) {
+    sink.write(COUNTER + event.counter, PERF_WRMSR, 0, 'start');
+  }
   cpuc.activeMask |= counter;
   if (pebs) {
     const viaPt = PEBS_OUTPUT_PT | (config.largePebs ? 0 : PEBS_PMI_AFTER_EACH_RECORD);
@@ -56,7 +73,7 @@ export function startEvent(
   }
   if (counter & FIXED) {
     cpuc.fixedCtrl = enableFixed(cpuc.fixedCtrl, counter, pebs, pebs && adaptive);
-  } else {
+  } else if (counter & GENERAL_PURPOSE) {
     const value = selector(config.eventCode, pebs, adaptive, true);
     hardware.counterEnable |= counter;
     sink.write(EVENTSEL + event.counter, PERF_WRMSR, value, 'start');
@@ -74,25 +91,36 @@ export function stopEvent(
 ): void {
   const event = events[at]!;
   if (event.status === ACTIVE) {
-    const config = world.eventConfigs[at]!;
-    const { cpuc, hardware } = cpu;
-    const counter = counterSet(event);
-    cpuc.intelCtrlGuestMask &= ~counter;
-    cpuc.intelCtrlHostMask &= ~counter;
-    if (counter & FIXED) {
-      cpuc.fixedCtrl = disableFixed(cpuc.fixedCtrl, counter, world.perfOptions.adaptiveBitStays);
-    } else {
-      const { eventCode } = config;
-      const value = selector(eventCode, event.preciseIp > 0, world.caps.pebsBaseline, false);
-      hardware.counterEnable &= ~counter;
-      sink.write(EVENTSEL + event.counter, PERF_WRMSR, value, 'stop');
-    }
-    if (event.preciseIp > 0) {
-      dropPebsBits(world, event, config.auxOutput, cpu, sink);
-    }
-    cpuc.activeMask &= ~counter;
+    stopCounter(world, events, at, cpu, sink);
   }
   event.status = status;
+}
+
+/** What stopping does to the counter of an event, whatever perf takes the event to be. */
+export function stopCounter(
+  world: PerfWorld,
+  events: readonly PerfEvent[],
+  at: number,
+  cpu: PerfCpu,
+  sink: WriteSink,
+): void {
+  const event = events[at]!;
+  const { eventCode, auxOutput } = world.eventConfigs[at]!;
+  const { cpuc, hardware } = cpu;
+  const counter = counterSet(event);
+  cpuc.intelCtrlGuestMask &= ~counter;
+  cpuc.intelCtrlHostMask &= ~counter;
+  if (counter & FIXED) {
+    cpuc.fixedCtrl = disableFixed(cpuc.fixedCtrl, counter, world.perfOptions.adaptiveBitStays);
+  } else if (counter & GENERAL_PURPOSE) {
+    const value = selector(eventCode, event.preciseIp > 0, world.caps.pebsBaseline, false);
+    hardware.counterEnable &= ~counter;
+    sink.write(EVENTSEL + event.counter, PERF_WRMSR, value, 'stop');
+  }
+  if (event.preciseIp > 0) {
+    dropPebsBits(world, event, auxOutput, cpu, sink);
+  }
+  cpuc.activeMask &= ~counter;
 }
 
 /** The PEBS half of a stop: the via-PT bits go only with the last other bit. */
@@ -103,13 +131,12 @@ function dropPebsBits(
   cpu: PerfCpu,
   sink: WriteSink,
 ): void {
-  const { cpuc, hardware } = cpu;
+  const { cpuc } = cpu;
   cpuc.pebsEnabled &= ~counterSet(event);
   if (viaPt && (cpuc.pebsEnabled & ~PEBS_VIA_PT) === 0) {
     cpuc.pebsEnabled &= ~PEBS_VIA_PT;
   }
   if (cpuc.enabled && world.caps.pebsEnableMsr) {
-    hardware.pebsEnable = cpuc.pebsEnabled;
-    sink.write(PEBS_ENABLE, PERF_WRMSR, cpuc.pebsEnabled, 'stop');
+    wrmsrPebsEnable(world, cpu, cpuc.pebsEnabled, PERF_WRMSR, 'stop', sink);
   }
 }

@@ -3,7 +3,7 @@ import type { CounterSet } from '../../pmu/arch/counter-set.js';
 import { running } from '../../pmu/arch/hardware.js';
 import * as actions from '../../pmu/machine/actions.js';
 import { hasSchedulableEvents, hasScheduledEvents } from '../../pmu/machine/event-work.js';
-import { E3_READ, GUEST, isInGuest, K8 } from '../../pmu/machine/micro-step.js';
+import { E3_READ, GUEST, isInGuest, K8, VMX_ABORT } from '../../pmu/machine/micro-step.js';
 import {
   EXIT_NMI,
   IDLE,
@@ -38,6 +38,9 @@ export class EnabledSteps {
     this.count = 0;
     for (let index = 0; index < state.cpus.length; index += 1) {
       const cpu = state.cpus[index]!;
+      if (cpu.pc === VMX_ABORT) {
+        continue;
+      }
       if (cpu.operation === IDLE) {
         this.atRest(cpu);
       } else {
@@ -167,6 +170,9 @@ export class EnabledSteps {
     }
     if (this.mayAct(label.FOREIGN_NMI) && this.allows(actions.NMI, cpu, 0)) {
       this.add(label.FOREIGN_NMI, cpu, 0);
+    }
+    if (this.mayAct(label.RESET_NMI) && this.allows(actions.NMI_RESET, cpu, 0)) {
+      this.add(label.RESET_NMI, cpu, 0);
     }
     const snapshot = this.mayAct(label.SNAPSHOT) && !isInGuest(cpu.pc);
     if (snapshot && this.allows(actions.NMI, cpu, 0)) {

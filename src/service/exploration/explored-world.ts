@@ -29,6 +29,8 @@ export interface ExploredWorld {
   /** Counters that events may be on, host's and guests'. */
   readonly counters: CounterSet;
   readonly guestCounters: CounterSet;
+  /** Counters can be on for no active event, or off for one: after a reset, or by the fault of a kernel. */
+  readonly strays: boolean;
 }
 
 export const UNLIMITED = -1;
@@ -44,7 +46,7 @@ const MOVING_ACTORS = [
   'bpf_snapshot',
 ] as const satisfies readonly ActorKind[];
 
-/** Counters 0 to 7 and fixed ones: what the packed states have room for. */
+/** Counters 0 to 7, fixed and pseudo ones: what the packed states have room for. */
 const EXPLORABLE: CounterSet = 0xff | ~GENERAL_PURPOSE;
 
 /** Sets the world up; refusals name the field below `pointer`. */
@@ -92,6 +94,7 @@ export function exploredWorld(spec: ExplorationModel, pointer: string): Explored
     late: spec.nmi_timing === 'late',
     counters,
     guestCounters: guestCountersOf(world),
+    strays: budgets.nmi_reset !== 0 || world.perfOptions.throttlesIdleMembers,
   };
 }
 

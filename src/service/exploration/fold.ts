@@ -4,7 +4,8 @@
  * Events are interchangeable when they were opened alike, each is pinned to a general-purpose counter of its own, and nothing
  * goes through them in the order of their opening, as a tick and the enabling of an event do: then exchanging two of them
  * with their counters exchanges every run with another. vCPUs are when they were added alike. With guest counters in the
- * world nothing is folded, since perf places their events on the lowest free counter.
+ * world nothing is folded, since perf places their events on the lowest free counter; nor where counters can be on for no
+ * event.
  * The representative is the least packed state over all orders of the vCPUs, the events sorted by what their counters
  * hold; it is the same for every member of a class.
  */
@@ -37,7 +38,7 @@ export interface Symmetry {
 export function symmetryOf(explored: ExploredWorld): Symmetry {
   const { world, initial, host, guestCounters, budgets } = explored;
   const none: Symmetry = { events: [], vcpuOrders: [], described: [] };
-  if (guestCounters !== 0) {
+  if (guestCounters !== 0 || explored.strays) {
     return none;
   }
   const inOrder = budgets.tick !== 0 || budgets.event_enable !== 0 || budgets.event_add !== 0;

@@ -203,7 +203,9 @@ function layoutOptions(explored: ExploredWorld): LayoutOptions {
     overflows: budgets.nmi_throttle !== 0,
     ticks: budgets.tick !== 0,
     reorders: budgets.event_add !== 0 || detaches || budgets.guest_wrmsr !== 0,
+    closes: budgets.event_del !== 0,
     detaches,
+    strays: explored.strays,
     extraWidths: spentWidths(explored),
   };
 }

@@ -3,7 +3,7 @@
  */
 import { PEBS_VIA_PT } from '../../pmu/arch/counter-set.js';
 import { freshHostValue } from '../../pmu/invariants/lists.js';
-import { isInGuest, K9 } from '../../pmu/machine/micro-step.js';
+import { isInGuest, K9, VMX_ABORT } from '../../pmu/machine/micro-step.js';
 import { type MachineState, RUN_VCPU } from '../../pmu/machine/state.js';
 import type { World } from '../../pmu/machine/world.js';
 import { ACTIVE, STOPPED } from '../../pmu/perf/perf-event.js';
@@ -39,6 +39,11 @@ export const MARKS: readonly Mark[] = [
           .listed()
           .some((msr) => autoload.host[msr] !== freshHostValue(world, state, cpu, msr));
       }),
+  },
+  {
+    id: 'vmx_abort',
+    statement: 'A CPU has shut down after a VMX abort.',
+    seen: (_world, { cpus }) => cpus.some((cpu) => cpu.pc === VMX_ABORT),
   },
   {
     id: 'via_pt_bits_linger',

@@ -10,7 +10,7 @@ import { msrName, VIA_NAMES } from '../../pmu/arch/msr.js';
 import { WriteSink } from '../../pmu/arch/write-sink.js';
 import { nextOverflowed } from '../../pmu/kvm/guest-counters.js';
 import { nextStep } from '../../pmu/machine/advance.js';
-import { D1, K0, REST, STEP_NAMES } from '../../pmu/machine/micro-step.js';
+import { D1, K0, REST, STEP_NAMES, VMX_ABORT } from '../../pmu/machine/micro-step.js';
 import {
   isAboutEvent,
   type MachineState,
@@ -102,7 +102,7 @@ export function firstOfRun(model: MachineModel, state: MachineState, vcpu: numbe
 
 function actorOf(model: MachineModel, state: MachineState, label: number): ToldStep['actor'] {
   const step = steps.stepOf(label);
-  if (step >= steps.OVERFLOW_AND_THROTTLE && step <= steps.SNAPSHOT) {
+  if (isNmi(step)) {
     return 'nmi';
   }
   if (step === steps.FLIP_GLOBAL_CTRL || step === steps.FLIP_PEBS_ENABLE) {
@@ -116,6 +116,13 @@ function actorOf(model: MachineModel, state: MachineState, label: number): ToldS
   const next = executedStep(model, state, label) ?? REST;
   const name = STEP_NAMES[next]!;
   return name === 'guest' ? 'guest' : name.startsWith('v') ? 'cpu' : 'kvm';
+}
+
+/** Whether a step is an overflow or an NMI. */
+function isNmi(step: number): boolean {
+  return (
+    (step >= steps.OVERFLOW_AND_THROTTLE && step <= steps.SNAPSHOT) || step === steps.RESET_NMI
+  );
 }
 
 function eventName(model: MachineModel, at: number): string {
@@ -175,6 +182,8 @@ export function actionOf(model: MachineModel, state: MachineState, label: number
       return `the NMI arrives and throttles ${counterNames(model.steps.latchedActive(cpu)).join(', ')}`;
     case steps.SNAPSHOT:
       return 'a BPF program takes a branch snapshot';
+    case steps.RESET_NMI:
+      return 'an NMI whose status never clears: after 100 loops the handler resets the PMU';
     default:
       return 'late microcode load';
   }
@@ -190,7 +199,7 @@ function describeOperation(model: MachineModel, operation: number, target: numbe
 
 function sourceOf(label: number): string {
   const step = steps.stepOf(label);
-  return step >= steps.OVERFLOW_AND_THROTTLE && step <= steps.LATE_NMI_THROTTLE ? NMI_SOURCE : '';
+  return isNmi(step) && step !== steps.SNAPSHOT ? NMI_SOURCE : '';
 }
 
 /** The fields that differ, as `name: before -> after`. */
@@ -218,6 +227,9 @@ function changes(model: MachineModel, from: MachineState, to: MachineState): str
     );
     const address = (identity: number): string =>
       formatMsrValue(1, identity, model.explored.host.addresses);
+    if (other.pc === VMX_ABORT) {
+      lines.push(`${prefix}VMX abort: a register refused its value, and the CPU shuts down`);
+    }
     note(`${prefix}IA32_DS_AREA`, address(cpu.hardware.dsArea), address(other.hardware.dsArea));
   });
   from.vcpus.forEach((vcpu, at) => {

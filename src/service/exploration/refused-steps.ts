@@ -26,7 +26,11 @@ const MACHINE_ACTIONS: Readonly<Record<number, number>> = {
   [label.FOREIGN_NMI]: actions.NMI,
   [label.OVERFLOW]: actions.LATCH,
   [label.SNAPSHOT]: actions.NMI,
+  [label.RESET_NMI]: actions.NMI_RESET,
 };
+
+/** Steps that are about a CPU and nothing on it. */
+const AT_A_CPU = [label.TICK, label.SECTION, label.FOREIGN_NMI, label.SNAPSHOT, label.RESET_NMI];
 
 /** `possible` are the labels of the steps that can be taken. */
 export function refusedSteps(
@@ -58,7 +62,7 @@ function candidates(steps: Steps, state: MachineState, cpu: LogicalCpu): number[
   state.vcpus.forEach((vcpu, at) => {
     add(vcpu.cpu === cpu.index ? label.RUN : label.MIGRATE, at);
   });
-  for (const step of [label.TICK, label.SECTION, label.FOREIGN_NMI, label.SNAPSHOT]) {
+  for (const step of AT_A_CPU) {
     add(step, 0);
   }
   const throttles = steps.hasActor(label.OVERFLOW_AND_THROTTLE);

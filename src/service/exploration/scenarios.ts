@@ -4,81 +4,23 @@
  * The hazards H1 to H9 are those of the semantics sheet §7.6. A scenario that must be violated is as welcome as one that
  * must hold.
  */
-import type { ExplorationModel } from '../../../schemas/exploration-model.js';
 import type { Verdict } from '../../explorer/result.js';
-import { kernelById } from '../lookups.js';
-import { SCENARIO_COUNTS, type ScenarioCounts } from './scenario-counts.js';
+import { reports } from './report-scenarios.js';
+import {
+  actors,
+  CLASS_MODELS,
+  classModel,
+  GUEST_COUNTING,
+  GUEST_PEBS,
+  HOST_PEBS,
+  HOST_PEBS_1,
+  type Model,
+  type PlatformClass,
+  type Scenario,
+  scenario,
+} from './scenario.js';
 
-export interface Scenario {
-  readonly id: string;
-  readonly title: string;
-  readonly model: ExplorationModel;
-  readonly properties: string[];
-  /** By property. */
-  readonly expected: Readonly<Record<string, Verdict>>;
-  readonly counts: ScenarioCounts | undefined;
-}
-
-type Model = ExplorationModel;
-type Actor = NonNullable<Model['actors']>[number]['kind'];
-
-const HOST_PEBS = { counter: 'PMC0', precise_ip: 2, sample_period: 100003, exclude_guest: true };
-const HOST_PEBS_1 = { ...HOST_PEBS, counter: 'PMC1' };
-const GUEST_PEBS: NonNullable<Model['vcpus']>[number] = {
-  wrmsr: [
-    { msr: 'IA32_PERF_GLOBAL_CTRL', value: '0x0' },
-    { msr: 'IA32_DS_AREA', value: '0xffff888000049000' },
-    { msr: 'IA32_PEBS_ENABLE', value: '0x1' },
-    { msr: 'IA32_PERFEVTSEL0', value: '0x43003c' },
-    { msr: 'IA32_PERF_GLOBAL_CTRL', value: '0x1' },
-  ],
-};
-const GUEST_COUNTING: NonNullable<Model['vcpus']>[number] = {
-  wrmsr: [
-    { msr: 'IA32_PERF_GLOBAL_CTRL', value: '0x1' },
-    { msr: 'IA32_PERFEVTSEL0', value: '0x43003c' },
-  ],
-};
-
-const CLASS_MODELS = {
-  K1: 'haswell-x',
-  K2: 'ice-lake',
-  K3: 'emerald-rapids',
-  K4: 'diamond-rapids',
-} as const;
-type PlatformClass = keyof typeof CLASS_MODELS;
-
-/** The model that stands for a class on a kernel; null where there is none on which perf takes a precise event. */
-function classModel(platform: PlatformClass, kernelId: string): string | null {
-  const kernel = kernelById(kernelId, '/kernel');
-  if (platform === 'K4' && !kernel.support.archPebs) {
-    return null;
-  }
-  // Before Linux 6.3 the one model whose PEBS is EPT-friendly is Ice Lake-SP.
-  return platform === 'K3' && !kernel.support.eptModels.includes(CLASS_MODELS.K3)
-    ? 'ice-lake-sp'
-    : CLASS_MODELS[platform];
-}
-
-function actors(...kinds: Actor[]): NonNullable<Model['actors']> {
-  return kinds.map((kind) => ({ kind }));
-}
-
-function scenario(
-  id: string,
-  title: string,
-  model: Model,
-  expected: Readonly<Record<string, Verdict>>,
-): Scenario {
-  return {
-    id,
-    title,
-    model,
-    properties: Object.keys(expected),
-    expected,
-    counts: SCENARIO_COUNTS[id],
-  };
-}
+export type { Scenario } from './scenario.js';
 
 /** The kernels of the matrix, and on which classes the main race leaves a bit stuck: under prompt NMIs, under late ones. */
 const MATRIX: readonly (readonly [string, readonly PlatformClass[], readonly PlatformClass[]])[] = [
@@ -424,13 +366,18 @@ const hazards: readonly Scenario[] = [
           'I16',
           'I17',
           'I18',
+          'I19',
+          'I20',
+          'I21',
+          'I22',
+          'I23',
         ].map((id) => [id, 'holds' as const]),
       ),
     ),
   ),
 ];
 
-export const SCENARIOS: readonly Scenario[] = [...matrix, ...hazards];
+export const SCENARIOS: readonly Scenario[] = [...matrix, ...hazards, ...reports];
 /** The ids of the matrix kernel × platform class × NMI timing. */
 export const MATRIX_SCENARIOS: readonly Scenario[] = matrix;
 

@@ -27,7 +27,7 @@ interface Open {
 interface Injection {
   at: string;
   occurrence: number;
-  nmi: { overflow?: string[]; throttle?: string[]; bpf_snapshot?: boolean };
+  nmi: { overflow?: string[]; throttle?: string[]; bpf_snapshot?: boolean; reset?: boolean };
 }
 
 /** The actions that build the world of a model on a fresh host: the same names as in the search. */
@@ -153,6 +153,9 @@ class ScriptWriter {
         return;
       case steps.OVERFLOW:
         // On a live host a late overflow is part of its NMI.
+        return;
+      case steps.RESET_NMI:
+        this.nmi(cpu.index, { reset: true });
         return;
       case steps.SNAPSHOT:
         this.nmi(cpu.index, { bpf_snapshot: true });

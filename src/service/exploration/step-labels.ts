@@ -29,6 +29,8 @@ export const LATE_NMI = 19;
 export const LATE_NMI_THROTTLE = 20;
 export const SNAPSHOT = 21;
 export const LOAD_MICROCODE = 22;
+/** A foreign NMI whose status never clears. */
+export const RESET_NMI = 23;
 
 /** By step: the actor whose budget it spends, or undefined for what simply goes on. */
 const ACTORS: readonly (ActorKind | undefined)[] = [
@@ -55,6 +57,7 @@ const ACTORS: readonly (ActorKind | undefined)[] = [
   'nmi_throttle',
   'bpf_snapshot',
   'microcode_load',
+  'nmi_reset',
 ];
 /** By step: the index of its actor in `ACTOR_KINDS`, or -1. */
 export const ACTOR_OF_STEP = ACTORS.map((kind) =>

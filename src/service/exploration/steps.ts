@@ -182,6 +182,9 @@ export class Steps {
       case label.SNAPSHOT:
         this.act(state, sink, actions.SNAPSHOT, cpu, 0);
         return;
+      case label.RESET_NMI:
+        this.act(state, sink, actions.NMI_RESET, cpu, 0);
+        return;
       default:
         this.act(state, sink, actions.MICROCODE, cpu, 0);
         return;

@@ -1,0 +1,319 @@
+/**
+ * What was reported in public, each as a world on the faulty kernel and on the repaired one; and the warning example
+ * `never-switch-pebs-enable`. Ids are `report-<what>-<kernel>`.
+ *
+ * Source: semantics sheet §9.3 and §9.5. Where the repair is that perf or KVM refuses something (EINVAL, #GP), the world on
+ * the repaired kernel lacks it.
+ */
+import type { Verdict } from '../../explorer/result.js';
+import {
+  actors,
+  CLASS_MODELS,
+  GUEST_PEBS,
+  HOST_PEBS,
+  HOST_PEBS_1,
+  type Model,
+  type Scenario,
+  scenario,
+} from './scenario.js';
+
+type Expected = Readonly<Record<string, Verdict>>;
+
+interface Report {
+  readonly name: string;
+  readonly title: string;
+  readonly sources: readonly string[];
+  readonly world: Omit<Model, 'kernel'>;
+  /** By kernel. */
+  readonly expected: Readonly<Record<string, Expected>>;
+  /** What differs on a kernel that refuses a part of the world. */
+  readonly instead?: Readonly<Record<string, Partial<Model>>>;
+}
+
+/** A topdown metrics event that is precise, as other bits than its code keep perf from telling what it is. */
+const METRICS = {
+  counter: 'PERF_METRICS',
+  precise_ip: 1,
+  sample_freq: 73,
+  exclude_guest: true,
+  disabled: true,
+};
+const CHECKED = { I1: 'holds', I2: 'holds', I3: 'holds' } as const;
+
+const REPORTS: readonly Report[] = [
+  {
+    name: 'handler-writes',
+    title:
+      'The NMI handler no longer switches PEBS off and on: a PMI inside PMU disable sets a bit again, which stays (H2)',
+    sources: ['Kan Liang, Jan 2020, 20200121181338.3234-1-kan.liang', 'commit 6c1c07b33eb0 (5.7)'],
+    world: {
+      cpu_model: 'ice-lake',
+      events: [HOST_PEBS, HOST_PEBS_1],
+      actors: actors('nmi_throttle', 'event_enable', 'event_disable'),
+      nmi_timing: 'late',
+      nmi_in_e3: false,
+    },
+    expected: { 'linux-5.11': { I1: 'violated' }, 'linux-5.6': { I1: 'holds' } },
+  },
+  {
+    name: 'broadwell-x',
+    title:
+      'isolation_ucodes[] names a stepping that Broadwell-X does not have: the host runs without isolation',
+    sources: ['Jim Mattson, fix 4b2f1e59229b (Apr 2021)'],
+    world: {
+      cpu_model: 'broadwell-x',
+      stepping: 1,
+      microcode: '0x0b000014',
+      events: [HOST_PEBS],
+      vcpus: [{}],
+      actors: actors('nmi_throttle', 'tick'),
+    },
+    expected: {
+      'linux-5.6': { I1: 'violated', I8: 'violated' },
+      'linux-5.11': { I1: 'violated', I8: 'violated' },
+      'linux-6.1.187': { I1: 'holds', I8: 'holds' },
+    },
+  },
+  {
+    name: 'vlbr-pebs',
+    title: 'A precise VLBR event: perf writes 0x0400000000000000 to IA32_PEBS_ENABLE, which faults',
+    sources: ['Vince Weaver, Feb 2021, perf_fuzzer on Haswell', 'fix 2dc0572f2cef'],
+    world: {
+      cpu_model: 'haswell-x',
+      events: [
+        {
+          counter: 'VLBR',
+          precise_ip: 1,
+          sample_period: 100003,
+          exclude_guest: true,
+          disabled: true,
+        },
+      ],
+      actors: actors('event_enable', 'event_disable'),
+    },
+    expected: {
+      'linux-5.11': { I19: 'violated', I2: 'violated', I1: 'holds' },
+      'linux-6.1.187': { I19: 'holds', I2: 'holds', I1: 'holds' },
+    },
+    instead: { 'linux-6.1.187': { events: [{ ...HOST_PEBS, disabled: true }] } },
+  },
+  {
+    name: 'metrics-pebs',
+    title:
+      'A precise metrics event beside PEBS on PMC0: perf writes 0x0001000000000001 to IA32_PEBS_ENABLE, which faults, and PMC0 loses its bit',
+    sources: [
+      'Vince Weaver, Jun 2025, perf_fuzzer on Raptor Lake',
+      '20250620110406.3782402-1-kan.liang, in no source read, Linux 7.3.4 included',
+    ],
+    world: {
+      cpu_model: 'alder-lake-p',
+      events: [HOST_PEBS, METRICS],
+      actors: actors('event_enable', 'event_disable'),
+    },
+    expected: {
+      'linux-7.3.4': { I19: 'violated', I2: 'violated', I13: 'violated', I1: 'holds' },
+      'linux-6.12.117': { I19: 'violated', I2: 'violated', I13: 'violated', I1: 'holds' },
+      'metrics-never-precise': { I19: 'holds', I2: 'holds', I13: 'holds', I1: 'holds' },
+    },
+    instead: { 'metrics-never-precise': { events: [HOST_PEBS] } },
+  },
+  {
+    name: 'metrics-pebs-guest',
+    title:
+      'The same beside a guest: a kernel that switches IA32_PEBS_ENABLE has VM-exit load bit 48, a VMX abort (derived, not reported)',
+    sources: ['Vince Weaver, Jun 2025', 'derived: SDM vol. 3, VM Exits: Loading MSRs'],
+    world: {
+      cpu_model: 'emerald-rapids',
+      events: [METRICS],
+      vcpus: [{}],
+      actors: actors('event_enable'),
+    },
+    expected: {
+      'linux-7.2.6': { vmx_abort: 'witnessed', I19: 'violated' },
+      'linux-7.3.4': { vmx_abort: 'unreachable', I19: 'violated' },
+    },
+  },
+  {
+    name: 'or-for-and',
+    title: "OR for AND: host-only counters run in the guest, and so does the host's PEBS",
+    sources: ['Paul E. McKenney, fix 971079464001 (Jan 2024)'],
+    world: {
+      cpu_model: 'cascade-lake',
+      events: [
+        HOST_PEBS,
+        { counter: 'PMC1', sample_period: 100003, exclude_guest: true },
+        { counter: 'PMC2', precise_ip: 2, sample_period: 100003 },
+      ],
+      vcpus: [{}],
+    },
+    expected: {
+      'linux-6.1': { I10: 'violated', I3: 'violated' },
+      'linux-6.6': { I10: 'violated', I3: 'violated' },
+      'linux-6.12.27': { I10: 'holds', I3: 'holds' },
+    },
+  },
+  {
+    name: 'guest-only-pebs',
+    title:
+      "A guest-only PEBS event of host user space is taken for the guest's own: PEBS fires in a guest that never set it up",
+    sources: ['Seth Forshee, Apr 2025, CVE-2025-37936', 'fix 58f6217e5d01'],
+    world: {
+      cpu_model: 'emerald-rapids',
+      events: [{ counter: 'PMC0', precise_ip: 2, sample_period: 100003, exclude_host: true }],
+      vcpus: [{}],
+    },
+    expected: {
+      'linux-6.12.27': { I3s: 'violated', I10: 'violated', I5g: 'holds' },
+      'linux-6.12.107': { I3s: 'holds', I10: 'holds', I5g: 'holds' },
+    },
+  },
+  {
+    name: 'data-cfg-bit-63',
+    title: "VM-exit loads perf's own bit 63 into MSR_PEBS_DATA_CFG: a VMX abort, the host crashes",
+    sources: ['Like Xu, May 2023, 20230517133808.67885-1-likexu', 'fix 3c845304d2d7'],
+    world: {
+      cpu_model: 'emerald-rapids',
+      events: [HOST_PEBS, HOST_PEBS_1],
+      vcpus: [{}],
+      actors: [{ kind: 'event_del', budget: 1 }],
+    },
+    expected: {
+      'linux-6.4-rc2': { I19: 'violated', vmx_abort: 'witnessed' },
+      'linux-6.6': { I19: 'holds', vmx_abort: 'unreachable' },
+    },
+  },
+  {
+    name: 'narrowed-data-cfg',
+    title:
+      'Removing one of two PEBS events narrows MSR_PEBS_DATA_CFG: the records of the other are too small',
+    sources: ['Stephane Eranian, fix 312be9fc2234 (Apr 2024), 20240401133320.703971-1-kan.liang'],
+    world: {
+      cpu_model: 'emerald-rapids',
+      events: [
+        {
+          counter: 'PMC0',
+          precise_ip: 2,
+          sample_freq: 4000,
+          pebs_data_cfg: '0xf',
+          exclude_guest: true,
+        },
+        HOST_PEBS_1,
+      ],
+      actors: [{ kind: 'event_del', budget: 1 }, { kind: 'tick' }],
+    },
+    expected: {
+      'linux-6.6': { I20: 'violated', I6: 'holds' },
+      'linux-6.12.27': { I20: 'holds', I6: 'holds' },
+    },
+  },
+  {
+    name: 'adaptive-guest',
+    title: "A guest asks for LBR entries in its PEBS records, and they are the host's",
+    sources: ['Sean Christopherson, fix 9e985cbf2942 (Mar 2024)'],
+    world: {
+      cpu_model: 'emerald-rapids',
+      vcpus: [
+        {
+          wrmsr: [{ msr: 'MSR_PEBS_DATA_CFG', value: '0x8' }, ...(GUEST_PEBS.wrmsr ?? [])],
+        },
+      ],
+    },
+    expected: {
+      'linux-6.6': { I23: 'violated', I5g: 'holds' },
+      'linux-6.12.27': { I23: 'holds', I5g: 'holds' },
+    },
+    instead: { 'linux-6.12.27': { vcpus: [GUEST_PEBS] } },
+  },
+  {
+    name: 'idle-member',
+    title: 'Throttling a group stops members that are off, and the tick starts them',
+    sources: ['Yunseong Kim, Jul 2025, fix b64fdd422a85', 'commit 9734e25fbf5a (6.16)'],
+    world: {
+      cpu_model: 'emerald-rapids',
+      events: [
+        { name: 'leader', counter: 'PMC1', sample_period: 1, exclude_guest: true },
+        { ...HOST_PEBS, group_leader: 'leader', disabled: true },
+      ],
+      actors: actors('nmi_throttle', 'tick'),
+    },
+    expected: {
+      'linux-6.16': { I21: 'violated', ...CHECKED },
+      'linux-7.3.4': { I21: 'holds', ...CHECKED },
+    },
+  },
+  {
+    name: 'lost-pointer',
+    title:
+      'A throttled event moves to another counter in PMU enable; the tick starts it, and the NMI handler does not find it',
+    sources: ['Breno Leitao, Mar 2026, fix 8d5fae601126', 'commit 7e772a93eb61 (6.19)'],
+    world: {
+      cpu_model: 'emerald-rapids',
+      events: [
+        { name: 'leader', counter: 'PMC7', exclude_guest: true },
+        { name: 'sibling', counter: 'PMC0', group_leader: 'leader', disabled: true },
+        { name: 'moves', sample_period: 1, exclude_guest: true },
+      ],
+      actors: [
+        { kind: 'nmi_throttle', budget: 1 },
+        { kind: 'event_del', budget: 1 },
+        { kind: 'event_enable', budget: 1 },
+        { kind: 'tick', budget: 1 },
+      ],
+    },
+    expected: {
+      'linux-6.19': { I22: 'violated', I17: 'holds' },
+      'linux-7.3.4': { I22: 'holds', I17: 'holds' },
+    },
+  },
+];
+
+const published: readonly Scenario[] = REPORTS.flatMap(
+  ({ name, title, sources, world, expected, instead }) =>
+    Object.entries(expected).map(([kernel, verdicts]) =>
+      scenario(
+        `report-${name}-${kernel}`,
+        `${title}, on ${kernel}`,
+        { ...world, kernel, ...instead?.[kernel] },
+        verdicts,
+        sources,
+      ),
+    ),
+);
+
+/** PEBS is not switched off without isolation: host records may be written in the guest. */
+const noQuiesce: readonly Scenario[] = (['K1', 'K2', 'K3'] as const).map((platform) =>
+  scenario(
+    `no-quiesce-${platform.toLowerCase()}`,
+    `IA32_PEBS_ENABLE is never switched, ${platform}`,
+    {
+      cpu_model: CLASS_MODELS[platform],
+      kernel: 'never-switch-pebs-enable',
+      events: [HOST_PEBS],
+      vcpus: [{}],
+    },
+    platform === 'K1' ? { I3o: 'violated', I3: 'violated' } : { I3o: 'holds', I3: 'holds' },
+    ['semantics sheet §9, hardware rule for CPUs without isolation'],
+  ),
+);
+
+const reset: readonly Scenario[] = [
+  scenario(
+    'reset-after-100-loops',
+    'A status that never clears: the NMI handler resets the PMU, and events that perf counts as active stand still until they are scheduled again',
+    {
+      cpu_model: 'emerald-rapids',
+      kernel: 'linux-7.3.4',
+      events: [HOST_PEBS],
+      actors: [
+        { kind: 'nmi_reset', budget: 1 },
+        { kind: 'tick' },
+        { kind: 'event_enable' },
+        { kind: 'event_disable' },
+      ],
+    },
+    { I17: 'violated', I1: 'holds', I2: 'holds' },
+    ['Linux arch/x86/events/intel/core.c intel_pmu_reset()'],
+  ),
+];
+
+export const reports: readonly Scenario[] = [...published, ...noQuiesce, ...reset];
