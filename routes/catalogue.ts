@@ -23,7 +23,8 @@ import {
   scenarioItemById,
   scenarios,
 } from '../src/service/catalogue.js';
-import { notInCatalogue } from '../src/service/lookups.js';
+import { canonicalId } from '../src/service/exploration/scenarios.js';
+import { KERNEL_NAMES, notInCatalogue } from '../src/service/lookups.js';
 
 const idsOf = (items: readonly { readonly id: string }[]): string[] => items.map(({ id }) => id);
 
@@ -87,8 +88,7 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: KernelSchema, ...problems('validation', 'not_found') },
       },
     },
-    async ({ params: { id } }) =>
-      kernelItemById(id) ?? notInCatalogue('kernel', id, idsOf(kernels)),
+    async ({ params: { id } }) => kernelItemById(id) ?? notInCatalogue('kernel', id, KERNEL_NAMES),
   );
 
   app.get(
@@ -166,6 +166,7 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async ({ params: { id } }) =>
-      scenarioItemById(id) ?? notInCatalogue('scenario', id, idsOf(scenarios)),
+      scenarioItemById(id) ??
+      notInCatalogue('scenario', id, idsOf(scenarios), { canonical: canonicalId(id) }),
   );
 };

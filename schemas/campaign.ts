@@ -41,11 +41,11 @@ const slugs = (maxItems: number, description: string) =>
 
 export const CampaignMatrixSchema = Type.Object(
   {
-    kernels: slugs(20, 'the kernels'),
+    kernels: slugs(64, 'the kernels'),
     cpu_models: slugs(20, 'the CPU models'),
     scenarios: slugs(
       50,
-      'scenarios that can be explored; their worlds with the CPU model and kernel of each cell',
+      'scenarios that can be explored, by id or world, with the CPU model and kernel of each cell; one world named twice counts once',
     ),
   },
   {
@@ -56,7 +56,7 @@ export const CampaignMatrixSchema = Type.Object(
       {
         kernels: ['linux-7.2.6', 'linux-6.12.117'],
         cpu_models: ['emerald-rapids'],
-        scenarios: ['matrix-linux-7.2.6-k3-late'],
+        scenarios: ['main-race-late'],
       },
     ],
   },
@@ -95,7 +95,7 @@ export const CampaignRequestSchema = Type.Object(
         matrix: {
           kernels: ['linux-7.2.6', 'linux-6.12.117'],
           cpu_models: ['emerald-rapids', 'haswell-x'],
-          scenarios: ['matrix-linux-7.2.6-k3-late'],
+          scenarios: ['main-race-late'],
         },
         walks: 10_000,
         steps_per_walk: 1000,
@@ -175,7 +175,7 @@ export const CampaignSchema = Type.Object(
         matrix: {
           kernels: ['linux-7.2.6'],
           cpu_models: ['emerald-rapids'],
-          scenarios: ['matrix-linux-7.2.6-k3-late'],
+          scenarios: ['main-race-late'],
         },
         walks: 10_000,
         steps_per_walk: 1000,
@@ -251,7 +251,7 @@ export const CampaignCellSchema = Type.Object(
   {
     kernel: ref(SlugSchema),
     cpu_model: ref(SlugSchema),
-    scenario: ref(SlugSchema),
+    scenario: ref(SlugSchema, 'the world of the scenario'),
     status: oneOf(['violated', 'clean', 'skipped', 'incomplete'], {
       description:
         'violated: some walk violated an invariant; clean: all walks were taken and none did; skipped: there is no such world; incomplete: some walks were not taken, and none of the others violated anything',
@@ -272,7 +272,7 @@ export const CampaignCellSchema = Type.Object(
       {
         kernel: 'linux-6.12.117',
         cpu_model: 'emerald-rapids',
-        scenario: 'matrix-linux-7.2.6-k3-late',
+        scenario: 'main-race-late',
         status: 'clean',
         walks: 1000,
         steps: 1_000_000,

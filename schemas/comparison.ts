@@ -1,7 +1,7 @@
 /** What a round trip costs under several kernels, CPU models and scenarios, side by side. */
 import { type Static, Type } from 'typebox';
 import { VerdictSchema } from './catalogue.js';
-import { count, oneOf, ref, SlugSchema } from './common.js';
+import { count, oneOf, prose, ref, SlugSchema } from './common.js';
 
 export const COST_SCENARIOS = ['A0', 'A1', 'A1c', 'A2', 'B', 'Bc', 'C', 'C3', 'D', 'E'] as const;
 
@@ -16,7 +16,7 @@ export const ComparisonRequestSchema = Type.Object(
   {
     kernels: Type.Array(ref(SlugSchema), {
       minItems: 1,
-      maxItems: 16,
+      maxItems: 64,
       uniqueItems: true,
       description: 'the kernels; savings are against the first',
     }),
@@ -100,6 +100,11 @@ export const ComparisonRowSchema = Type.Object(
       description: 'what they cost, by the knobs of the cost model',
     }),
     race: Type.Optional(ref(RaceVerdictSchema)),
+    note: Type.Optional(
+      prose(
+        'what was counted instead, where kernel and CPU model do not offer what the scenario is about',
+      ),
+    ),
   },
   {
     $id: 'ComparisonRow',
@@ -128,7 +133,7 @@ export type ComparisonRow = Static<typeof ComparisonRowSchema>;
 export const ComparisonSchema = Type.Object(
   {
     rows: Type.Array(ref(ComparisonRowSchema), {
-      maxItems: 2560,
+      maxItems: 10240,
       description: 'by kernel, then CPU model, then scenario, in the order of the request',
     }),
   },

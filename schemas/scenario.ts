@@ -10,6 +10,7 @@ import {
   ExploredEventSchema,
   ExploredVcpuSchema,
 } from './exploration-model.js';
+import { ScriptActionSchema } from './script.js';
 
 export const ScenarioExpectationSchema = Type.Object(
   {
@@ -37,6 +38,10 @@ export const ScenarioExpectationSchema = Type.Object(
 export const ScenarioSchema = Type.Object(
   {
     id: ref(SlugSchema),
+    world: ref(
+      SlugSchema,
+      'its name without CPU model and kernel, by which campaigns show it; the same for all scenarios that differ in nothing else',
+    ),
     title: prose('the world in a few words'),
     cpu_model: ref(SlugSchema),
     kernel: ref(SlugSchema),
@@ -51,6 +56,13 @@ export const ScenarioSchema = Type.Object(
     sources: Type.Optional(
       ref(SourcesSchema, 'where it was reported, or read; left out for what only follows'),
     ),
+    set_up: Type.Optional(
+      Type.Array(ref(ScriptActionSchema), {
+        maxItems: 32,
+        description:
+          'of a world to cost: the actions that set it up on a new host of that CPU model and kernel (POST /v1/hosts/{host}/scripts); its writes are those of the third round trip and later',
+      }),
+    ),
     model: Type.Optional(
       ref(ExplorationModelSchema, 'the whole world, as an exploration takes it'),
     ),
@@ -62,6 +74,7 @@ export const ScenarioSchema = Type.Object(
     examples: [
       {
         id: 'stuck-by-throttle',
+        world: 'stuck-by-throttle',
         title: 'An NMI throttles the only host PEBS event before VM-entry',
         cpu_model: 'emerald-rapids',
         kernel: 'linux-7.2.6',

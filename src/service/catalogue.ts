@@ -15,12 +15,9 @@ import { findKernel, KERNELS } from '../pmu/kernels/index.js';
 import type { KernelOptions, KernelVariant } from '../pmu/kernels/kernel-variant.js';
 import { linux734 } from '../pmu/kernels/landed.js';
 import { modelOnKernel, pebsCapable } from '../pmu/kernels/pmu-support.js';
-import {
-  COST_SCENARIOS,
-  type CostScenario,
-  measureWrites,
-  msrWrites,
-} from '../pmu/scenarios/write-costs.js';
+import { COST_SCENARIOS, type CostScenario, setUpOf } from '../pmu/scenarios/cost-scenarios.js';
+import { measureWrites, msrWrites } from '../pmu/scenarios/write-costs.js';
+import { openAfter, setUpScript } from './cost-set-up.js';
 import {
   findScenario,
   MATRIX_SCENARIOS,
@@ -47,32 +44,43 @@ export const scenarios: readonly ScenarioItem[] = [
 ];
 export const matrixScenarios: readonly ScenarioItem[] = MATRIX_SCENARIOS.map(scenarioItem);
 
-/** A world to cost: it is set up step by step, so only its writes are given, on the kernel before the series. */
+/** A world to cost, on the kernel before the series and a CPU model that offers what it is about. */
 function costScenarioItem(scenario: CostScenario): ScenarioItem {
   const kernel = linux726;
-  const model = findCpuModel('emerald-rapids');
+  const model = findCpuModel(scenario.guestPdist ? 'sapphire-rapids' : 'emerald-rapids');
   if (model === undefined) {
     throw new RangeError('the catalogue lacks what the cost scenarios are counted on');
   }
   const writes = measureWrites(scenario, model, kernel);
+  const script = setUpScript(setUpOf(scenario, model, kernel).steps);
   return {
     id: scenario.id,
+    world: scenario.id,
     title: scenario.title,
     cpu_model: model.id,
     kernel: kernel.id,
-    events: [],
-    vcpus: [{}],
+    ...openAfter(script),
     actors: [],
     bounds: {},
     expected: { msr_writes: msrWrites(writes), vmcs_field: writes.vmcsField },
     sources: ['semantics sheet §6'],
+    set_up: script,
   };
 }
 
-function scenarioItem({ id, title, model, expected, counts, sources }: Scenario): ScenarioItem {
+function scenarioItem({
+  id,
+  world,
+  title,
+  model,
+  expected,
+  counts,
+  sources,
+}: Scenario): ScenarioItem {
   const always = Object.entries(expected).filter(([, verdict]) => isVerdictOfInvariant(verdict));
   return {
     id,
+    world,
     title,
     cpu_model: model.cpu_model,
     kernel: model.kernel,

@@ -1,13 +1,10 @@
 /** What a round trip costs under several kernels, as rows, CSV or Markdown. */
 import type { Comparison, ComparisonRequest, ComparisonRow } from '../../schemas/comparison.js';
 import { tryLater } from '../errors.js';
+import { COST_SCENARIOS, setUpOf } from '../pmu/scenarios/cost-scenarios.js';
 import { DEFAULT_COST_MODEL, estimateCycles } from '../pmu/scenarios/cycle-cost.js';
-import {
-  COST_SCENARIOS,
-  measureWrites,
-  msrWrites,
-  type RoundTripWrites,
-} from '../pmu/scenarios/write-costs.js';
+import { measureWrites, msrWrites, type RoundTripWrites } from '../pmu/scenarios/write-costs.js';
+import { csvRow } from './csv.js';
 import type { RaceVerdicts } from './exploration/race-verdicts.js';
 import { cpuModelById, kernelById } from './lookups.js';
 import { Slices } from './slices.js';
@@ -68,9 +65,10 @@ async function compareCosts(request: ComparisonRequest, signal: AbortSignal): Pr
     }
     costs.push(row);
   }
-  const rows = kernels.flatMap((_, k) =>
+  const rows = kernels.flatMap((kernel, k) =>
     cells.map(({ model, scenario }, c): ComparisonRow => {
       const writes = costs[k]![c]!;
+      const { notes } = setUpOf(scenario, model, kernel);
       return {
         kernel: request.kernels[k]!,
         cpu_model: model.id,
@@ -84,6 +82,7 @@ async function compareCosts(request: ComparisonRequest, signal: AbortSignal): Pr
         },
         saved_against_first: msrWrites(costs[0]![c]!) - msrWrites(writes),
         estimated_cycles: estimateCycles(DEFAULT_COST_MODEL, 1, writes),
+        ...(notes.length === 0 ? {} : { note: notes.join(' ') }),
       };
     }),
   );
@@ -127,11 +126,13 @@ function columnsOf({ rows }: Comparison): readonly string[] {
   return rows[0]?.race === undefined ? COLUMNS : [...COLUMNS, 'race_prompt', 'race_late'];
 }
 
-/** RFC 4180; no value needs quoting, since ids hold neither commas nor quotes. */
 export function toCsv(comparison: Comparison): string {
-  return [columnsOf(comparison), ...comparison.rows.map(cellsOf)]
-    .map((cells) => `${cells.join(',')}\r\n`)
-    .join('');
+  const columns = columnsOf(comparison);
+  const { rows } = comparison;
+  const table = rows.some(({ note }) => note !== undefined)
+    ? [[...columns, 'note'], ...rows.map((row) => [...cellsOf(row), row.note])]
+    : [columns, ...rows.map(cellsOf)];
+  return table.map(csvRow).join('');
 }
 
 export function toMarkdown(comparison: Comparison): string {
@@ -139,5 +140,16 @@ export function toMarkdown(comparison: Comparison): string {
   const line = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |\n`;
   const isText = (at: number): boolean => at < 3 || at >= COLUMNS.length;
   const rule = columns.map((_, at) => (isText(at) ? '---' : '---:'));
-  return line(columns) + line(rule) + comparison.rows.map((row) => line(cellsOf(row))).join('');
+  const rows = comparison.rows.map((row) => line(cellsOf(row)));
+  return [line(columns), line(rule), ...rows, ...notesBelow(comparison)].join('');
+}
+
+/** A paragraph for each note, with the rows it is about. */
+function notesBelow({ rows }: Comparison): string[] {
+  const about = new Map<string, string[]>();
+  for (const { note, kernel, cpu_model, scenario } of rows) {
+    if (note === undefined) continue;
+    about.set(note, [...(about.get(note) ?? []), `${kernel} ${cpu_model} ${scenario}`]);
+  }
+  return [...about].map(([note, names]) => `\n${names.join(', ')}: ${note}\n`);
 }

@@ -11,32 +11,50 @@ export function cpuModelById(id: string, pointer: string): CpuModel {
 }
 
 export function kernelById(id: string, pointer: string): KernelVariant {
-  return findKernel(id) ?? unknownName('kernel', id, pointer, KERNELS.map(idOf));
+  return findKernel(id) ?? unknownName('kernel', id, pointer, KERNEL_NAMES);
 }
 
-/** A field that names something which does not exist; `listed` is where all of it is to be found, if that is too much to tell. */
+/** Their ids and aliases. */
+export const KERNEL_NAMES: readonly string[] = KERNELS.flatMap(({ id, aliases = [] }) => [
+  id,
+  ...aliases,
+]);
+
+interface Hints {
+  /** Where the known names are listed, if they are too many for the answer. */
+  readonly listed?: string;
+  /** The name with aliases in it resolved, to find what is near it. */
+  readonly canonical?: string;
+}
+
+/** A field that names something which does not exist. */
 export function unknownName(
   what: string,
   name: string,
   pointer: string,
   known: readonly string[],
-  listed?: string,
+  hints: Hints = {},
 ): never {
-  const detail = `names no ${what} (${name})${suggestion(name, known, listed)}`;
+  const detail = `names no ${what} (${name})${suggestion(name, known, hints)}`;
   throw new ProblemError('unknown_name', `${pointer} ${detail}.`, [{ pointer, detail }]);
 }
 
 /** The same for an address. */
-export function notInCatalogue(what: string, name: string, known: readonly string[]): never {
-  const detail = `There is no ${what} ${name}${suggestion(name, known)}.`;
+export function notInCatalogue(
+  what: string,
+  name: string,
+  known: readonly string[],
+  hints: Hints = {},
+): never {
+  const detail = `There is no ${what} ${name}${suggestion(name, known, hints)}.`;
   throw new ProblemError('not_found', detail);
 }
 
 /** More would hide what was meant. */
 const LISTED_MAX = 40;
 
-function suggestion(name: string, known: readonly string[], listed?: string): string {
-  const meant = likely(name, known).map((one) => `"${one}"`);
+function suggestion(name: string, known: readonly string[], { listed, canonical }: Hints): string {
+  const meant = likely(canonical ?? name, known).map((one) => `"${one}"`);
   const guess = meant.length === 0 ? '' : `, did you mean ${meant.join(' or ')}?`;
   if (listed !== undefined) return `${guess === '' ? '; ' : `${guess} `}${listed}`;
   const more = known.length > LISTED_MAX ? ', …' : '';

@@ -17,13 +17,10 @@ import { findCpuModel } from '../../src/pmu/arch/cpu-models.js';
 import { readMsr } from '../../src/pmu/arch/hardware.js';
 import { msrName, SWITCHED_MSRS, VIA_CODES, VIA_NAMES } from '../../src/pmu/arch/msr.js';
 import { findKernel } from '../../src/pmu/kernels/index.js';
-import { capsOf, isIsolatedOn } from '../../src/pmu/kernels/pmu-support.js';
-import { DEFAULT_FEATURES } from '../../src/pmu/kvm/guest-msrs.js';
-import { addVcpu } from '../../src/pmu/live/operations.js';
 import { Run } from '../../src/pmu/live/run.js';
 import { EXIT_EXTERNAL_INTERRUPT } from '../../src/pmu/machine/state.js';
-import { createState, createWorld } from '../../src/pmu/machine/world.js';
-import { COST_SCENARIOS } from '../../src/pmu/scenarios/write-costs.js';
+import { COST_SCENARIOS } from '../../src/pmu/scenarios/cost-scenarios.js';
+import { machineIn } from '../../src/pmu/scenarios/write-costs.js';
 import { formatMsrValue } from '../../src/service/wire.js';
 import { median } from './median.js';
 
@@ -41,12 +38,7 @@ function setUp(): Run {
   if (model === undefined || kernel === undefined || scenario === undefined) {
     throw new Error('the catalogue lacks what this bench is about');
   }
-  const world = createWorld({ model, caps: capsOf(kernel, model), kernel });
-  const state = createState(world, 1, !isIsolatedOn(kernel, model));
-  const run = new Run(world, state);
-  addVcpu(run, 0, DEFAULT_FEATURES);
-  scenario.setUp(run);
-  return run;
+  return machineIn(scenario, model, kernel);
 }
 
 const prepared = setUp();

@@ -70,7 +70,7 @@ t.test(
 );
 
 t.test('a cell finds the same in any matrix, and something else under another seed', async (t) => {
-  const long = { steps_per_walk: 300 };
+  const long = { walks: 400, steps_per_walk: 300 };
   const alone = await planCampaign(request({}, long));
   const among = await planCampaign(
     request(
@@ -84,9 +84,9 @@ t.test('a cell finds the same in any matrix, and something else under another se
   );
   const at = among.cells.findIndex(
     ({ kernel, cpuModel, scenario }) =>
-      kernel === 'linux-7.2.6' && cpuModel === 'emerald-rapids' && scenario === RACE_PROMPT,
+      kernel === 'linux-7.2.6' && cpuModel === 'emerald-rapids' && scenario === 'main-race-prompt',
   );
-  const chunk = { cell: at, first_walk: 0, walks: 50 };
+  const chunk = { cell: at, first_walk: 0, walks: long.walks };
   const { cells } = await walked(two, among, [chunk]);
   const own = (await walked(two, alone)).cells[0];
   t.strictSame(cells[at], own);

@@ -71,7 +71,12 @@ t.test('the same request has the same results, with one worker thread or three',
   }
   t.strictSame(results[1], results[0]);
   const [raced, , fixed] = results[0]?.cells ?? [];
-  t.match(raced, { kernel: 'linux-7.2.6', cpu_model: 'emerald-rapids', status: 'violated' });
+  t.match(raced, {
+    kernel: 'linux-7.2.6',
+    cpu_model: 'emerald-rapids',
+    scenario: 'main-race-prompt',
+    status: 'violated',
+  });
   t.match(fixed, { kernel: 'linux-6.12.117', cpu_model: 'emerald-rapids', status: 'clean' });
   const [property] = raced?.properties ?? [];
   t.ok((property?.rate_low ?? 1) < (property?.rate ?? 0));
@@ -106,6 +111,8 @@ t.test('results come in four formats, by Accept or by name', async (t) => {
       t.ok(answer.body.startsWith(start), answer.body.slice(0, 80));
     }
     t.equal(named.body, accepted.body);
+    t.match(named.body, /main-race-prompt/, 'the world, whose name fits every cell');
+    t.notMatch(named.body, /matrix-/);
     t.ok(accepted.headers.etag, 'to be polled at no cost');
   }
   problemOf(t, await app.inject({ url, headers: { accept: 'image/png' } }), 'not_acceptable');

@@ -170,6 +170,49 @@ t.test('where perf takes no precise event there is no race, and nothing to write
   }
 });
 
+t.test('a row that had to count something else says what', async (t) => {
+  const lab = await openLab(t);
+  const noteOf = async (kernel: string, model: string, scenario: string) => {
+    const request = { kernels: [kernel], cpu_models: [model], scenarios: [scenario] };
+    return (await compare(lab, request))[0]?.note;
+  };
+  const noGuestPebs = /^KVM offers no guest PEBS on this CPU: .*excludes the host \(cycles:(p+)G\)/;
+  const noPebs = /The kernel finds no PEBS on this CPU/;
+  const noDataCfg = /^There is no MSR_PEBS_DATA_CFG on this CPU/;
+  for (const [kernel, model, scenarios, note] of [
+    ['linux-6.12.117', 'cascade-lake', ['C', 'C3', 'D'], noGuestPebs],
+    ['linux-6.1.192', 'emerald-rapids', ['C', 'C3', 'D'], noGuestPebs],
+    ['linux-7.3.4', 'diamond-rapids', ['C', 'C3', 'D'], noGuestPebs],
+    ['linux-6.12.117', 'diamond-rapids', ['A1c', 'B', 'Bc', 'C', 'C3', 'D'], noPebs],
+    ['linux-6.12.117', 'comet-lake', ['E'], /^KVM offers no guest PEBS.* that of A1\.$/],
+    ['linux-6.12.117', 'comet-lake', ['A1c', 'Bc'], noDataCfg],
+    ['linux-6.12.117', 'alder-lake-p', ['A2'], /^KVM offers no vPMU on this CPU/],
+    ['linux-6.12.117', 'emerald-rapids', ['C3'], /^KVM does not raise .* as if it did\.$/],
+    ['linux-6.12.117', 'emerald-rapids', ['A0', 'A1', 'A1c', 'A2', 'B', 'Bc', 'C', 'D', 'E'], null],
+    ['linux-6.12.117', 'sapphire-rapids', ['C3'], null],
+    ['linux-6.12.117', 'comet-lake', ['A0', 'A1', 'A2', 'B'], null],
+  ] as const) {
+    for (const scenario of scenarios) {
+      const said = await noteOf(kernel, model, scenario);
+      const name = `${scenario} on ${model}, ${kernel}`;
+      if (note === null) t.equal(said, undefined, name);
+      else t.match(said, note, name);
+    }
+  }
+  t.match(await noteOf('linux-6.12.117', 'cascade-lake', 'C3'), /cycles:pppG/);
+  t.match(
+    await noteOf('linux-6.12.117', 'diamond-rapids', 'D'),
+    /cycles:H\)\. The kernel .*without PEBS that excludes the host \(cycles:G\)/,
+  );
+  const without = await lab.app.inject({
+    method: 'POST',
+    url: '/v1/comparisons',
+    payload: { kernels: ['linux-6.12.117'], cpu_models: ['cascade-lake'], scenarios: ['B'] },
+    headers: { accept: 'text/csv' },
+  });
+  t.notMatch(without.body, /note/, 'no note, no column');
+});
+
 t.test('CSV and Markdown are the same table', async (t) => {
   const lab = await openLab(t);
   const request = { kernels: KERNELS, cpu_models: ['emerald-rapids', 'haswell-x'] };
@@ -184,7 +227,7 @@ t.test('CSV and Markdown are the same table', async (t) => {
   const cellsOf = (row: ComparisonRow): string[] => {
     const { per_round_trip, ...rest } = row;
     const flat = { ...rest, ...per_round_trip };
-    return columns.map((column) => String(flat[column as keyof typeof flat]));
+    return columns.map((column) => String(flat[column as keyof typeof flat] ?? ''));
   };
 
   const csv = await as('text/csv');
@@ -194,16 +237,30 @@ t.test('CSV and Markdown are the same table', async (t) => {
     .trimEnd()
     .split('\r\n')
     .map((line) => line.split(','));
-  t.strictSame([...columns].sort(), Object.keys(flattened(rows[0])).sort(), 'a column a field');
+  const fields = new Set(rows.flatMap((row) => Object.keys(flattened(row))));
+  t.strictSame([...columns].sort(), [...fields].sort(), 'a column a field');
+  t.equal(columns.at(-1), 'note');
   t.strictSame(csvRows, rows.map(cellsOf));
 
   const markdown = await as('text/markdown');
   t.match(markdown.headers['content-type'], /^text\/markdown/);
-  const lines = markdown.body.trimEnd().split('\n');
+  const [grid = '', ...notes] = markdown.body.trimEnd().split('\n\n');
+  const lines = grid.split('\n');
   const cells = (line: string) => line.slice(2, -2).split(' | ');
-  t.strictSame(cells(lines[0] ?? ''), columns);
+  t.strictSame(cells(lines[0] ?? ''), columns.slice(0, -1));
   t.match(lines[1], /^\|( -+:? \|)+$/);
-  t.strictSame(lines.slice(2).map(cells), csvRows);
+  t.strictSame(
+    lines.slice(2).map(cells),
+    csvRows.map((row) => row.slice(0, -1)),
+  );
+  for (const { note, kernel, cpu_model, scenario } of rows) {
+    const name = `${kernel} ${cpu_model} ${scenario}`;
+    const below = notes.filter((line) => line.split(': ')[0]?.split(', ').includes(name));
+    t.strictSame(
+      below.map((line) => line.endsWith(`: ${note}`)),
+      note === undefined ? [] : [true],
+    );
+  }
 
   t.match((await as('*/*')).headers['content-type'], /^application\/json/);
   t.match((await as('text/html, text/*;q=0.2')).headers['content-type'], /^text\/csv/);
@@ -226,7 +283,7 @@ t.test('what cannot be compared is refused by field', async (t) => {
   const refused = async (change: object, code: 'validation' | 'unknown_name') =>
     problemOf(t, await lab.send('POST', '/v1/comparisons', { ...good, ...change }), code).errors;
   t.match(await refused({ kernels: ['upstream-base', 'linux-7'] }, 'unknown_name'), [
-    { pointer: '/kernels/1', detail: /there are linux-7.3.4/ },
+    { pointer: '/kernels/1', detail: /There are linux-7\.3\.4/ },
   ]);
   t.match(await refused({ cpu_models: ['pentium'] }, 'unknown_name'), [
     { pointer: '/cpu_models/0' },

@@ -14,12 +14,12 @@ t.test('in a body', async (t) => {
   const model = { ...HOST, vcpus: [{}] };
   for (const [path, body, pointer, said] of [
     ['hosts', { ...HOST, cpu_model: 'cascadelake' }, '/cpu_model', /mean "cascade-lake"\?/],
-    ['hosts', { ...HOST, kernel: '6.12' }, '/kernel', /mean "linux-6\.12\.117"\?/],
+    ['hosts', { ...HOST, kernel: '6.12' }, '/kernel', /mean "linux-6\.12\.117" or /],
     [
       'hosts',
       { ...HOST, kernel: 'windows-nt' },
       '/kernel',
-      /windows-nt\); there are upstream-base, /,
+      /windows-nt\); there are linux-7\.3\.4, /,
     ],
     [
       'comparisons',
@@ -31,13 +31,23 @@ t.test('in a body', async (t) => {
       'explorations',
       { scenario: 'matrix-upstream-base-k3' },
       '/scenario',
-      /mean "matrix-upstream-base-k3-prompt" or "matrix-upstream-base-k3-late"\? GET \/v1\/scenarios/,
+      /mean "matrix-linux-7\.2\.6-k3-prompt" or "matrix-linux-7\.2\.6-k3-late"\? GET \/v1\/scenarios/,
     ],
     [
       'explorations',
       { scenario: 'nothing-like-it-at-all' },
       '/scenario',
       /; GET \/v1\/scenarios lists them/,
+    ],
+    [
+      'campaigns',
+      {
+        matrix: { ...matrix, scenarios: ['matrix-upstream-base-k3'] },
+        walks: 1,
+        steps_per_walk: 1,
+      },
+      '/matrix/scenarios/0',
+      /mean "matrix-linux-7\.2\.6-k3-prompt" or "matrix-linux-7\.2\.6-k3-late"\? GET \/v1\/scenarios/,
     ],
     ['explorations', { model, properties: ['I1', 'I77'] }, '/properties/1', /mean "I7"\?/],
     ['explorations', { model, compare_with: 'pebs-v9' }, '/compare_with', /did you mean/],
@@ -56,6 +66,11 @@ t.test('in a body', async (t) => {
   }
   const costed = await lab.send('POST', '/v1/explorations', { scenario: 'Bc' });
   t.match(problemOf(t, costed, 'rule_violated').detail, /Bc.*POST \/v1\/comparisons/);
+  const world = await lab.send('POST', '/v1/explorations', { scenario: 'main-race-late' });
+  t.match(
+    problemOf(t, world, 'rule_violated').detail,
+    /main-race-late, a world without .* matrix-linux-7\.3\.4-k1-late/,
+  );
 });
 
 t.test('in an address', async (t) => {
@@ -63,12 +78,13 @@ t.test('in an address', async (t) => {
   for (const [path, said] of [
     [
       'kernels/6.12',
-      /^There is no kernel 6\.12, did you mean "linux-6\.12\.117"\? There are upstream-base, /,
+      /^There is no kernel 6\.12, did you mean "linux-6\.12\.117" or .*\? There are linux-7\.3\.4, /,
     ],
+    ['kernels/upstream', /mean "upstream-base"\?/],
     ['cpu-models/emr', /^There is no CPU model emr; there are haswell-x, /],
     ['cpu-models/emeraldrapids', /mean "emerald-rapids"\?/],
     ['invariants/I77', /mean "I7"\?/],
-    ['scenarios/matrix-upstream-base-k3', /mean "matrix-upstream-base-k3-prompt" or /],
+    ['scenarios/matrix-upstream-base-k3', /mean "matrix-linux-7\.2\.6-k3-prompt" or /],
   ] as const) {
     t.match(problemOf(t, await lab.get(`/v1/${path}`), 'not_found').detail, said);
   }

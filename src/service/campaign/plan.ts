@@ -11,7 +11,7 @@ import { seedFor } from '../../explorer/prng.js';
 import { findInvariant } from '../../pmu/invariants/index.js';
 import { exploredWorld } from '../exploration/explored-world.js';
 import { MachineModel } from '../exploration/machine-model.js';
-import { scenarioById } from '../exploration/request.js';
+import { worldById } from '../exploration/request.js';
 import type { Scenario } from '../exploration/scenarios.js';
 import { cpuModelById, kernelById } from '../lookups.js';
 import { Slices } from '../slices.js';
@@ -27,6 +27,7 @@ export interface CampaignPlan {
 export interface PlannedCell {
   readonly kernel: string;
   readonly cpuModel: string;
+  /** Its world: kernel and CPU model are the cell's own. */
   readonly scenario: string;
   readonly model: ExplorationModel;
   /** The invariants of the scenario; the bits of a search's findings are in this order. */
@@ -55,7 +56,7 @@ export async function planCampaign(request: CampaignRequest): Promise<CampaignPl
   const { matrix, walks, steps_per_walk: stepsPerWalk, seed } = request;
   const kernels = resolved(matrix.kernels, '/matrix/kernels', kernelById);
   const cpuModels = resolved(matrix.cpu_models, '/matrix/cpu_models', cpuModelById);
-  const scenarios = resolved(matrix.scenarios, '/matrix/scenarios', scenarioById);
+  const scenarios = worlds(matrix.scenarios, '/matrix/scenarios');
   assertSize(kernels.length * cpuModels.length * scenarios.length, walks, stepsPerWalk);
   const slices = new Slices();
   const cells: PlannedCell[] = [];
@@ -105,6 +106,12 @@ function resolved<Entry extends { readonly id: string }>(
   return entries;
 }
 
+/** Scenarios of one world are the same row: what tells them apart is what a cell brings itself. */
+function worlds(names: readonly string[], pointer: string): Scenario[] {
+  const scenarios = names.map((name, at) => worldById(name, `${pointer}/${at}`));
+  return [...new Map(scenarios.map((scenario) => [scenario.world, scenario])).values()];
+}
+
 function assertSize(cells: number, walks: number, stepsPerWalk: number): void {
   if (cells > CELLS_MAX) {
     throw ruleViolated('/matrix', `has ${cells} cells, and a campaign has at most ${CELLS_MAX}`);
@@ -129,10 +136,10 @@ function plannedCell(
   return {
     kernel,
     cpuModel,
-    scenario: scenario.id,
+    scenario: scenario.world,
     model,
     properties,
-    seed: seedFor(seed, `${kernel}\n${cpuModel}\n${scenario.id}`),
+    seed: seedFor(seed, `${kernel}\n${cpuModel}\n${scenario.world}`),
     skipped: obstacle(model, properties),
   };
 }

@@ -3,10 +3,10 @@ import type { ExplorationRequest } from '../../../schemas/exploration.js';
 import type { ExplorationModel } from '../../../schemas/exploration-model.js';
 import { ruleViolated } from '../../errors.js';
 import { INVARIANTS } from '../../pmu/invariants/index.js';
-import { COST_SCENARIOS } from '../../pmu/scenarios/write-costs.js';
+import { COST_SCENARIOS } from '../../pmu/scenarios/cost-scenarios.js';
 import { kernelById, unknownName } from '../lookups.js';
 import { MARKS } from './marks.js';
-import { findScenario, SCENARIOS, type Scenario } from './scenarios.js';
+import { canonicalId, findScenario, findWorld, SCENARIOS, type Scenario } from './scenarios.js';
 
 /** What is checked unless the request says otherwise. */
 const DEFAULT_PROPERTIES = [
@@ -54,15 +54,26 @@ export function askedExploration(request: ExplorationRequest): AskedExploration 
 /** A scenario that can be explored, or a problem that names the field. */
 export function scenarioById(id: string, pointer: string): Scenario {
   const scenario = findScenario(id);
-  if (scenario === undefined) {
-    if (COST_SCENARIOS.some((costed) => costed.id === id)) {
-      const detail = `names ${id}, which has nothing to explore; POST /v1/comparisons says what it costs`;
-      throw ruleViolated(pointer, detail);
-    }
-    const ids = SCENARIOS.map((known) => known.id);
-    return unknownName('scenario', id, pointer, ids, 'GET /v1/scenarios lists them');
+  if (scenario !== undefined) return scenario;
+  const ofWorld = findWorld(id);
+  if (ofWorld === undefined) return unknownScenario(id, pointer);
+  const detail = `names ${id}, a world without a CPU model and kernel; its scenarios have both, ${ofWorld.id} for instance`;
+  throw ruleViolated(pointer, detail);
+}
+
+/** The same by the id of the scenario or by its world, for those who bring CPU model and kernel. */
+export function worldById(id: string, pointer: string): Scenario {
+  return findScenario(id) ?? findWorld(id) ?? unknownScenario(id, pointer);
+}
+
+function unknownScenario(id: string, pointer: string): never {
+  if (COST_SCENARIOS.some((costed) => costed.id === id)) {
+    const detail = `names ${id}, which has nothing to explore; POST /v1/comparisons says what it costs`;
+    throw ruleViolated(pointer, detail);
   }
-  return scenario;
+  const ids = SCENARIOS.map((known) => known.id);
+  const listed = 'GET /v1/scenarios lists them';
+  return unknownName('scenario', id, pointer, ids, { listed, canonical: canonicalId(id) });
 }
 
 function assertProperty(id: string, pointer: string): void {

@@ -6,6 +6,8 @@ import { SCENARIO_COUNTS, type ScenarioCounts } from './scenario-counts.js';
 
 export interface Scenario {
   readonly id: string;
+  /** What the scenario is called without its CPU model and kernel. */
+  readonly world: string;
   readonly title: string;
   readonly model: ExplorationModel;
   readonly properties: string[];
@@ -66,6 +68,14 @@ export function actors(...kinds: Actor[]): NonNullable<Model['actors']> {
   return kinds.map((kind) => ({ kind }));
 }
 
+/** The id without kernel and class, which a campaign's cell overrides. */
+function worldOf(id: string, kernel: string): string {
+  return id
+    .replace(`-${kernel}`, '')
+    .replace(/-k[1-4](?=-|$)/, '')
+    .replace(/^matrix-/, 'main-race-');
+}
+
 export function scenario(
   id: string,
   title: string,
@@ -75,6 +85,7 @@ export function scenario(
 ): Scenario {
   return {
     id,
+    world: worldOf(id, model.kernel),
     title,
     model,
     properties: Object.keys(expected),

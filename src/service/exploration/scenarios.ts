@@ -383,6 +383,16 @@ export const MATRIX_SCENARIOS: readonly Scenario[] = matrix;
 
 /** By id; a kernel's alias in the id of a matrix scenario will do. */
 export function findScenario(id: string): Scenario | undefined {
-  const canonical = id.replace(/^matrix-upstream-base-/, 'matrix-linux-7.2.6-');
+  const canonical = canonicalId(id);
   return SCENARIOS.find((known) => known.id === canonical);
+}
+
+/** The first scenario of a world: the others differ in CPU model, kernel and verdicts alone. */
+export function findWorld(world: string): Scenario | undefined {
+  return SCENARIOS.find((known) => known.world === world);
+}
+
+/** The id with a kernel's alias resolved. */
+export function canonicalId(id: string): string {
+  return id.replace(/^matrix-upstream-base-/, 'matrix-linux-7.2.6-');
 }

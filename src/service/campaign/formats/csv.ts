@@ -4,6 +4,7 @@ import type {
   CampaignProperty,
   CampaignResults,
 } from '../../../../schemas/campaign.js';
+import { type CsvValue, csvRow } from '../../csv.js';
 
 const COLUMNS = [
   'kernel',
@@ -25,22 +26,20 @@ const COLUMNS = [
   'first_steps',
 ] as const;
 
-type Value = string | number | undefined;
-
 export function campaignCsv(results: CampaignResults): string {
   const rows = results.cells.flatMap((cell) =>
     cell.properties.length === 0
       ? [rowOf(results, cell, undefined)]
       : cell.properties.map((property) => rowOf(results, cell, property)),
   );
-  return [COLUMNS, ...rows].map((row) => `${row.map(field).join(',')}\r\n`).join('');
+  return [COLUMNS, ...rows].map(csvRow).join('');
 }
 
 function rowOf(
   results: CampaignResults,
   cell: CampaignCell,
   property: CampaignProperty | undefined,
-): Value[] {
+): CsvValue[] {
   const { first } = property ?? {};
   return [
     cell.kernel,
@@ -61,20 +60,4 @@ function rowOf(
     first?.walk_steps,
     first?.steps,
   ];
-}
-
-function field(value: Value): string {
-  if (typeof value !== 'string') {
-    return value === undefined ? '' : String(value);
-  }
-  const text = harmless(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-/**
- * A spreadsheet takes a text that begins with one of these for a formula; behind an apostrophe it does not (OWASP,
- * "CSV Injection").
- */
-function harmless(text: string): string {
-  return /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text;
 }
