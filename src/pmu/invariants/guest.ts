@@ -42,7 +42,7 @@ export const guestInvariants: readonly Invariant[] = [
   {
     id: 'I3',
     statement:
-      'No host PEBS event fires in the guest; on CPUs without isolation none that PEBS was on for at VMLAUNCH either.',
+      'No host PEBS event generates a record in the guest; on CPUs without isolation, no host PEBS event may still be enabled at VMLAUNCH.',
     predicate: 'for k in P & ~GM: !fire(k); K1: I3o held at k9',
     where: 'in the guest',
     points: IN_GUEST,
@@ -53,7 +53,7 @@ export const guestInvariants: readonly Invariant[] = [
   {
     id: 'I3s',
     statement:
-      "Nothing but the guest's own PEBS events fires in the guest, in particular no counter with a stuck bit.",
+      "Only the guest's own PEBS events generate records in the guest; in particular, no counter with a stuck bit does.",
     predicate: 'for all k: fire(k) => k in gp',
     where: 'in the guest',
     points: IN_GUEST,

@@ -32,8 +32,8 @@ const RECHECK = { enableAllAlwaysWritesPebs: true, enableAllRechecksPebs: true }
 export const hostCandidates: readonly KernelVariant[] = [
   candidate(
     'pebs-handler-compares-last',
-    'NMI handler compares pebs_enabled after the plain overflows',
-    'The NMI handler looks whether throttling has changed pebs_enabled after it has served the plain overflows too, and writes IA32_PEBS_ENABLE then.',
+    'NMI handler compares pebs_enabled after the non-PEBS overflows',
+    'The NMI handler checks for a changed pebs_enabled once more after it has handled the non-PEBS overflows, and writes IA32_PEBS_ENABLE if it changed.',
     { nmiComparesPebsLast: true },
     'H1',
   ),
@@ -47,13 +47,13 @@ export const hostCandidates: readonly KernelVariant[] = [
   candidate(
     'fixed-ctrl-recheck',
     'PMU enable writes FIXED_CTR_CTRL until it is what perf wants',
-    'PMU enable notes in active_fixed_ctrl_val what it has written, compares that with fixed_ctrl_val, and repeats while they differ.',
+    'PMU enable records the value it wrote in active_fixed_ctrl_val, compares it with fixed_ctrl_val, and repeats while they differ.',
     { fixedCtrl: 'written' },
     'H11',
   ),
   candidate(
     'fixed-ctrl-handler-clears',
-    'NMI handler forgets active_fixed_ctrl_val',
+    'NMI handler clears active_fixed_ctrl_val',
     'The NMI handler sets active_fixed_ctrl_val to 0 when it is done, so that the next section should write IA32_FIXED_CTR_CTRL again.',
     { fixedCtrl: 'handler_clears' },
     'H11',

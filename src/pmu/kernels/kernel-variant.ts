@@ -73,10 +73,15 @@ export const MAINLINE_2026: KernelOptions = {
 /** Plain Linux behaviour of the long-term trees before 6.16: throttling stops one event. */
 export const BEFORE_6_16: KernelOptions = { ...MAINLINE_2026, groupThrottle: false };
 
-/** The 6.1 long-term tree. */
-export const BEFORE_6_2: KernelOptions = {
+/** After 6.1 and before the tick's walk was changed (posted in November 2023), as far as is known. */
+export const BEFORE_ACTIVE_LISTS: KernelOptions = {
   ...BEFORE_6_16,
   tickVisitsSiblings: true,
-  idleDisableRunsSection: false,
   adaptiveBitStays: true,
+};
+
+/** The 6.1 long-term tree, and what came before it. */
+export const BEFORE_6_2: KernelOptions = {
+  ...BEFORE_ACTIVE_LISTS,
+  idleDisableRunsSection: false,
 };

@@ -10,6 +10,7 @@ import { linux726, linux61187, linux612107 } from './before-series.js';
 import {
   BEFORE_6_2,
   BEFORE_6_16,
+  BEFORE_ACTIVE_LISTS,
   type KernelVariant,
   MAINLINE_2026,
   type Patch,
@@ -114,6 +115,7 @@ const linux66158: KernelVariant = {
   title: 'Linux 6.6.158, the landed series',
   date: '2026-10',
   certainty: 'derived',
+  options: BEFORE_ACTIVE_LISTS,
   support: derivedSupport(SUPPORT['6.12.117']),
   sources: ['kernel.org push logs: the series is in 6.6.158'],
 };

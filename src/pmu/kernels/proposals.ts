@@ -33,7 +33,7 @@ export const proposals: readonly KernelVariant[] = [
   proposal(
     'zero-global-ctrl-e1',
     'Zero GLOBAL_CTRL before the list (e1)',
-    'KVM writes IA32_PERF_GLOBAL_CTRL 0 before it asks perf for the list. Any NMI undoes it, since the handler turns the PMU on again.',
+    "KVM writes IA32_PERF_GLOBAL_CTRL 0 before it asks perf for the list. Any NMI undoes it: perf's handler restores IA32_PERF_GLOBAL_CTRL on exit.",
     { zeroGlobalCtrl: 'write' },
   ),
   proposal(
@@ -51,7 +51,7 @@ export const proposals: readonly KernelVariant[] = [
   proposal(
     'post-exit-fixup',
     'Repair PEBS_ENABLE after VM-exit (f)',
-    'After the exit loads KVM compares what it loaded into IA32_PEBS_ENABLE with what perf wants now, and writes the difference away.',
+    'After the VM-exit loads KVM compares the IA32_PEBS_ENABLE value it loaded with what perf wants now, and rewrites the register if they differ.',
     { postExitFixup: true },
   ),
   {
@@ -67,10 +67,12 @@ export const proposals: readonly KernelVariant[] = [
     ...proposal(
       'pebs-enable-all-always',
       'PMU enable always writes PEBS_ENABLE',
-      'PMU enable writes IA32_PEBS_ENABLE also when perf wants no bit in it, so that a wrong bit does not survive a section.',
+      'PMU enable writes IA32_PEBS_ENABLE even when perf wants no bit in it, so that a stuck bit lasts at most until the next PMU disable/enable. It closes H2; after H1 and H3 the bit is set until then.',
       { enableAllAlwaysWritesPebs: true },
     ),
-    sources: ['a candidate for H1 to H3 of the semantics sheet, not posted anywhere'],
+    sources: [
+      'a candidate for H2 of the semantics sheet (it shortens H1 and H3), not posted anywhere',
+    ],
   },
   {
     ...proposal(

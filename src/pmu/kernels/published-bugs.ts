@@ -9,7 +9,12 @@ import { GLOBAL_CTRL } from '../arch/msr.js';
 import type { SwitchFunction, SwitchInput } from '../perf/guest-switch.js';
 import type { SwitchList } from '../perf/switch-list.js';
 import { BEFORE_SERIES_FORMULAS, completeBeforeSeries } from './before-series.js';
-import { BEFORE_6_16, type KernelVariant } from './kernel-variant.js';
+import {
+  BEFORE_6_2,
+  BEFORE_6_16,
+  BEFORE_ACTIVE_LISTS,
+  type KernelVariant,
+} from './kernel-variant.js';
 import { derivedSupport, SUPPORT } from './pmu-support.js';
 import { activeDataCfg, completeWithoutGuestPebs, wantedDataCfg } from './switch-branches.js';
 
@@ -65,7 +70,7 @@ const linux66: KernelVariant = {
   summary:
     "The guest's IA32_PERF_GLOBAL_CTRL leaves out only what is both host-only and PEBS: host-only counters and PEBS counters that the guest may see run in the guest, on any CPU. Adaptive PEBS is shown to guests; removing a PEBS event narrows the records of the one that stays.",
   date: '2023-10-29',
-  options: { ...BEFORE_6_16, removalNarrowsDataCfg: true },
+  options: { ...BEFORE_ACTIVE_LISTS, removalNarrowsDataCfg: true },
   support: derivedSupport(SUPPORT['6.12.107'], {
     guestGlobalCtrl: 'zero',
     guestAdaptivePebs: true,
@@ -102,7 +107,7 @@ const linux61: KernelVariant = {
   summary:
     "The guest's IA32_PERF_GLOBAL_CTRL leaves out only what is both host-only and PEBS, on any CPU. Only Ice Lake-SP counts as EPT-friendly; adaptive PEBS is shown to guests.",
   date: '2022-12-11',
-  options: BEFORE_6_16,
+  options: BEFORE_6_2,
   support: derivedSupport(SUPPORT['6.1.187'], {
     // Emerald Rapids came with 6.2.
     cases: without(SUPPORT['6.1.187'].cases, 'emerald-rapids'),
@@ -120,7 +125,7 @@ export const linux56: KernelVariant = {
   date: '2020-03-29',
   patches: [],
   certainty: 'derived',
-  options: { ...BEFORE_6_16, nmiSwitchesPebs: true },
+  options: { ...BEFORE_6_2, nmiSwitchesPebs: true },
   support: derivedSupport(SUPPORT['6.1.187'], {
     cases: without(SUPPORT['6.1.187'].cases, 'sapphire-rapids', 'emerald-rapids', 'alder-lake-p'),
     eptModels: [],
@@ -140,7 +145,7 @@ export const linux56: KernelVariant = {
     return 0;
   },
   sources: [
-    'commit 6c1c07b33eb0 (5.7), which mends it, 20200121181338.3234-1-kan.liang',
+    'commit 6c1c07b33eb0 (5.7), which dropped these writes to save MSR accesses, 20200121181338.3234-1-kan.liang',
     'commit 4b2f1e59229b (2021): isolation_ucodes[] named the wrong stepping of Broadwell-X',
   ],
 };

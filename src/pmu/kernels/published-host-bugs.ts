@@ -6,7 +6,7 @@
  */
 import { PERF_METRICS, VLBR } from '../arch/counter-set.js';
 import { linux726, linux612107 } from './before-series.js';
-import { BEFORE_6_16, type KernelVariant, MAINLINE_2026 } from './kernel-variant.js';
+import { BEFORE_6_2, type KernelVariant, MAINLINE_2026 } from './kernel-variant.js';
 import { linux734 } from './landed.js';
 import { derivedSupport, SUPPORT } from './pmu-support.js';
 import { linux56 } from './published-bugs.js';
@@ -18,7 +18,7 @@ const linux511: KernelVariant = {
   summary:
     'As 5.6, but the NMI handler leaves IA32_PEBS_ENABLE alone. A precise VLBR event puts bit 58 into it: the WRMSR faults, and the register keeps its value. Broadwell-X counts as not isolated.',
   date: '2021-02-14',
-  options: BEFORE_6_16,
+  options: BEFORE_6_2,
   support: { ...linux56.support, pebsPseudo: VLBR | PERF_METRICS },
   sources: [
     'fix 2dc0572f2cef (Mar 2021): perf_fuzzer on Haswell, reported by Vince Weaver',
@@ -65,7 +65,7 @@ const metricsNeverPrecise: KernelVariant = {
   id: 'metrics-never-precise',
   title: 'perf refuses every precise metrics event',
   summary:
-    'A metrics event is told by its code alone, whatever other bits its configuration has: it cannot be precise, so bit 48 never gets into IA32_PEBS_ENABLE.',
+    'A metrics event is recognised by its event code alone, whatever other bits its configuration has: it cannot be precise, so bit 48 never gets into IA32_PEBS_ENABLE.',
   date: '2025-06-20',
   base: linux734.id,
   patches: [{ n: 1, title: 'Fix unchecked PEBS_ENABLE MSR access error', behavioural: true }],

@@ -112,7 +112,7 @@ export class PerfEvent {
 export interface PerfOptions {
   /** Since 6.16 throttling stops the whole group inside the overflow path, and the tick restarts it as a whole. */
   readonly groupThrottle: boolean;
-  /** Before 6.2 the tick visits every event; later ones only group leaders and lone events. */
+  /** The tick visits every event (6.1, and mainline until a change posted in November 2023); later only group leaders and lone events. */
   readonly tickVisitsSiblings: boolean;
   /** Before 6.2 disabling an event that holds no counter leaves the PMU alone; later kernels run a section all the same. */
   readonly idleDisableRunsSection: boolean;

@@ -3,7 +3,7 @@
  * `never-switch-pebs-enable`. Ids are `report-<what>-<kernel>`.
  *
  * Source: semantics sheet §9.3 and §9.5. Where the repair is that perf or KVM refuses something (EINVAL, #GP), the world on
- * the repaired kernel lacks it.
+ * the repaired kernel lacks it, and its id is `report-<what>-refused-<kernel>`.
  */
 import type { Verdict } from '../../explorer/result.js';
 import {
@@ -271,7 +271,7 @@ const published: readonly Scenario[] = REPORTS.flatMap(
   ({ name, title, sources, world, expected, instead }) =>
     Object.entries(expected).map(([kernel, verdicts]) =>
       scenario(
-        `report-${name}-${kernel}`,
+        `report-${name}${instead?.[kernel] ? '-refused' : ''}-${kernel}`,
         `${title}, on ${kernel}`,
         { ...world, kernel, ...instead?.[kernel] },
         verdicts,

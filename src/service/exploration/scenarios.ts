@@ -183,7 +183,7 @@ const hazards: readonly Scenario[] = [
   ...(['linux-7.3.4', 'pebs-enable-all-recheck'] as const).map((kernel) =>
     scenario(
       `h3-tick-${kernel}`,
-      `H3 inside the tick, which runs a section for every event in frequency mode, on ${kernel}`,
+      `H3 inside the tick, which disables and re-enables the PMU while an event is in frequency mode, on ${kernel}`,
       hostOnly(kernel, {
         events: [{ counter: 'PMC0', precise_ip: 2, sample_freq: 4000, exclude_guest: true }],
         actors: actors('nmi_throttle', 'tick'),
