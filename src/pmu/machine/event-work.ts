@@ -21,17 +21,20 @@ import {
   NO_EVENT,
   NO_TAG,
   OFF,
+  type PerfEvent,
   STOPPED,
 } from '../perf/perf-event.js';
 import { leaderOf, siblingOfRank } from '../perf/pmi.js';
 import { addEvent, removeEvent } from '../perf/schedule.js';
 import {
+  belongsTo,
   classOf,
   detachSiblings,
   FLEXIBLE,
   nextByPlace,
   PINNED,
   placeOf,
+  placesOf,
   rankNew,
   TASK,
 } from './event-order.js';
@@ -140,51 +143,53 @@ function nextOfReschedule(
   cpu: LogicalCpu,
   classes: number,
 ): number {
-  if (cpu.cursor === 0) {
-    for (const type of OUT_ORDER) {
-      if (classes & type) {
-        const out = nextByPlace(world, state, cpu, 0, isRunning[type]!);
-        if (out !== NO_EVENT) {
-          return out | REMOVE;
-        }
+  const { events } = state;
+  let out = NO_EVENT;
+  let outPlace = 0;
+  let next = NO_EVENT;
+  let nextPlace = 0;
+  for (let at = 0; at < events.length; at += 1) {
+    const event = events[at]!;
+    const waits = event.status === INACTIVE;
+    if (
+      (!waits && (cpu.cursor !== 0 || !isRunning(event, cpu))) ||
+      !belongsTo(world, state, at, cpu)
+    ) {
+      continue;
+    }
+    const config = world.eventConfigs[at]!;
+    const place = placeOf(world, state, at);
+    if (waits) {
+      if (
+        place >= cpu.cursor &&
+        (next === NO_EVENT || place < nextPlace) &&
+        (isLeader(event, config) || isScheduled(events[config.leader]!, cpu))
+      ) {
+        next = at;
+        nextPlace = place;
       }
+      continue;
+    }
+    const type = classOf(event, config);
+    const order = type === TASK ? place - placesOf(state) : place;
+    if (classes & type && (out === NO_EVENT || order < outPlace)) {
+      out = at;
+      outPlace = order;
     }
   }
-  const next = nextByPlace(world, state, cpu, cpu.cursor, mayGoOn);
+  if (out !== NO_EVENT) {
+    return out | REMOVE;
+  }
   return next === NO_EVENT ? NO_WORK : next | ADD;
 }
 
-const OUT_ORDER = [TASK, PINNED, FLEXIBLE] as const;
-
-type Wanted = (world: World, state: MachineState, at: number, cpu: LogicalCpu) => boolean;
-
-/** By class: whether an event of it has been on its counter since before the operation. */
-const isRunning: Readonly<Record<number, Wanted>> = Object.fromEntries(
-  OUT_ORDER.map((type) => [
-    type,
-    (world: World, state: MachineState, at: number, cpu: LogicalCpu): boolean => {
-      const event = state.events[at]!;
-      return (
-        (event.status === ACTIVE || event.status === STOPPED) &&
-        event.cpu === cpu.index &&
-        classOf(event, world.eventConfigs[at]!) === type
-      );
-    },
-  ]),
-);
+/** Whether an event has been on its counter since before the operation. */
+function isRunning(event: PerfEvent, cpu: LogicalCpu): boolean {
+  return (event.status === ACTIVE || event.status === STOPPED) && event.cpu === cpu.index;
+}
 
 function isThreadEvent(world: World, state: MachineState, at: number, cpu: LogicalCpu): boolean {
   return world.eventConfigs[at]!.owner === cpu.target && isScheduled(state.events[at]!, cpu);
-}
-
-/** Enabled, and its group's leader is on if it has one. */
-function mayGoOn(world: World, state: MachineState, at: number, cpu: LogicalCpu): boolean {
-  const event = state.events[at]!;
-  const config = world.eventConfigs[at]!;
-  return (
-    event.status === INACTIVE &&
-    (isLeader(event, config) || isScheduled(state.events[config.leader]!, cpu))
-  );
 }
 
 /** Disabling a leader takes its whole group out, the leader first. */
