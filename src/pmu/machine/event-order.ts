@@ -53,33 +53,6 @@ export function belongsTo(world: World, state: MachineState, at: number, cpu: Lo
   return config.owner === (cpu.operation === SCHED_IN ? cpu.target : cpu.currentVcpu);
 }
 
-/** The event of this CPU with the lowest place from `from` on that is wanted, or NO_EVENT. */
-export function nextByPlace(
-  world: World,
-  state: MachineState,
-  cpu: LogicalCpu,
-  from: number,
-  wanted: (world: World, state: MachineState, at: number, cpu: LogicalCpu) => boolean,
-): number {
-  let best = NO_EVENT;
-  let bestPlace = 0;
-  for (let at = 0; at < state.events.length; at += 1) {
-    if (!belongsTo(world, state, at, cpu)) {
-      continue;
-    }
-    const place = placeOf(world, state, at);
-    if (
-      place >= from &&
-      (best === NO_EVENT || place < bestPlace) &&
-      wanted(world, state, at, cpu)
-    ) {
-      best = at;
-      bestPlace = place;
-    }
-  }
-  return best;
-}
-
 /** Gives a newly opened event its rank: after its group, or after all others. */
 export function rankNew(world: World, state: MachineState, at: number): void {
   const { events } = state;

@@ -31,7 +31,6 @@ import {
   classOf,
   detachSiblings,
   FLEXIBLE,
-  nextByPlace,
   PINNED,
   placeOf,
   placesOf,
@@ -111,16 +110,12 @@ function nextWork(world: World, state: MachineState, cpu: LogicalCpu): number {
     case CLOSE_EVENT:
       return isScheduled(state.events[cpu.target]!, cpu) ? cpu.target | REMOVE : NO_WORK;
     case SCHED_OUT:
-      return removal(nextByPlace(world, state, cpu, 0, isThreadEvent));
+      return nextOfSchedOut(world, state, cpu);
     case TICK:
       return nextOfTick(world, state, cpu) === NO_EVENT ? NO_WORK : TICKED;
     default:
       return NO_WORK;
   }
-}
-
-function removal(at: number): number {
-  return at === NO_EVENT ? NO_WORK : at | REMOVE;
 }
 
 /** Which classes `ctx_resched` takes out and in again for an event: its own, and flexible ones below a pinned one. */
@@ -188,8 +183,22 @@ function isRunning(event: PerfEvent, cpu: LogicalCpu): boolean {
   return (event.status === ACTIVE || event.status === STOPPED) && event.cpu === cpu.index;
 }
 
-function isThreadEvent(world: World, state: MachineState, at: number, cpu: LogicalCpu): boolean {
-  return world.eventConfigs[at]!.owner === cpu.target && isScheduled(state.events[at]!, cpu);
+/** The thread's events leave in their order. */
+function nextOfSchedOut(world: World, state: MachineState, cpu: LogicalCpu): number {
+  let out = NO_EVENT;
+  let outPlace = 0;
+  for (let at = 0; at < state.events.length; at += 1) {
+    const isOn =
+      world.eventConfigs[at]!.owner === cpu.target &&
+      belongsTo(world, state, at, cpu) &&
+      isScheduled(state.events[at]!, cpu);
+    const place = isOn ? placeOf(world, state, at) : 0;
+    if (isOn && (out === NO_EVENT || place < outPlace)) {
+      out = at;
+      outPlace = place;
+    }
+  }
+  return out === NO_EVENT ? NO_WORK : out | REMOVE;
 }
 
 /** Disabling a leader takes its whole group out, the leader first. */
