@@ -3,7 +3,7 @@
  * each is a change to the newest release, so that a search can say what it closes.
  */
 import type { KernelOptions, KernelVariant } from './kernel-variant.js';
-import { linux734 } from './landed.js';
+import { changeOfNewest } from './landed.js';
 
 function candidate(
   id: string,
@@ -13,15 +13,8 @@ function candidate(
   hazards: string,
 ): KernelVariant {
   return {
-    ...linux734,
-    id,
-    title,
-    summary,
+    ...changeOfNewest(id, title, summary, options),
     date: '2026-11-26',
-    base: linux734.id,
-    patches: [{ n: 1, title, behavioural: true }],
-    certainty: 'derived',
-    options: { ...linux734.options, ...options },
     sources: [`a candidate for ${hazards} of the semantics sheet, not posted anywhere`],
   };
 }

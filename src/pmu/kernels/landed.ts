@@ -11,6 +11,7 @@ import {
   BEFORE_6_2,
   BEFORE_6_16,
   BEFORE_ACTIVE_LISTS,
+  type KernelOptions,
   type KernelVariant,
   MAINLINE_2026,
   type Patch,
@@ -149,3 +150,22 @@ export const landed: readonly KernelVariant[] = [
   linux66158,
   linux61192,
 ];
+
+/** A change to the newest release that no release has; it still lacks its date and sources. */
+export function changeOfNewest(
+  id: string,
+  title: string,
+  summary: string,
+  options: Partial<KernelOptions>,
+): KernelVariant {
+  return {
+    ...linux734,
+    id,
+    title,
+    summary,
+    base: linux734.id,
+    patches: [{ n: 1, title, behavioural: true }],
+    certainty: 'derived',
+    options: { ...linux734.options, ...options },
+  };
+}

@@ -7,7 +7,7 @@
  * Source: semantics sheet §5e. Only the one-sentence idea was read (v3 cover letter, quoting Peter Zijlstra).
  */
 import type { KernelOptions, KernelVariant } from './kernel-variant.js';
-import { completeWithGuestPebs, linux734 } from './landed.js';
+import { changeOfNewest, completeWithGuestPebs } from './landed.js';
 
 function proposal(
   id: string,
@@ -16,15 +16,8 @@ function proposal(
   options: Partial<KernelOptions>,
 ): KernelVariant {
   return {
-    ...linux734,
-    id,
-    title,
-    summary,
+    ...changeOfNewest(id, title, summary, options),
     date: '2026-05-08',
-    base: linux734.id,
-    patches: [{ n: 1, title, behavioural: true }],
-    certainty: 'derived',
-    options: { ...linux734.options, ...options },
     sources: ['v3 cover letter, 8 May 2026, hypermail 2605.1/01790', 'semantics sheet §5e'],
   };
 }
