@@ -6,23 +6,9 @@ import { HttpClient, json } from '../crash/http-client.js';
 import { Report } from '../crash/report.js';
 import { ServiceProcess } from '../crash/service-process.js';
 import { emptyDatabase, eventually, meddler, startInstance } from '../instances.js';
+import { HUGE_SEARCH } from '../worlds.js';
 
-const event = (counter: string) => ({ counter, precise_ip: 2, exclude_guest: true });
-const kinds = ['nmi_throttle', 'event_enable', 'event_disable', 'tick', 'pmu_section'];
-/** More states than a test waits for. */
-const HUGE = {
-  model: {
-    cpu_model: 'emerald-rapids',
-    kernel: 'upstream-base',
-    events: ['PMC0', 'PMC1', 'PMC2', 'PMC3'].map(event),
-    vcpus: [{}, {}],
-    actors: kinds.map((kind) => ({ kind })),
-    nmi_timing: 'late',
-  },
-  properties: ['I11'],
-  fold: false,
-  bounds: { seconds: 3600 },
-};
+const HUGE = { ...HUGE_SEARCH, bounds: { seconds: 3600 } };
 
 t.test('a search that the service was killed with three times has failed', async (t) => {
   const url = await emptyDatabase(t);

@@ -9,6 +9,7 @@ import { DataFolder } from '../crash/data-folder.js';
 import { HttpClient, json } from '../crash/http-client.js';
 import { Report } from '../crash/report.js';
 import { ServiceProcess } from '../crash/service-process.js';
+import { HUGE_SEARCH } from '../worlds.js';
 
 const GROUP_MEGABYTES = 512;
 
@@ -46,22 +47,6 @@ function controlGroup(t: Test): string | undefined {
   return undefined;
 }
 
-const event = (counter: string) => ({ counter, precise_ip: 2, exclude_guest: true });
-const kinds = ['nmi_throttle', 'event_enable', 'event_disable', 'tick', 'pmu_section'];
-/** More states than any of these machines has room for. */
-const HUGE = {
-  model: {
-    cpu_model: 'emerald-rapids',
-    kernel: 'upstream-base',
-    events: ['PMC0', 'PMC1', 'PMC2', 'PMC3'].map(event),
-    vcpus: [{}, {}],
-    actors: kinds.map((kind) => ({ kind })),
-    nmi_timing: 'late',
-  },
-  properties: ['I11'],
-  fold: false,
-};
-
 t.test('in a small control group', async (t) => {
   const group = controlGroup(t);
   const folder = await DataFolder.make();
@@ -78,7 +63,7 @@ t.test('in a small control group', async (t) => {
     http.ask(service.port, {
       method: 'POST',
       path: '/v1/explorations',
-      body: { ...HUGE, bounds },
+      body: { ...HUGE_SEARCH, bounds },
     });
   const refused = await post({ megabytes: 4096 });
   t.equal(refused.status, 422);

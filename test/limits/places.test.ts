@@ -5,6 +5,7 @@ import type { Config } from '../../src/config.js';
 import { request } from '../campaign/lab.js';
 import { problemOf } from '../helper.js';
 import { emptyDatabase, eventually, type Instance, meddler, startInstance } from '../instances.js';
+import { HUGE_SEARCH, SMALL } from '../worlds.js';
 
 const NAMES = ['one', 'two', 'three', 'four', 'five'];
 const TOKENS: Partial<Config> = {
@@ -16,29 +17,7 @@ const TOKENS: Partial<Config> = {
   rateLimit: 0,
 };
 
-const event = (counter: string) => ({ counter, precise_ip: 2, exclude_guest: true });
-const kinds = (...names: string[]) => names.map((kind) => ({ kind }));
-const SMALL = {
-  cpu_model: 'emerald-rapids',
-  kernel: 'upstream-base',
-  events: [event('PMC0')],
-  vcpus: [{}],
-  actors: kinds('nmi_throttle'),
-};
-/** More states than a test waits for. */
-const HUGE = {
-  ...SMALL,
-  events: ['PMC0', 'PMC1', 'PMC2', 'PMC3'].map(event),
-  vcpus: [{}, {}],
-  actors: kinds('nmi_throttle', 'event_enable', 'event_disable', 'tick', 'pmu_section'),
-  nmi_timing: 'late',
-};
-const huge = (bounds: object = { seconds: 3600 }) => ({
-  model: HUGE,
-  properties: ['I11'],
-  fold: false,
-  bounds,
-});
+const huge = (bounds: object = { seconds: 3600 }) => ({ ...HUGE_SEARCH, bounds });
 const CAMPAIGN = request({}, { walks: 1_000_000, steps_per_walk: 1000 });
 
 function post({ app }: Instance, path: string, payload: object, token?: string, prefer?: string) {

@@ -6,6 +6,7 @@ import { ExplorationPageSchema, ExplorationSchema } from '../../schemas/explorat
 import { request } from '../campaign/lab.js';
 import { bodyOf, problemOf } from '../helper.js';
 import { emptyDatabase, eventually, type Instance, meddler, startInstance } from '../instances.js';
+import { HUGE_SEARCH, SMALL } from '../worlds.js';
 
 const t = root;
 let first: Instance | undefined;
@@ -13,24 +14,6 @@ const url = await emptyDatabase(t);
 const { app: api } = await startInstance(t, url, { role: 'api' });
 const sql = await meddler(t, url);
 
-const event = (counter: string) => ({ counter, precise_ip: 2, exclude_guest: true });
-const kinds = (...names: string[]) => names.map((kind) => ({ kind }));
-const SMALL = {
-  cpu_model: 'emerald-rapids',
-  kernel: 'upstream-base',
-  events: [event('PMC0')],
-  vcpus: [{}],
-  actors: kinds('nmi_throttle'),
-};
-/** More states than a test waits for. */
-const HUGE = {
-  ...SMALL,
-  events: ['PMC0', 'PMC1', 'PMC2', 'PMC3'].map(event),
-  vcpus: [{}, {}],
-  actors: kinds('nmi_throttle', 'event_enable', 'event_disable', 'tick', 'pmu_section'),
-  nmi_timing: 'late',
-};
-const huge = { model: HUGE, properties: ['I11'], fold: false };
 /** As many walks as one thread takes in minutes. */
 const LONG = request({}, { walks: 1_000_000, steps_per_walk: 1000 });
 
@@ -62,7 +45,7 @@ const worker = (t: Pick<Test, 'teardown'>) => startInstance(t, url, { role: 'wor
 
 t.test('nothing is done without a worker, and what waits can be cancelled', async (t) => {
   for (const [kind, body] of [
-    ['explorations', huge],
+    ['explorations', HUGE_SEARCH],
     ['campaigns', LONG],
   ] as const) {
     const { id, state } = (await post(kind, body)).json();
@@ -90,7 +73,7 @@ t.test(
   async (t) => {
     await worker(t);
     for (const [kind, body] of [
-      ['explorations', huge],
+      ['explorations', HUGE_SEARCH],
       ['campaigns', LONG],
     ] as const) {
       const { id } = (await post(kind, body)).json();
@@ -136,7 +119,7 @@ t.test(
 );
 
 t.test('work of an instance that stops is given back and ended by the next', async (t) => {
-  const exploration = (await post('explorations', huge)).json().id;
+  const exploration = (await post('explorations', HUGE_SEARCH)).json().id;
   const walks = request({}, { walks: 3000, steps_per_walk: 1000 });
   const campaign = (await post('campaigns', walks)).json().id;
   await until('explorations', exploration, ({ progress }) => progress.done > 0);
