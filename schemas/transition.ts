@@ -48,7 +48,7 @@ export const InjectionSchema = Type.Object(
         minimum: 1,
         maximum: 10_000_000,
         default: 1,
-        description: 'the how-manieth time this request passes the micro-step',
+        description: 'on which pass of this request over the micro-step, the first being 1',
       }),
     ),
     nmi: ref(NmiSchema),
