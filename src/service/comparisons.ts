@@ -3,7 +3,7 @@ import type { Comparison, ComparisonRequest, ComparisonRow } from '../../schemas
 import { tryLater } from '../errors.js';
 import { COST_SCENARIOS, setUpOf } from '../pmu/scenarios/cost-scenarios.js';
 import { DEFAULT_COST_MODEL, estimateCycles } from '../pmu/scenarios/cycle-cost.js';
-import { measureWrites, msrWrites, type RoundTripWrites } from '../pmu/scenarios/write-costs.js';
+import { measureWrites, msrWrites } from '../pmu/scenarios/write-costs.js';
 import { csvRow } from './csv.js';
 import type { RaceVerdicts } from './exploration/race-verdicts.js';
 import { cpuModelById, kernelById } from './lookups.js';
@@ -55,22 +55,14 @@ async function compareCosts(request: ComparisonRequest, signal: AbortSignal): Pr
   );
   const cells = models.flatMap((model) => scenarios.map((scenario) => ({ model, scenario })));
   const slices = new Slices();
-  const costs: RoundTripWrites[][] = [];
-  for (const kernel of kernels) {
-    const row: RoundTripWrites[] = [];
-    for (const { model, scenario } of cells) {
-      row.push(measureWrites(scenario, model, kernel));
-      await slices.pause();
-      signal.throwIfAborted();
-    }
-    costs.push(row);
-  }
-  const rows = kernels.flatMap((kernel, k) =>
-    cells.map(({ model, scenario }, c): ComparisonRow => {
-      const writes = costs[k]![c]!;
+  const rows: ComparisonRow[] = [];
+  for (const [nth, kernel] of kernels.entries()) {
+    for (const [at, { model, scenario }] of cells.entries()) {
+      const writes = measureWrites(scenario, model, kernel);
       const { notes } = setUpOf(scenario, model, kernel);
-      return {
-        kernel: request.kernels[k]!,
+      const written = msrWrites(writes);
+      rows.push({
+        kernel: request.kernels[nth]!,
         cpu_model: model.id,
         scenario: scenario.id as CostScenarioId,
         per_round_trip: {
@@ -78,14 +70,16 @@ async function compareCosts(request: ComparisonRequest, signal: AbortSignal): Pr
           vm_entry_load: writes.vmEntryLoad,
           vm_exit_load: writes.vmExitLoad,
           vmcs_field: writes.vmcsField,
-          msr_writes: msrWrites(writes),
+          msr_writes: written,
         },
-        saved_against_first: msrWrites(costs[0]![c]!) - msrWrites(writes),
+        saved_against_first: (rows[at]?.per_round_trip.msr_writes ?? written) - written,
         estimated_cycles: estimateCycles(DEFAULT_COST_MODEL, 1, writes),
         ...(notes.length === 0 ? {} : { note: notes.join(' ') }),
-      };
-    }),
-  );
+      });
+      await slices.pause();
+      signal.throwIfAborted();
+    }
+  }
   return { rows };
 }
 
