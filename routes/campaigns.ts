@@ -14,9 +14,9 @@ import { changeProblems, readProblems } from '../schemas/problem.js';
 import { LONG_ITEMS_MAX, sendRows } from '../src/paging.js';
 import { sendReply } from '../src/plugins/idempotency.js';
 import { preferredWaitMillis } from '../src/prefer.js';
-import { campaignCsv } from '../src/service/campaign/formats/csv.js';
-import { campaignJunit } from '../src/service/campaign/formats/junit.js';
-import { campaignKtap } from '../src/service/campaign/formats/ktap.js';
+import { campaignCsv } from '../src/service/campaigns/formats/csv.js';
+import { campaignJunit } from '../src/service/campaigns/formats/junit.js';
+import { campaignKtap } from '../src/service/campaigns/formats/ktap.js';
 
 const JSON_TYPE = 'application/json';
 const CSV_TYPE = 'text/csv';

@@ -13,6 +13,7 @@ import {
 import { PageQuerySchema } from '../schemas/common.js';
 import { problems } from '../schemas/problem.js';
 import { ScenarioPageSchema, ScenarioSchema } from '../schemas/scenario.js';
+import { canonicalId } from '../src/model/worlds/scenarios.js';
 import { sendPage } from '../src/paging.js';
 import {
   cpuModels,
@@ -23,7 +24,6 @@ import {
   scenarioItemById,
   scenarios,
 } from '../src/service/catalogue.js';
-import { canonicalId } from '../src/service/exploration/scenarios.js';
 import { KERNEL_NAMES, notInCatalogue } from '../src/service/lookups.js';
 
 const idsOf = (items: readonly { readonly id: string }[]): string[] => items.map(({ id }) => id);

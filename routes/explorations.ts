@@ -23,7 +23,7 @@ import {
   counterexampleDiagram,
   counterexampleStory,
   stateAt,
-} from '../src/service/exploration/findings.js';
+} from '../src/service/explorations/findings.js';
 
 const JSON_TYPE = 'application/json';
 const TEXT_TYPE = 'text/plain';

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge } from 'prom-client';
 import { MSR_CODES, msrName, VIA_CODES, VIA_NAMES } from '../pmu/arch/msr.js';
 import { INVARIANTS } from '../pmu/invariants/index.js';
-import type { Tally } from '../pmu/live/tally.js';
+import type { Tally } from '../pmu/stepping/tally.js';
 
 /** The counts of all hosts together; labels are MSRs, mechanisms and invariants, never ids. */
 export function machineMetrics(

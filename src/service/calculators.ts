@@ -27,6 +27,8 @@ import {
 import type { WriteSink } from '../pmu/arch/write-sink.js';
 import type { KernelVariant } from '../pmu/kernels/kernel-variant.js';
 import { ANY_PRECISE, capsOf, isIsolatedOn } from '../pmu/kernels/pmu-support.js';
+import { createWorld } from '../pmu/machine/world.js';
+import type { SwitchList } from '../pmu/perf/switch-list.js';
 import {
   type CalculatedRun,
   calculateSwitchList,
@@ -34,9 +36,7 @@ import {
   NO_GUEST_PEBS,
   type PerfInput,
   RoundTripCalculator,
-} from '../pmu/live/calculator.js';
-import { createWorld } from '../pmu/machine/world.js';
-import type { SwitchList } from '../pmu/perf/switch-list.js';
+} from '../pmu/stepping/calculator.js';
 import { cpuModelById, kernelById } from './lookups.js';
 import { Slices } from './slices.js';
 import { formatCounterSet, formatU64, parseCounterSet, parseU64, type U64Input } from './wire.js';

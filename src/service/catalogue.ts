@@ -7,23 +7,23 @@ import type {
   ModelOnKernel as ModelOnKernelItem,
 } from '../../schemas/catalogue.js';
 import type { Scenario as ScenarioItem } from '../../schemas/scenario.js';
+import {
+  findScenario,
+  MATRIX_SCENARIOS,
+  SCENARIOS,
+  type Scenario,
+} from '../model/worlds/scenarios.js';
 import { ARCH_PEBS_FORMAT, type CpuModel, intelCtrl } from '../pmu/arch/cpu-model.js';
 import { CPU_MODELS, findCpuModel } from '../pmu/arch/cpu-models.js';
+import { COST_SCENARIOS, type CostScenario, setUpOf } from '../pmu/cost-cases/cost-scenarios.js';
+import { measureWrites, msrWrites } from '../pmu/cost-cases/write-costs.js';
 import { INVARIANTS } from '../pmu/invariants/index.js';
 import { linux726 } from '../pmu/kernels/before-series.js';
 import { findKernel, KERNELS } from '../pmu/kernels/index.js';
 import type { KernelOptions, KernelVariant } from '../pmu/kernels/kernel-variant.js';
 import { linux734 } from '../pmu/kernels/landed.js';
 import { modelOnKernel, pebsCapable } from '../pmu/kernels/pmu-support.js';
-import { COST_SCENARIOS, type CostScenario, setUpOf } from '../pmu/scenarios/cost-scenarios.js';
-import { measureWrites, msrWrites } from '../pmu/scenarios/write-costs.js';
 import { openAfter, setUpScript } from './cost-set-up.js';
-import {
-  findScenario,
-  MATRIX_SCENARIOS,
-  SCENARIOS,
-  type Scenario,
-} from './exploration/scenarios.js';
 import { formatCounterSet, formatU64 } from './wire.js';
 
 export const cpuModels: readonly CpuModelItem[] = CPU_MODELS.map(cpuModelItem);

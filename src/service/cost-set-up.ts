@@ -3,9 +3,9 @@ import type { Scenario as ScenarioItem } from '../../schemas/scenario.js';
 import type { ScriptAction } from '../../schemas/script.js';
 import { counterName } from '../pmu/arch/counter-set.js';
 import { msrName } from '../pmu/arch/msr.js';
+import type { SetUpStep } from '../pmu/cost-cases/cost-scenarios.js';
 import { DEFAULT_SAMPLE_FREQ, type OpenRequest } from '../pmu/perf/open-rules.js';
 import { NO_COUNTER } from '../pmu/perf/perf-event.js';
-import type { SetUpStep } from '../pmu/scenarios/cost-scenarios.js';
 import { formatDataCfg, formatU64 } from './wire.js';
 
 const VCPU = 'guest';

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { tryLater } from '../errors.js';
-import type { Tally } from '../pmu/live/tally.js';
+import type { Tally } from '../pmu/stepping/tally.js';
 import { isKeyAnswered } from '../store/database-errors.js';
 import type { EventInput } from '../store/event-store.js';
 import type { HostStore, HostWrite } from '../store/host-store.js';

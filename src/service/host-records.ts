@@ -2,8 +2,8 @@
 import type { PerfEventCreate } from '../../schemas/perf-event.js';
 import { ruleViolated } from '../errors.js';
 import { counterName } from '../pmu/arch/counter-set.js';
-import { Refused } from '../pmu/live/refused.js';
 import { DEFAULT_SAMPLE_FREQ } from '../pmu/perf/open-rules.js';
+import { Refused } from '../pmu/stepping/refused.js';
 import type { EventRecord } from './host.js';
 
 /** KVM gives its events a fixed period: the distance to the guest counter's next overflow. */

@@ -20,15 +20,15 @@ import {
 } from '../pmu/arch/msr.js';
 import { statusToU64 } from '../pmu/arch/selector.js';
 import { CAUSE_NAMES, ROUND_TRIP, type WriteSink } from '../pmu/arch/write-sink.js';
+import { DEFAULT_COST_MODEL, estimateCycles } from '../pmu/cost-cases/cycle-cost.js';
 import { INVARIANTS } from '../pmu/invariants/index.js';
 import { guestPmuCaps } from '../pmu/kvm/guest-msrs.js';
 import { crossMappedCounters } from '../pmu/kvm/vcpu-run.js';
-import type { TraceEntry } from '../pmu/live/run.js';
-import type { Tally } from '../pmu/live/tally.js';
 import { vcpuOfRun } from '../pmu/machine/begin.js';
 import { GUEST, STEP_NAMES } from '../pmu/machine/micro-step.js';
 import { ADDED, CLOSED, HOST_OWNED, isLeader, statusName } from '../pmu/perf/perf-event.js';
-import { DEFAULT_COST_MODEL, estimateCycles } from '../pmu/scenarios/cycle-cost.js';
+import type { TraceEntry } from '../pmu/stepping/run.js';
+import type { Tally } from '../pmu/stepping/tally.js';
 import type { Host } from './host.js';
 import {
   formatCounter,

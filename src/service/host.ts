@@ -8,9 +8,9 @@ import type { U64 } from '../pmu/arch/counter-set.js';
 import type { CpuModel } from '../pmu/arch/cpu-model.js';
 import type { KernelVariant } from '../pmu/kernels/kernel-variant.js';
 import { capsOf, isIsolatedOn } from '../pmu/kernels/pmu-support.js';
-import { Tally } from '../pmu/live/tally.js';
 import type { MachineState } from '../pmu/machine/state.js';
 import { createState, createWorld, type World } from '../pmu/machine/world.js';
+import { Tally } from '../pmu/stepping/tally.js';
 import { NO_TAIL, type TraceTail } from './trace-text.js';
 
 /** How many of each a service or host keeps. */

@@ -4,8 +4,8 @@
  */
 import type { HostCreate, Host as HostItem } from '../../schemas/host.js';
 import { ProblemError } from '../errors.js';
-import { type Run, TRACE_MAX, type TraceEntry } from '../pmu/live/run.js';
-import type { Tally } from '../pmu/live/tally.js';
+import { type Run, TRACE_MAX, type TraceEntry } from '../pmu/stepping/run.js';
+import type { Tally } from '../pmu/stepping/tally.js';
 import type { EventInput } from '../store/event-store.js';
 import type { HostStore } from '../store/host-store.js';
 import type { StoredAnswer } from '../store/idempotency-store.js';

@@ -5,8 +5,8 @@ import type { Database } from '../store/database.js';
 import { EventStore } from '../store/event-store.js';
 import { forgetAnswers } from '../store/idempotency-store.js';
 import { WorkStore } from '../store/work-store.js';
-import { campaignJobs } from './campaign/campaign-work.js';
-import { explorationJob } from './exploration/exploration-work.js';
+import { campaignJobs } from './campaigns/campaign-work.js';
+import { explorationJob } from './explorations/exploration-work.js';
 
 export const HOUSEKEEPING = 'housekeeping';
 export const HOUSEKEEPING_SECONDS = 60;

@@ -2,7 +2,7 @@
 import type { ActorOutcome } from '../../schemas/actor.js';
 import type { Script, ScriptResult } from '../../schemas/script.js';
 import type { Transition } from '../../schemas/transition.js';
-import { type Run, TRACE_MAX } from '../pmu/live/run.js';
+import { type Run, TRACE_MAX } from '../pmu/stepping/run.js';
 import type { Host } from './host.js';
 import { msrWriteItems, traceItem, vcpuPosition, violationItems } from './host-views.js';
 import { msrViews } from './msr-views.js';

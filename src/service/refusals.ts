@@ -1,6 +1,6 @@
 /** What the machine refuses, as problems that name the field. */
 import { ProblemError } from '../errors.js';
-import { Refused } from '../pmu/live/refused.js';
+import { Refused } from '../pmu/stepping/refused.js';
 
 export function missing(what: string, id: string): never {
   throw new ProblemError('not_found', `There is no ${what} ${id}.`);

@@ -2,7 +2,7 @@
  * Trace entries as they are stored: a micro-step takes some fifty bytes. The newest stand with the host as its tail; a tail
  * that has grown goes into a chunk of its own, so that not every step makes a row.
  */
-import { TRACE_MAX, type TraceEntry } from '../pmu/live/run.js';
+import { TRACE_MAX, type TraceEntry } from '../pmu/stepping/run.js';
 import type { TraceChunk } from '../store/host-store.js';
 
 /** How many entries a tail may have. */

@@ -3,8 +3,6 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { TransitionRequest } from '../../schemas/transition.js';
-import { Refused } from '../pmu/live/refused.js';
-import type { Run } from '../pmu/live/run.js';
 import * as actions from '../pmu/machine/actions.js';
 import { vcpuOfRun } from '../pmu/machine/begin.js';
 import { GUEST, K8, K12, VMX_ABORT } from '../pmu/machine/micro-step.js';
@@ -15,6 +13,8 @@ import {
   EXIT_VMFAIL,
   MachineState,
 } from '../pmu/machine/state.js';
+import { Refused } from '../pmu/stepping/refused.js';
+import type { Run } from '../pmu/stepping/run.js';
 import type { Slices } from './slices.js';
 
 /** How many transitions pass between two looks at the clock. */

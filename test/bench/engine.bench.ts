@@ -16,11 +16,11 @@ import { AddressBook } from '../../src/pmu/arch/address-book.js';
 import { findCpuModel } from '../../src/pmu/arch/cpu-models.js';
 import { readMsr } from '../../src/pmu/arch/hardware.js';
 import { msrName, SWITCHED_MSRS, VIA_CODES, VIA_NAMES } from '../../src/pmu/arch/msr.js';
+import { COST_SCENARIOS } from '../../src/pmu/cost-cases/cost-scenarios.js';
+import { machineIn } from '../../src/pmu/cost-cases/write-costs.js';
 import { findKernel } from '../../src/pmu/kernels/index.js';
-import { Run } from '../../src/pmu/live/run.js';
 import { EXIT_EXTERNAL_INTERRUPT } from '../../src/pmu/machine/state.js';
-import { COST_SCENARIOS } from '../../src/pmu/scenarios/cost-scenarios.js';
-import { machineIn } from '../../src/pmu/scenarios/write-costs.js';
+import { Run } from '../../src/pmu/stepping/run.js';
 import { formatMsrValue } from '../../src/service/wire.js';
 import { median } from './median.js';
 

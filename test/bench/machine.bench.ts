@@ -55,7 +55,7 @@ function say(name: string, value: number, unit: string, digits = 0): void {
   console.log(`${name} ${value.toFixed(digits)} ${unit}`);
 }
 
-const module = new URL('../../src/service/exploration/machine-model.js', import.meta.url).href;
+const module = new URL('../../src/model/machine-model.js', import.meta.url).href;
 
 function searched(model: ExplorationModel, options: ExploreOptions): Promise<ExploreResult> {
   return explore({ module, args: { model, properties: ['I1'] } }, options);

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { WorkQueue } from '../../src/jobs/work-queue.js';
-import { request } from '../campaign/lab.js';
 import { emptyDatabase, startInstance } from '../instances.js';
+import { request } from '../service/campaigns/lab.js';
 
 const binary = ['valkey-server', 'redis-server'].find((name) => {
   try {

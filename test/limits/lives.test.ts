@@ -1,11 +1,11 @@
 /** Work that kills whoever takes it up is given up after three deaths; a service that stops in order has not died. */
 import t from 'tap';
 import type { Exploration } from '../../schemas/exploration.js';
-import { request } from '../campaign/lab.js';
 import { HttpClient, json } from '../crash/http-client.js';
 import { Report } from '../crash/report.js';
 import { ServiceProcess } from '../crash/service-process.js';
 import { emptyDatabase, eventually, meddler, startInstance } from '../instances.js';
+import { request } from '../service/campaigns/lab.js';
 import { HUGE_SEARCH } from '../worlds.js';
 
 const HUGE = { ...HUGE_SEARCH, bounds: { seconds: 3600 } };

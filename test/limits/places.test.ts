@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import t from 'tap';
 import type { Config } from '../../src/config.js';
-import { request } from '../campaign/lab.js';
 import { problemOf } from '../helper.js';
 import { emptyDatabase, eventually, type Instance, meddler, startInstance } from '../instances.js';
+import { request } from '../service/campaigns/lab.js';
 import { HUGE_SEARCH, SMALL } from '../worlds.js';
 
 const NAMES = ['one', 'two', 'three', 'four', 'five'];

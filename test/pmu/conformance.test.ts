@@ -30,20 +30,20 @@ import type { KernelVariant } from '../../src/pmu/kernels/kernel-variant.js';
 import { ANY_PRECISE } from '../../src/pmu/kernels/pmu-support.js';
 import { DEFAULT_FEATURES } from '../../src/pmu/kvm/guest-msrs.js';
 import { VcpuPmu } from '../../src/pmu/kvm/vcpu-pmu.js';
+import { K8 } from '../../src/pmu/machine/micro-step.js';
+import { EXIT_EXTERNAL_INTERRUPT, EXIT_HLT } from '../../src/pmu/machine/state.js';
+import { createState, createWorld } from '../../src/pmu/machine/world.js';
+import { planOpen } from '../../src/pmu/perf/open-rules.js';
+import { CLOSED } from '../../src/pmu/perf/perf-event.js';
 import {
   calculateSwitchList,
   type GuestInput,
   NO_GUEST_PEBS,
   type PerfInput,
   RoundTripCalculator,
-} from '../../src/pmu/live/calculator.js';
-import { closeEvent, openHostEvent } from '../../src/pmu/live/operations.js';
-import { Run } from '../../src/pmu/live/run.js';
-import { K8 } from '../../src/pmu/machine/micro-step.js';
-import { EXIT_EXTERNAL_INTERRUPT, EXIT_HLT } from '../../src/pmu/machine/state.js';
-import { createState, createWorld } from '../../src/pmu/machine/world.js';
-import { planOpen } from '../../src/pmu/perf/open-rules.js';
-import { CLOSED } from '../../src/pmu/perf/perf-event.js';
+} from '../../src/pmu/stepping/calculator.js';
+import { closeEvent, openHostEvent } from '../../src/pmu/stepping/operations.js';
+import { Run } from '../../src/pmu/stepping/run.js';
 import { type EventWish, present, requestOf, u64 } from './machine.js';
 
 /** Two drivers made the files; the second one's inputs are wider. */

@@ -126,6 +126,7 @@ t.test('routes, schemas, service and store import downwards', async (t) => {
     'schemas',
   );
   never('routes', 'src/pmu', 'src/explorer', 'src/store', 'src/jobs');
+  never('src/model', 'routes', 'src/plugins', 'src/app', 'src/server', 'src/store', 'src/jobs');
   never('src/service', 'routes', 'src/plugins', 'src/app', 'src/server');
   never('src/store', 'routes', 'src/pmu', 'src/explorer');
 });
@@ -140,7 +141,9 @@ t.test('no clock, no luck and no BigInt where states are made', async (t) => {
     'src/pmu/kvm',
     'src/pmu/kernels',
     'src/pmu/invariants',
-    'src/pmu/live',
+    'src/pmu/stepping',
+    'src/pmu/cost-cases',
+    'src/model',
   ]) {
     const found = sourcesIn(folder).filter(({ text }) => forbidden.test(code(text)));
     t.strictSame(

@@ -28,17 +28,6 @@ import type { KernelOptions } from '../../src/pmu/kernels/kernel-variant.js';
 import { isIsolatedOn, capsOf as kernelCapsOf } from '../../src/pmu/kernels/pmu-support.js';
 import { DEFAULT_FEATURES, type GuestFeatures } from '../../src/pmu/kvm/guest-msrs.js';
 import type { VcpuPmu } from '../../src/pmu/kvm/vcpu-pmu.js';
-import type { Injection } from '../../src/pmu/live/injections.js';
-import {
-  addVcpu,
-  closeEvent,
-  disableEvent,
-  guestWrmsr,
-  migrate,
-  openHostEvent,
-  tick,
-} from '../../src/pmu/live/operations.js';
-import { Run } from '../../src/pmu/live/run.js';
 import * as actions from '../../src/pmu/machine/actions.js';
 import { stepCode } from '../../src/pmu/machine/micro-step.js';
 import {
@@ -50,6 +39,17 @@ import {
 import { createState, createWorld, type World } from '../../src/pmu/machine/world.js';
 import { type OpenRequest, planOpen } from '../../src/pmu/perf/open-rules.js';
 import { NO_COUNTER, NO_EVENT, type PerfEvent, statusName } from '../../src/pmu/perf/perf-event.js';
+import type { Injection } from '../../src/pmu/stepping/injections.js';
+import {
+  addVcpu,
+  closeEvent,
+  disableEvent,
+  guestWrmsr,
+  migrate,
+  openHostEvent,
+  tick,
+} from '../../src/pmu/stepping/operations.js';
+import { Run } from '../../src/pmu/stepping/run.js';
 
 import { formatMsrValue } from '../../src/service/wire.js';
 

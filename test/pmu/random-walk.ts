@@ -3,9 +3,9 @@
  * exit, re-enter and migrate, and the CPUs interleave. The same seed walks the same way.
  */
 import { counterName } from '../../src/pmu/arch/counter-set.js';
-import { Refused } from '../../src/pmu/live/refused.js';
 import { type ExitReasonName, IDLE, RUN_VCPU } from '../../src/pmu/machine/state.js';
 import { ACTIVE, CLOSED, HOST_OWNED, OFF } from '../../src/pmu/perf/perf-event.js';
+import { Refused } from '../../src/pmu/stepping/refused.js';
 import {
   type EventWish,
   type Machine,

@@ -1,10 +1,10 @@
 /** Public reports (semantics sheet §9.3, §9.5), value by value: each is caught on the faulty kernel and not on the repaired one. */
 import t from 'tap';
+import { SCENARIOS } from '../../src/model/worlds/scenarios.js';
 import { firing } from '../../src/pmu/arch/hardware.js';
 import { DS_AREA, PEBS_DATA_CFG, PEBS_ENABLE } from '../../src/pmu/arch/msr.js';
 import { KERNELS } from '../../src/pmu/kernels/index.js';
 import { STEP_NAMES } from '../../src/pmu/machine/micro-step.js';
-import { SCENARIOS } from '../../src/service/exploration/scenarios.js';
 import { formatCounterSet, formatDataCfg } from '../../src/service/wire.js';
 import { type Machine, machine, names, requestOf } from './machine.js';
 

@@ -1,9 +1,9 @@
 /** MSR writes per round trip in the steady state: semantics sheet §6 (invariant I14). */
 import t from 'tap';
 import { findCpuModel } from '../../src/pmu/arch/cpu-models.js';
+import { COST_SCENARIOS } from '../../src/pmu/cost-cases/cost-scenarios.js';
+import { measureWrites, msrWrites } from '../../src/pmu/cost-cases/write-costs.js';
 import { findKernel } from '../../src/pmu/kernels/index.js';
-import { COST_SCENARIOS } from '../../src/pmu/scenarios/cost-scenarios.js';
-import { measureWrites, msrWrites } from '../../src/pmu/scenarios/write-costs.js';
 import { present } from './machine.js';
 
 const KERNELS = ['upstream-base', 'pebs-v1', 'linux-6.1.192', 'pebs-v2', 'linux-6.12.117'] as const;

@@ -4,7 +4,7 @@ import type { ScriptAction } from '../../schemas/script.js';
 import { ProblemError } from '../../src/errors.js';
 import { CPU_MODELS } from '../../src/pmu/arch/cpu-models.js';
 import { KERNELS } from '../../src/pmu/kernels/index.js';
-import { TRACE_MAX, type TraceEntry } from '../../src/pmu/live/run.js';
+import { TRACE_MAX, type TraceEntry } from '../../src/pmu/stepping/run.js';
 import { createHost, type Host } from '../../src/service/host.js';
 import { hostConfig, hostImage, readHost } from '../../src/service/host-image.js';
 import { HostSession } from '../../src/service/host-session.js';

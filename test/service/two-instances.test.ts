@@ -3,10 +3,10 @@ import type { FastifyInstance } from 'fastify';
 import root, { type Test } from 'tap';
 import { CampaignPageSchema, CampaignSchema } from '../../schemas/campaign.js';
 import { ExplorationPageSchema, ExplorationSchema } from '../../schemas/exploration.js';
-import { request } from '../campaign/lab.js';
 import { bodyOf, problemOf } from '../helper.js';
 import { emptyDatabase, eventually, type Instance, meddler, startInstance } from '../instances.js';
 import { HUGE_SEARCH, SMALL } from '../worlds.js';
+import { request } from './campaigns/lab.js';
 
 const t = root;
 let first: Instance | undefined;

@@ -1,7 +1,7 @@
 /** Hosts in PostgreSQL: what two instances may do to one at the same time. */
 import type pg from 'pg';
 import t, { type Test } from 'tap';
-import type { TraceEntry } from '../../src/pmu/live/run.js';
+import type { TraceEntry } from '../../src/pmu/stepping/run.js';
 import { chunkOf, NO_TAIL, readTrace, withEntries } from '../../src/service/trace-text.js';
 import { HostStore, type HostWrite } from '../../src/store/host-store.js';
 import { connect, emptyDatabase, eventually, meddler } from '../instances.js';

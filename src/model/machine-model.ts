@@ -1,0 +1,216 @@
+/**
+ * The machine as a model for the explorer: states are packed machines with what each actor has spent, steps are those of
+ * `steps/`, properties are invariants and the marks of interesting states.
+ */
+import { ACTOR_KINDS, type ExplorationModel } from '../../schemas/exploration-model.js';
+import type { Model, Property, Successors } from '../explorer/model.js';
+import { WriteSink } from '../pmu/arch/write-sink.js';
+import { INVARIANTS, stepsEvaluated, violatedAt } from '../pmu/invariants/index.js';
+import { STEP_NAMES } from '../pmu/machine/micro-step.js';
+import { Layout, type LayoutOptions } from '../pmu/machine/pack.js';
+import { MachineState } from '../pmu/machine/state.js';
+import { PEBS_UPDATE_DS_SW } from '../pmu/perf/data-cfg.js';
+import { NO_EVENT } from '../pmu/perf/perf-event.js';
+import { MARKS } from './coverage-goals.js';
+import { type ExploredWorld, exploredWorld } from './explored-world.js';
+import { EnabledSteps } from './steps/enabled-steps.js';
+import { Steps } from './steps/steps.js';
+import { Folder, symmetryOf } from './symmetry.js';
+
+/** What a worker needs to make the model of its own. */
+export interface MachineModelArgs {
+  readonly model: ExplorationModel;
+  /** Ids of invariants and marks. */
+  readonly properties: readonly string[];
+}
+
+/** No state has more: each CPU has its events' and vCPUs' steps and a few NMIs. */
+const SUCCESSORS_MAX = 96;
+
+/** How a worker thread makes its own. */
+export function createModel(args: unknown): MachineModel {
+  const { model, properties } = args as MachineModelArgs;
+  return new MachineModel(exploredWorld(model, ''), properties);
+}
+
+export class MachineModel implements Model {
+  readonly words: number;
+  readonly successorsMax = SUCCESSORS_MAX;
+  readonly properties: readonly Property[];
+  readonly explored: ExploredWorld;
+  readonly steps: Steps;
+  readonly enabled: EnabledSteps;
+  readonly layout: Layout;
+  private readonly base = new MachineState();
+  private readonly next = new MachineState();
+  private readonly spent = new Int32Array(ACTOR_KINDS.length);
+  private readonly nextSpent = new Int32Array(ACTOR_KINDS.length);
+  private readonly labels = new Int32Array(SUCCESSORS_MAX);
+  private readonly sink = new WriteSink();
+  /** By property: the invariant's bit, or 0 for a mark. */
+  private readonly invariantBits: Int32Array;
+  /** What interchangeable parts `canonical` folds, in words; none where it would change nothing. */
+  readonly folding: string[];
+  private readonly folder: Folder;
+  private readonly candidate: Int32Array;
+  /** By micro-step: 1 where a property may be found. */
+  private readonly looksAt: Uint8Array;
+  private readonly marks: readonly ((typeof MARKS)[number] | undefined)[];
+
+  constructor(explored: ExploredWorld, properties: readonly string[]) {
+    const { world, initial } = explored;
+    this.explored = explored;
+    this.steps = new Steps(explored);
+    this.enabled = new EnabledSteps(this.steps);
+    this.layout = new Layout(world, initial, layoutOptions(explored));
+    this.words = this.layout.words;
+    const symmetry = symmetryOf(explored);
+    this.folding = symmetry.described;
+    this.folder = new Folder(symmetry, initial, world.eventConfigs);
+    this.candidate = new Int32Array(this.words);
+    this.base.copyFrom(initial);
+    this.next.copyFrom(initial);
+    this.marks = properties.map((id) => MARKS.find((mark) => mark.id === id));
+    this.properties = properties.map((id, at) => ({
+      id,
+      kind: this.marks[at] === undefined ? 'always' : 'sometimes',
+    }));
+    this.invariantBits = Int32Array.from(properties, (id) => {
+      const at = INVARIANTS.findIndex((invariant) => invariant.id === id);
+      return at < 0 ? 0 : 1 << at;
+    });
+    const invariants = this.invariantBits.reduce((mask, bit) => mask | bit, 0);
+    this.looksAt = stepsEvaluated(world, initial, invariants);
+    if (this.marks.some((mark) => mark !== undefined)) {
+      this.looksAt.fill(1);
+    }
+  }
+
+  initial(out: Int32Array): void {
+    this.layout.pack(this.explored.initial, new Int32Array(ACTOR_KINDS.length), out, 0);
+  }
+
+  expand(states: Int32Array, at: number, out: Successors): void {
+    const { base, next, spent, nextSpent, labels, words } = this;
+    this.layout.unpack(states, at, base, spent);
+    const found = this.enabled.find(base, spent, labels);
+    let { count } = out;
+    for (let nth = 0; nth < found; nth += 1) {
+      const last = nth === found - 1;
+      // The last successor may use up the state it comes from.
+      const state = last ? base : next;
+      const used = last ? spent : nextSpent;
+      if (!last) {
+        this.layout.unpack(states, at, next, nextSpent);
+      }
+      this.steps.take(state, used, labels[nth]!, this.sink);
+      this.layout.pack(state, used, out.words, count * words);
+      out.labels[count] = labels[nth]!;
+      count += 1;
+    }
+    out.count = count;
+  }
+
+  check(states: Int32Array, at: number): number {
+    const { base, spent, invariantBits, marks } = this;
+    if (!this.mayFind(states, at)) {
+      return 0;
+    }
+    this.layout.unpack(states, at, base, spent);
+    let violated = 0;
+    for (let cpu = 0; cpu < base.cpus.length; cpu += 1) {
+      violated |= violatedAt(this.explored.world, base, base.cpus[cpu]!);
+    }
+    let found = 0;
+    for (let property = 0; property < invariantBits.length; property += 1) {
+      const mark = marks[property];
+      const hit =
+        mark === undefined
+          ? (violated & invariantBits[property]!) !== 0
+          : mark.seen(this.explored.world, base);
+      if (hit) {
+        found |= 1 << property;
+      }
+    }
+    return found;
+  }
+
+  /** Whether any CPU is where a property is looked at; most micro-steps are not, and unpacking costs more than this. */
+  private mayFind(states: Int32Array, at: number): boolean {
+    for (let cpu = 0; cpu < this.base.cpus.length; cpu += 1) {
+      if (this.looksAt[this.layout.pcOf(states, at, cpu)] === 1) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  canonical(states: Int32Array, at: number): void {
+    const { base, spent, candidate, words } = this;
+    this.layout.unpack(states, at, base, spent);
+    let first = true;
+    this.folder.candidates(base, (state) => {
+      this.layout.pack(state, spent, candidate, 0);
+      if (first || isLess(candidate, states, at, words)) {
+        states.set(candidate, at);
+        first = false;
+      }
+    });
+  }
+
+  /** A packed state as a machine of its own, and what each actor has spent. */
+  unpacked(words: Int32Array): { state: MachineState; spent: Int32Array } {
+    const state = new MachineState();
+    state.copyFrom(this.explored.initial);
+    const spent = new Int32Array(ACTOR_KINDS.length);
+    this.layout.unpack(words, 0, state, spent);
+    return { state, spent };
+  }
+
+  describe(states: Int32Array, at: number, label?: number): string {
+    this.layout.unpack(states, at, this.base, this.spent);
+    const where = this.base.cpus.map((cpu) => STEP_NAMES[cpu.pc]).join(', ');
+    return label === undefined ? `at ${where}` : `step ${label}`;
+  }
+}
+
+function isLess(a: Int32Array, b: Int32Array, at: number, words: number): boolean {
+  for (let word = 0; word < words; word += 1) {
+    if (a[word] !== b[at + word]) {
+      return a[word]! < b[at + word]!;
+    }
+  }
+  return false;
+}
+
+function layoutOptions(explored: ExploredWorld): LayoutOptions {
+  const { initial, counters, guestCounters, budgets } = explored;
+  // KVM's events ask for configuration 2 at most; perf only ever ORs wishes together.
+  const dataCfg = initial.cpus.reduce(
+    (all, { cpuc }) => all | cpuc.pebsDataCfg | cpuc.activePebsDataCfg,
+    initial.events.reduce((all, event) => all | event.dataCfg, 2),
+  );
+  const groups = explored.world.eventConfigs.some(({ leader }) => leader !== NO_EVENT);
+  const detaches = groups && budgets.event_del !== 0;
+  const softwareBit = explored.world.perfOptions.removalNarrowsDataCfg ? PEBS_UPDATE_DS_SW : 0;
+  const ofGuests = initial.vcpus.reduce((all, vcpu) => all | vcpu.pebsDataCfg, 0);
+  const addresses = initial.vcpus.map((vcpu) => vcpu.dsArea);
+  return {
+    counters,
+    guestCounters,
+    addressMax: Math.max(initial.cpus.length, ...addresses),
+    dataCfgMax: dataCfg | softwareBit | ofGuests,
+    overflows: budgets.nmi_throttle !== 0,
+    ticks: budgets.tick !== 0,
+    reorders: budgets.event_add !== 0 || detaches || budgets.guest_wrmsr !== 0,
+    closes: budgets.event_del !== 0,
+    detaches,
+    strays: explored.strays,
+    extraWidths: spentWidths(explored),
+  };
+}
+
+/** Bits that hold what an actor with a limit has spent; actors without one are not counted. */
+function spentWidths({ budgets }: ExploredWorld): number[] {
+  return ACTOR_KINDS.map((kind) => (budgets[kind] > 0 ? 32 - Math.clz32(budgets[kind]) : 0));
+}

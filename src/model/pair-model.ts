@@ -1,0 +1,200 @@
+/**
+ * Two kernels side by side: both machines take the same schedule, and the explorer looks for the shortest one on which an
+ * invariant fails on one and on the other does not.
+ *
+ * Kernels make different numbers of micro-steps (their lists differ), so an operation advances on both where both would
+ * make the same micro-step, and otherwise on the one that is behind. Everything else happens on both at once.
+ */
+import { ACTOR_KINDS, type ExplorationModel } from '../../schemas/exploration-model.js';
+import type { Model, Property, Successors } from '../explorer/model.js';
+import { WriteSink } from '../pmu/arch/write-sink.js';
+import { INVARIANTS, violatedAt } from '../pmu/invariants/index.js';
+import { nextStep } from '../pmu/machine/advance.js';
+import { RESTORE, V6 } from '../pmu/machine/micro-step.js';
+import { IDLE, MachineState } from '../pmu/machine/state.js';
+import { exploredWorld } from './explored-world.js';
+import { MachineModel } from './machine-model.js';
+import * as steps from './steps/step-labels.js';
+
+export interface ProductModelArgs {
+  readonly model: ExplorationModel;
+  readonly other: string;
+  readonly properties: readonly string[];
+}
+
+/** The one property: no schedule tells the kernels apart. Bit 0 says the first fails, bit 1 the other. */
+const PROPERTIES: readonly Property[] = [
+  { id: 'only_first_fails', kind: 'always' },
+  { id: 'only_other_fails', kind: 'always' },
+];
+
+export function createModel(args: unknown): ProductModel {
+  return new ProductModel(args as ProductModelArgs);
+}
+
+class Side {
+  readonly model: MachineModel;
+  readonly state = new MachineState();
+  readonly next = new MachineState();
+  readonly spent = new Int32Array(ACTOR_KINDS.length);
+  readonly nextSpent = new Int32Array(ACTOR_KINDS.length);
+  readonly labels = new Int32Array(128);
+  readonly sink = new WriteSink();
+  count = 0;
+
+  constructor(spec: ExplorationModel) {
+    this.model = new MachineModel(exploredWorld(spec, ''), []);
+    this.state.copyFrom(this.model.explored.initial);
+    this.next.copyFrom(this.model.explored.initial);
+  }
+
+  load(words: Int32Array, at: number): void {
+    this.model.layout.unpack(words, at, this.state, this.spent);
+    this.count = this.model.enabled.find(this.state, this.spent, this.labels);
+  }
+
+  allows(label: number): boolean {
+    for (let at = 0; at < this.count; at += 1) {
+      if (this.labels[at] === label) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Writes the state after a step, or the state itself where there is none to take. */
+  write(label: number | undefined, out: Int32Array, at: number): void {
+    this.next.copyFrom(this.state);
+    this.nextSpent.set(this.spent);
+    if (label !== undefined) {
+      this.model.steps.take(this.next, this.nextSpent, label, this.sink);
+    }
+    this.model.layout.pack(this.next, this.nextSpent, out, at);
+  }
+}
+
+export class ProductModel implements Model {
+  readonly words: number;
+  readonly successorsMax = 96;
+  readonly properties = PROPERTIES;
+  readonly first: Side;
+  readonly other: Side;
+  private readonly invariants: number;
+
+  constructor({ model, other, properties }: ProductModelArgs) {
+    this.first = new Side(model);
+    this.other = new Side({ ...model, kernel: other });
+    this.words = this.first.model.words + this.other.model.words;
+    this.invariants = INVARIANTS.reduce(
+      (mask, { id }, at) => (properties.includes(id) ? mask | (1 << at) : mask),
+      0,
+    );
+  }
+
+  initial(out: Int32Array): void {
+    this.first.model.initial(out);
+    this.other.model.initial(out.subarray(this.first.model.words));
+  }
+
+  expand(states: Int32Array, at: number, out: Successors): void {
+    const { first, other } = this;
+    this.load(states, at);
+    for (let nth = 0; nth < first.count; nth += 1) {
+      const label = first.labels[nth]!;
+      if (isAdvance(label)) {
+        continue;
+      }
+      if (other.allows(label)) {
+        this.append(label, label, label, out);
+      }
+    }
+    for (let cpu = 0; cpu < first.state.cpus.length; cpu += 1) {
+      this.advance(cpu, out);
+    }
+  }
+
+  check(states: Int32Array, at: number): number {
+    this.first.model.layout.unpack(states, at, this.first.state, this.first.spent);
+    this.other.model.layout.unpack(
+      states,
+      at + this.first.model.words,
+      this.other.state,
+      this.other.spent,
+    );
+    if (!this.isAligned()) {
+      return 0;
+    }
+    const firstFails = (this.violated(this.first) & this.invariants) !== 0;
+    const otherFails = (this.violated(this.other) & this.invariants) !== 0;
+    return (firstFails && !otherFails ? 1 : 0) | (otherFails && !firstFails ? 2 : 0);
+  }
+
+  describe(): string {
+    return 'a pair of machines';
+  }
+
+  /** Loads both machines and what each may do. */
+  load(states: Int32Array, at: number): void {
+    this.first.load(states, at);
+    this.other.load(states, at + this.first.model.words);
+  }
+
+  /** Verdicts are compared where both machines are at the same micro-step. */
+  private isAligned(): boolean {
+    return this.first.state.cpus.every((cpu, at) => cpu.pc === this.other.state.cpus[at]!.pc);
+  }
+
+  private violated({ model, state }: Side): number {
+    return state.cpus.reduce((all, cpu) => all | violatedAt(model.explored.world, state, cpu), 0);
+  }
+
+  private advance(cpu: number, out: Successors): void {
+    const label = steps.labelOf(steps.ADVANCE, cpu, 0);
+    const a = this.first.state.cpus[cpu]!;
+    const b = this.other.state.cpus[cpu]!;
+    if (a.operation === IDLE && b.operation === IDLE) {
+      return;
+    }
+    const nextA =
+      a.operation === IDLE
+        ? Number.POSITIVE_INFINITY
+        : order(nextStep(this.first.model.explored.world, this.first.state, a));
+    const nextB =
+      b.operation === IDLE
+        ? Number.POSITIVE_INFINITY
+        : order(nextStep(this.other.model.explored.world, this.other.state, b));
+    const firstGoes = nextA <= nextB && this.first.allows(label);
+    const otherGoes = nextB <= nextA && this.other.allows(label);
+    if (firstGoes || otherGoes) {
+      this.append(label, firstGoes ? label : undefined, otherGoes ? label : undefined, out);
+    }
+    for (const step of [steps.EXIT_AND_REENTER, steps.FAIL_VMLAUNCH]) {
+      const both = steps.labelOf(step, cpu, 0);
+      if (this.first.allows(both) && this.other.allows(both)) {
+        this.append(both, both, both, out);
+      }
+    }
+  }
+
+  private append(
+    label: number,
+    first: number | undefined,
+    other: number | undefined,
+    out: Successors,
+  ): void {
+    const at = out.count * this.words;
+    this.first.write(first, out.words, at);
+    this.other.write(other, out.words, at + this.first.model.words);
+    out.labels[out.count] = label;
+    out.count += 1;
+  }
+}
+
+function isAdvance(label: number): boolean {
+  return steps.stepOf(label) <= steps.FAIL_VMLAUNCH;
+}
+
+/** Micro-steps in the order of a run; the repair after VM-exit may come before k10, so it counts as right after V6. */
+function order(step: number): number {
+  return step === RESTORE ? V6 : step;
+}

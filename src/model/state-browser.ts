@@ -1,0 +1,48 @@
+/** A state on a walk through a world: what it is, where one can go from it, and why not elsewhere. */
+import type { WalkState } from '../../schemas/counterexample.js';
+import { formatPath, type Path, walkTo } from '../explorer/path.js';
+import { counterNames } from '../pmu/arch/counter-set.js';
+import { STEP_NAMES } from '../pmu/machine/micro-step.js';
+import { type LogicalCpu, OPERATION_NAMES } from '../pmu/machine/state.js';
+import type { MachineModel } from './machine-model.js';
+import { actionOf } from './render/narration.js';
+import { refusedSteps } from './steps/refused-steps.js';
+import { cpuOf } from './steps/step-labels.js';
+
+/** Throws a PathError where the path leaves the model. */
+export function walkState(model: MachineModel, path: Path): WalkState {
+  const place = walkTo(model, path);
+  const { state, spent } = model.unpacked(place.state);
+  const found = (kind: 'always' | 'sometimes'): string[] =>
+    model.properties
+      .filter((property, at) => property.kind === kind && (place.found & (1 << at)) !== 0)
+      .map(({ id }) => id);
+  const possible = new Set(place.successors.map((successor) => successor.label));
+  return {
+    path: formatPath(path),
+    violated: found('always'),
+    witnessed: found('sometimes'),
+    cpus: state.cpus.map(cpuLines),
+    enabled: place.successors.map(({ index, label }) => ({
+      path: formatPath([...path, index]),
+      action: actionOf(model, state, label),
+    })),
+    refused: refusedSteps(model.steps, state, spent, possible).map(({ label, guards }) => ({
+      action: `cpu${cpuOf(label)}: ${actionOf(model, state, label)}`,
+      guards,
+    })),
+  };
+}
+
+function cpuLines({ pc, operation, hardware, cpuc }: LogicalCpu): string[] {
+  const set = (value: number): string => counterNames(value).join('+') || '0';
+  return [
+    `micro-step ${STEP_NAMES[pc]}`,
+    `operation ${OPERATION_NAMES[operation]}`,
+    `enabled ${cpuc.enabled}`,
+    `pebs_enabled ${set(cpuc.pebsEnabled)}`,
+    `IA32_PEBS_ENABLE ${set(hardware.pebsEnable)}`,
+    `IA32_PERF_GLOBAL_CTRL ${set(hardware.globalCtrl)}`,
+    `overflows latched ${set(hardware.status | hardware.dsRecords)}`,
+  ];
+}

@@ -1,0 +1,96 @@
+/** What a named world is, and the pieces that several are made of. */
+import type { ExplorationModel } from '../../../schemas/exploration-model.js';
+import type { Verdict } from '../../explorer/result.js';
+import { kernelById } from '../../service/lookups.js';
+import { SCENARIO_COUNTS, type ScenarioCounts } from './counts.js';
+
+export interface Scenario {
+  readonly id: string;
+  /** What the scenario is called without its CPU model and kernel. */
+  readonly world: string;
+  readonly title: string;
+  readonly model: ExplorationModel;
+  readonly properties: string[];
+  /** By property. */
+  readonly expected: Readonly<Record<string, Verdict>>;
+  readonly counts: ScenarioCounts | undefined;
+  /** Where it was reported or confirmed. */
+  readonly sources: readonly string[];
+}
+
+export type Model = ExplorationModel;
+type Actor = NonNullable<Model['actors']>[number]['kind'];
+
+export const HOST_PEBS = {
+  counter: 'PMC0',
+  precise_ip: 2,
+  sample_period: 100003,
+  exclude_guest: true,
+};
+export const HOST_PEBS_1 = { ...HOST_PEBS, counter: 'PMC1' };
+export const GUEST_PEBS: NonNullable<Model['vcpus']>[number] = {
+  wrmsr: [
+    { msr: 'IA32_PERF_GLOBAL_CTRL', value: '0x0' },
+    { msr: 'IA32_DS_AREA', value: '0xffff888000049000' },
+    { msr: 'IA32_PEBS_ENABLE', value: '0x1' },
+    { msr: 'IA32_PERFEVTSEL0', value: '0x43003c' },
+    { msr: 'IA32_PERF_GLOBAL_CTRL', value: '0x1' },
+  ],
+};
+export const GUEST_COUNTING: NonNullable<Model['vcpus']>[number] = {
+  wrmsr: [
+    { msr: 'IA32_PERF_GLOBAL_CTRL', value: '0x1' },
+    { msr: 'IA32_PERFEVTSEL0', value: '0x43003c' },
+  ],
+};
+
+export const CLASS_MODELS = {
+  K1: 'haswell-x',
+  K2: 'ice-lake',
+  K3: 'emerald-rapids',
+  K4: 'diamond-rapids',
+} as const;
+export type PlatformClass = keyof typeof CLASS_MODELS;
+
+/** The model that stands for a class on a kernel; null where there is none on which perf takes a precise event. */
+export function classModel(platform: PlatformClass, kernelId: string): string | null {
+  const kernel = kernelById(kernelId, '/kernel');
+  if (platform === 'K4' && !kernel.support.archPebs) {
+    return null;
+  }
+  // Before Linux 6.3 the one model whose PEBS is EPT-friendly is Ice Lake-SP.
+  return platform === 'K3' && !kernel.support.eptModels.includes(CLASS_MODELS.K3)
+    ? 'ice-lake-sp'
+    : CLASS_MODELS[platform];
+}
+
+export function actors(...kinds: Actor[]): NonNullable<Model['actors']> {
+  return kinds.map((kind) => ({ kind }));
+}
+
+/** The id without kernel and class, which a campaign's cell overrides. */
+function worldOf(id: string, kernel: string): string {
+  return id
+    .replace(`-${kernel}`, '')
+    .replace(/-k[1-4](?=-|$)/, '')
+    .replace(/^matrix-/, 'main-race-');
+}
+
+export function scenario(
+  id: string,
+  title: string,
+  model: Model,
+  expected: Readonly<Record<string, Verdict>>,
+  sources: readonly string[] = [],
+): Scenario {
+  return {
+    id,
+    world: worldOf(id, model.kernel),
+    title,
+    model,
+    properties: Object.keys(expected),
+    expected,
+    counts: SCENARIO_COUNTS[id],
+    sources,
+  };
+}
