@@ -6,8 +6,8 @@ import { ACTOR_KINDS, type ExplorationModel } from '../../schemas/exploration-mo
 import type { Model, Property, Successors } from '../explorer/model.js';
 import { WriteSink } from '../pmu/arch/write-sink.js';
 import { INVARIANTS, stepsEvaluated, violatedAt } from '../pmu/invariants/index.js';
+import { Layout, type LayoutOptions } from '../pmu/machine/layout.js';
 import { STEP_NAMES } from '../pmu/machine/micro-step.js';
-import { Layout, type LayoutOptions } from '../pmu/machine/pack.js';
 import { MachineState } from '../pmu/machine/state.js';
 import { PEBS_UPDATE_DS_SW } from '../pmu/perf/data-cfg.js';
 import { NO_EVENT } from '../pmu/perf/perf-event.js';
@@ -41,8 +41,8 @@ export class MachineModel implements Model {
   readonly steps: Steps;
   readonly enabled: EnabledSteps;
   readonly layout: Layout;
-  private readonly base = new MachineState();
-  private readonly next = new MachineState();
+  private readonly base: MachineState;
+  private readonly next: MachineState;
   private readonly spent = new Int32Array(ACTOR_KINDS.length);
   private readonly nextSpent = new Int32Array(ACTOR_KINDS.length);
   private readonly labels = new Int32Array(SUCCESSORS_MAX);
@@ -68,8 +68,8 @@ export class MachineModel implements Model {
     this.folding = symmetry.described;
     this.folder = new Folder(symmetry, initial, world.eventConfigs);
     this.candidate = new Int32Array(this.words);
-    this.base.copyFrom(initial);
-    this.next.copyFrom(initial);
+    this.base = new MachineState(initial);
+    this.next = new MachineState(initial);
     this.marks = properties.map((id) => MARKS.find((mark) => mark.id === id));
     this.properties = properties.map((id, at) => ({
       id,
@@ -101,7 +101,8 @@ export class MachineModel implements Model {
       const state = last ? base : next;
       const used = last ? spent : nextSpent;
       if (!last) {
-        this.layout.unpack(states, at, next, nextSpent);
+        next.copyFrom(base);
+        nextSpent.set(spent);
       }
       this.steps.take(state, used, labels[nth]!, this.sink);
       this.layout.pack(state, used, out.words, count * words);

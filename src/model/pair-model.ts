@@ -34,8 +34,8 @@ export function createModel(args: unknown): ProductModel {
 
 class Side {
   readonly model: MachineModel;
-  readonly state = new MachineState();
-  readonly next = new MachineState();
+  readonly state: MachineState;
+  readonly next: MachineState;
   readonly spent = new Int32Array(ACTOR_KINDS.length);
   readonly nextSpent = new Int32Array(ACTOR_KINDS.length);
   readonly labels = new Int32Array(128);
@@ -44,8 +44,8 @@ class Side {
 
   constructor(spec: ExplorationModel) {
     this.model = new MachineModel(exploredWorld(spec, ''), []);
-    this.state.copyFrom(this.model.explored.initial);
-    this.next.copyFrom(this.model.explored.initial);
+    this.state = new MachineState(this.model.explored.initial);
+    this.next = new MachineState(this.model.explored.initial);
   }
 
   load(words: Int32Array, at: number): void {

@@ -9,6 +9,7 @@ import { AddressBook } from '../pmu/arch/address-book.js';
 import type { U64 } from '../pmu/arch/counter-set.js';
 import type { CpuModel } from '../pmu/arch/cpu-model.js';
 import { findCpuModel } from '../pmu/arch/cpu-models.js';
+import type { RecordClass, Words } from '../pmu/fields/record.js';
 import { INVARIANTS } from '../pmu/invariants/index.js';
 import { findKernel } from '../pmu/kernels/index.js';
 import type { KernelVariant } from '../pmu/kernels/kernel-variant.js';
@@ -91,9 +92,9 @@ export function hostImage(host: Host): string {
   const image: StateImage = {
     format: FORMAT,
     noIsolation: state.noIsolation,
-    cpus: state.cpus.map((cpu) => differences(cpu, NEW_CPU)),
-    pmus: state.vcpus.map((pmu) => differences(pmu, NEW_PMU)),
-    slots: state.events.map((event) => differences(event, NEW_EVENT)),
+    cpus: state.cpus.map((cpu) => differences(cpu, LogicalCpu)),
+    pmus: state.vcpus.map((pmu) => differences(pmu, VcpuPmu)),
+    slots: state.events.map((event) => differences(event, PerfEvent)),
     configs: world.eventConfigs,
     vpmu: world.guests.map(({ vpmu }) => vpmu),
     guests: world.guests.map(({ pebs, rtm }) => ({ pebs, rtm })),
@@ -175,30 +176,20 @@ export function readHost(stored: {
   return host;
 }
 
-const NEW_CPU = new LogicalCpu(0);
-const NEW_PMU = new VcpuPmu();
-const NEW_EVENT = new PerfEvent();
-
-/** The fields in which a record differs from a new one; undefined where in none. */
-function differences(record: object, fresh: object): Sparse | undefined {
-  let found: { [field: string]: Sparse } | undefined;
-  for (const field in fresh) {
-    const value = (record as Fields)[field]!;
-    const difference = differenceOf(value, (fresh as Fields)[field]!);
-    // The number of a CPU is its place in the list.
-    if (difference === undefined || field === 'index') continue;
-    found ??= {};
-    found[field] = difference;
+/** The fields in which a record differs from a new one, parts as objects of their own; undefined where in none. */
+function differences<Instance extends Words>(
+  record: Instance,
+  { fields, fresh }: Pick<RecordClass<Instance>, 'fields' | 'fresh'>,
+): Sparse | undefined {
+  const { words } = record;
+  const found: { [field: string]: Sparse } = {};
+  for (const { path, at, length } of fields) {
+    const end = at + (length ?? 1);
+    const value = [...words.subarray(at, end)];
+    if (value.every((word, nth) => word === fresh[at + nth])) continue;
+    put(found, path.split('.'), length === undefined ? value[0]! : value);
   }
-  return found;
-}
-
-type Fields = Record<string, number | Int32Array | object>;
-
-function differenceOf(value: Fields[string], fresh: Fields[string]): Sparse | undefined {
-  if (typeof value === 'number') return value === fresh ? undefined : value;
-  if (value instanceof Int32Array) return value.some((item) => item !== 0) ? [...value] : undefined;
-  return differences(value, fresh as object);
+  return Object.keys(found).length === 0 ? undefined : found;
 }
 
 function readState(image: StateImage): MachineState {
@@ -212,14 +203,24 @@ function readState(image: StateImage): MachineState {
   return state;
 }
 
+function put(image: { [field: string]: Sparse }, path: readonly string[], value: Sparse): void {
+  const [name, ...inner] = path as [string, ...string[]];
+  if (inner.length === 0) {
+    image[name] = value;
+  } else {
+    image[name] ??= {};
+    put(image[name] as { [field: string]: Sparse }, inner, value);
+  }
+}
+
 /** Puts the differences into a new record. */
 function apply<Entity extends object>(record: Entity, image: Sparse | null | undefined): Entity {
-  const fields = record as Fields;
+  const fields = record as Record<string, number | Int32Array | object>;
   for (const [field, value] of Object.entries(image ?? {})) {
     const own = fields[field];
     if (own instanceof Int32Array) own.set(value as number[]);
     else if (typeof own === 'object') apply(own, value);
-    else fields[field] = value as number;
+    else if (own !== undefined) fields[field] = value as number;
   }
   return record;
 }

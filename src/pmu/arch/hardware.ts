@@ -7,40 +7,30 @@
  * Leaves out: counter values, rings, the LBR and PT blocks, and the delay of a PMI (a late one is
  * latched here and handled later).
  */
+import { recordOf } from '../fields/record.js';
 import { type CounterSet, FIXED, GENERAL_PURPOSE } from './counter-set.js';
 import type { FixedCtrl } from './fixed-ctrl.js';
 import { DS_AREA, GLOBAL_CTRL, PEBS_DATA_CFG, PEBS_ENABLE } from './msr.js';
 
 /** The PMU registers of one logical CPU. Addresses are small identities, 0 is the null address. */
-export class Hardware {
-  /** IA32_PERF_GLOBAL_CTRL. */
-  globalCtrl: CounterSet = 0;
-  /** IA32_PEBS_ENABLE. */
-  pebsEnable: CounterSet = 0;
-  /** IA32_DS_AREA, an address identity. */
-  dsArea = 0;
-  /** MSR_PEBS_DATA_CFG. */
-  pebsDataCfg = 0;
+export class Hardware extends recordOf({
+  globalCtrl: { kind: 'global_ctrl', name: 'IA32_PERF_GLOBAL_CTRL' },
+  pebsEnable: { kind: 'counters', name: 'IA32_PEBS_ENABLE' },
+  dsArea: { kind: 'address', name: 'IA32_DS_AREA' },
+  pebsDataCfg: { kind: 'data_cfg', name: 'MSR_PEBS_DATA_CFG' },
   /** Counters whose own control lets them count: IA32_PERFEVTSELk.EN, or a non-zero field of IA32_FIXED_CTR_CTRL. */
-  counterEnable: CounterSet = 0;
-  /** IA32_FIXED_CTR_CTRL; its enabled counters are in `counterEnable` too. */
-  fixedCtrl: FixedCtrl = 0;
-  /** IA32_PERF_GLOBAL_STATUS, overflow bits of counters. */
-  status: CounterSet = 0;
+  counterEnable: {
+    kind: 'counters',
+    name: 'counters enabled by their own control',
+    kept: 'strays',
+  },
+  /** Its enabled counters are in `counterEnable` too. */
+  fixedCtrl: { kind: 'fixed_ctrl', name: 'IA32_FIXED_CTR_CTRL' },
+  /** The overflow bits of counters. */
+  status: { kind: 'counters', name: 'IA32_PERF_GLOBAL_STATUS', kept: 'overflows' },
   /** Counters with a record in the DS buffer that reached its threshold (IA32_PERF_GLOBAL_STATUS bit 62 while not empty). */
-  dsRecords: CounterSet = 0;
-
-  copyFrom(from: Hardware): void {
-    this.globalCtrl = from.globalCtrl;
-    this.pebsEnable = from.pebsEnable;
-    this.dsArea = from.dsArea;
-    this.pebsDataCfg = from.pebsDataCfg;
-    this.counterEnable = from.counterEnable;
-    this.fixedCtrl = from.fixedCtrl;
-    this.status = from.status;
-    this.dsRecords = from.dsRecords;
-  }
-}
+  dsRecords: { kind: 'counters', name: 'PEBS records not drained', kept: 'overflows' },
+}) {}
 
 /** WRMSR of IA32_FIXED_CTR_CTRL. */
 export function writeFixedCtrCtrl(hardware: Hardware, value: FixedCtrl): void {

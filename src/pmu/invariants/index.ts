@@ -1,5 +1,6 @@
 /** All invariants, and their evaluation at the points a CPU is at. */
 import { SWITCHED_MSRS } from '../arch/msr.js';
+import type { VcpuPmu } from '../kvm/vcpu-pmu.js';
 import { K0, STEP_CODES } from '../machine/micro-step.js';
 import { IDLE, type LogicalCpu, MachineState, RUN_VCPU } from '../machine/state.js';
 import type { World } from '../machine/world.js';
@@ -16,20 +17,28 @@ export const INVARIANTS: readonly Invariant[] = [
   ...listInvariants,
 ];
 
-interface Placed {
-  readonly bit: number;
-  readonly holds: Invariant['holds'];
-}
+type Judge = (
+  world: World,
+  state: MachineState,
+  cpu: LogicalCpu,
+  vcpu: VcpuPmu | undefined,
+) => number;
 
-/** By set of points, the invariants evaluated there; filled as sets of points come up. */
-const placedAt: (readonly Placed[] | undefined)[] = new Array(POINT_SETS).fill(undefined);
+/** By set of points, one function that evaluates the invariants there; compiled as sets of points come up. */
+const judges: (Judge | undefined)[] = new Array(POINT_SETS).fill(undefined);
 
-function invariantsAt(points: number): readonly Placed[] {
-  const placed = INVARIANTS.flatMap((invariant, at) =>
-    (invariant.points & points) === 0 ? [] : [{ bit: 1 << at, holds: invariant.holds }],
+function judgeAt(points: number): Judge {
+  const placed = INVARIANTS.map(({ points: own, holds }, at) => ({ own, holds, at })).filter(
+    ({ own }) => (own & points) !== 0,
   );
-  placedAt[points] = placed;
-  return placed;
+  const names = placed.map((_, nth) => `const holds${nth} = placed[${nth}].holds;`);
+  const terms = placed.map(
+    ({ at }, nth) => `(holds${nth}(world, state, cpu, vcpu) ? 0 : ${1 << at})`,
+  );
+  const body = `${names.join('\n')}\nreturn (world, state, cpu, vcpu) => ${terms.join(' | ') || '0'};`;
+  const judge: Judge = new Function('placed', body)(placed);
+  judges[points] = judge;
+  return judge;
 }
 
 /** The invariants that fail at a CPU, as a bit mask over `INVARIANTS`. */
@@ -38,16 +47,8 @@ export function violatedAt(world: World, state: MachineState, cpu: LogicalCpu): 
   if (points === 0) {
     return 0;
   }
-  const vcpu = runningVcpu(state, cpu);
-  let violated = 0;
-  const placed = placedAt[points] ?? invariantsAt(points);
-  for (let at = 0; at < placed.length; at += 1) {
-    const { bit, holds } = placed[at]!;
-    if (!holds(world, state, cpu, vcpu)) {
-      violated |= bit;
-    }
-  }
-  return violated;
+  const judge = judges[points] ?? judgeAt(points);
+  return judge(world, state, cpu, runningVcpu(state, cpu));
 }
 
 /** The micro-steps after which some of the invariants in a mask may be evaluated at a CPU. */

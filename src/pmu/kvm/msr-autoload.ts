@@ -7,22 +7,23 @@
  * Leaves out: EFER, the count and address fields of the VMCS.
  */
 import { SWITCHED_MSRS } from '../arch/msr.js';
+import { recordOf } from '../fields/record.js';
 
 /** Slots in each area (`MAX_NR_LOADSTORE_MSRS`). */
 export const AUTOLOAD_CAPACITY = 8;
 export const NOT_LISTED = -1;
 
-export class MsrAutoload {
-  /** How many entries each area has. */
-  count = 0;
+export class MsrAutoload extends recordOf({
   /** Bit m is set when MSR code m is listed. */
-  present = 0;
+  present: { kind: 'msrs', name: 'MSRs in the load areas' },
+  /** How many entries each area has. */
+  count: { kind: 'number', name: 'count', kept: 'follows' },
   /** MSR codes in array order, the first `count` valid. */
-  readonly order = new Int32Array(SWITCHED_MSRS);
+  order: { kind: 'msr_order', name: 'order', length: SWITCHED_MSRS, kept: 'follows' },
   /** Values by MSR code; 0 where the MSR is not listed. */
-  readonly guest = new Int32Array(SWITCHED_MSRS);
-  readonly host = new Int32Array(SWITCHED_MSRS);
-
+  host: { kind: 'area_values', name: 'VM-exit MSR-load area', length: SWITCHED_MSRS },
+  guest: { kind: 'area_values', name: 'VM-entry MSR-load area', length: SWITCHED_MSRS },
+}) {
   /** The MSR codes listed, in array order. */
   listed(): number[] {
     return [...this.order.subarray(0, this.count)];
@@ -82,16 +83,6 @@ export class MsrAutoload {
         this.order[this.count] = msr;
         this.count += 1;
       }
-    }
-  }
-
-  copyFrom(from: MsrAutoload): void {
-    this.count = from.count;
-    this.present = from.present;
-    for (let msr = 0; msr < SWITCHED_MSRS; msr += 1) {
-      this.order[msr] = from.order[msr]!;
-      this.guest[msr] = from.guest[msr]!;
-      this.host[msr] = from.host[msr]!;
     }
   }
 }

@@ -5,8 +5,8 @@
  * Leaves out: counter values, overflows of emulated instructions, the guest's LVTPC (its PMI is never masked), the
  * mediated vPMU.
  */
-import type { CounterSet } from '../arch/counter-set.js';
 import { DS_BUFFER_OVERFLOW } from '../arch/selector.js';
+import { recordOf } from '../fields/record.js';
 import type { OverflowHandler } from '../perf/perf-event.js';
 import { MsrAutoload } from './msr-autoload.js';
 
@@ -15,41 +15,58 @@ export const PMI_REQUESTED = 1;
 /** The guest's APIC has it, and the next VM-entry injects it. */
 export const PMI_PENDING = 2;
 
-export class VcpuPmu implements OverflowHandler {
-  /** The guest's IA32_PERF_GLOBAL_CTRL. */
-  globalCtrl: CounterSet = 0;
-  /** The guest's IA32_PEBS_ENABLE. */
-  pebsEnable: CounterSet = 0;
-  /** Address identity of the guest's IA32_DS_AREA. */
-  dsArea = 0;
-  /** Always 0 for real guests: KVM hides PEBS_BASELINE, so the MSR does not exist for them. */
-  pebsDataCfg = 0;
-  /** The guest's IA32_PERF_GLOBAL_STATUS; bit 62 as DS_BUFFER_OVERFLOW. */
-  globalStatus: CounterSet = 0;
-  /** Counters the guest has enabled in IA32_PERFEVTSELx.EN or in IA32_FIXED_CTR_CTRL. */
-  counterEnable: CounterSet = 0;
-  /** Counters whose overflow is to raise a PMI: IA32_PERFEVTSELx.INT, or the PMI bits of IA32_FIXED_CTR_CTRL. */
-  counterInt: CounterSet = 0;
-  /** Counters with IA32_PERFEVTSELx.IN_TX or IN_TXCP, which perf refuses together with PEBS. */
-  inTransaction: CounterSet = 0;
-  /** Counters with IN_TXCP. */
-  checkpointed: CounterSet = 0;
-  /** `reprogram_pmi`: guest counters that overflowed, whose events KVM pauses and resumes before the next run. */
-  reprogram: CounterSet = 0;
-  /** PMI_REQUESTED and PMI_PENDING, or neither. */
-  pmi = 0;
-  /** `host_cross_mapped_mask`: host counters that back a guest counter of another number. */
-  crossMapped: CounterSet = 0;
-  /** The logical CPU this vCPU's thread belongs to. */
-  cpu = 0;
-
-  readonly autoload = new MsrAutoload();
-  /** The VM-entry and VM-exit controls "load IA32_PERF_GLOBAL_CTRL" are on. */
-  loadGlobalCtrl = 0;
-  /** GUEST_IA32_PERF_GLOBAL_CTRL and HOST_IA32_PERF_GLOBAL_CTRL; kept at 0 while the controls are off. */
-  guestGlobalCtrl: CounterSet = 0;
-  hostGlobalCtrl: CounterSet = 0;
-
+export class VcpuPmu
+  extends recordOf(
+    {
+      /** The logical CPU this vCPU's thread belongs to. */
+      cpu: { kind: 'cpu', name: 'CPU' },
+      dsArea: { kind: 'address', name: "the guest's IA32_DS_AREA" },
+      globalCtrl: {
+        kind: 'guest_counters',
+        name: "the guest's IA32_PERF_GLOBAL_CTRL",
+        kept: 'guests',
+      },
+      pebsEnable: { kind: 'guest_counters', name: "the guest's IA32_PEBS_ENABLE", kept: 'guests' },
+      /** Counters the guest has enabled in IA32_PERFEVTSELx.EN or in IA32_FIXED_CTR_CTRL. */
+      counterEnable: { kind: 'guest_counters', name: 'guest counters enabled', kept: 'guests' },
+      /** Guest counters that overflowed, whose events KVM pauses and resumes before the next run. */
+      reprogram: { kind: 'guest_counters', name: 'reprogram_pmi', kept: 'guest_overflows' },
+      /** Host counters that back a guest counter of another number. */
+      crossMapped: { kind: 'counters', name: 'host_cross_mapped_mask', kept: 'guests' },
+      /** The VM-entry and VM-exit controls "load IA32_PERF_GLOBAL_CTRL" are on. */
+      loadGlobalCtrl: { kind: 'number', width: 1, name: 'load IA32_PERF_GLOBAL_CTRL' },
+      /** Both are kept at 0 while the controls are off. */
+      guestGlobalCtrl: { kind: 'global_ctrl', name: 'GUEST_IA32_PERF_GLOBAL_CTRL' },
+      hostGlobalCtrl: { kind: 'global_ctrl', name: 'HOST_IA32_PERF_GLOBAL_CTRL' },
+      /** Always 0 for real guests: KVM hides PEBS_BASELINE, so the MSR does not exist for them. */
+      pebsDataCfg: { kind: 'data_cfg', name: "the guest's MSR_PEBS_DATA_CFG", kept: 'constant' },
+      /** Bit 62 as DS_BUFFER_OVERFLOW. Only the guest looks at it, and nobody acts on what it sees. */
+      globalStatus: {
+        kind: 'guest_counters',
+        name: "the guest's IA32_PERF_GLOBAL_STATUS",
+        kept: 'forgotten',
+      },
+      /** PMI_REQUESTED and PMI_PENDING, or neither. */
+      pmi: { kind: 'number', width: 2, name: 'PMI on its way to the guest', kept: 'forgotten' },
+      /** Counters whose overflow is to raise a PMI: IA32_PERFEVTSELx.INT, or the PMI bits of IA32_FIXED_CTR_CTRL. */
+      counterInt: { kind: 'guest_counters', name: 'guest counters with a PMI', kept: 'constant' },
+      /** Counters with IA32_PERFEVTSELx.IN_TX or IN_TXCP, which perf refuses together with PEBS. */
+      inTransaction: {
+        kind: 'guest_counters',
+        name: 'guest counters with IN_TX',
+        kept: 'constant',
+      },
+      /** Counters with IN_TXCP. */
+      checkpointed: {
+        kind: 'guest_counters',
+        name: 'guest counters with IN_TXCP',
+        kept: 'constant',
+      },
+    },
+    { autoload: MsrAutoload },
+  )
+  implements OverflowHandler
+{
   /**
    * `kvm_perf_overflow`: the overflow handler of the event behind a guest counter. A PEBS counter sets bit 62, and no PMI
    * is due while the guest has not cleared it.
@@ -65,25 +82,5 @@ export class VcpuPmu implements OverflowHandler {
     if (this.counterInt & bit && !isRaised) {
       this.pmi |= PMI_REQUESTED;
     }
-  }
-
-  copyFrom(from: VcpuPmu): void {
-    this.globalCtrl = from.globalCtrl;
-    this.pebsEnable = from.pebsEnable;
-    this.dsArea = from.dsArea;
-    this.pebsDataCfg = from.pebsDataCfg;
-    this.globalStatus = from.globalStatus;
-    this.counterEnable = from.counterEnable;
-    this.counterInt = from.counterInt;
-    this.inTransaction = from.inTransaction;
-    this.checkpointed = from.checkpointed;
-    this.reprogram = from.reprogram;
-    this.pmi = from.pmi;
-    this.crossMapped = from.crossMapped;
-    this.cpu = from.cpu;
-    this.autoload.copyFrom(from.autoload);
-    this.loadGlobalCtrl = from.loadGlobalCtrl;
-    this.guestGlobalCtrl = from.guestGlobalCtrl;
-    this.hostGlobalCtrl = from.hostGlobalCtrl;
   }
 }

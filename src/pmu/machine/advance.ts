@@ -49,6 +49,7 @@ import {
   stopMoving,
 } from '../perf/schedule.js';
 import { beginResume, beginRun } from './begin.js';
+import { dispatcher } from './dispatch.js';
 import { closeIdleEvent, doEventWork, eventOfWork, hasEventWork } from './event-work.js';
 import * as step from './micro-step.js';
 import {
@@ -265,6 +266,9 @@ row(step.K13, (_w, _s, cpu) => {
   rest(cpu);
 });
 
+const performEffect = dispatcher(effects, 'world, state, cpu, sink');
+const followByRule = dispatcher(rules, 'world, state, cpu');
+
 /**
  * Executes the next micro-step of the CPU's operation and returns its code. When the operation is over the CPU is idle
  * and its `pc` is REST again.
@@ -277,17 +281,14 @@ export function advance(
 ): number {
   const next = nextStep(world, state, cpu);
   cpu.pc = next;
-  const effect = effects[next];
-  if (effect !== undefined) {
-    effect(world, state, cpu, sink);
-  }
+  performEffect(next, world, state, cpu, sink);
   return next;
 }
 
 /** The micro-step that `advance` would execute. */
 export function nextStep(world: World, state: MachineState, cpu: LogicalCpu): number {
   const next = followers[cpu.pc]!;
-  return next === BY_RULE ? rules[cpu.pc]!(world, state, cpu) : next;
+  return next === BY_RULE ? followByRule(cpu.pc, world, state, cpu) : next;
 }
 
 /** Whether the CPU's operation waits for something else to happen first (proposal e3 drains pending PMIs). */

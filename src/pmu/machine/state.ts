@@ -5,6 +5,7 @@
  * nowhere here: they cannot influence what happens next.
  */
 import { Hardware } from '../arch/hardware.js';
+import { recordOf } from '../fields/record.js';
 import { VcpuPmu } from '../kvm/vcpu-pmu.js';
 import { CpuHwEvents } from '../perf/cpu-hw-events.js';
 import { type PerfCpu, PerfEvent } from '../perf/perf-event.js';
@@ -74,56 +75,79 @@ export type ExitReasonName = Exclude<(typeof EXIT_NAMES)[number], 'none'>;
 
 export const NO_VCPU = -1;
 
-export class LogicalCpu implements PerfCpu {
+export class LogicalCpu
+  extends recordOf(
+    {
+      /** The micro-step executed last. */
+      pc: { kind: 'number', width: 6, name: 'micro-step', initial: REST },
+      operation: { kind: 'number', width: 4, name: 'operation', initial: IDLE },
+      /** The event or vCPU the operation is about. */
+      target: { kind: 'target', name: 'target' },
+      /** How far the operation has come in its list of events, where it goes through one; see event-work.ts and tick-work.ts. */
+      cursor: { kind: 'cursor', name: 'cursor', kept: 'walks_lists' },
+      /** The vCPU whose thread's events are scheduled here, or NO_VCPU. */
+      currentVcpu: { kind: 'vcpu', name: 'vCPU thread', initial: NO_VCPU },
+      exitReason: { kind: 'number', width: 3, name: 'exit reason', initial: NO_EXIT },
+      /** Counters that the NMI taken in the guest is to throttle once KVM hands it to perf at k10. */
+      nmiThrottle: { kind: 'counters', name: 'to be throttled at k10', kept: 'overflows' },
+      /**
+       * On a CPU without isolation a record of a host event may be on its way into the guest: its bit in IA32_PEBS_ENABLE
+       * was set at VMLAUNCH, or set again since KVM quiesced the register (invariants I3o, I3).
+       */
+      overshoot: { kind: 'number', width: 1, name: 'a record may complete in the guest' },
+    },
+    { hardware: Hardware, cpuc: CpuHwEvents },
+  )
+  implements PerfCpu
+{
   readonly index: number;
-  readonly hardware = new Hardware();
-  readonly cpuc = new CpuHwEvents();
-  operation = IDLE;
-  /** The event or vCPU the operation is about. */
-  target = 0;
-  /** The micro-step executed last. */
-  pc = REST;
-  /** How far the operation has come in its list of events, where it goes through one; see event-work.ts and tick-work.ts. */
-  cursor = 0;
-  /** The vCPU whose thread's events are scheduled here, or NO_VCPU. */
-  currentVcpu = NO_VCPU;
-  exitReason = NO_EXIT;
-  /** Counters that the NMI taken in the guest is to throttle once KVM hands it to perf at k10. */
-  nmiThrottle = 0;
-  /**
-   * On a CPU without isolation a record of a host event may be on its way into the guest: its bit in IA32_PEBS_ENABLE was
-   * set at VMLAUNCH, or set again since KVM quiesced the register (invariants I3o, I3).
-   */
-  overshoot = 0;
 
-  constructor(index: number) {
+  constructor(index: number, words?: Int32Array) {
+    super(words);
     this.index = index;
-  }
-
-  copyFrom(from: LogicalCpu): void {
-    this.hardware.copyFrom(from.hardware);
-    this.cpuc.copyFrom(from.cpuc);
-    this.operation = from.operation;
-    this.target = from.target;
-    this.pc = from.pc;
-    this.cursor = from.cursor;
-    this.currentVcpu = from.currentVcpu;
-    this.exitReason = from.exitReason;
-    this.nmiThrottle = from.nmiThrottle;
-    this.overshoot = from.overshoot;
   }
 }
 
-export class MachineState {
+export class MachineState extends recordOf({
   /** `x86_pmu.pebs_no_isolation`; a late microcode load clears it. */
-  noIsolation = 0;
+  noIsolation: { kind: 'number', width: 1, name: 'pebs_no_isolation' },
+}) {
   readonly cpus: LogicalCpu[] = [];
   readonly vcpus: VcpuPmu[] = [];
   readonly events: PerfEvent[] = [];
+  /** The words of all records, where the shape is fixed. */
+  private readonly whole: Int32Array | null;
+
+  /** A state without CPUs; or a copy of another, which keeps its shape and is copied at once (for searches). */
+  constructor(of?: MachineState) {
+    const whole = of === undefined ? null : new Int32Array(sizeOf(of));
+    let at = MachineState.fresh.length;
+    super(whole?.subarray(0, at));
+    this.whole = whole;
+    if (of === undefined || whole === null) {
+      return;
+    }
+    const take = ({ fresh }: { readonly fresh: Int32Array }): Int32Array => {
+      at += fresh.length;
+      return whole.subarray(at - fresh.length, at);
+    };
+    this.cpus = of.cpus.map((_, index) => new LogicalCpu(index, take(LogicalCpu)));
+    this.vcpus = of.vcpus.map(() => new VcpuPmu(take(VcpuPmu)));
+    this.events = of.events.map(() => new PerfEvent(take(PerfEvent)));
+    this.copyFrom(of);
+  }
+
+  override toJSON(): object {
+    return { ...super.toJSON(), cpus: this.cpus, vcpus: this.vcpus, events: this.events };
+  }
 
   /** Makes this state equal to another, which may have more events and vCPUs but never fewer. */
-  copyFrom(from: MachineState): void {
-    this.noIsolation = from.noIsolation;
+  override copyFrom(from: MachineState): void {
+    if (this.whole !== null && from.whole !== null) {
+      this.whole.set(from.whole);
+      return;
+    }
+    super.copyFrom(from);
     while (this.cpus.length < from.cpus.length) {
       this.cpus.push(new LogicalCpu(this.cpus.length));
     }
@@ -147,4 +171,14 @@ export class MachineState {
       this.events[at]!.copyFrom(from.events[at]!);
     }
   }
+}
+
+/** The words of a state's records. */
+function sizeOf({ cpus, vcpus, events }: MachineState): number {
+  return (
+    MachineState.fresh.length +
+    cpus.length * LogicalCpu.fresh.length +
+    vcpus.length * VcpuPmu.fresh.length +
+    events.length * PerfEvent.fresh.length
+  );
 }

@@ -6,8 +6,8 @@
  * Leaves out: LBR, BTS, PT, topdown state, and the sample-period bookkeeping.
  */
 import { COUNTERS, type CounterSet } from '../arch/counter-set.js';
-import type { FixedCtrl } from '../arch/fixed-ctrl.js';
 import type { Hardware } from '../arch/hardware.js';
+import { recordOf } from '../fields/record.js';
 import { SwitchList } from './switch-list.js';
 
 /** The bit that tells what was read of `fixed_ctrl_val` from nothing. */
@@ -20,61 +20,61 @@ export const PLACES = 24;
  */
 export const TAGS = 8;
 
-export class CpuHwEvents {
-  /** `guest_switch_msrs`: the list being handed to KVM; empty but between its building and its last use. */
-  readonly guestSwitchMsrs = new SwitchList();
-  /** What PMU enable has read of `pebs_enabled` and not yet written to IA32_PEBS_ENABLE (a CPU register in the kernel). */
-  pebsEnableRead: CounterSet = 0;
-  /** `enabled`: the PMU is logically on. 1 from boot, 0 between PMU disable and enable and inside the NMI handler. */
-  enabled = 1;
-  /** `pebs_enabled`: what perf wants in IA32_PEBS_ENABLE, host and guest events alike. */
-  pebsEnabled: CounterSet = 0;
-  /** `intel_ctrl_guest_mask`: counters of active events that exclude the host. */
-  intelCtrlGuestMask: CounterSet = 0;
-  /** `intel_ctrl_host_mask`: counters of active events that exclude the guest. */
-  intelCtrlHostMask: CounterSet = 0;
-  /** `active_pebs_data_cfg`: the value last written to MSR_PEBS_DATA_CFG. */
-  activePebsDataCfg = 0;
-  /** `pebs_data_cfg`: the wanted superset; reset by the first PEBS event, never shrunk by a removal. */
-  pebsDataCfg = 0;
-  /** `ds`: identity of this CPU's DS area, 0 while no hardware event has reserved it. */
-  ds = 0;
-  /** `fixed_ctrl_val`: what perf wants in IA32_FIXED_CTR_CTRL. */
-  fixedCtrl: FixedCtrl = 0;
-  /** `active_fixed_ctrl_val`: what perf believes to be there. */
-  activeFixedCtrl: FixedCtrl = 0;
-  /** What PMU enable has read of `fixed_ctrl_val` and not yet noted as written, with FIXED_CTRL_READ; 0 where it read nothing. */
-  fixedCtrlRead: FixedCtrl = 0;
-  /** What PMU enable has made of `intel_ctrl_guest_mask` and not yet written to IA32_PERF_GLOBAL_CTRL. */
-  globalCtrlRead: CounterSet = 0;
-  /** `active_mask`: counters of started events. */
-  activeMask: CounterSet = 0;
-  /** `tags[]`: how often each place of `event_list` was given a counter, modulo TAGS. */
-  readonly tags = new Int32Array(PLACES);
-  /** `perf_throttled_count`: something was throttled since the last tick. */
-  throttled = 0;
-
-  copyFrom(from: CpuHwEvents): void {
-    this.guestSwitchMsrs.copyFrom(from.guestSwitchMsrs);
-    this.pebsEnableRead = from.pebsEnableRead;
-    this.enabled = from.enabled;
-    this.pebsEnabled = from.pebsEnabled;
-    this.intelCtrlGuestMask = from.intelCtrlGuestMask;
-    this.intelCtrlHostMask = from.intelCtrlHostMask;
-    this.activePebsDataCfg = from.activePebsDataCfg;
-    this.pebsDataCfg = from.pebsDataCfg;
-    this.ds = from.ds;
-    this.fixedCtrl = from.fixedCtrl;
-    this.activeFixedCtrl = from.activeFixedCtrl;
-    this.fixedCtrlRead = from.fixedCtrlRead;
-    this.globalCtrlRead = from.globalCtrlRead;
-    this.activeMask = from.activeMask;
-    this.throttled = from.throttled;
-    for (let place = 0; place < PLACES; place += 1) {
-      this.tags[place] = from.tags[place]!;
-    }
-  }
-}
+export class CpuHwEvents extends recordOf(
+  {
+    /** The PMU is logically on: from boot, and not between PMU disable and enable, nor inside the NMI handler. */
+    enabled: { kind: 'number', width: 1, name: 'enabled', initial: 1 },
+    /** Something was throttled since the last tick. */
+    throttled: {
+      kind: 'number',
+      width: 1,
+      name: 'perf_throttled_count',
+      kept: 'ticks_and_overflows',
+    },
+    /** How often each place of `event_list` was given a counter, modulo TAGS. */
+    tags: { kind: 'tags', name: 'tags', length: PLACES, kept: 'mixes' },
+    /** Identity of this CPU's DS area, 0 while no hardware event has reserved it. */
+    ds: { kind: 'address', name: 'ds' },
+    /** What perf wants in IA32_PEBS_ENABLE, host and guest events alike. */
+    pebsEnabled: { kind: 'counters', name: 'pebs_enabled', kept: 'pebs_strays' },
+    /** What PMU enable has read of `pebs_enabled` and not yet written to IA32_PEBS_ENABLE (a CPU register in the kernel). */
+    pebsEnableRead: {
+      kind: 'counters',
+      name: 'pebs_enabled as read',
+      during: ['e3_read_pebs_enabled'],
+    },
+    /** The value last written to MSR_PEBS_DATA_CFG. */
+    activePebsDataCfg: { kind: 'data_cfg', name: 'active_pebs_data_cfg' },
+    /** The wanted superset; reset by the first PEBS event, never shrunk by a removal. */
+    pebsDataCfg: { kind: 'data_cfg', name: 'pebs_data_cfg' },
+    /** What perf wants in IA32_FIXED_CTR_CTRL. */
+    fixedCtrl: { kind: 'fixed_ctrl', name: 'fixed_ctrl_val' },
+    /** What perf believes to be there. */
+    activeFixedCtrl: { kind: 'fixed_ctrl', name: 'active_fixed_ctrl_val' },
+    /** What PMU enable has read of `fixed_ctrl_val` and not yet noted as written, with FIXED_CTRL_READ; 0 where it read nothing. */
+    fixedCtrlRead: {
+      kind: 'fixed_ctrl',
+      name: 'fixed_ctrl_val as read',
+      during: ['e5_read_fixed_ctrl', 'e5_wrmsr_fixed_ctrl'],
+    },
+    /** Counters of started events. */
+    activeMask: { kind: 'counters', name: 'active_mask', kept: 'strays' },
+    /** Counters of active events that exclude the host. */
+    intelCtrlGuestMask: { kind: 'counters', name: 'intel_ctrl_guest_mask', kept: 'strays' },
+    /** Counters of active events that exclude the guest. */
+    intelCtrlHostMask: { kind: 'counters', name: 'intel_ctrl_host_mask', kept: 'strays' },
+    /** What PMU enable has made of `intel_ctrl_guest_mask` and not yet written to IA32_PERF_GLOBAL_CTRL. */
+    globalCtrlRead: {
+      kind: 'global_ctrl',
+      name: 'IA32_PERF_GLOBAL_CTRL to be written',
+      during: ['e6_read_guest_mask'],
+    },
+  },
+  {
+    /** `guest_switch_msrs`: the list being handed to KVM; empty but between its building and its last use. */
+    guestSwitchMsrs: SwitchList,
+  },
+) {}
 
 /** What perf wants in IA32_PERF_GLOBAL_CTRL while the host runs: `intel_ctrl & ~intel_ctrl_guest_mask`. */
 export function hostGlobalCtrl(cpuc: CpuHwEvents, intelCtrl: CounterSet): CounterSet {

@@ -9,6 +9,7 @@
 import type { CounterSet } from '../arch/counter-set.js';
 import type { PmuCaps } from '../arch/cpu-model.js';
 import type { Hardware } from '../arch/hardware.js';
+import { recordOf } from '../fields/record.js';
 import type { CpuHwEvents } from './cpu-hw-events.js';
 
 /** No counter is held. */
@@ -64,49 +65,44 @@ export interface PerfEventConfig {
 }
 
 /** What changes while the event lives. */
-export class PerfEvent {
-  status = CLOSED;
+export class PerfEvent extends recordOf({
+  /** One of the constants above. */
+  status: { kind: 'number', width: 3, name: 'status' },
   /** `hw.interrupts == MAX_INTERRUPTS`: perf counts the event as throttled. */
-  mark = 0;
-  /** The logical CPU the event is or was last scheduled on. */
-  cpu = 0;
-  /** `hw.idx`: the counter (set bit) the event holds or held last. */
-  counter = NO_COUNTER;
-  /** `cpuc->assign[]`: the counter it is to have after the next PMU enable. */
-  assigned = NO_COUNTER;
-  /** Its place in `cpuc->event_list`, or NOT_LISTED. */
-  position = NOT_LISTED;
-  /** `hw.last_tag` with `hw.last_cpu`: which use of its place was its own; NO_TAG before the first. */
-  tag = NO_TAG;
-  /** Its place among the open events of its context; the members of a group stand together, the leader first. */
-  rank = 0;
-  /** Its group leader was closed while it was open: it goes on alone, and is not pinned. */
-  detached = 0;
-  /** `attr.precise_ip`; KVM re-creates a guest counter's event when this changes. */
-  preciseIp = 0;
-  /** The event's wish for MSR_PEBS_DATA_CFG. */
-  dataCfg = 0;
+  mark: { kind: 'number', width: 1, name: 'throttled', kept: 'marks' },
   /** `cpuc->events[]` has no pointer to it for its counter: the NMI handler does not find it. */
-  unseen = 0;
+  unseen: { kind: 'number', width: 1, name: 'missing in events[]', kept: 'loses_moved_events' },
   /** It holds no counter to perf, and its counter was started all the same. */
-  stray = 0;
-
-  copyFrom(from: PerfEvent): void {
-    this.status = from.status;
-    this.mark = from.mark;
-    this.cpu = from.cpu;
-    this.counter = from.counter;
-    this.assigned = from.assigned;
-    this.position = from.position;
-    this.tag = from.tag;
-    this.rank = from.rank;
-    this.detached = from.detached;
-    this.preciseIp = from.preciseIp;
-    this.dataCfg = from.dataCfg;
-    this.unseen = from.unseen;
-    this.stray = from.stray;
-  }
-}
+  stray: {
+    kind: 'number',
+    width: 1,
+    name: 'started without a counter',
+    kept: 'throttles_idle_members',
+  },
+  /** Its place among the open events of its context; the members of a group stand together, the leader first. */
+  rank: { kind: 'rank', name: 'rank', kept: 'reorders' },
+  /** Its group leader was closed while it was open: it goes on alone, and is not pinned. */
+  detached: { kind: 'number', width: 1, name: 'detached', kept: 'detaches' },
+  /** Its place in `cpuc->event_list`, or NOT_LISTED. */
+  position: {
+    kind: 'position',
+    name: 'place in event_list',
+    initial: NOT_LISTED,
+    kept: 'detaches',
+  },
+  /** `hw.last_tag` with `hw.last_cpu`: which use of its place was its own; NO_TAG before the first. */
+  tag: { kind: 'tag', name: 'last_tag', initial: NO_TAG, kept: 'mixes' },
+  /** KVM re-creates a guest counter's event when this changes. */
+  preciseIp: { kind: 'number', width: 2, name: 'precise_ip', kept: 'vcpu_events' },
+  /** The counter (set bit) the event holds or held last. */
+  counter: { kind: 'counter', name: 'hw.idx', initial: NO_COUNTER, kept: 'choices' },
+  /** The counter it is to have after the next PMU enable. */
+  assigned: { kind: 'counter', name: 'assign[]', initial: NO_COUNTER, kept: 'choices' },
+  /** The logical CPU the event is or was last scheduled on. */
+  cpu: { kind: 'cpu', name: 'cpu', kept: 'follows' },
+  /** The event's wish for MSR_PEBS_DATA_CFG. */
+  dataCfg: { kind: 'data_cfg', name: 'PEBS data configuration wanted', kept: 'follows' },
+}) {}
 
 /** What kernels may do differently inside perf. */
 export interface PerfOptions {

@@ -3,18 +3,21 @@
  *
  * Models: `struct perf_guest_switch_msr` and the array that `perf_guest_get_msrs()` returns.
  */
-import type { CounterSet } from '../arch/counter-set.js';
 import { SWITCHED_MSRS } from '../arch/msr.js';
+import { recordOf } from '../fields/record.js';
+
+/** From the first read of perf's masks until KVM has switched the last entry. */
+const LIST_USED = ['k4_', 'k5_'];
 
 /** `cpuc->guest_switch_msrs`: at most one entry for each switched MSR, in ascending order of MSR code. */
-export class SwitchList {
+export class SwitchList extends recordOf({
   /** Bit m is set when MSR code m is in the list. */
-  present = 0;
-  readonly host = new Int32Array(SWITCHED_MSRS);
-  readonly guest = new Int32Array(SWITCHED_MSRS);
-  /** `pebs_mask`: the first read of `pebs_enabled & pebs_capable`. */
-  pebsMask: CounterSet = 0;
-
+  present: { kind: 'msrs', name: 'MSRs of the list', during: LIST_USED },
+  /** The first read of `pebs_enabled & pebs_capable`. */
+  pebsMask: { kind: 'counters', name: 'pebs_mask', during: LIST_USED },
+  host: { kind: 'msr_values', name: 'host', length: SWITCHED_MSRS, during: LIST_USED },
+  guest: { kind: 'msr_values', name: 'guest', length: SWITCHED_MSRS, during: LIST_USED },
+}) {
   add(msr: number, host: number, guest: number): void {
     this.present |= 1 << msr;
     this.host[msr] = host;
@@ -22,18 +25,9 @@ export class SwitchList {
   }
 
   clear(): void {
-    this.present = 0;
-    this.pebsMask = 0;
-    this.host.fill(0);
-    this.guest.fill(0);
-  }
-
-  copyFrom(from: SwitchList): void {
-    this.present = from.present;
-    this.pebsMask = from.pebsMask;
-    for (let msr = 0; msr < SWITCHED_MSRS; msr += 1) {
-      this.host[msr] = from.host[msr]!;
-      this.guest[msr] = from.guest[msr]!;
+    const { words } = this;
+    for (let at = 0; at < words.length; at += 1) {
+      words[at] = 0;
     }
   }
 }

@@ -5,7 +5,7 @@
  * their masks are the given ones: one active event for each counter named in any of them.
  */
 import { COUNTERS, type CounterSet, counterBit, counterNames, FIXED } from '../arch/counter-set.js';
-import type { Hardware } from '../arch/hardware.js';
+import { Hardware } from '../arch/hardware.js';
 import { VcpuPmu } from '../kvm/vcpu-pmu.js';
 import { completeList, startList } from '../kvm/vcpu-run.js';
 import * as actions from '../machine/actions.js';
@@ -124,7 +124,7 @@ export class RoundTripCalculator {
 }
 
 function snapshot(hardware: Hardware): Hardware {
-  return Object.assign(Object.create(Object.getPrototypeOf(hardware)) as Hardware, hardware);
+  return new Hardware(hardware.words.slice());
 }
 
 function loadPerf(world: World, cpu: LogicalCpu, perf: PerfInput): void {
