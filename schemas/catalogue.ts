@@ -368,7 +368,10 @@ export const InvariantSchema = Type.Object(
         statement: 'No bit of IA32_PEBS_ENABLE is set that perf does not want.',
         predicate: 'IA32_PEBS_ENABLE & ~pebsEnabled == 0',
         where: 'host quiescent point',
-        sources: ['kernel-semantics 7.7'],
+        sources: [
+          'arch/x86/events/intel/ds.c intel_pmu_pebs_enable_all()',
+          'src/pmu/semantics.md §7.7',
+        ],
       },
     ],
   },

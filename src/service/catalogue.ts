@@ -63,7 +63,7 @@ function costScenarioItem(scenario: CostScenario): ScenarioItem {
     actors: [],
     bounds: {},
     expected: { msr_writes: msrWrites(writes), vmcs_field: writes.vmcsField },
-    sources: ['semantics sheet §6'],
+    sources: ['arch/x86/kvm/vmx/vmx.c atomic_switch_perf_msrs()', 'src/pmu/semantics.md §6'],
     set_up: script,
   };
 }
