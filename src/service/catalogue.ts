@@ -1,9 +1,11 @@
-/** The catalogue as resources: CPU models, kernels and invariants. */
+/** The catalogue as resources: CPU models, kernels, invariants, micro-steps, coverage goals, scenarios. */
 
 import type {
+  CoverageGoal as CoverageGoalItem,
   CpuModel as CpuModelItem,
   Invariant as InvariantItem,
   Kernel as KernelItem,
+  MicroStep as MicroStepItem,
   ModelOnKernel as ModelOnKernelItem,
 } from '../../schemas/catalogue.js';
 import type { Scenario as ScenarioItem } from '../../schemas/scenario.js';
@@ -15,9 +17,18 @@ import { findKernel, KERNELS } from '../pmu/kernels/index.js';
 import type { KernelOptions, KernelVariant } from '../pmu/kernels/kernel-variant.js';
 import { linux734 } from '../pmu/kernels/landed.js';
 import { modelOnKernel, pebsCapable } from '../pmu/kernels/pmu-support.js';
+import { nmiMayLandAfter, stepName } from '../pmu/machine/micro-step.js';
+import {
+  NAMED_STEPS,
+  stepSection,
+  stepSource,
+  stepStatement,
+} from '../pmu/machine/step-sources.js';
 import { COST_SCENARIOS, type CostScenario, setUpOf } from '../pmu/scenarios/cost-scenarios.js';
 import { measureWrites, msrWrites } from '../pmu/scenarios/write-costs.js';
+import { symbolsIn } from '../pmu/symbols.js';
 import { openAfter, setUpScript } from './cost-set-up.js';
+import { MARKS } from './exploration/marks.js';
 import {
   findScenario,
   MATRIX_SCENARIOS,
@@ -33,10 +44,23 @@ export const invariants: readonly InvariantItem[] = INVARIANTS.map(
     id,
     statement,
     predicate,
+    symbols: symbolsIn(predicate),
     where,
     sources: [...sources],
   }),
 );
+
+export const microSteps: readonly MicroStepItem[] = NAMED_STEPS.map((code) => ({
+  id: stepName(code),
+  statement: stepStatement(code),
+  nmi_may_land_after: nmiMayLandAfter(code),
+  sources: [stepSource(code), `src/pmu/semantics.md ${stepSection(code)}`],
+}));
+
+export const coverageGoals: readonly CoverageGoalItem[] = MARKS.map(({ id, statement }) => ({
+  id,
+  statement,
+}));
 
 export const scenarios: readonly ScenarioItem[] = [
   ...COST_SCENARIOS.map(costScenarioItem),

@@ -53,7 +53,7 @@ export interface Invariant {
   readonly id: string;
   /** In words. */
   readonly statement: string;
-  /** In the notation of semantics.md. */
+  /** In the notation of semantics.md; the letters are in `symbols.ts`. */
   readonly predicate: string;
   readonly where: string;
   readonly points: number;
