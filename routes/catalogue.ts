@@ -1,7 +1,9 @@
-/** What the simulator knows: CPU models, kernels, invariants, the scenarios of the write counts. */
+/** What the simulator knows: CPU models, kernels, invariants, micro-steps, coverage goals, scenarios. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import {
   CatalogueParamsSchema,
+  CoverageGoalPageSchema,
+  CoverageGoalSchema,
   CpuModelPageSchema,
   CpuModelSchema,
   InvariantPageSchema,
@@ -9,6 +11,9 @@ import {
   InvariantSchema,
   KernelPageSchema,
   KernelSchema,
+  MicroStepPageSchema,
+  MicroStepParamsSchema,
+  MicroStepSchema,
 } from '../schemas/catalogue.js';
 import { PageQuerySchema } from '../schemas/common.js';
 import { problems } from '../schemas/problem.js';
@@ -16,11 +21,13 @@ import { ScenarioPageSchema, ScenarioSchema } from '../schemas/scenario.js';
 import { canonicalId } from '../src/model/worlds/scenarios.js';
 import { sendPage } from '../src/paging.js';
 import {
+  coverageGoals,
   cpuModels,
   invariants,
   kernelItemById,
   kernels,
   matrixScenarios,
+  microSteps,
   scenarioItemById,
   scenarios,
 } from '../src/service/catalogue.js';
@@ -121,6 +128,72 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
     async ({ params: { id } }) =>
       invariants.find((invariant) => invariant.id === id) ??
       notInCatalogue('invariant', id, idsOf(invariants)),
+  );
+
+  app.get(
+    '/micro-steps',
+    {
+      schema: {
+        tags: ['catalogue'],
+        operationId: 'listMicroSteps',
+        summary: 'The micro-steps',
+        description:
+          'Lists the steps between which NMIs land, in the order of a PMU disable/enable and of a run of a vCPU.',
+        querystring: PageQuerySchema,
+        response: { 200: MicroStepPageSchema, ...problems('validation') },
+      },
+    },
+    async (request, reply) => sendPage(reply, microSteps, request.query, ({ id }) => id),
+  );
+
+  app.get(
+    '/micro-steps/:id',
+    {
+      schema: {
+        tags: ['catalogue'],
+        operationId: 'getMicroStep',
+        summary: 'A micro-step',
+        description: 'What happens in one micro-step, and whether an NMI may land right after it.',
+        params: MicroStepParamsSchema,
+        response: { 200: MicroStepSchema, ...problems('validation', 'not_found') },
+      },
+    },
+    async ({ params: { id } }) =>
+      microSteps.find((entry) => entry.id === id) ??
+      notInCatalogue('micro-step', id, idsOf(microSteps)),
+  );
+
+  app.get(
+    '/coverage-goals',
+    {
+      schema: {
+        tags: ['catalogue'],
+        operationId: 'listCoverageGoals',
+        summary: 'The coverage goals',
+        description:
+          'Lists the states that a search should reach before its verdict "holds" says much.',
+        querystring: PageQuerySchema,
+        response: { 200: CoverageGoalPageSchema, ...problems('validation') },
+      },
+    },
+    async (request, reply) => sendPage(reply, coverageGoals, request.query, ({ id }) => id),
+  );
+
+  app.get(
+    '/coverage-goals/:id',
+    {
+      schema: {
+        tags: ['catalogue'],
+        operationId: 'getCoverageGoal',
+        summary: 'A coverage goal',
+        description: 'What is true of a state that reaches the goal.',
+        params: CatalogueParamsSchema,
+        response: { 200: CoverageGoalSchema, ...problems('validation', 'not_found') },
+      },
+    },
+    async ({ params: { id } }) =>
+      coverageGoals.find((entry) => entry.id === id) ??
+      notInCatalogue('coverage goal', id, idsOf(coverageGoals)),
   );
 
   app.get(

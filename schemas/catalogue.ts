@@ -1,6 +1,7 @@
-/** The static catalogue: CPU models, kernels, invariants, scenarios. */
+/** The static catalogue: CPU models, kernels, invariants, micro-steps, coverage goals. */
 import { type Static, Type } from 'typebox';
 import {
+  MicroStepNameSchema,
   nullable,
   oneOf,
   pageOf,
@@ -26,7 +27,7 @@ export const PLATFORM_CLASSES = ['K1', 'K2', 'K3', 'K4'] as const;
 export const PlatformClassSchema = oneOf(PLATFORM_CLASSES, {
   $id: 'PlatformClass',
   description:
-    'K1 without PEBS isolation, K2 isolated without PEBS under EPT, K3 isolated with it, K4 without DS-based PEBS: architectural PEBS, or none',
+    'what the switch list depends on. K1: no PEBS isolation, so a counter that is off may still write a record after VM-entry. K2: isolation, and no PEBS for guests. K3: isolation, and EPT-friendly PEBS, so guests may use it. K4: no PEBS through the DS area: architectural PEBS, or none',
   examples: ['K3'],
 });
 export type PlatformClass = Static<typeof PlatformClassSchema>;
@@ -132,7 +133,7 @@ export const CpuModelSchema = Type.Object(
         isolation: { default: true, microcode: [] },
         load_perf_global_ctrl: true,
         platform_class: 'K3',
-        sources: ['linux v6.12 arch/x86/events/intel/core.c'],
+        sources: ['Linux 6.12.117 arch/x86/events/intel/core.c intel_pmu_init()'],
       },
     ],
   },
@@ -187,7 +188,7 @@ export const KernelOptionsSchema = Type.Object(
     }),
     nmi_switches_pebs: Type.Boolean({
       description:
-        'the NMI handler writes 0 to IA32_PEBS_ENABLE on entry and the wanted bits on exit, as up to 5.6',
+        'the NMI handler writes 0 to IA32_PEBS_ENABLE on entry and the wanted bits on exit, each only if perf wants any then, as up to 5.6',
     }),
     removal_narrows_data_cfg: Type.Boolean({
       description:
@@ -324,7 +325,11 @@ export const KernelSchema = Type.Object(
         },
         cpu_models: [],
         guest_global_ctrl_at_reset: 'general_purpose',
-        sources: ['lkml.iu.edu/2604.2/11058'],
+        sources: [
+          'arch/x86/events/intel/core.c intel_guest_get_msrs()',
+          'v2 cover letter, 23 Apr 2026, lkml.iu.edu/2604.2/11058',
+          'src/pmu/semantics.md §5c',
+        ],
       },
     ],
   },
@@ -350,11 +355,34 @@ export const InvariantParamsSchema = Type.Object(
   },
 );
 
+export const SymbolMeaningSchema = Type.Object(
+  {
+    symbol: Type.String({
+      minLength: 1,
+      maxLength: 16,
+      description: 'the letters, as the predicate or formula has them',
+    }),
+    meaning: prose('the register, field or set that they stand for'),
+  },
+  {
+    $id: 'SymbolMeaning',
+    additionalProperties: false,
+    description: 'what the letters in a predicate or formula stand for',
+    examples: [{ symbol: 'PE', meaning: 'IA32_PEBS_ENABLE' }],
+  },
+);
+
+/** The letters of whatever is shown beside it. */
+export function symbolMeanings(description: string) {
+  return Type.Array(ref(SymbolMeaningSchema), { maxItems: 64, description });
+}
+
 export const InvariantSchema = Type.Object(
   {
     id: ref(InvariantIdSchema),
     statement: prose('what must hold, in words'),
-    predicate: prose('the same over the named parts of the state'),
+    predicate: prose('the same as a formula'),
+    symbols: symbolMeanings('the letters in the predicate'),
     where: prose('at which points it is checked'),
     sources: ref(SourcesSchema),
   },
@@ -366,14 +394,75 @@ export const InvariantSchema = Type.Object(
       {
         id: 'I1',
         statement: 'No bit of IA32_PEBS_ENABLE is set that perf does not want.',
-        predicate: 'IA32_PEBS_ENABLE & ~pebsEnabled == 0',
-        where: 'host quiescent point',
-        sources: ['kernel-semantics 7.7'],
+        predicate: 'PE & ~P == 0',
+        symbols: [
+          { symbol: 'PE', meaning: 'IA32_PEBS_ENABLE' },
+          {
+            symbol: 'P',
+            meaning:
+              'pebs_enabled: what perf wants in IA32_PEBS_ENABLE, host and guest events alike',
+          },
+        ],
+        where: 'at rest in the host',
+        sources: [
+          'arch/x86/events/intel/ds.c intel_pmu_pebs_enable_all()',
+          'src/pmu/semantics.md §7.7',
+        ],
       },
     ],
   },
 );
 export type Invariant = Static<typeof InvariantSchema>;
+
+export const MicroStepParamsSchema = Type.Object(
+  { id: ref(MicroStepNameSchema) },
+  {
+    $id: 'MicroStepParams',
+    additionalProperties: false,
+    description: 'which micro-step is meant',
+    examples: [{ id: 'k4_list_build' }],
+  },
+);
+
+export const MicroStepSchema = Type.Object(
+  {
+    id: ref(MicroStepNameSchema),
+    statement: prose('what happens in it'),
+    nmi_may_land_after: Type.Boolean({
+      description: 'whether an NMI may land right after it; in the guest it causes a VM-exit',
+    }),
+    sources: ref(SourcesSchema),
+  },
+  {
+    $id: 'MicroStep',
+    additionalProperties: false,
+    description: 'one indivisible change, between two of which NMIs land',
+    examples: [
+      {
+        id: 'k4_list_build',
+        statement: 'perf completes the list.',
+        nmi_may_land_after: true,
+        sources: ['arch/x86/events/intel/core.c intel_guest_get_msrs()', 'src/pmu/semantics.md §4'],
+      },
+    ],
+  },
+);
+export type MicroStep = Static<typeof MicroStepSchema>;
+
+export const CoverageGoalSchema = Type.Object(
+  {
+    id: ref(SlugSchema),
+    statement: prose('what is true of a state that reaches it'),
+  },
+  {
+    $id: 'CoverageGoal',
+    additionalProperties: false,
+    description:
+      'a state that a search should reach, so that a verdict "holds" is known to have seen what matters: witnessed, or unreachable',
+    examples: [{ id: 'guest_entered', statement: 'A vCPU is in the guest.' }],
+  },
+);
+export type CoverageGoal = Static<typeof CoverageGoalSchema>;
 
 export const VERDICTS = ['holds', 'violated', 'witnessed', 'unreachable', 'undecided'] as const;
 
@@ -386,3 +475,13 @@ export const VerdictSchema = oneOf(VERDICTS, {
 export const CpuModelPageSchema = pageOf('CpuModelPage', CpuModelSchema, 'a page of CPU models');
 export const KernelPageSchema = pageOf('KernelPage', KernelSchema, 'a page of kernels');
 export const InvariantPageSchema = pageOf('InvariantPage', InvariantSchema, 'a page of invariants');
+export const MicroStepPageSchema = pageOf(
+  'MicroStepPage',
+  MicroStepSchema,
+  'a page of micro-steps',
+);
+export const CoverageGoalPageSchema = pageOf(
+  'CoverageGoalPage',
+  CoverageGoalSchema,
+  'a page of coverage goals',
+);

@@ -271,16 +271,18 @@ export const SourceSchema = Type.String({
   $id: 'Source',
   minLength: 1,
   maxLength: 300,
-  description: 'where a fact was read: a manual section, a kernel file and version, a Message-ID',
-  examples: ['SDM vol. 3C, 27.4'],
+  description:
+    'where a fact was read: a kernel file and function, a section of the SDM, a posting, or a section of src/pmu/semantics.md',
+  examples: ['arch/x86/events/intel/core.c intel_guest_get_msrs()', 'src/pmu/semantics.md §5d'],
 });
 
 export const SourcesSchema = Type.Array(ref(SourceSchema), {
   $id: 'Sources',
   minItems: 1,
   maxItems: 50,
-  description: 'where the entry was read',
-  examples: [['linux v6.12 arch/x86/events/intel/core.c']],
+  description:
+    'where the entry was read: kernel file and function first, the section of src/pmu/semantics.md last',
+  examples: [['arch/x86/events/intel/core.c intel_guest_get_msrs()', 'src/pmu/semantics.md §5d']],
 });
 
 export const PageQuerySchema = Type.Object(

@@ -58,7 +58,7 @@ export const RoundTripCostSchema = Type.Object(
     vm_entry_load: count('loads from the VM-entry MSR-load area (E)'),
     vm_exit_load: count('loads from the VM-exit MSR-load area (L)'),
     vmcs_field: count('loads of IA32_PERF_GLOBAL_CTRL from VMCS fields (F)'),
-    msr_writes: count('X + E + L'),
+    msr_writes: count('kvm_wrmsr, vm_entry_load and vm_exit_load together'),
   },
   {
     $id: 'RoundTripCost',

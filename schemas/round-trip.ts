@@ -1,5 +1,6 @@
 /** Successive runs of one vCPU from given perf states: the lists persist from run to run. */
 import { type Static, Type } from 'typebox';
+import { symbolMeanings } from './catalogue.js';
 import {
   BitNameSchema,
   count,
@@ -145,12 +146,13 @@ export type RoundTripStep = Static<typeof RoundTripStepSchema>;
 export const RoundTripsSchema = Type.Object(
   {
     steps: Type.Array(ref(RoundTripStepSchema), { maxItems: 1000, description: 'run by run' }),
+    symbols: symbolMeanings('the letters in the formulas of `why` in the lists'),
   },
   {
     $id: 'RoundTrips',
     additionalProperties: false,
     description: 'what the runs did, in order',
-    examples: [{ steps: [STEP_EXAMPLE] }],
+    examples: [{ steps: [STEP_EXAMPLE], symbols: [] }],
   },
 );
 export type RoundTrips = Static<typeof RoundTripsSchema>;

@@ -24,7 +24,11 @@ export const ScenarioExpectationSchema = Type.Object(
     distinct_states: Type.Optional(count('how many states exist')),
     total_states: Type.Optional(count('how many states were generated')),
     depth: Type.Optional(count('the longest shortest way to a state, in steps')),
-    msr_writes: Type.Optional(count('MSR writes of a round trip: X + E + L')),
+    msr_writes: Type.Optional(
+      count(
+        'MSR writes of a round trip: WRMSRs by KVM, and loads from the VM-entry and VM-exit areas',
+      ),
+    ),
     vmcs_field: Type.Optional(count('loads of IA32_PERF_GLOBAL_CTRL by the VMCS a round trip')),
   },
   {
@@ -83,7 +87,7 @@ export const ScenarioSchema = Type.Object(
         actors: [{ kind: 'nmi_throttle', budget: 1 }],
         bounds: { seconds: 30 },
         expected: { verdict: 'violated' },
-        sources: ['semantics sheet §7.2'],
+        sources: ['arch/x86/kvm/vmx/vmx.c atomic_switch_perf_msrs()', 'src/pmu/semantics.md §7.2'],
       },
     ],
   },

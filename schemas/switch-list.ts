@@ -1,5 +1,6 @@
 /** What perf hands KVM before VM-entry: the calculator over one given state. */
 import { type Static, Type } from 'typebox';
+import { symbolMeanings } from './catalogue.js';
 import { MsrNameSchema, prose, ref, SlugSchema, U64InputSchema, U64Schema } from './common.js';
 
 export const CpuTraitsSchema = Type.Object(
@@ -128,7 +129,9 @@ export const SwitchMsrSchema = Type.Object(
     host: ref(U64Schema, 'the value for the host'),
     guest: ref(U64Schema, 'the value for the guest'),
     elided: Type.Boolean({ description: 'whether KVM leaves it out, both values being the same' }),
-    why: prose('which rule of the kernel put it there with these values'),
+    why: prose(
+      'which rule of the kernel put it there, as the formula host / guest, and what KVM makes of it; `symbols` of the answer says what the letters stand for',
+    ),
   },
   {
     $id: 'SwitchMsr',
@@ -140,7 +143,7 @@ export const SwitchMsrSchema = Type.Object(
         host: '0x0000000000000001',
         guest: '0x0000000000000000',
         elided: false,
-        why: 'perf wants PEBS on PMC0 in the host.',
+        why: 'pebs_enabled & ~GM / host PEBS ? 0 : gp; they differ, so KVM loads it at VM-entry and VM-exit',
       },
     ],
   },
@@ -154,6 +157,7 @@ export const SwitchListSchema = Type.Object(
       maxItems: 64,
       description: 'in the order the kernel returns it',
     }),
+    symbols: symbolMeanings('the letters in the formulas of `why`'),
   },
   {
     $id: 'SwitchList',
@@ -168,7 +172,13 @@ export const SwitchListSchema = Type.Object(
             host: '0x0000000000000001',
             guest: '0x0000000000000000',
             elided: false,
-            why: 'perf wants PEBS on PMC0 in the host.',
+            why: 'pebs_enabled & ~GM / host PEBS ? 0 : gp; they differ, so KVM loads it at VM-entry and VM-exit',
+          },
+        ],
+        symbols: [
+          {
+            symbol: 'GM',
+            meaning: 'intel_ctrl_guest_mask: the counters of active events that exclude the host',
           },
         ],
       },

@@ -25,7 +25,7 @@ export const TraceWriteSchema = Type.Object(
         minLength: 1,
         maxLength: 16,
         pattern: "^[A-Za-z0-9_]+'?$",
-        description: 'the row of the semantics sheet it follows',
+        description: 'the row of src/pmu/semantics.md (§3 to §5) that the write follows',
         examples: ['e6'],
       }),
     ),

@@ -37,6 +37,7 @@ import {
   type PerfInput,
   RoundTripCalculator,
 } from '../pmu/stepping/calculator.js';
+import { symbolsIn } from '../pmu/symbols.js';
 import { cpuModelById, kernelById } from './lookups.js';
 import { Slices } from './slices.js';
 import { formatCounterSet, formatU64, parseCounterSet, parseU64, type U64Input } from './wire.js';
@@ -74,7 +75,11 @@ export function switchList(request: SwitchListRequest): SwitchListAnswer {
   const perf = perfOf(request.perf, '/perf', values);
   const guest = guestOf(request.kvm_pmu, '/kvm_pmu', values);
   const list = calculateSwitchList(createWorld({ caps, kernel }), noIsolation, perf, guest);
-  return { kernel: kernel.id, list: listItems(list, kernel, values) };
+  return {
+    kernel: kernel.id,
+    list: listItems(list, kernel, values),
+    symbols: symbolsOfFormulas(kernel),
+  };
 }
 
 /** Successive runs; the load areas start empty. */
@@ -97,7 +102,12 @@ export async function roundTrips(request: RoundTripsRequest): Promise<RoundTrips
     steps.push(stepItem(calculator.run(perf, guest, throttle), kernel, values));
     await slices.pause();
   }
-  return { steps };
+  return { steps, symbols: symbolsOfFormulas(kernel) };
+}
+
+/** The letters in what `why` says of a kernel's list. */
+function symbolsOfFormulas({ formulas }: KernelVariant): SwitchListAnswer['symbols'] {
+  return symbolsIn(Object.values(formulas).join('; '));
 }
 
 /** Any value may be asked about, and data configurations are identities here. */

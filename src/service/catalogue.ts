@@ -1,12 +1,15 @@
-/** The catalogue as resources: CPU models, kernels and invariants. */
+/** The catalogue as resources: CPU models, kernels, invariants, micro-steps, coverage goals, scenarios. */
 
 import type {
+  CoverageGoal as CoverageGoalItem,
   CpuModel as CpuModelItem,
   Invariant as InvariantItem,
   Kernel as KernelItem,
+  MicroStep as MicroStepItem,
   ModelOnKernel as ModelOnKernelItem,
 } from '../../schemas/catalogue.js';
 import type { Scenario as ScenarioItem } from '../../schemas/scenario.js';
+import { MARKS } from '../model/coverage-goals.js';
 import {
   findScenario,
   MATRIX_SCENARIOS,
@@ -23,6 +26,14 @@ import { findKernel, KERNELS } from '../pmu/kernels/index.js';
 import type { KernelOptions, KernelVariant } from '../pmu/kernels/kernel-variant.js';
 import { linux734 } from '../pmu/kernels/landed.js';
 import { modelOnKernel, pebsCapable } from '../pmu/kernels/pmu-support.js';
+import { nmiMayLandAfter, stepName } from '../pmu/machine/micro-step.js';
+import {
+  NAMED_STEPS,
+  stepSection,
+  stepSource,
+  stepStatement,
+} from '../pmu/machine/step-sources.js';
+import { symbolsIn } from '../pmu/symbols.js';
 import { openAfter, setUpScript } from './cost-set-up.js';
 import { formatCounterSet, formatU64 } from './wire.js';
 
@@ -33,10 +44,23 @@ export const invariants: readonly InvariantItem[] = INVARIANTS.map(
     id,
     statement,
     predicate,
+    symbols: symbolsIn(predicate),
     where,
     sources: [...sources],
   }),
 );
+
+export const microSteps: readonly MicroStepItem[] = NAMED_STEPS.map((code) => ({
+  id: stepName(code),
+  statement: stepStatement(code),
+  nmi_may_land_after: nmiMayLandAfter(code),
+  sources: [stepSource(code), `src/pmu/semantics.md ${stepSection(code)}`],
+}));
+
+export const coverageGoals: readonly CoverageGoalItem[] = MARKS.map(({ id, statement }) => ({
+  id,
+  statement,
+}));
 
 export const scenarios: readonly ScenarioItem[] = [
   ...COST_SCENARIOS.map(costScenarioItem),
@@ -63,7 +87,7 @@ function costScenarioItem(scenario: CostScenario): ScenarioItem {
     actors: [],
     bounds: {},
     expected: { msr_writes: msrWrites(writes), vmcs_field: writes.vmcsField },
-    sources: ['semantics sheet §6'],
+    sources: ['arch/x86/kvm/vmx/vmx.c atomic_switch_perf_msrs()', 'src/pmu/semantics.md §6'],
     set_up: script,
   };
 }

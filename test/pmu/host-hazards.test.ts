@@ -1,4 +1,4 @@
-/** The hazards of the host side, row by row against what Linux's own code did: semantics sheet §9.6 and §9.7. */
+/** The hazards of the host side, row by row against what Linux's own code did: src/pmu/semantics.md §7.6. */
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import type { ScriptAction } from '../../schemas/script.js';

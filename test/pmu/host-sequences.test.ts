@@ -1,4 +1,4 @@
-/** Random sequences of host-side actions, each against what Linux's own code did: semantics sheet §9.6 and §9.7. */
+/** Random sequences of host-side actions, each against what Linux's own code did: semantics.md §3. */
 import t from 'tap';
 import { findKernel } from '../../src/pmu/kernels/index.js';
 import { firstDifference, hostOf, sequencesOf } from './host-sequences.js';

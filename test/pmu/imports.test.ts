@@ -1,4 +1,4 @@
-/** The arrows of architecture.md §1, read off the import lines; and what the engine must not touch. */
+/** Which room may import from which, read off the import lines; and what the engine must not touch. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';

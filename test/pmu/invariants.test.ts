@@ -56,7 +56,7 @@ t.test('ids, places and predicates', async (t) => {
 
 /**
  * §7.7, last line: without NMIs all hold, but for three faults. Until the series landed, guest counters that are
- * cross-mapped stand still beside guest PEBS (§9.5). v1's entries that nobody clears are wrong once the host's data
+ * cross-mapped stand still beside guest PEBS (§7.7). v1's entries that nobody clears are wrong once the host's data
  * configuration changes (I6, I20), and after a migration the DS area is another CPU's (I5h). And a kernel that never switches
  * IA32_PEBS_ENABLE has host PEBS fire in the guest where nothing isolates it.
  */
@@ -257,7 +257,7 @@ const WAYS_TO_FAIL: Readonly<Record<string, () => Machine>> = {
       .event({ counter: 'PMC1', preciseIp: 2 })
       .roundTrip({ nmi: { after: 'k8_prepare', ...throttlePmc0 } }),
   I13: () => pebsHost(K3, LANDED).section({ after: 'e2_enabled' }),
-  // §9.5: the guest's plain PMC0 is backed by PMC1, since the host holds PMC0, while its PMC2 samples with PEBS.
+  // §7.7: the guest's plain PMC0 is backed by PMC1, since the host holds PMC0, while its PMC2 samples with PEBS.
   I15: () =>
     machine(K3, BASE)
       .event({ counter: 'PMC0' })
@@ -284,7 +284,7 @@ const WAYS_TO_FAIL: Readonly<Record<string, () => Machine>> = {
       .event({ counter: 'PMC0' })
       .event({ counter: 'PMC1', leader: 0 })
       .nmi({ throttle: ['PMC1'] }),
-  // §9.3
+  // §7.9
   I19: () => machine('haswell-x', 'linux-5.11').event({ counter: 'VLBR', preciseIp: 1 }),
   I20: () => migratedV1(4),
   I21: () =>

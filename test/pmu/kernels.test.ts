@@ -1,4 +1,4 @@
-/** The registry of kernels, what each kernel makes of each CPU model, and published bugs (semantics sheet §9.1, §9.3, §9.8). */
+/** The registry of kernels, what each kernel makes of each CPU model, and published bugs (semantics.md §2.2 to §2.4, §7.9). */
 import t from 'tap';
 import { CPU_MODELS, findCpuModel } from '../../src/pmu/arch/cpu-models.js';
 import { firing } from '../../src/pmu/arch/hardware.js';
@@ -89,7 +89,7 @@ t.test('only trees since 6.16 stop a whole group when they throttle', async (t) 
   ]);
 });
 
-// §9.8, first table; "-" is a class that nobody read there.
+// §2.2, first table; "-" is a class that nobody read there.
 const CLASSES = table(`
   model           | 6.1.187 | 6.1.192 | 6.12.107 | 6.12.117 | 7.2.6 | 7.3.4
   haswell-x       | K1      | K1      | K1       | K1       | K1    | K1
@@ -206,7 +206,7 @@ t.test(
   },
 );
 
-// §9.8: where precise_ip 3 may go.
+// §2.3: where precise_ip 3 may go.
 const PRECISE_3 = table(`
   model           | PMC0 | PMC1 | PMC2   | FIXED0 | FIXED2
   cascade-lake    | ok   | ok   | ok     | EINVAL | EINVAL
@@ -259,7 +259,7 @@ t.test('KVM raises guest PEBS on PMC0 to precise_ip 3 on Sapphire Rapids only', 
   t.match(onFixed0('linux-6.6', 'emerald-rapids'), /^1 on/);
 });
 
-// §9.3, each with a report.
+// §7.9, each with a report.
 
 t.test("6.12.27 takes a guest-only PEBS event of the host for the guest's own", async (t) => {
   const run = (kernel: string) =>

@@ -38,7 +38,7 @@ const NEWEST = present(findKernel('linux-7.3.4'), 'linux-7.3.4');
 const hex = (value: { hi: number; lo: number }): string =>
   `0x${((BigInt(value.hi) << 32n) | BigInt(value.lo)).toString(16)}`;
 
-// Sheet §2: version, GP counters with hyper-threading on, fixed counters, PEBS format, baseline, ept, intel_ctrl.
+// §2.1: version, GP counters with hyper-threading on, fixed counters, PEBS format, baseline, ept, intel_ctrl.
 // Sierra Forest's format was not read; the row assumes 4, with which perf leaves pebs_ept 0.
 const SHEET_ROWS = `
 haswell-x       3  4 3 2    0 0 0x70000000f
@@ -87,7 +87,7 @@ t.test('model ids are unique and unknown ones are unknown', async (t) => {
   t.equal(findCpuModel('pentium'), undefined);
 });
 
-// Sheet §2, the microcode table: isolated at the last revision, not isolated one below; "-" where any will do.
+// §2.1, the microcode table: isolated at the last revision, not isolated one below; "-" where any will do.
 const MICROCODE_ROWS: readonly (readonly [string, number, number])[] = [
   ['haswell-x', 2, 0x37],
   ['haswell-x', 4, 0x0a],
@@ -157,7 +157,7 @@ t.test(
   },
 );
 
-// Which 64-bit values a counter set can hold (sheet §1.1).
+// Which 64-bit values a counter set can hold (semantics.md §1.1).
 const anyBits = fc.tuple(
   fc.integer({ min: 0, max: 0xffffffff }),
   fc.integer({ min: 0, max: 0xffffffff }),

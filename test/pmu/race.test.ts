@@ -1,4 +1,4 @@
-/** The stuck-PEBS_ENABLE race: semantics sheet §7.2 to §7.5. */
+/** The stuck-PEBS_ENABLE race: semantics.md §7.2 to §7.5. */
 import t from 'tap';
 import { KERNELS } from '../../src/pmu/kernels/index.js';
 import * as actions from '../../src/pmu/machine/actions.js';

@@ -1,4 +1,4 @@
-/** Public reports (semantics sheet §9.3, §9.5), value by value: each is caught on the faulty kernel and not on the repaired one. */
+/** Public reports (semantics.md §7.9), value by value: each is caught on the faulty kernel and not on the repaired one. */
 import t from 'tap';
 import { SCENARIOS } from '../../src/model/worlds/scenarios.js';
 import { firing } from '../../src/pmu/arch/hardware.js';
@@ -11,7 +11,7 @@ import { type Machine, machine, names, requestOf } from './machine.js';
 const PEBS = { counter: 'PMC0', preciseIp: 2, excludeGuest: true } as const;
 const violates = (m: Machine, id: string): boolean => m.violated().includes(id);
 
-t.test('every report of §9.3 and §9.5 is a scenario with its source', async (t) => {
+t.test('every report of §7.9 is a scenario with its source', async (t) => {
   const ids = SCENARIOS.filter(({ id }) => id.startsWith('report-'));
   const reported = (kernel: string) => ids.filter(({ model }) => model.kernel === kernel);
   for (const kernel of [

@@ -1,4 +1,4 @@
-/** What perf does to one logical CPU: PMU sections, events, the NMI handler, the tick. Semantics sheet §3, hazards of §7.6. */
+/** What perf does to one logical CPU: PMU sections, events, the NMI handler, the tick. semantics.md §3, hazards of §7.6. */
 import t from 'tap';
 import { START_SECTION } from '../../src/pmu/machine/actions.js';
 import { type Machine, machine, names } from './machine.js';

@@ -1,4 +1,4 @@
-/** MSR writes per round trip in the steady state: semantics sheet §6 (invariant I14). */
+/** MSR writes per round trip in the steady state: semantics.md §6 (invariant I14). */
 import t from 'tap';
 import { findCpuModel } from '../../src/pmu/arch/cpu-models.js';
 import { COST_SCENARIOS } from '../../src/pmu/cost-cases/cost-scenarios.js';

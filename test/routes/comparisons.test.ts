@@ -1,5 +1,5 @@
 /**
- * What a round trip costs: the tables of the semantics sheet §6, cell by cell, and the figures of the cover letters.
+ * What a round trip costs: the tables of semantics.md §6, cell by cell, and the figures of the cover letters.
  * X are KVM's explicit WRMSRs, E and L the loads of the MSR-load areas at VM-entry and VM-exit, F those of VMCS fields.
  */
 import t from 'tap';

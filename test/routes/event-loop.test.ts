@@ -363,6 +363,8 @@ async function furnish(t: Test): Promise<Record<string, string>> {
     id: 'emerald-rapids',
     '/v1/kernels/{id} id': 'upstream-base',
     '/v1/invariants/{id} id': 'I1',
+    '/v1/micro-steps/{id} id': 'k4_list_build',
+    '/v1/coverage-goals/{id} id': 'guest_entered',
     '/v1/scenarios/{id} id': 'matrix-upstream-base-k3-late',
     code: 'validation',
   };

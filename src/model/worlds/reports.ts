@@ -2,7 +2,7 @@
  * What was reported in public, each as a world on the faulty kernel and on the repaired one; and the warning example
  * `never-switch-pebs-enable`. Ids are `report-<what>-<kernel>`.
  *
- * Source: semantics sheet §9.3 and §9.5. Where the repair is that perf or KVM refuses something (EINVAL, #GP), the world on
+ * Source: semantics.md §7.9. Where the repair is that perf or KVM refuses something (EINVAL, #GP), the world on
  * the repaired kernel lacks it, and its id is `report-<what>-refused-<kernel>`.
  */
 import type { Verdict } from '../../explorer/result.js';
@@ -16,6 +16,8 @@ import {
   type Scenario,
   scenario,
 } from './scenario.js';
+
+const SHEET = 'src/pmu/semantics.md §7.9';
 
 type Expected = Readonly<Record<string, Verdict>>;
 
@@ -45,7 +47,11 @@ const REPORTS: readonly Report[] = [
     name: 'handler-writes',
     title:
       'The NMI handler no longer switches PEBS off and on: a PMI inside PMU disable sets a bit again, which stays (H2)',
-    sources: ['Kan Liang, Jan 2020, 20200121181338.3234-1-kan.liang', 'commit 6c1c07b33eb0 (5.7)'],
+    sources: [
+      'arch/x86/events/intel/core.c intel_pmu_handle_irq(): commit 6c1c07b33eb0 (5.7)',
+      'Kan Liang, Jan 2020, 20200121181338.3234-1-kan.liang',
+      SHEET,
+    ],
     world: {
       cpu_model: 'ice-lake',
       events: [HOST_PEBS, HOST_PEBS_1],
@@ -59,7 +65,11 @@ const REPORTS: readonly Report[] = [
     name: 'broadwell-x',
     title:
       'isolation_ucodes[] names a stepping that Broadwell-X does not have: the host runs without isolation',
-    sources: ['Jim Mattson, fix 4b2f1e59229b (Apr 2021)'],
+    sources: [
+      'arch/x86/events/intel/core.c isolation_ucodes[]: fix 4b2f1e59229b (Apr 2021)',
+      'Jim Mattson',
+      SHEET,
+    ],
     world: {
       cpu_model: 'broadwell-x',
       stepping: 1,
@@ -77,7 +87,11 @@ const REPORTS: readonly Report[] = [
   {
     name: 'vlbr-pebs',
     title: 'A precise VLBR event: perf writes 0x0400000000000000 to IA32_PEBS_ENABLE, which faults',
-    sources: ['Vince Weaver, Feb 2021, perf_fuzzer on Haswell', 'fix 2dc0572f2cef'],
+    sources: [
+      'arch/x86/events/intel/core.c intel_pmu_hw_config(): fix 2dc0572f2cef',
+      'Vince Weaver, Feb 2021, perf_fuzzer on Haswell',
+      SHEET,
+    ],
     world: {
       cpu_model: 'haswell-x',
       events: [
@@ -102,8 +116,9 @@ const REPORTS: readonly Report[] = [
     title:
       'A precise metrics event beside PEBS on PMC0: perf writes 0x0001000000000001 to IA32_PEBS_ENABLE, which faults, and PMC0 loses its bit',
     sources: [
+      'arch/x86/events/intel/core.c intel_pmu_hw_config(): 20250620110406.3782402-1-kan.liang, in no source read, Linux 7.3.4 included',
       'Vince Weaver, Jun 2025, perf_fuzzer on Raptor Lake',
-      '20250620110406.3782402-1-kan.liang, in no source read, Linux 7.3.4 included',
+      SHEET,
     ],
     world: {
       cpu_model: 'alder-lake-p',
@@ -121,7 +136,12 @@ const REPORTS: readonly Report[] = [
     name: 'metrics-pebs-guest',
     title:
       'The same beside a guest: a kernel that switches IA32_PEBS_ENABLE has VM-exit load bit 48, a VMX abort (derived, not reported)',
-    sources: ['Vince Weaver, Jun 2025', 'derived: SDM vol. 3, VM Exits: Loading MSRs'],
+    sources: [
+      'arch/x86/events/intel/core.c intel_guest_get_msrs()',
+      'Vince Weaver, Jun 2025',
+      'derived: SDM vol. 3, VM Exits: Loading MSRs',
+      SHEET,
+    ],
     world: {
       cpu_model: 'emerald-rapids',
       events: [METRICS],
@@ -136,7 +156,11 @@ const REPORTS: readonly Report[] = [
   {
     name: 'or-for-and',
     title: "OR for AND: host-only counters run in the guest, and so does the host's PEBS",
-    sources: ['Paul E. McKenney, fix 971079464001 (Jan 2024)'],
+    sources: [
+      'arch/x86/events/intel/core.c intel_guest_get_msrs(): fix 971079464001 (Jan 2024)',
+      'Paul E. McKenney',
+      SHEET,
+    ],
     world: {
       cpu_model: 'cascade-lake',
       events: [
@@ -156,7 +180,11 @@ const REPORTS: readonly Report[] = [
     name: 'guest-only-pebs',
     title:
       "A guest-only PEBS event of host user space is taken for the guest's own: PEBS fires in a guest that never set it up",
-    sources: ['Seth Forshee, Apr 2025, CVE-2025-37936', 'fix 58f6217e5d01'],
+    sources: [
+      'arch/x86/events/intel/core.c intel_guest_get_msrs(): fix 58f6217e5d01',
+      'Seth Forshee, Apr 2025, CVE-2025-37936',
+      SHEET,
+    ],
     world: {
       cpu_model: 'emerald-rapids',
       events: [{ counter: 'PMC0', precise_ip: 2, sample_period: 100003, exclude_host: true }],
@@ -170,7 +198,11 @@ const REPORTS: readonly Report[] = [
   {
     name: 'data-cfg-bit-63',
     title: "VM-exit loads perf's own bit 63 into MSR_PEBS_DATA_CFG: a VMX abort, the host crashes",
-    sources: ['Like Xu, May 2023, 20230517133808.67885-1-likexu', 'fix 3c845304d2d7'],
+    sources: [
+      'arch/x86/events/intel/core.c intel_guest_get_msrs(): fix 3c845304d2d7',
+      'Like Xu, May 2023, 20230517133808.67885-1-likexu',
+      SHEET,
+    ],
     world: {
       cpu_model: 'emerald-rapids',
       events: [HOST_PEBS, HOST_PEBS_1],
@@ -186,7 +218,11 @@ const REPORTS: readonly Report[] = [
     name: 'narrowed-data-cfg',
     title:
       'Removing one of two PEBS events narrows MSR_PEBS_DATA_CFG: the records of the other are too small',
-    sources: ['Stephane Eranian, fix 312be9fc2234 (Apr 2024), 20240401133320.703971-1-kan.liang'],
+    sources: [
+      'arch/x86/events/intel/ds.c pebs_update_state(): fix 312be9fc2234 (Apr 2024)',
+      'Stephane Eranian, 20240401133320.703971-1-kan.liang',
+      SHEET,
+    ],
     world: {
       cpu_model: 'emerald-rapids',
       events: [
@@ -209,7 +245,11 @@ const REPORTS: readonly Report[] = [
   {
     name: 'adaptive-guest',
     title: "A guest asks for LBR entries in its PEBS records, and they are the host's",
-    sources: ['Sean Christopherson, fix 9e985cbf2942 (Mar 2024)'],
+    sources: [
+      'arch/x86/kvm/vmx/vmx.c vmx_get_perf_capabilities(): fix 9e985cbf2942 (Mar 2024)',
+      'Sean Christopherson',
+      SHEET,
+    ],
     world: {
       cpu_model: 'emerald-rapids',
       vcpus: [
@@ -227,7 +267,11 @@ const REPORTS: readonly Report[] = [
   {
     name: 'idle-member',
     title: 'Throttling a group stops members that are off, and the tick starts them',
-    sources: ['Yunseong Kim, Jul 2025, fix b64fdd422a85', 'commit 9734e25fbf5a (6.16)'],
+    sources: [
+      'kernel/events/core.c perf_event_throttle_group(): commit 9734e25fbf5a (6.16), fix b64fdd422a85',
+      'Yunseong Kim, Jul 2025',
+      SHEET,
+    ],
     world: {
       cpu_model: 'emerald-rapids',
       events: [
@@ -245,7 +289,11 @@ const REPORTS: readonly Report[] = [
     name: 'lost-pointer',
     title:
       'A throttled event moves to another counter in PMU enable; the tick starts it, and the NMI handler does not find it',
-    sources: ['Breno Leitao, Mar 2026, fix 8d5fae601126', 'commit 7e772a93eb61 (6.19)'],
+    sources: [
+      'arch/x86/events/core.c x86_pmu_enable(): commit 7e772a93eb61 (6.19), fix 8d5fae601126',
+      'Breno Leitao, Mar 2026',
+      SHEET,
+    ],
     world: {
       cpu_model: 'emerald-rapids',
       events: [
@@ -292,7 +340,10 @@ const noQuiesce: readonly Scenario[] = (['K1', 'K2', 'K3'] as const).map((platfo
       vcpus: [{}],
     },
     platform === 'K1' ? { I3o: 'violated', I3: 'violated' } : { I3o: 'holds', I3: 'holds' },
-    ['semantics sheet §9, hardware rule for CPUs without isolation'],
+    [
+      'arch/x86/events/intel/core.c intel_guest_get_msrs(), the branch without isolation',
+      'src/pmu/semantics.md §1.5',
+    ],
   ),
 );
 
@@ -312,7 +363,7 @@ const reset: readonly Scenario[] = [
       ],
     },
     { I17: 'violated', I1: 'holds', I2: 'holds' },
-    ['Linux arch/x86/events/intel/core.c intel_pmu_reset()'],
+    ['arch/x86/events/intel/core.c intel_pmu_reset()', 'src/pmu/semantics.md §3.3'],
   ),
 ];
 

@@ -1,7 +1,7 @@
 /**
  * Named worlds to explore, each with the verdict that is known of it; the counts are in `counts.ts`.
  *
- * The hazards H1 to H9 are those of the semantics sheet §7.6. A scenario that must be violated is as welcome as one that
+ * The hazards H1 to H9 are those of semantics.md §7.6. A scenario that must be violated is as welcome as one that
  * must hold.
  */
 import type { Verdict } from '../../explorer/result.js';
@@ -231,7 +231,7 @@ const hazards: readonly Scenario[] = [
   ),
   scenario(
     'h4-counting-without-pebs',
-    'H4: an NMI between e2 and e3 turns counters on before their PEBS bits',
+    'H4: an NMI between e2_enabled and e3_pebs_enable turns counters on before their PEBS bits',
     hostOnly('linux-6.12.117', { actors: actors('foreign_nmi', 'pmu_section') }),
     { I13: 'violated', I1: 'holds' },
   ),

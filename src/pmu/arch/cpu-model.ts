@@ -2,7 +2,7 @@
  * What a CPU model is, and the flags that perf and KVM go by. Which flags a kernel sets for a model is the kernel's affair:
  * `kernels/pmu-support.ts`.
  *
- * Models: Linux arch/x86/events/intel/{core,ds}.c (`x86_pmu` flags, `intel_check_pebs_isolation`), semantics sheet §2. The
+ * Models: Linux arch/x86/events/intel/{core,ds}.c (`x86_pmu` flags, `intel_check_pebs_isolation`), semantics.md §2.1. The
  * rows are in `cpu-models.ts`.
  */
 import { type CounterSet, fixed, generalPurpose, PERF_METRICS } from './counter-set.js';
@@ -97,7 +97,7 @@ export function intelCtrl(model: CpuModel): CounterSet {
   );
 }
 
-/** The class of §2, derived from the flags. */
+/** The class of §2.1, derived from the flags. */
 export function platformClass(
   caps: Pick<PmuCaps, 'dsPebs' | 'pebsEpt'>,
   isolated: boolean,

@@ -2,13 +2,14 @@
  * The CPU models the service knows: rows of data, each with its source. What a kernel makes of a model is in
  * `kernels/pmu-support.ts`.
  *
- * Source: semantics sheet §2. perf takes counter numbers and the PEBS format from CPUID and IA32_PERF_CAPABILITIES, never
+ * Source: semantics.md §2.1. perf takes counter numbers and the PEBS format from CPUID and IA32_PERF_CAPABILITIES, never
  * from the model, so kernel source cannot tell them: rows say "recalled" or "assumed". Adding a model is adding a row, and
  * one in `kernels/model-cases.ts`.
  */
 import { ARCH_PEBS_FORMAT, type CpuModel } from './cpu-model.js';
 
 const CORE_C = 'Linux 6.12.117 arch/x86/events/intel/core.c';
+const CASE = `${CORE_C} intel_pmu_init()`;
 const COUNTS_RECALLED = 'counter numbers recalled from the Intel SDM, not re-read';
 
 const beforePerfmon5 = {
@@ -96,7 +97,7 @@ export const CPU_MODELS: readonly CpuModel[] = [
     pebs: { format: 3, baseline: false },
     isolationMicrocode: [],
     sources: [
-      `${CORE_C}: runs the isolation quirk and has no entry in isolation_ucodes[], so never isolated`,
+      `${CORE_C} isolation_ucodes[]: the isolation quirk runs and finds no entry, so never isolated`,
     ],
   },
   {
@@ -106,7 +107,7 @@ export const CPU_MODELS: readonly CpuModel[] = [
     model: 0x6a,
     defaultStepping: 6,
     pebs: { format: 4, baseline: true },
-    sources: [COUNTS_RECALLED],
+    sources: [CASE, COUNTS_RECALLED],
   },
   {
     ...perfmon5,
@@ -115,7 +116,7 @@ export const CPU_MODELS: readonly CpuModel[] = [
     model: 0x7e,
     defaultStepping: 5,
     pebs: { format: 4, baseline: true },
-    sources: [COUNTS_RECALLED],
+    sources: [CASE, COUNTS_RECALLED],
   },
   {
     ...perfmon5,
@@ -124,7 +125,7 @@ export const CPU_MODELS: readonly CpuModel[] = [
     model: 0x8f,
     defaultStepping: 8,
     pebs: { format: 4, baseline: true },
-    sources: [COUNTS_RECALLED, 'PEBS format recalled'],
+    sources: [CASE, COUNTS_RECALLED, 'PEBS format recalled'],
   },
   {
     ...perfmon5,
@@ -133,7 +134,7 @@ export const CPU_MODELS: readonly CpuModel[] = [
     model: 0xcf,
     defaultStepping: 2,
     pebs: { format: 4, baseline: true },
-    sources: [COUNTS_RECALLED, 'PEBS format recalled'],
+    sources: [CASE, COUNTS_RECALLED, 'PEBS format recalled'],
   },
   {
     ...perfmon5,
@@ -142,7 +143,7 @@ export const CPU_MODELS: readonly CpuModel[] = [
     model: 0xad,
     defaultStepping: 1,
     pebs: { format: 5, baseline: true },
-    sources: [COUNTS_RECALLED, 'PEBS format at least 4; 5 recalled'],
+    sources: [CASE, COUNTS_RECALLED, 'PEBS format at least 4; 5 recalled'],
   },
   {
     ...perfmon5,
@@ -154,6 +155,7 @@ export const CPU_MODELS: readonly CpuModel[] = [
     perfMetrics: false,
     pebs: { format: 4, formatAssumed: true, baseline: true },
     sources: [
+      CASE,
       COUNTS_RECALLED,
       'PEBS format not known, 4 assumed: with 5 or 6 guests have PEBS from Linux 6.12 on',
     ],
@@ -167,7 +169,11 @@ export const CPU_MODELS: readonly CpuModel[] = [
     perfmonVersion: 6,
     generalPurpose: 10,
     pebs: { format: ARCH_PEBS_FORMAT, baseline: false },
-    sources: ['PEBS format 15: architectural PEBS', COUNTS_RECALLED],
+    sources: [
+      'Linux 7.3.4 arch/x86/events/intel/core.c intel_pmu_init()',
+      'PEBS format 15: architectural PEBS',
+      COUNTS_RECALLED,
+    ],
   },
   {
     ...perfmon5,
@@ -177,7 +183,7 @@ export const CPU_MODELS: readonly CpuModel[] = [
     defaultStepping: 2,
     pebs: { format: 4, baseline: true },
     hybrid: true,
-    sources: [COUNTS_RECALLED],
+    sources: [CASE, COUNTS_RECALLED],
   },
 ];
 

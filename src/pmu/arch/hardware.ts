@@ -1,7 +1,7 @@
 /**
  * One logical CPU's PMU hardware: the registers, and when a counter runs, fires and overflows.
  *
- * Models: SDM vol. 3, "Performance Monitoring" and "PEBS"; semantics sheet §1.1 and §1.5. A counter
+ * Models: SDM vol. 3, "Performance Monitoring" and "PEBS"; semantics.md §1.1 and §1.5. A counter
  * counts when its bits in IA32_PERF_GLOBAL_CTRL and in its own control register are set. An overflow
  * with its IA32_PEBS_ENABLE bit set writes a PEBS record instead of setting the counter's status bit.
  * Leaves out: counter values, rings, the LBR and PT blocks, and the delay of a PMI (a late one is

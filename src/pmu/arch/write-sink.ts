@@ -10,7 +10,7 @@ export interface MsrWrite {
   readonly msr: number;
   readonly via: number;
   readonly value: number;
-  /** The row of the semantics sheet that wrote, where one step has several: `n1`, `n5`, `n9`, `start`. */
+  /** The row of semantics.md that wrote, where one step has several: `n1`, `n5`, `n9`, `start`. */
   readonly row: string;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The scenarios whose MSR writes per round trip the semantics sheet counts (§6), each as the steps that set it up on a
+ * The scenarios whose MSR writes per round trip semantics.md counts (§6), each as the steps that set it up on a
  * machine with one vCPU: what a host and a guest would do, as data, so that whoever counts and whoever redoes it on a
  * live host does the same.
  *

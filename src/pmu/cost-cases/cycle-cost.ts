@@ -3,7 +3,7 @@
  *
  * Source: v3 cover letter (8 May 2026): a fast-path round trip on Emerald Rapids took about 1120 cycles before the series
  * and 860 after it on an idle host, 1450 and 900 with host PEBS. Two equations, three unknowns, so there are two fits,
- * depending on whether a PEBS data configuration was set (semantics sheet §6); the second is the more plausible one.
+ * depending on whether a PEBS data configuration was set (semantics.md §6); the second is the more plausible one.
  * Both give 20 cycles for a load of IA32_PERF_GLOBAL_CTRL with its VMCS write.
  */
 import type { RoundTripWrites } from './write-costs.js';

@@ -11,7 +11,6 @@ import { ACTIVE, counterSet, type PerfEvent } from '../perf/perf-event.js';
 import { SwitchList } from '../perf/switch-list.js';
 import { IN_GUEST, type Invariant } from './invariant.js';
 
-const SHEET = ['semantics sheet §7.7'];
 /** The record group of LBR entries in MSR_PEBS_DATA_CFG. */
 const PEBS_DATA_CFG_LBR = 8;
 const scratch = new SwitchList();
@@ -43,10 +42,10 @@ export const guestInvariants: readonly Invariant[] = [
     id: 'I3',
     statement:
       'No host PEBS event generates a record in the guest; on CPUs without isolation, no host PEBS event may still be enabled at VMLAUNCH.',
-    predicate: 'for k in P & ~GM: !fire(k); K1: I3o held at k9',
+    predicate: 'for k in P & ~GM: !fire(k); K1: I3o held at k9_vmlaunch',
     where: 'in the guest',
     points: IN_GUEST,
-    sources: SHEET,
+    sources: ['arch/x86/events/intel/core.c intel_guest_get_msrs()', 'src/pmu/semantics.md §7.7'],
     holds: (_world, _state, { cpuc, hardware, overshoot }) =>
       overshoot === 0 && (cpuc.pebsEnabled & ~cpuc.intelCtrlGuestMask & firing(hardware)) === 0,
   },
@@ -57,7 +56,7 @@ export const guestInvariants: readonly Invariant[] = [
     predicate: 'for all k: fire(k) => k in gp',
     where: 'in the guest',
     points: IN_GUEST,
-    sources: SHEET,
+    sources: ['arch/x86/events/intel/core.c intel_guest_get_msrs()', 'src/pmu/semantics.md §7.7'],
     holds: (world, state, cpu, vcpu) => {
       const fires = firing(cpu.hardware);
       return (
@@ -72,7 +71,11 @@ export const guestInvariants: readonly Invariant[] = [
     predicate: '(exists k: fire(k)) => DS == v.ds and CFG == v.cfg',
     where: 'in the guest',
     points: IN_GUEST,
-    sources: SHEET,
+    sources: [
+      'arch/x86/events/intel/core.c intel_guest_get_msrs()',
+      'arch/x86/kvm/vmx/vmx.c atomic_switch_perf_msrs()',
+      'src/pmu/semantics.md §7.7',
+    ],
     holds: (world, _state, { hardware }, vcpu) =>
       firing(hardware) === 0 ||
       vcpu === undefined ||
@@ -86,7 +89,11 @@ export const guestInvariants: readonly Invariant[] = [
     predicate: '(exists k: fire(k)) => CFG.LBR == 0',
     where: 'in the guest',
     points: IN_GUEST,
-    sources: ['semantics sheet §9.3', 'Linux commit 9e985cbf2942'],
+    sources: [
+      'arch/x86/kvm/vmx/vmx.c vmx_get_perf_capabilities()',
+      'Linux commit 9e985cbf2942',
+      'src/pmu/semantics.md §7.9',
+    ],
     holds: (world, _state, { hardware }) =>
       (hardware.pebsDataCfg & PEBS_DATA_CFG_LBR) === 0 ||
       !world.caps.pebsBaseline ||
@@ -99,7 +106,7 @@ export const guestInvariants: readonly Invariant[] = [
     predicate: 'GC & ~I == 0; GC & HM == 0; GC & pm & ~gp == 0',
     where: 'in the guest',
     points: IN_GUEST,
-    sources: SHEET,
+    sources: ['arch/x86/events/intel/core.c intel_guest_get_msrs()', 'src/pmu/semantics.md §7.7'],
     holds: (world, state, cpu, vcpu) => {
       const { cpuc, hardware } = cpu;
       if ((hardware.globalCtrl & (~world.caps.intelCtrl | cpuc.intelCtrlHostMask)) !== 0) {
@@ -119,7 +126,11 @@ export const guestInvariants: readonly Invariant[] = [
       'for guest counters j in v.gc & v.en, event active on k: run(k), or PEBS and k not in gp',
     where: 'in the guest',
     points: IN_GUEST,
-    sources: ['semantics sheet §9.5'],
+    sources: [
+      'arch/x86/kvm/vmx/pmu_intel.c intel_pmu_cross_mapped_check()',
+      'arch/x86/events/intel/core.c intel_guest_get_msrs()',
+      'src/pmu/semantics.md §7.7',
+    ],
     holds: (world, state, cpu, vcpu) => {
       if (vcpu === undefined) {
         return true;

@@ -6,8 +6,6 @@ import { hostGlobalCtrl } from '../perf/cpu-hw-events.js';
 import { ACTIVE, ADDED, counterSet, isScheduled, STOPPED } from '../perf/perf-event.js';
 import { EXIT_LOADED, HOST, type Invariant, QUIESCENT, RESTING } from './invariant.js';
 
-const SHEET = ['semantics sheet §7.7'];
-
 export const hostInvariants: readonly Invariant[] = [
   {
     id: 'I4',
@@ -15,7 +13,7 @@ export const hostInvariants: readonly Invariant[] = [
     predicate: 'for k in GM: !run(k)',
     where: 'at every host point outside VM-entry and VM-exit',
     points: HOST,
-    sources: SHEET,
+    sources: ['arch/x86/events/intel/core.c __intel_pmu_enable_all()', 'src/pmu/semantics.md §7.7'],
     holds: (_world, _state, { cpuc, hardware }) =>
       (cpuc.intelCtrlGuestMask & running(hardware)) === 0,
   },
@@ -25,7 +23,10 @@ export const hostInvariants: readonly Invariant[] = [
     predicate: 'c.ds != 0 => DS == c.ds',
     where: 'at rest in the host, and right after the VM-exit loads',
     points: QUIESCENT | EXIT_LOADED,
-    sources: SHEET,
+    sources: [
+      'arch/x86/events/intel/ds.c init_debug_store_on_cpu()',
+      'src/pmu/semantics.md §7.7 and §1.2',
+    ],
     holds: (_world, _state, { cpuc, hardware }) => cpuc.ds === 0 || hardware.dsArea === cpuc.ds,
   },
   {
@@ -34,7 +35,7 @@ export const hostInvariants: readonly Invariant[] = [
     predicate: 'n_pebs > 0 => CFG == cfgA',
     where: 'at rest in the host',
     points: QUIESCENT,
-    sources: SHEET,
+    sources: ['arch/x86/events/intel/ds.c intel_pmu_pebs_enable()', 'src/pmu/semantics.md §7.7'],
     holds: (world, state, cpu) => {
       if (!world.caps.pebsBaseline || cpu.hardware.pebsDataCfg === cpu.cpuc.activePebsDataCfg) {
         return true;
@@ -49,7 +50,10 @@ export const hostInvariants: readonly Invariant[] = [
     predicate: 'GC == I & ~GM',
     where: 'at rest in the host',
     points: QUIESCENT,
-    sources: [...SHEET, 'semantics sheet §7.5'],
+    sources: [
+      'arch/x86/events/intel/core.c __intel_pmu_enable_all()',
+      'src/pmu/semantics.md §7.7 and §7.5',
+    ],
     holds: (world, _state, { cpuc, hardware }) =>
       hardware.globalCtrl === hostGlobalCtrl(cpuc, world.caps.intelCtrl),
   },
@@ -59,7 +63,10 @@ export const hostInvariants: readonly Invariant[] = [
     predicate: 'for all k: EN(k) => GC[k] == (I & ~GM)[k]',
     where: 'at rest in the host',
     points: QUIESCENT,
-    sources: [...SHEET, 'semantics sheet §7.5'],
+    sources: [
+      'arch/x86/events/intel/core.c __intel_pmu_enable_all()',
+      'src/pmu/semantics.md §7.7 and §7.5',
+    ],
     holds: (world, _state, { cpuc, hardware }) =>
       ((hardware.globalCtrl ^ hostGlobalCtrl(cpuc, world.caps.intelCtrl)) &
         hardware.counterEnable) ===
@@ -72,7 +79,10 @@ export const hostInvariants: readonly Invariant[] = [
     predicate: 'for fixed i: FX[i] != 0 => fixed_ctrl_val[i] != 0',
     where: 'at rest in the host',
     points: RESTING,
-    sources: ['semantics sheet §9.6 (H11)'],
+    sources: [
+      'arch/x86/events/intel/core.c __intel_pmu_enable_all()',
+      'src/pmu/semantics.md §7.6, H11',
+    ],
     holds: (_world, _state, { cpuc, hardware }) =>
       (hardware.fixedCtrl & ~cpuc.fixedCtrl & FIXED) === 0,
   },
@@ -84,7 +94,11 @@ export const hostInvariants: readonly Invariant[] = [
       'for events e: e.state == ACTIVE and e.interrupts != MAX => not stopped, and EN(k) of its counter k',
     where: 'at rest in the host',
     points: RESTING,
-    sources: ['semantics sheet §9.7 (H12) and §3.3 (the reset after 100 loops)'],
+    sources: [
+      'kernel/events/core.c __perf_event_account_interrupt()',
+      'arch/x86/events/intel/core.c intel_pmu_reset()',
+      'src/pmu/semantics.md §7.6, H12, and §3.3',
+    ],
     holds: (_world, { events }, cpu) => {
       for (let at = 0; at < events.length; at += 1) {
         const event = events[at]!;
@@ -108,8 +122,8 @@ export const hostInvariants: readonly Invariant[] = [
     where: 'at rest in the host',
     points: RESTING,
     sources: [
-      'semantics sheet §9.7 (H12)',
-      'Linux kernel/events/core.c perf_adjust_freq_unthr_events()',
+      'kernel/events/core.c perf_adjust_freq_unthr_events()',
+      'src/pmu/semantics.md §7.6, H12',
     ],
     holds: (world, state, cpu) => {
       for (let at = 0; at < state.events.length; at += 1) {
@@ -129,7 +143,11 @@ export const hostInvariants: readonly Invariant[] = [
     predicate: 'for active PEBS events e: e.cfg & ~CFG == 0',
     where: 'at rest in the host',
     points: RESTING,
-    sources: ['semantics sheet §9.3', 'Linux commit 312be9fc2234'],
+    sources: [
+      'arch/x86/events/intel/ds.c pebs_update_state()',
+      'Linux commit 312be9fc2234',
+      'src/pmu/semantics.md §7.9',
+    ],
     holds: (world, { events }, cpu) => {
       for (let at = 0; world.caps.pebsBaseline && at < events.length; at += 1) {
         const event = events[at]!;
@@ -147,7 +165,11 @@ export const hostInvariants: readonly Invariant[] = [
     predicate: 'for events e: e not on event_list => e.interrupts != MAX and e stopped',
     where: 'at rest in the host',
     points: RESTING,
-    sources: ['semantics sheet §9.3', 'Linux commit b64fdd422a85'],
+    sources: [
+      'kernel/events/core.c perf_event_throttle_group()',
+      'Linux commit b64fdd422a85',
+      'src/pmu/semantics.md §7.9',
+    ],
     holds: (_world, { events }, cpu) => {
       for (let at = 0; at < events.length; at += 1) {
         const event = events[at]!;
@@ -164,7 +186,11 @@ export const hostInvariants: readonly Invariant[] = [
     predicate: 'for k in active_mask: events[k] != NULL',
     where: 'at rest in the host',
     points: RESTING,
-    sources: ['semantics sheet §9.3', 'Linux commit 8d5fae601126'],
+    sources: [
+      'arch/x86/events/core.c x86_pmu_enable()',
+      'Linux commit 8d5fae601126',
+      'src/pmu/semantics.md §7.9',
+    ],
     holds: (_world, { events }, cpu) => {
       for (let at = 0; at < events.length; at += 1) {
         const event = events[at]!;

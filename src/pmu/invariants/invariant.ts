@@ -1,7 +1,7 @@
 /**
  * What an invariant is: a predicate of the state, and where it is evaluated.
  *
- * Source: semantics sheet §7.1 and §7.7, whose ids are kept.
+ * Source: semantics.md §7.1 and §7.7, whose ids and predicates these are.
  */
 
 import { PEBS_ENABLE } from '../arch/msr.js';
@@ -53,7 +53,7 @@ export interface Invariant {
   readonly id: string;
   /** In words. */
   readonly statement: string;
-  /** In the sheet's notation. */
+  /** In the notation of semantics.md; the letters are in `symbols.ts`. */
   readonly predicate: string;
   readonly where: string;
   readonly points: number;

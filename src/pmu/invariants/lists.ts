@@ -6,8 +6,6 @@ import type { World } from '../machine/world.js';
 import { hostGlobalCtrl } from '../perf/cpu-hw-events.js';
 import { EXIT, type Invariant, LIST_BUILT, LISTS_APPLIED } from './invariant.js';
 
-const SHEET = ['semantics sheet §7.7'];
-
 /** The host value perf would return for an MSR now. */
 export function freshHostValue(
   world: World,
@@ -58,7 +56,11 @@ export const listInvariants: readonly Invariant[] = [
     predicate: 'for e in L: e.host == current (PE: P or P & ~GM; DS: c.ds of this CPU; CFG: cfgA)',
     where: 'at VM-exit, before its loads',
     points: EXIT,
-    sources: SHEET,
+    sources: [
+      'arch/x86/events/intel/core.c intel_guest_get_msrs()',
+      'arch/x86/kvm/vmx/vmx.c add_atomic_switch_msr()',
+      'src/pmu/semantics.md §7.7',
+    ],
     holds: (world, state, cpu, vcpu) =>
       vcpu === undefined || isFresh(world, state, cpu, vcpu.autoload),
   },
@@ -67,9 +69,12 @@ export const listInvariants: readonly Invariant[] = [
     statement:
       'The load areas hold exactly the MSRs whose host and guest values differ in the list just applied; IA32_PEBS_ENABLE only where the kernel switches it.',
     predicate: 'm in L <=> list.host[m] != list.guest[m]; size <= 8',
-    where: 'after the last k5',
+    where: 'after the last k5_switch',
     points: LISTS_APPLIED,
-    sources: SHEET,
+    sources: [
+      'arch/x86/kvm/vmx/vmx.c atomic_switch_perf_msrs(), clear_atomic_switch_msr()',
+      'src/pmu/semantics.md §7.7',
+    ],
     holds: (world, _state, cpu, vcpu) => {
       if (vcpu === undefined) {
         return true;
@@ -88,7 +93,7 @@ export const listInvariants: readonly Invariant[] = [
     predicate: '(pm & ~GM) != 0 => gp == 0',
     where: 'when the list is built',
     points: LIST_BUILT,
-    sources: SHEET,
+    sources: ['arch/x86/events/intel/core.c intel_guest_get_msrs()', 'src/pmu/semantics.md §7.7'],
     holds: (world, _state, { cpuc }) => {
       const list = cpuc.guestSwitchMsrs;
       const hostPebs = cpuc.pebsEnabled & world.caps.pebsCapable & ~cpuc.intelCtrlGuestMask;

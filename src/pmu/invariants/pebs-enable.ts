@@ -16,8 +16,6 @@ import {
   WINDOW,
 } from './invariant.js';
 
-const SHEET = ['semantics sheet §7.7'];
-
 export const pebsEnableInvariants: readonly Invariant[] = [
   {
     id: 'I1',
@@ -25,7 +23,11 @@ export const pebsEnableInvariants: readonly Invariant[] = [
     predicate: 'PE & ~P == 0',
     where: 'at rest in the host; also in the guest where the kernel does not switch the register',
     points: QUIESCENT | IN_GUEST,
-    sources: SHEET,
+    sources: [
+      'arch/x86/events/intel/ds.c intel_pmu_pebs_enable_all()',
+      'arch/x86/events/intel/core.c intel_guest_get_msrs()',
+      'src/pmu/semantics.md §7.7',
+    ],
     holds: (world, state, cpu) => {
       const inGuest = isInGuest(cpu.pc) || cpu.pc === V2;
       if (inGuest && switchesPebsEnable(world, state)) {
@@ -41,7 +43,11 @@ export const pebsEnableInvariants: readonly Invariant[] = [
     predicate: 'P & ~PE == 0; K3 with PE switched: P & ~GM & ~PE == 0',
     where: 'at rest in the host',
     points: QUIESCENT,
-    sources: SHEET,
+    sources: [
+      'arch/x86/events/intel/ds.c intel_pmu_pebs_enable_all()',
+      'arch/x86/kvm/vmx/vmx.c add_atomic_switch_msr()',
+      'src/pmu/semantics.md §7.7',
+    ],
     holds: (world, state, { cpuc, hardware }) => {
       if (!world.caps.pebsEnableMsr) {
         return true;
@@ -57,7 +63,10 @@ export const pebsEnableInvariants: readonly Invariant[] = [
     predicate: 'P == 0 => PE == 0',
     where: 'at rest in the host',
     points: QUIESCENT,
-    sources: SHEET,
+    sources: [
+      'arch/x86/events/intel/ds.c intel_pmu_pebs_enable_all(), intel_pmu_pebs_disable_all()',
+      'src/pmu/semantics.md §7.7',
+    ],
     holds: (_world, _state, { cpuc, hardware }) =>
       cpuc.pebsEnabled !== 0 || hardware.pebsEnable === 0,
   },
@@ -66,10 +75,13 @@ export const pebsEnableInvariants: readonly Invariant[] = [
     statement:
       'On CPUs without isolation no bit of a host PEBS event is set in IA32_PEBS_ENABLE at VMLAUNCH, and none was set again since KVM quiesced the register.',
     predicate:
-      'K1: PE & P & ~GM == 0, and no write of PE != 0 since k5 (the quiet time itself is not modelled)',
+      'K1: PE & P & ~GM == 0, and no write of PE != 0 since k5_switch (the quiet time itself is not modelled)',
     where: 'at VMLAUNCH',
     points: VMLAUNCH,
-    sources: SHEET,
+    sources: [
+      'arch/x86/events/intel/core.c intel_guest_get_msrs(), the branch without isolation',
+      'src/pmu/semantics.md §7.7 and §1.5',
+    ],
     holds: (_world, state, cpu) =>
       state.noIsolation === 0 || (cpu.overshoot === 0 && hostPebsBits(cpu) === 0),
   },
@@ -77,19 +89,23 @@ export const pebsEnableInvariants: readonly Invariant[] = [
     id: 'I12',
     statement: 'Once KVM has quiesced IA32_PEBS_ENABLE it stays 0 until the VM-entry load.',
     predicate: 'PE in L => PE == 0',
-    where: 'from k5 to V2',
+    where: 'from k5_switch:IA32_PEBS_ENABLE to v1_guest_state',
     points: WINDOW,
-    sources: SHEET,
+    sources: ['arch/x86/kvm/vmx/vmx.c add_atomic_switch_msr()', 'src/pmu/semantics.md §7.7'],
     holds: (_world, _state, { hardware }) => hardware.pebsEnable === 0,
   },
   {
     id: 'I13',
     statement:
       'No counter runs whose next overflow would be lost: PEBS events with their bit clear, other events with it set.',
-    predicate: 'for k in active: run(k) => P[k] == PE[k]',
-    where: 'in the host outside k5…V6',
+    predicate: 'for k in active_mask: run(k) => P[k] == PE[k]',
+    where: 'in the host, except from k5_switch to v6_exit_load',
     points: HOST,
-    sources: [...SHEET, 'as a state predicate: the sheet counts lost records against an oracle'],
+    sources: [
+      'arch/x86/events/intel/core.c __intel_pmu_enable_all()',
+      'arch/x86/events/intel/ds.c intel_pmu_pebs_enable()',
+      'src/pmu/semantics.md §7.7',
+    ],
     holds: (world, _state, { cpuc, hardware }) => {
       const differing = (cpuc.pebsEnabled ^ hardware.pebsEnable) & COUNTERS;
       return !world.caps.pebsEnableMsr || (running(hardware) & cpuc.activeMask & differing) === 0;
@@ -99,10 +115,14 @@ export const pebsEnableInvariants: readonly Invariant[] = [
     id: 'I19',
     statement:
       'Every register takes the value meant for it: perf wants no bit in IA32_PEBS_ENABLE that the CPU does not have, and no VM-exit loads one (a VMX abort).',
-    predicate: 'P & reserved(0x3f1) == 0; no VMX abort',
+    predicate: 'P & reserved(PE) == 0; no VMX abort',
     where: 'at rest in the host, and where a VMX abort has shut the CPU down',
     points: RESTING | SHUT_DOWN,
-    sources: ['semantics sheet §9.3 and §9.5', 'SDM vol. 3, VM Exits: VMX Aborts'],
+    sources: [
+      'arch/x86/events/intel/ds.c intel_pmu_pebs_enable()',
+      'SDM vol. 3, VM Exits: VMX Aborts',
+      'src/pmu/semantics.md §7.7 and §7.9',
+    ],
     holds: ({ caps }, _state, { cpuc, pc }) =>
       pc !== VMX_ABORT &&
       (!caps.pebsEnableMsr || (cpuc.pebsEnabled & caps.reserved[PEBS_ENABLE]!) === 0),

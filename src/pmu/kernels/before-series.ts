@@ -1,7 +1,7 @@
 /**
  * Releases before the series: IA32_PEBS_ENABLE, IA32_DS_AREA and MSR_PEBS_DATA_CFG are switched for every vCPU.
  *
- * Source: semantics sheet §5a, read there in `intel_guest_get_msrs()` of Linux 6.1.187, 6.12.107, 7.2.6 and a mid-2026
+ * Source: semantics.md §5a, read there in `intel_guest_get_msrs()` of Linux 6.1.187, 6.12.107, 7.2.6 and a mid-2026
  * mainline tree. They are one formula, but for the host value of MSR_PEBS_DATA_CFG on 6.1.
  */
 import type { CounterSet } from '../arch/counter-set.js';
@@ -64,6 +64,7 @@ export const BEFORE_SERIES_FORMULAS = {
   IA32_PEBS_ENABLE: 'pebs_enabled & ~GM / host PEBS ? 0 : gp',
 } as const;
 
+const SHEET = 'src/pmu/semantics.md §5a';
 const SUMMARY =
   'The switch function before the series: with isolation and EPT-friendly PEBS every vCPU switches IA32_DS_AREA, MSR_PEBS_DATA_CFG and IA32_PEBS_ENABLE.';
 
@@ -83,6 +84,7 @@ export const linux726: KernelVariant = {
   sources: [
     'Linux 7.2.6 arch/x86/events/intel/core.c intel_guest_get_msrs()',
     'mid-2026 mainline, the same function',
+    SHEET,
   ],
 };
 
@@ -95,7 +97,7 @@ export const linux612107: KernelVariant = {
   date: '2026-08-29',
   options: BEFORE_6_16,
   support: SUPPORT['6.12.107'],
-  sources: ['Linux 6.12.107 arch/x86/events/intel/core.c intel_guest_get_msrs()'],
+  sources: ['Linux 6.12.107 arch/x86/events/intel/core.c intel_guest_get_msrs()', SHEET],
 };
 
 export const linux61187: KernelVariant = {
@@ -111,7 +113,7 @@ export const linux61187: KernelVariant = {
     MSR_PEBS_DATA_CFG: 'pebs_data_cfg / guest PEBS_DATA_CFG',
   },
   completeList: completeBeforeSeries({ hostDataCfg: wantedDataCfg, guestPebsEnable }),
-  sources: ['Linux 6.1.187 arch/x86/events/intel/core.c intel_guest_get_msrs()'],
+  sources: ['Linux 6.1.187 arch/x86/events/intel/core.c intel_guest_get_msrs()', SHEET],
 };
 
 export const beforeSeries: readonly KernelVariant[] = [linux726, linux612107, linux61187];

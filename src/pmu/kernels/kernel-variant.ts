@@ -1,7 +1,7 @@
 /**
  * What a kernel variant is: a pure switch-list function and a few options, with its provenance.
  *
- * Source: semantics sheet §0 and §5. Everything else is the same code for every kernel.
+ * Source: semantics.md §0 and §5. Everything else is the same code for every kernel.
  */
 
 import type { SwitchFunction } from '../perf/guest-switch.js';

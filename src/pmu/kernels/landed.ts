@@ -1,7 +1,7 @@
 /**
  * The series as it landed: its four urgent patches in 7.3.4, 6.18.55, 6.12.117 and 6.6.158, the first two in 6.1.192.
  *
- * Source: semantics sheet §5d and §9.2, read there in Linux 7.3.4, 6.12.117 and 6.1.192.
+ * Source: semantics.md §5d and §0.2, read there in Linux 7.3.4, 6.12.117 and 6.1.192.
  */
 import type { CounterSet } from '../arch/counter-set.js';
 import type { SwitchInput } from '../perf/guest-switch.js';
@@ -62,6 +62,8 @@ function completeIntermediateList(list: SwitchList, input: SwitchInput): Counter
   return guestPebs;
 }
 
+const SWITCH_FUNCTION = 'arch/x86/events/intel/core.c intel_guest_get_msrs()';
+const SHEET = 'src/pmu/semantics.md §5d';
 const MAINLINE_IDS = 'mainline cec38d5c098a, 4b64dbdc5861, d06260e99eb9, a391618e1d56';
 const SUMMARY =
   'All four urgent patches: IA32_PEBS_ENABLE is never switched with isolation, IA32_DS_AREA and MSR_PEBS_DATA_CFG only while guest PEBS runs. CPUs without isolation are as before.';
@@ -83,7 +85,7 @@ export const linux734: KernelVariant = {
     MSR_PEBS_DATA_CFG: 'active_pebs_data_cfg / gp ? guest PEBS_DATA_CFG : active_pebs_data_cfg',
   },
   completeList: completeLandedList,
-  sources: ['Linux 7.3.4 arch/x86/events/intel/core.c intel_guest_get_msrs()', MAINLINE_IDS],
+  sources: ['Linux 7.3.4 arch/x86/events/intel/core.c intel_guest_get_msrs()', MAINLINE_IDS, SHEET],
 };
 
 const linux61855: KernelVariant = {
@@ -95,7 +97,11 @@ const linux61855: KernelVariant = {
   certainty: 'derived',
   // Architectural PEBS came after 6.18.
   support: derivedSupport(SUPPORT['6.12.117']),
-  sources: ['kernel.org push logs: the series is in 6.18.55', 'group throttling since 6.16'],
+  sources: [
+    `${SWITCH_FUNCTION}: kernel.org push logs have the series in 6.18.55`,
+    'kernel/events/core.c perf_event_throttle_group(): since 6.16',
+    'src/pmu/semantics.md §0.2',
+  ],
 };
 
 export const linux612117: KernelVariant = {
@@ -107,7 +113,11 @@ export const linux612117: KernelVariant = {
   base: linux612107.id,
   options: BEFORE_6_16,
   support: SUPPORT['6.12.117'],
-  sources: ['Linux 6.12.117 arch/x86/events/intel/core.c intel_guest_get_msrs()', MAINLINE_IDS],
+  sources: [
+    'Linux 6.12.117 arch/x86/events/intel/core.c intel_guest_get_msrs()',
+    MAINLINE_IDS,
+    SHEET,
+  ],
 };
 
 const linux66158: KernelVariant = {
@@ -118,7 +128,10 @@ const linux66158: KernelVariant = {
   certainty: 'derived',
   options: BEFORE_ACTIVE_LISTS,
   support: derivedSupport(SUPPORT['6.12.117']),
-  sources: ['kernel.org push logs: the series is in 6.6.158'],
+  sources: [
+    `${SWITCH_FUNCTION}: kernel.org push logs have the series in 6.6.158`,
+    'src/pmu/semantics.md §0.2',
+  ],
 };
 
 export const linux61192: KernelVariant = {
@@ -140,6 +153,7 @@ export const linux61192: KernelVariant = {
   sources: [
     'Linux 6.1.192 arch/x86/events/intel/core.c intel_guest_get_msrs()',
     '6.1.189 change log',
+    SHEET,
   ],
 };
 

@@ -2,7 +2,7 @@
  * Which CPU models a release knows: the line of the model's case in `intel_pmu_init()`, arch/x86/events/intel/core.c. A model
  * without a case takes the generic branch.
  *
- * Source: semantics sheet §9.8, read there in each release. Adding a model is adding a row here and one in
+ * Source: semantics.md §2.2, read there in each release. Adding a model is adding a row here and one in
  * `arch/cpu-models.ts`.
  */
 

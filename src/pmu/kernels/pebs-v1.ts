@@ -1,9 +1,9 @@
 /**
  * The series as first posted: IA32_PEBS_ENABLE never switched with isolation; IA32_DS_AREA and MSR_PEBS_DATA_CFG
  * returned only while the guest uses PEBS. Its bug: what is not returned is not cleared either, so the vCPU keeps
- * stale entries for ever (sheet H7).
+ * stale entries for ever (semantics.md §7.6, H7).
  *
- * Source: semantics sheet §5b, derived from the v1 cover letter and v2's change log; the patch bodies were not found.
+ * Source: semantics.md §5b, derived from the v1 cover letter and v2's change log; the patch bodies were not found.
  */
 import type { CounterSet } from '../arch/counter-set.js';
 import type { SwitchInput } from '../perf/guest-switch.js';
@@ -72,7 +72,9 @@ export const pebsV1: KernelVariant = {
   },
   completeList,
   sources: [
+    'arch/x86/events/intel/core.c intel_guest_get_msrs()',
     'v1 cover letter, 14 Apr 2026, lkml.iu.edu/2604.1/10933',
     'v2 change log, lkml.iu.edu/2604.2/11058',
+    'src/pmu/semantics.md §5b',
   ],
 };

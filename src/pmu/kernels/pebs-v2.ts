@@ -2,7 +2,7 @@
  * The second posting, patch by patch: entries that need no switching are returned with guest equal to host, so that KVM
  * clears them.
  *
- * Source: semantics sheet §0 and §5c, derived from the v2 cover letter; the patch bodies were not found.
+ * Source: semantics.md §0 and §5c, derived from the v2 cover letter; the patch bodies were not found.
  */
 import type { CounterSet } from '../arch/counter-set.js';
 import type { SwitchInput } from '../perf/guest-switch.js';
@@ -68,7 +68,11 @@ function upTo(n: number): KernelVariant {
         : 'active_pebs_data_cfg / gp ? guest PEBS_DATA_CFG : active_pebs_data_cfg',
     },
     completeList: first ? afterFirstPatch : afterSecondPatch,
-    sources: ['v2 cover letter, 23 Apr 2026, lkml.iu.edu/2604.2/11058'],
+    sources: [
+      'arch/x86/events/intel/core.c intel_guest_get_msrs()',
+      'v2 cover letter, 23 Apr 2026, lkml.iu.edu/2604.2/11058',
+      'src/pmu/semantics.md §5c',
+    ],
   };
 }
 

@@ -4,7 +4,7 @@
  *
  * Models: `intel_pmu_init`, `intel_ds_init`, `x86_pmu_max_precise` and the `*_get_event_constraints` of Linux
  * arch/x86/events; `vmx_pebs_supported`, `vmx_pebs_{pdir,pdist}_cpu`, `intel_pmu_refresh`, `intel_pmu_reset` of
- * arch/x86/kvm. Source: semantics sheet §9.1, §9.3 and §9.8.
+ * arch/x86/kvm. Source: semantics.md §2.2 to §2.4, and §7.9.
  * Leaves out: where the handler rewrites LVTPC (`late_ack`), and the PDist counters of CPUID.23H.
  */
 import {

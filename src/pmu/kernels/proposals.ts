@@ -1,10 +1,10 @@
 /**
  * What has been proposed on top of the landed series for CPUs without isolation: zeroing IA32_PERF_GLOBAL_CTRL before the
  * list is built, in three strengths, and repairing IA32_PEBS_ENABLE after the exit loads; and two candidates of our own for
- * the paths that need no guest (sheet H1 to H3). All are changes to the newest release, which has every path: group
+ * the paths that need no guest (semantics.md §7.6, H1 to H3). All are changes to the newest release, which has every path: group
  * throttling (H1) came with 6.16.
  *
- * Source: semantics sheet §5e. Only the one-sentence idea was read (v3 cover letter, quoting Peter Zijlstra).
+ * Source: semantics.md §5e. Only the one-sentence idea was read (v3 cover letter, quoting Peter Zijlstra).
  */
 import type { KernelOptions, KernelVariant } from './kernel-variant.js';
 import { changeOfNewest, completeWithGuestPebs } from './landed.js';
@@ -18,7 +18,11 @@ function proposal(
   return {
     ...changeOfNewest(id, title, summary, options),
     date: '2026-05-08',
-    sources: ['v3 cover letter, 8 May 2026, hypermail 2605.1/01790', 'semantics sheet §5e'],
+    sources: [
+      'arch/x86/kvm/vmx/vmx.c atomic_switch_perf_msrs()',
+      'v3 cover letter, 8 May 2026, hypermail 2605.1/01790',
+      'src/pmu/semantics.md §5e',
+    ],
   };
 }
 
@@ -32,13 +36,13 @@ export const proposals: readonly KernelVariant[] = [
   proposal(
     'zero-global-ctrl-e2',
     'Zero GLOBAL_CTRL and switch the PMU off (e2)',
-    'As e1, and perf counts as disabled until after the exit loads, so that NMIs leave IA32_PERF_GLOBAL_CTRL at 0. A PMI already pending can still change the list inputs.',
+    'As zero-global-ctrl-e1, and perf counts as disabled until after the exit loads, so that NMIs leave IA32_PERF_GLOBAL_CTRL at 0. A PMI already pending can still change the list inputs.',
     { zeroGlobalCtrl: 'pmu_off' },
   ),
   proposal(
     'zero-global-ctrl-e3',
     'Zero GLOBAL_CTRL, switch the PMU off and drain (e3)',
-    'As e2, and KVM waits until no PMI is pending before the list is built.',
+    'As zero-global-ctrl-e2, and KVM waits until no PMI is pending before the list is built.',
     { zeroGlobalCtrl: 'drained' },
   ),
   proposal(
@@ -54,7 +58,11 @@ export const proposals: readonly KernelVariant[] = [
       'The NMI handler rewrites IA32_PEBS_ENABLE only if the PMU was on when the NMI came; PMU enable writes it later.',
       { nmiWritesPebsOnlyIfOn: true },
     ),
-    sources: ['a candidate for H2 of the semantics sheet, not posted anywhere'],
+    sources: [
+      'arch/x86/events/intel/core.c intel_pmu_handle_irq()',
+      'a candidate for H2, not posted anywhere',
+      'src/pmu/semantics.md §7.6',
+    ],
   },
   {
     ...proposal(
@@ -64,7 +72,9 @@ export const proposals: readonly KernelVariant[] = [
       { enableAllAlwaysWritesPebs: true },
     ),
     sources: [
-      'a candidate for H2 of the semantics sheet (it shortens H1 and H3), not posted anywhere',
+      'arch/x86/events/intel/ds.c intel_pmu_pebs_enable_all()',
+      'a candidate for H2 (it shortens H1 and H3), not posted anywhere',
+      'src/pmu/semantics.md §7.6',
     ],
   },
   {
@@ -76,6 +86,10 @@ export const proposals: readonly KernelVariant[] = [
     ),
     completeList: (list, input) =>
       input.caps.dsPebs && input.caps.pebsEpt ? completeWithGuestPebs(list, input) : 0,
-    sources: ['the cheapest patch and a wrong one, not posted anywhere'],
+    sources: [
+      'arch/x86/events/intel/core.c intel_guest_get_msrs()',
+      'the cheapest patch and a wrong one, not posted anywhere',
+      'src/pmu/semantics.md §1.5',
+    ],
   },
 ];

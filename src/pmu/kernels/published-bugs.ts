@@ -1,7 +1,7 @@
 /**
  * Releases whose faults were reported in public: each must be caught by an invariant.
  *
- * Source: semantics sheet §9.3; the formulas were read in the postings and in the patches that mend them, the releases
+ * Source: semantics.md §7.9; the formulas were read in the postings and in the patches that mend them, the releases
  * themselves were not. What they make of a CPU model is derived from the next release that was read.
  */
 import type { CounterSet } from '../arch/counter-set.js';
@@ -18,12 +18,15 @@ import {
 import { derivedSupport, SUPPORT } from './pmu-support.js';
 import { activeDataCfg, completeWithoutGuestPebs, wantedDataCfg } from './switch-branches.js';
 
-const C59A1F106F5C = 'commit c59a1f106f5c (6.0), guest PEBS';
+const SHEET = 'src/pmu/semantics.md §7.9';
+const C59A1F106F5C =
+  'arch/x86/events/intel/core.c intel_guest_get_msrs(): commit c59a1f106f5c (6.0), guest PEBS';
 const OR_FOR_AND = 'fix 971079464001 (Jan 2024), reported by Paul E. McKenney';
 const NO_GUEST_PEBS_ENABLE = 'fix 58f6217e5d01, CVE-2025-37936, reported by Seth Forshee';
 const NARROWED =
-  "perf/x86/intel/ds: Don't clear ->pebs_data_cfg for the last PEBS event, 20240401133320.703971-1";
-const ADAPTIVE_GUESTS = 'fix 9e985cbf2942 (Mar 2024), KVM hides PEBS_BASELINE';
+  'arch/x86/events/intel/ds.c pebs_update_state(): fix 312be9fc2234, 20240401133320.703971-1';
+const ADAPTIVE_GUESTS =
+  'arch/x86/kvm/vmx/vmx.c vmx_get_perf_capabilities(): fix 9e985cbf2942 (Mar 2024), KVM hides PEBS_BASELINE';
 
 /** A guest-only PEBS event of the host is taken for the guest's own. */
 const ANY_GUEST_PEBS = -1;
@@ -60,7 +63,7 @@ const linux61227: KernelVariant = {
   support: derivedSupport(SUPPORT['6.12.107']),
   formulas: FAULTY_FORMULAS,
   completeList: completeBeforeSeries({ hostDataCfg: activeDataCfg, guestPebsEnable: anyGuestPebs }),
-  sources: [C59A1F106F5C, NO_GUEST_PEBS_ENABLE],
+  sources: [C59A1F106F5C, NO_GUEST_PEBS_ENABLE, SHEET],
 };
 
 const linux66: KernelVariant = {
@@ -77,7 +80,7 @@ const linux66: KernelVariant = {
   }),
   formulas: OR_FORMULAS,
   completeList: withOr(linux61227.completeList),
-  sources: [C59A1F106F5C, OR_FOR_AND, NO_GUEST_PEBS_ENABLE, NARROWED, ADAPTIVE_GUESTS],
+  sources: [C59A1F106F5C, OR_FOR_AND, NO_GUEST_PEBS_ENABLE, NARROWED, ADAPTIVE_GUESTS, SHEET],
 };
 
 const linux64rc2: KernelVariant = {
@@ -95,7 +98,7 @@ const linux64rc2: KernelVariant = {
     completeBeforeSeries({ hostDataCfg: wantedDataCfg, guestPebsEnable: anyGuestPebs }),
   ),
   sources: [
-    'commit b752ea0c28e3, fix 3c845304d2d7 (May 2023), reported by Like Xu',
+    'arch/x86/events/intel/core.c intel_guest_get_msrs(): commit b752ea0c28e3, fix 3c845304d2d7 (May 2023), reported by Like Xu',
     ...linux66.sources,
   ],
 };
@@ -114,7 +117,7 @@ const linux61: KernelVariant = {
     guestAdaptivePebs: true,
   }),
   formulas: { ...OR_FORMULAS, MSR_PEBS_DATA_CFG: 'pebs_data_cfg / guest PEBS_DATA_CFG' },
-  sources: [C59A1F106F5C, OR_FOR_AND, NO_GUEST_PEBS_ENABLE, ADAPTIVE_GUESTS],
+  sources: [C59A1F106F5C, OR_FOR_AND, NO_GUEST_PEBS_ENABLE, ADAPTIVE_GUESTS, SHEET],
 };
 
 export const linux56: KernelVariant = {
@@ -145,8 +148,9 @@ export const linux56: KernelVariant = {
     return 0;
   },
   sources: [
-    'commit 6c1c07b33eb0 (5.7), which dropped these writes to save MSR accesses, 20200121181338.3234-1-kan.liang',
-    'commit 4b2f1e59229b (2021): isolation_ucodes[] named the wrong stepping of Broadwell-X',
+    'arch/x86/events/intel/core.c intel_pmu_handle_irq(): commit 6c1c07b33eb0 (5.7), which dropped these writes to save MSR accesses, 20200121181338.3234-1-kan.liang',
+    'arch/x86/events/intel/core.c isolation_ucodes[]: commit 4b2f1e59229b (2021), the wrong stepping of Broadwell-X',
+    'src/pmu/semantics.md §7.9 and §3.3',
   ],
 };
 

@@ -1,7 +1,7 @@
 /**
  * Releases with a fault of perf's host side that was reported in public, and a fix that was posted and is in no release read.
  *
- * Source: semantics sheet §9.3 and §9.5; the reports and the patches that mend them were read, the releases were not. What
+ * Source: semantics.md §7.9; the reports and the patches that mend them were read, the releases were not. What
  * they make of a CPU model is derived from the next release that was read.
  */
 import { PERF_METRICS, VLBR } from '../arch/counter-set.js';
@@ -10,6 +10,8 @@ import { BEFORE_6_2, type KernelVariant, MAINLINE_2026 } from './kernel-variant.
 import { linux734 } from './landed.js';
 import { derivedSupport, SUPPORT } from './pmu-support.js';
 import { linux56 } from './published-bugs.js';
+
+const SHEET = 'src/pmu/semantics.md §7.9';
 
 const linux511: KernelVariant = {
   ...linux56,
@@ -21,9 +23,10 @@ const linux511: KernelVariant = {
   options: BEFORE_6_2,
   support: { ...linux56.support, pebsPseudo: VLBR | PERF_METRICS },
   sources: [
-    'fix 2dc0572f2cef (Mar 2021): perf_fuzzer on Haswell, reported by Vince Weaver',
-    'fix 4b2f1e59229b (Apr 2021): isolation_ucodes[] named the wrong stepping of Broadwell-X, Jim Mattson',
-    'commit 6c1c07b33eb0 (5.7), the NMI handler',
+    'arch/x86/events/intel/core.c intel_pmu_hw_config(): fix 2dc0572f2cef (Mar 2021), perf_fuzzer on Haswell, reported by Vince Weaver',
+    'arch/x86/events/intel/core.c isolation_ucodes[]: fix 4b2f1e59229b (Apr 2021), the wrong stepping of Broadwell-X, Jim Mattson',
+    'arch/x86/events/intel/core.c intel_pmu_handle_irq(): commit 6c1c07b33eb0 (5.7)',
+    SHEET,
   ],
 };
 
@@ -38,8 +41,9 @@ const linux616: KernelVariant = {
   options: { ...MAINLINE_2026, throttlesIdleMembers: true },
   support: derivedSupport(SUPPORT['6.12.107']),
   sources: [
-    'commit 9734e25fbf5a (6.16), group throttling',
+    'kernel/events/core.c perf_event_throttle_group(): commit 9734e25fbf5a (6.16)',
     'fix b64fdd422a85 (Aug 2025), reported by Yunseong Kim, reproduced by Mark Rutland',
+    SHEET,
   ],
 };
 
@@ -55,8 +59,9 @@ const linux619: KernelVariant = {
   options: { ...MAINLINE_2026, losesMovedEvents: true },
   support: derivedSupport(SUPPORT['7.2.6']),
   sources: [
-    'commit 7e772a93eb61 (6.19)',
+    'arch/x86/events/core.c x86_pmu_enable(): commit 7e772a93eb61 (6.19)',
     'fix 8d5fae601126 (Mar 2026), reported by Breno Leitao: on AMD the NMI handler crashes, on Intel it skips the counter',
+    SHEET,
   ],
 };
 
@@ -72,7 +77,9 @@ const metricsNeverPrecise: KernelVariant = {
   certainty: 'derived',
   support: { ...linux734.support, pebsPseudo: 0 },
   sources: [
-    '20250620110406.3782402-1-kan.liang@linux.intel.com, tested by Vince Weaver; in no source read, 7.3.4 included',
+    'arch/x86/events/intel/core.c intel_pmu_hw_config(): in no source read, 7.3.4 included',
+    '20250620110406.3782402-1-kan.liang@linux.intel.com, tested by Vince Weaver',
+    SHEET,
   ],
 };
 

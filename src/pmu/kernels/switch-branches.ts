@@ -1,7 +1,7 @@
 /**
  * The branches that several kernels' switch functions share.
  *
- * Models: `intel_guest_get_msrs()`, semantics sheet §5. `pm`, `gp`, `xm` are the sheet's names for
+ * Models: `intel_guest_get_msrs()`, semantics.md §5. `pm`, `gp`, `xm` are the sheet's names for
  * `pebs_enabled & pebs_capable`, the guest PEBS counters that may run, and the cross-mapped counters.
  */
 import type { CounterSet } from '../arch/counter-set.js';

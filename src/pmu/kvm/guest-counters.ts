@@ -2,7 +2,7 @@
  * The perf events behind a guest's counters, and what KVM does to them.
  *
  * Models: `reprogram_counter`, `pmc_pause_counter`, `pmc_resume_counter`, `kvm_pmu_handle_event`,
- * `pmc_get_pebs_precise_level` (Linux 6.12.117 arch/x86/kvm/pmu.c), semantics sheet §1.3 and §9.8. KVM backs each enabled
+ * `pmc_get_pebs_precise_level` (Linux 6.12.117 arch/x86/kvm/pmu.c), semantics.md §1.3 and §2.3. KVM backs each enabled
  * guest counter by a pinned event that excludes the host. Its precise_ip is decided when it is created, so flipping a bit
  * of IA32_PEBS_ENABLE re-creates it. An overflow makes KVM pause and resume it before the vCPU runs again, which also
  * undoes throttling.

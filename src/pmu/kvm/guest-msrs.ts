@@ -2,7 +2,7 @@
  * A guest's WRMSR of a PMU register: what KVM refuses with #GP, and what it keeps.
  *
  * Models: `intel_is_valid_msr`, `intel_pmu_refresh`, `intel_pmu_set_msr`, `kvm_pmu_set_msr` (Linux 6.1.192, 6.12.117 and
- * 7.3.4 arch/x86/kvm/pmu.c and vmx/pmu_intel.c), semantics sheet §1.3.
+ * 7.3.4 arch/x86/kvm/pmu.c and vmx/pmu_intel.c), semantics.md §1.3.
  * Leaves out: counter values (a write to a counter is taken, and a running one is not reloaded), event codes, and MSRs
  * without effect on switching.
  */

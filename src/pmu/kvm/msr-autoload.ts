@@ -2,7 +2,7 @@
  * A vCPU's VM-entry and VM-exit MSR-load areas: `vmx->msr_autoload`.
  *
  * Models: `add_atomic_switch_msr` and `clear_atomic_switch_msr` (Linux arch/x86/kvm/vmx/vmx.c), SDM vol. 3
- * "Loading MSRs"; semantics sheet §4. Both areas always hold the same MSRs in the same order, so one order is kept.
+ * "Loading MSRs"; semantics.md §4. Both areas always hold the same MSRs in the same order, so one order is kept.
  * An entry that perf no longer returns stays with its old values: the areas belong to the vCPU and nobody else clears them.
  * Leaves out: EFER, the count and address fields of the VMCS.
  */

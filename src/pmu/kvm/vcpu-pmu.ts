@@ -1,7 +1,7 @@
 /**
  * KVM's view of one vCPU's PMU (`struct kvm_pmu`) and of its MSR auto-load areas and VMCS fields.
  *
- * Models: Linux arch/x86/kvm/{pmu.c,vmx/pmu_intel.c,vmx/vmx.h}, semantics sheet §1.3, §1.4 and §3.5.
+ * Models: Linux arch/x86/kvm/{pmu.c,vmx/pmu_intel.c,vmx/vmx.h}, semantics.md §1.3, §1.4 and §3.5.
  * Leaves out: counter values, overflows of emulated instructions, the guest's LVTPC (its PMI is never masked), the
  * mediated vPMU.
  */

@@ -1,7 +1,7 @@
 /**
  * The software steps of one VM-entry and VM-exit that touch the PMU: k3 to k5 before, the proposals' steps around them.
  *
- * Models: `vmx_vcpu_run` and `atomic_switch_perf_msrs` (Linux 6.12.117 arch/x86/kvm/vmx/vmx.c), semantics sheet §4 and §5e.
+ * Models: `vmx_vcpu_run` and `atomic_switch_perf_msrs` (Linux 6.12.117 arch/x86/kvm/vmx/vmx.c), semantics.md §4 and §5e.
  * Steps without effect on the PMU (k0–k2, k6–k9, k11–k13) have no function: they are only places where an NMI may land.
  * Leaves out: EFER, LBR pass-through, PT, DEBUGCTL.
  */

@@ -1,7 +1,7 @@
 /**
  * What the hardware does in VM-entry and VM-exit: V1, V2, V5, V6.
  *
- * Models: SDM vol. 3, "Loading Guest State", "Loading MSRs" (VM entries and VM exits); semantics sheet §4. The VMCS
+ * Models: SDM vol. 3, "Loading Guest State", "Loading MSRs" (VM entries and VM exits); semantics.md §4. The VMCS
  * field of IA32_PERF_GLOBAL_CTRL is loaded with the guest or host state, strictly before the MSR-load area, which is
  * processed in array order.
  * A reserved bit in a value to load is a VMX abort on the way out ("VMX Aborts"). On the way in it would be a failed

@@ -1,5 +1,5 @@
 /**
- * Everything that can happen to a machine: the actors of the semantics sheet §7.8, each as one action with its guard.
+ * Everything that can happen to a machine: the actors of semantics.md §7.8, each as one action with its guard.
  *
  * Live hosts, scripts and the explorer act through this file only. `refusal` answers why an action cannot happen now (or
  * null), `perform` makes it happen; an action that starts an operation executes no micro-step yet, `ADVANCE` does.

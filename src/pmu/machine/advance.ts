@@ -1,7 +1,7 @@
 /**
  * One micro-step of a logical CPU: which comes next, and what it does, as one table.
  *
- * Models: the order of the semantics sheet §3.1 (PMU sections) and §4 (`vmx_vcpu_run`). This is the only place where the
+ * Models: the order of semantics.md §3.1 (PMU sections) and §4 (`vmx_vcpu_run`). This is the only place where the
  * order stands; what a step does is in `perf/` and `kvm/`.
  * A table rather than a switch: it reads like the sheet, and a look-up beats a chain of comparisons on the hottest path.
  */
@@ -195,7 +195,7 @@ row(step.K8);
 row(
   step.K9,
   (_w, state, cpu) => {
-    // Without isolation a record of an event that PEBS is on for may still be written in the guest (sheet §9, I3o).
+    // Without isolation a record of an event that PEBS is on for may still be written in the guest (semantics.md §1.5, I3o).
     if (state.noIsolation !== 0 && hostPebsBits(cpu) !== 0) {
       cpu.overshoot = 1;
     }

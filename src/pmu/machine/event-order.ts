@@ -1,7 +1,7 @@
 /**
  * The order in which perf goes through events: its groups trees and its lists of active events.
  *
- * Models: `perf_event_groups`, `pinned_active`, `flexible_active` (Linux kernel/events/core.c); semantics sheet §9.6, §9.7.
+ * Models: `perf_event_groups`, `pinned_active`, `flexible_active` (Linux kernel/events/core.c); semantics.md §3.2, §3.7.
  * A CPU has three classes of events, each ordered by rank: the host's pinned ones, those of the current vCPU thread
  * (pinned, in the task's context), and the host's flexible ones, which are former siblings of closed group leaders.
  * Linux 6.1's tick goes through `event_list`, in which members of a group may stand apart; that difference is left out.

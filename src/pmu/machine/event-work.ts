@@ -3,7 +3,7 @@
  * closing of events around it.
  *
  * Models: `ctx_resched`, `group_sched_out`, `perf_event_context_sched_in`, `perf_adjust_freq_unthr_events` (Linux
- * kernel/events/core.c) and `reserve_ds_buffers` (arch/x86/events/intel/ds.c); semantics sheet §3.2, §3.4, §1.2, §9.6, §9.7.
+ * kernel/events/core.c) and `reserve_ds_buffers` (arch/x86/events/intel/ds.c); semantics.md §1.2, §3.2, §3.4, §3.7.
  * Enabling an event takes every event of its class, and of the classes below it, out and in again.
  */
 import { DS_AREA, PERF_WRMSR } from '../arch/msr.js';

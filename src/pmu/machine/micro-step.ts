@@ -1,5 +1,5 @@
 /**
- * The micro-steps: one indivisible change each, named as in the semantics sheet §3.1 and §4.
+ * The micro-steps: one indivisible change each, named as in semantics.md §3.1 and §4.
  *
  * A logical CPU's `pc` is the micro-step it executed last; REST means that no operation is under way.
  */

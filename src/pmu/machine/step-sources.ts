@@ -1,56 +1,235 @@
-/** Where each micro-step stands in Linux or the SDM, for people who read a trace beside the source. */
+/** What each micro-step does, and where it stands in Linux or the SDM, for people who read a trace beside the source. */
 
+import { msrName, SWITCHED_MSRS } from '../arch/msr.js';
 import * as step from './micro-step.js';
-import { STEP_CODES } from './micro-step.js';
+import { LAST_K5 } from './micro-step.js';
 
 const CORE = 'arch/x86/events/core.c';
 const INTEL = 'arch/x86/events/intel/core.c';
+const DS = 'arch/x86/events/intel/ds.c';
+const EVENTS = 'kernel/events/core.c';
 const VMX = 'arch/x86/kvm/vmx/vmx.c';
 const X86 = 'arch/x86/kvm/x86.c';
 
-const sources = new Array<string>(STEP_CODES).fill(`${VMX} vmx_vcpu_run()`);
-for (const [code, source] of [
-  [step.D1, `${CORE} x86_pmu_disable()`],
-  [step.D2, `${INTEL} __intel_pmu_disable_all()`],
-  [step.D4, `${INTEL} intel_pmu_disable_all(), intel/ds.c intel_pmu_pebs_disable_all()`],
-  [step.BODY, `${CORE} x86_pmu_add(), x86_pmu_del() or x86_pmu_start()`],
-  [step.BODY_OTHER, `${CORE} x86_pmu_add() or x86_pmu_del()`],
-  [step.BODY_ADJUST, 'kernel/events/core.c perf_adjust_freq_unthr_events()'],
-  [step.E1_STOP, `${CORE} x86_pmu_enable() with x86_pmu_stop()`],
-  [step.E1, `${CORE} x86_pmu_enable() with x86_pmu_start()`],
-  [step.E1_OTHER, `${CORE} x86_pmu_enable() with x86_pmu_start()`],
-  [step.E2, `${CORE} x86_pmu_enable()`],
-  [step.E3_READ, 'arch/x86/events/intel/ds.c intel_pmu_pebs_enable_all(), the load'],
-  [step.E3_WRITE, 'arch/x86/events/intel/ds.c intel_pmu_pebs_enable_all(), the WRMSR'],
-  [step.E5_READ, `${INTEL} __intel_pmu_enable_all(), the load of fixed_ctrl_val`],
-  [step.E5_WRITE, `${INTEL} __intel_pmu_enable_all(), the WRMSR`],
-  [step.E5, `${INTEL} __intel_pmu_enable_all(), active_fixed_ctrl_val is set`],
-  [step.E6_READ, `${INTEL} __intel_pmu_enable_all(), the load of intel_ctrl_guest_mask`],
-  [step.E6, `${INTEL} __intel_pmu_enable_all(), the WRMSR`],
-  [step.K0, `${X86} vcpu_enter_guest()`],
-  [step.K1, `${X86} vcpu_enter_guest()`],
-  [step.K3, `${VMX} atomic_switch_perf_msrs() with intel_pmu_cross_mapped_check()`],
-  [step.K4_READ, `${INTEL} intel_guest_get_msrs(), the first read of pebs_enabled`],
-  [step.K4_LIST, `${INTEL} intel_guest_get_msrs()`],
-  ...[0, 1, 2, 3].map((msr) => [step.K5 + msr, `${VMX} atomic_switch_perf_msrs()`] as const),
-  [step.K9, `${VMX} vmx_vcpu_enter_exit(): VMLAUNCH or VMRESUME`],
-  [step.V1, 'SDM vol. 3, Loading Guest State'],
-  [step.V2, 'SDM vol. 3, VM Entries: Loading MSRs'],
-  [step.V3, 'SDM vol. 3, Event Injection'],
-  [step.GUEST, 'the guest runs'],
-  [step.V4, 'SDM vol. 3, Saving Guest State'],
-  [step.V5, 'SDM vol. 3, Loading Host State'],
-  [step.V6, 'SDM vol. 3, VM Exits: Loading MSRs'],
-  [step.VMX_ABORT, 'SDM vol. 3, VM Exits: VMX Aborts'],
-  [step.K10, `${VMX} vmx_handle_nmi() into ${INTEL} intel_pmu_handle_irq()`],
-  [step.K13, `${X86} vcpu_enter_guest(): local_irq_enable()`],
-] as const) {
+const ENABLE_ALL = `${INTEL} __intel_pmu_enable_all()`;
+const SWITCH_MSRS = `${VMX} atomic_switch_perf_msrs()`;
+const RUN = `${VMX} vmx_vcpu_run()`;
+/** For steps that no kernel has: where the proposal would put them. */
+const PROPOSED = `${RUN}, as proposed`;
+
+type Row = readonly [code: number, statement: string, source: string];
+
+function switchRow(msr: number): Row {
+  const name = msrName(msr);
+  const cleared = 'KVM adds the entry of the list to its load areas, or clears it if both agree.';
+  const zeroed =
+    name === 'IA32_PEBS_ENABLE' ? ' Before it adds one it writes 0 to the register.' : '';
+  return [step.K5 + msr, `${name}: ${cleared}${zeroed}`, SWITCH_MSRS];
+}
+
+const ROWS: readonly Row[] = [
+  [step.D1, 'PMU disable begins: enabled := 0.', `${CORE} x86_pmu_disable()`],
+  [step.D2, 'IA32_PERF_GLOBAL_CTRL := 0.', `${INTEL} __intel_pmu_disable_all()`],
+  [
+    step.D4,
+    'IA32_PEBS_ENABLE := 0, if pebs_enabled is not 0.',
+    `${DS} intel_pmu_pebs_disable_all()`,
+  ],
+  [
+    step.BODY,
+    'The event that the operation is about goes out or comes in, or the tick restarts a throttled one.',
+    `${CORE} x86_pmu_add(), x86_pmu_del() or x86_pmu_start()`,
+  ],
+  [
+    step.BODY_OTHER,
+    'Another event goes out or comes in, because the operation reschedules it.',
+    `${CORE} x86_pmu_add() or x86_pmu_del()`,
+  ],
+  [
+    step.BODY_ADJUST,
+    'The tick stops and starts an event in frequency mode.',
+    `${EVENTS} perf_adjust_freq_unthr_events()`,
+  ],
+  [
+    step.E1_STOP,
+    'A running event that is to move to another counter is stopped.',
+    `${CORE} x86_pmu_enable() with x86_pmu_stop()`,
+  ],
+  [
+    step.E1,
+    'The event that the operation is about is started on its counter.',
+    `${CORE} x86_pmu_enable() with x86_pmu_start()`,
+  ],
+  [
+    step.E1_OTHER,
+    'Another event is started on its counter.',
+    `${CORE} x86_pmu_enable() with x86_pmu_start()`,
+  ],
+  [step.E2, 'PMU enable: enabled := 1.', `${CORE} x86_pmu_enable()`],
+  [step.E3_READ, 'perf loads pebs_enabled.', `${DS} intel_pmu_pebs_enable_all(), the load`],
+  [
+    step.E3_WRITE,
+    'IA32_PEBS_ENABLE := the value loaded, if it is not 0.',
+    `${DS} intel_pmu_pebs_enable_all(), the WRMSR`,
+  ],
+  [
+    step.E5_READ,
+    'perf loads fixed_ctrl_val; only if it differs from active_fixed_ctrl_val.',
+    `${ENABLE_ALL}, the load of fixed_ctrl_val`,
+  ],
+  [step.E5_WRITE, 'IA32_FIXED_CTR_CTRL := the value loaded.', `${ENABLE_ALL}, the WRMSR`],
+  [
+    step.E5,
+    'active_fixed_ctrl_val := fixed_ctrl_val, loaded again, if the register was written.',
+    `${ENABLE_ALL}, active_fixed_ctrl_val is set`,
+  ],
+  [
+    step.E6_READ,
+    'perf loads intel_ctrl_guest_mask.',
+    `${ENABLE_ALL}, the load of intel_ctrl_guest_mask`,
+  ],
+  [
+    step.E6,
+    'IA32_PERF_GLOBAL_CTRL := intel_ctrl & ~the mask loaded. The operation is over.',
+    `${ENABLE_ALL}, the WRMSR`,
+  ],
+  [
+    step.K0,
+    "KVM switches interrupts off; the guest's APIC takes a PMI that was asked for.",
+    `${X86} vcpu_enter_guest()`,
+  ],
+  [
+    step.K1,
+    'The run loop begins, or begins again after the fastpath.',
+    `${X86} vcpu_enter_guest()`,
+  ],
+  [step.K2, 'KVM loads guest state that is not the PMU.', RUN],
+  [
+    step.K3,
+    'KVM notes which host counters back a guest counter of another number.',
+    `${SWITCH_MSRS} with intel_pmu_cross_mapped_check()`,
+  ],
+  [
+    step.ZERO,
+    'Proposals e1 to e3: KVM writes 0 to IA32_PERF_GLOBAL_CTRL; e2 and e3 also switch the PMU off.',
+    PROPOSED,
+  ],
+  [step.DRAIN, 'Proposal e3: KVM waits until no PMI is pending.', PROPOSED],
+  [
+    step.K4_READ,
+    'perf loads pebs_enabled and the masks, and begins the list.',
+    `${INTEL} intel_guest_get_msrs(), the first read of pebs_enabled`,
+  ],
+  [step.K4_LIST, 'perf completes the list.', `${INTEL} intel_guest_get_msrs()`],
+  ...Array.from({ length: SWITCHED_MSRS }, (_, msr) => switchRow(msr)),
+  [
+    LAST_K5,
+    'The last of the k5 steps, whichever MSR it switches; requests may use this name.',
+    SWITCH_MSRS,
+  ],
+  [step.K6, 'KVM sets up LBR pass-through and the preemption timer.', RUN],
+  [
+    step.K7,
+    'KVM waits for the expiry of the local APIC timer: the widest part of the window.',
+    RUN,
+  ],
+  [step.K8, 'KVM flushes buffers and loads registers.', `${VMX} vmx_vcpu_enter_exit()`],
+  [
+    step.K9,
+    'VMLAUNCH or VMRESUME. If it fails outright, nothing is loaded.',
+    `${VMX} vmx_vcpu_enter_exit(): VMLAUNCH or VMRESUME`,
+  ],
+  [
+    step.V1,
+    'VM-entry loads guest state: IA32_PERF_GLOBAL_CTRL from the VMCS field, if KVM has that on.',
+    'SDM vol. 3, Loading Guest State',
+  ],
+  [
+    step.V2,
+    'VM-entry loads the MSRs of its load area, in order.',
+    'SDM vol. 3, VM Entries: Loading MSRs',
+  ],
+  [
+    step.V3,
+    'VM-entry injects events; a pending NMI causes a VM-exit at once.',
+    'SDM vol. 3, Event Injection',
+  ],
+  [step.GUEST, 'The guest runs.', 'SDM vol. 3, VMX Non-Root Operation'],
+  [step.V4, 'VM-exit saves guest state.', 'SDM vol. 3, Saving Guest State'],
+  [
+    step.V5,
+    'VM-exit loads host state: IA32_PERF_GLOBAL_CTRL from the VMCS field, if KVM has that on.',
+    'SDM vol. 3, Loading Host State',
+  ],
+  [
+    step.V6,
+    'VM-exit loads the MSRs of its load area, in order.',
+    'SDM vol. 3, VM Exits: Loading MSRs',
+  ],
+  [
+    step.VMX_ABORT,
+    'A value of the VM-exit load area was refused: the CPU has shut down, and nothing follows.',
+    'SDM vol. 3, VM Exits: VMX Aborts',
+  ],
+  [
+    step.K10,
+    'The VM-exit was caused by an NMI: KVM calls the NMI handler.',
+    `${VMX} vmx_handle_nmi() into ${INTEL} intel_pmu_handle_irq()`,
+  ],
+  [
+    step.K11,
+    'Any other VM-exit: the first instruction in the host.',
+    `${VMX} vmx_vcpu_enter_exit()`,
+  ],
+  [
+    step.RESTORE,
+    'Proposals e2 and e3: the PMU counts as on again. If VMLAUNCH failed, IA32_PERF_GLOBAL_CTRL is restored, in e1 as well.',
+    PROPOSED,
+  ],
+  [
+    step.FIXUP,
+    'Proposal f: KVM writes IA32_PEBS_ENABLE if it loaded another value than perf wants now.',
+    PROPOSED,
+  ],
+  [
+    step.K12,
+    'KVM looks whether its fastpath can handle the exit and enter the guest again.',
+    `${VMX} vmx_exit_handlers_fastpath()`,
+  ],
+  [
+    step.K13,
+    'KVM switches interrupts on: pending ticks and IPIs run.',
+    `${X86} vcpu_enter_guest(): local_irq_enable()`,
+  ],
+];
+
+/** The steps that have a name in requests and answers, in the order of an operation and of a run. */
+export const NAMED_STEPS: readonly number[] = ROWS.map(([code]) => code);
+
+const statements: string[] = [];
+const sources: string[] = [];
+for (const [code, statement, source] of ROWS) {
+  statements[code] = statement;
   sources[code] = source;
+}
+
+/** What the micro-step does, in a sentence. */
+export function stepStatement(code: number): string {
+  return statements[code]!;
 }
 
 /** The kernel file and function, or the SDM section, that a micro-step stands for. */
 export function stepSource(code: number): string {
   return sources[code] ?? '';
+}
+
+/** The section of semantics.md that the micro-step follows. */
+export function stepSection(code: number): string {
+  if (code < step.K0) {
+    return '§3.1';
+  }
+  const isProposed = [step.ZERO, step.DRAIN, step.RESTORE, step.FIXUP].includes(code);
+  return isProposed ? '§5e' : '§4';
 }
 
 export const NMI_SOURCE = `${INTEL} intel_pmu_handle_irq()`;

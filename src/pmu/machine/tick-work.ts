@@ -3,7 +3,7 @@
  * frequency mode.
  *
  * Models: `perf_event_task_tick`, `perf_adjust_freq_unthr_events`, `perf_event_unthrottle_group` (Linux
- * kernel/events/core.c); semantics sheet §3.4, §9.6, §9.7. Linux goes through its list once, so an event that an NMI
+ * kernel/events/core.c); semantics.md §3.4, §3.7. Linux goes through its list once, so an event that an NMI
  * throttles again behind the tick's back stays off until the next one. The clock stands still: no period changes.
  *
  * Where the tick is in the list is the CPU's `cursor`: each event has two stops, its restart at 2 × place and its

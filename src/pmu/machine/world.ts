@@ -52,7 +52,7 @@ export function createWorld(from: WorldOptions): World {
 
 /**
  * A machine after boot: no event open, every CPU's PMU on with IA32_PERF_GLOBAL_CTRL as the first PMU enable leaves it.
- * (At reset the register may differ until then; sheet §1.5.)
+ * (At reset the register may differ until then; semantics.md §1.5.)
  */
 export function createState(world: World, cpus: number, noIsolation: boolean): MachineState {
   const state = new MachineState();

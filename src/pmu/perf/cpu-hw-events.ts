@@ -1,7 +1,7 @@
 /**
  * perf's own view of one logical CPU: `struct cpu_hw_events`.
  *
- * Models: Linux arch/x86/events/perf_event.h, semantics sheet §1.2. Counts of events (`n_pebs`, `n_added`, …) are
+ * Models: Linux arch/x86/events/perf_event.h, semantics.md §1.2. Counts of events (`n_pebs`, `n_added`, …) are
  * not kept: they are read off the events themselves, so that no second truth can drift.
  * Leaves out: LBR, BTS, PT, topdown state, and the sample-period bookkeeping.
  */

@@ -2,7 +2,7 @@
  * The interface that perf owns and KVM calls: "which PMU MSRs must change between host and guest?"
  *
  * Models: `perf_guest_get_msrs()` and `struct perf_guest_switch_msr` (Linux arch/x86/include/asm/perf_event.h),
- * semantics sheet §5. The part every kernel shares is here: perf's first read of `pebs_enabled` and the
+ * semantics.md §5. The part every kernel shares is here: perf's first read of `pebs_enabled` and the
  * IA32_PERF_GLOBAL_CTRL entry. The rest differs and is one pure function per kernel in `kernels/`.
  * Leaves out: `core_guest_get_msrs` (perfmon 1), AMD, and the mediated vPMU.
  */

@@ -2,7 +2,7 @@
  * The NMI handler: `intel_pmu_handle_irq` with the drain of the DS buffer and throttling.
  *
  * Models: Linux 6.12.117 arch/x86/events/intel/{core,ds}.c, since 6.16 also kernel/events/core.c for group
- * throttling; semantics sheet §3.3–§3.5. The handler is one indivisible micro-step: NMIs do not nest, and nothing
+ * throttling; semantics.md §3.3 to §3.5. The handler is one indivisible micro-step: NMIs do not nest, and nothing
  * else on the CPU runs meanwhile. Its rows (n1, n3, n5, n7, n9) name its writes.
  * The caller says which counters overflowed and which events perf throttles; the sampling-rate arithmetic that
  * decides it in the kernel is not modelled, but what accounting does to an event's throttle mark is.
@@ -214,7 +214,7 @@ function overflow(
 
 /**
  * `__perf_event_account_interrupt`: one more interrupt of an event, which is throttled if the caller says so. An event
- * that bears the mark already counts on from it, and so loses it (sheet H12).
+ * that bears the mark already counts on from it, and so loses it (semantics.md §7.6, H12).
  */
 function account(
   world: PerfWorld,

@@ -2,10 +2,10 @@
  * PMU disable and enable: the rows d1…d4 and e2…e6, each one micro-step.
  *
  * Models: `x86_pmu_disable`/`x86_pmu_enable` with `intel_pmu_disable_all`/`intel_pmu_enable_all` (Linux 6.12.117
- * arch/x86/events/core.c, intel/core.c), semantics sheet §3.1. With `pebs_enabled` 0 neither side touches
+ * arch/x86/events/core.c, intel/core.c), semantics.md §3.1. With `pebs_enabled` 0 neither side touches
  * IA32_PEBS_ENABLE, so a wrong bit survives any number of sections.
  * Rows e3, e5 and e6 read a field and write it to an MSR later: an NMI may land between the two and change the field
- * (sheet H3, H11, §9.6), so each part is a micro-step. Row e5 has a third, since perf notes in a field of its own what it
+ * (semantics.md §7.6, H3 and H11), so each part is a micro-step. Row e5 has a third, since perf notes in a field of its own what it
  * wrote.
  * Leaves out: LBR and BTS (d3, d5, e4, e7).
  */

@@ -2,7 +2,7 @@
  * Giving events counters and taking them back: `x86_pmu_add`, `x86_pmu_del`, `x86_schedule_events`, and rows e1 of
  * `x86_pmu_enable`.
  *
- * Models: Linux arch/x86/events/core.c; semantics sheet §3.2 and §9.6. `cpuc->event_list` is kept as the events' own
+ * Models: Linux arch/x86/events/core.c; semantics.md §3.2. `cpuc->event_list` is kept as the events' own
  * `position`. Where every event in it can keep the counter it had last, it does; otherwise all are placed anew, fewest
  * choices first, fixed counters before general-purpose ones, lowest first, and a running event may have to move.
  * Leaves out: overlapping-constraint backtracking, multiplexing.

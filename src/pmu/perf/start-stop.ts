@@ -2,7 +2,7 @@
  * Starting and stopping one event: `x86_pmu_start`/`x86_pmu_stop` with `intel_pmu_enable_event`,
  * `intel_pmu_disable_event`, `intel_pmu_pebs_enable` and `intel_pmu_pebs_disable`.
  *
- * Models: semantics sheet §3.2 (Linux 6.12.117 arch/x86/events/core.c, intel/core.c, intel/ds.c). Starting never writes
+ * Models: semantics.md §3.2 (Linux 6.12.117 arch/x86/events/core.c, intel/core.c, intel/ds.c). Starting never writes
  * IA32_PEBS_ENABLE; stopping writes it only while the PMU is on.
  * An event on a pseudo counter has neither a counter nor a selector.
  * Leaves out: load-latency and precise-store bits, the drain of large PEBS before a stop, arch-PEBS CFG_C.

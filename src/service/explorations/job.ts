@@ -144,7 +144,7 @@ function withoutEach(model: ExplorationModel): { assumption: string; model: Expl
       ? []
       : [
           {
-            assumption: 'NMIs between the load and the WRMSR of e3',
+            assumption: 'NMIs between the load of pebs_enabled and the WRMSR in PMU enable',
             model: { ...model, nmi_in_e3: false },
           },
         ]),
