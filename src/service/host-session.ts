@@ -4,7 +4,11 @@
  */
 import type { NmiRequest } from '../../schemas/actor.js';
 import type { PerfEventCreate } from '../../schemas/perf-event.js';
-import type { Injection as InjectionItem, TransitionRequest } from '../../schemas/transition.js';
+import type {
+  Injection as InjectionItem,
+  Nmi,
+  TransitionRequest,
+} from '../../schemas/transition.js';
 import type { VcpuCreate, WrmsrRequest } from '../../schemas/vcpu.js';
 import { COUNTERS, PSEUDO_COUNTERS } from '../pmu/arch/counter-set.js';
 import { msrCode } from '../pmu/arch/msr.js';
@@ -189,13 +193,20 @@ export class HostSession {
       );
     }
     const counters = this.draft.world.caps.intelCtrl & COUNTERS;
-    this.run.nmi(
+    this.run.interrupt(
+      body.reset ? actions.NMI_RESET : actions.NMI,
       cpu,
       parseCounters(body.overflow, counters, '/overflow'),
       parseCounters(body.throttle, counters, '/throttle'),
-      body.reset ?? false,
     );
     return cpu;
+  }
+
+  /** Counters overflow; their NMI comes later. */
+  overflow({ cpu, counters }: { cpu: number; counters: readonly string[] }): void {
+    const known = this.draft.world.caps.intelCtrl & COUNTERS;
+    const overflow = parseCounters(counters, known, '/counters');
+    this.run.interrupt(actions.LATCH, this.cpu(cpu), overflow, 0);
   }
 
   tick(cpuIndex: number, inject: readonly InjectionItem[] | undefined): LogicalCpu {
@@ -226,7 +237,7 @@ export class HostSession {
   }
 
   branchSnapshot(cpuIndex: number): void {
-    this.run.instantly(actions.SNAPSHOT, this.cpu(cpuIndex), 0, 0, 'bpf_snapshot');
+    this.run.interrupt(actions.SNAPSHOT, this.cpu(cpuIndex), 0, 0);
   }
 
   /** A late microcode load re-evaluates isolation; it never goes back. */
@@ -239,7 +250,7 @@ export class HostSession {
     }
     draft.microcode = microcode;
     if (draft.state.noIsolation && isIsolatedWith(draft, draft.stepping, microcode)) {
-      this.run.instantly(actions.MICROCODE, draft.state.cpus[0]!, 0, 0, 'microcode_load');
+      this.run.instantly(actions.MICROCODE, draft.state.cpus[0]!, 0, 'microcode_load');
     }
   }
 
@@ -295,13 +306,14 @@ export class HostSession {
       if (step === undefined || step === 0) {
         throw new Refused('rule', `there is no micro-step ${item.at}`, `/inject/${at}/at`);
       }
+      const { nmi, overflow, occurrence } = item;
+      const where = nmi === undefined ? `/inject/${at}` : `/inject/${at}/nmi`;
       return {
         step,
-        occurrence: item.occurrence,
-        overflow: parseCounters(item.nmi.overflow, counters, `/inject/${at}/nmi/overflow`),
-        throttle: parseCounters(item.nmi.throttle, counters, `/inject/${at}/nmi/throttle`),
-        snapshot: item.nmi.bpf_snapshot ?? false,
-        reset: item.nmi.reset ?? false,
+        occurrence,
+        kind: injectedAction(nmi),
+        overflow: parseCounters(nmi?.overflow ?? overflow, counters, `${where}/overflow`),
+        throttle: parseCounters(nmi?.throttle, counters, `${where}/throttle`),
       };
     });
   }
@@ -327,4 +339,15 @@ export class HostSession {
       }
     });
   }
+}
+
+/** The machine's action behind an injection: what the NMI finds, or no NMI yet. */
+function injectedAction(nmi: Nmi | undefined): number {
+  if (nmi === undefined) {
+    return actions.LATCH;
+  }
+  if (nmi.bpf_snapshot) {
+    return actions.SNAPSHOT;
+  }
+  return nmi.reset ? actions.NMI_RESET : actions.NMI;
 }

@@ -39,6 +39,7 @@ import {
 } from '../../src/pmu/live/calculator.js';
 import { closeEvent, openHostEvent } from '../../src/pmu/live/operations.js';
 import { Run } from '../../src/pmu/live/run.js';
+import { NMI } from '../../src/pmu/machine/actions.js';
 import { K8 } from '../../src/pmu/machine/micro-step.js';
 import { EXIT_EXTERNAL_INTERRUPT, EXIT_HLT } from '../../src/pmu/machine/state.js';
 import { createState, createWorld } from '../../src/pmu/machine/world.js';
@@ -402,7 +403,7 @@ class LiveHost {
       counting.advance(cpu);
     }
     if (throttle !== 0) {
-      counting.nmi(cpu, 0, throttle);
+      counting.interrupt(NMI, cpu, 0, throttle);
     }
     const pebsEnabledAtEntry = setHex(cpu.cpuc.pebsEnabled);
     counting.enter(0, EXIT_HLT);

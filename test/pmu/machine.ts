@@ -153,23 +153,23 @@ export class Machine {
 
   /** An NMI now. Nothing named: a foreign one. */
   nmi(wish: { overflow?: readonly string[]; throttle?: readonly string[] } = {}, cpu = 0): this {
-    this.run.nmi(this.state.cpus[cpu]!, set(wish.overflow), set(wish.throttle));
+    this.run.interrupt(actions.NMI, this.state.cpus[cpu]!, set(wish.overflow), set(wish.throttle));
     return this;
   }
 
   /** Counters overflow; their NMI comes later. */
   latch(counters: readonly string[], cpu = 0): this {
-    this.run.instantly(actions.LATCH, this.state.cpus[cpu]!, 0, set(counters), 'latch');
+    this.run.interrupt(actions.LATCH, this.state.cpus[cpu]!, set(counters), 0);
     return this;
   }
 
   snapshot(cpu = 0): this {
-    this.run.instantly(actions.SNAPSHOT, this.state.cpus[cpu]!, 0, 0, 'snapshot');
+    this.run.interrupt(actions.SNAPSHOT, this.state.cpus[cpu]!, 0, 0);
     return this;
   }
 
   loadMicrocode(): this {
-    this.run.instantly(actions.MICROCODE, this.state.cpus[0]!, 0, 0, 'microcode');
+    this.run.instantly(actions.MICROCODE, this.state.cpus[0]!, 0, 'microcode');
     return this;
   }
 
@@ -400,9 +400,9 @@ function injectionOf(nmi: NmiWish): Injection {
   return {
     step: present(stepCode(nmi.after), nmi.after),
     occurrence: nmi.occurrence ?? 1,
+    kind: actions.NMI,
     overflow: set(nmi.overflow),
     throttle: set(nmi.throttle),
-    snapshot: false,
   };
 }
 

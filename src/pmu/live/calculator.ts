@@ -103,7 +103,7 @@ export class RoundTripCalculator {
     }
     const list = calculateSwitchList(this.world, this.noIsolation, perf, guest);
     if (throttle !== 0) {
-      run.nmi(cpu, 0, throttle);
+      run.interrupt(actions.NMI, cpu, 0, throttle);
     }
     const pebsEnabledAtEntry = cpu.cpuc.pebsEnabled;
     run.enter(0, EXIT_EXTERNAL_INTERRUPT);

@@ -134,7 +134,7 @@ export function migrate(run: Run, vcpu: number, to: number): void {
   if (from.currentVcpu === vcpu && from.operation === IDLE && from.index !== to) {
     run.operate(actions.START_SCHED_OUT, from, vcpu);
   }
-  run.instantly(actions.MIGRATE, run.state.cpus[to]!, vcpu, 0, 'migrate');
+  run.instantly(actions.MIGRATE, run.state.cpus[to]!, vcpu, 'migrate');
 }
 
 export function tick(run: Run, cpu: LogicalCpu): void {

@@ -1,5 +1,5 @@
 /**
- * A run: actions carried out on a machine step by step, with NMIs injected where asked, invariants evaluated after every
+ * A run: actions carried out on a machine step by step, with NMIs and overflows injected where asked, invariants evaluated after every
  * change, writes counted and, if wanted, listed.
  *
  * This is how live hosts, scripts, comparisons and calculators move the engine. It decides nothing about the PMU.
@@ -80,7 +80,7 @@ export class Run {
   /** Why MSRs are written outside of round trips. */
   cause = SETUP;
   private readonly startIndex: number;
-  /** The NMIs that the coming actions take. */
+  /** The NMIs and overflows that come during the actions to come. */
   readonly injections = new Injections();
   private readonly action: actions.Action = { kind: 0, cpu: 0, target: 0, value: 0, throttle: 0 };
 
@@ -112,7 +112,7 @@ export class Run {
     return actions.perform(this.world, this.state, action, this.tally.sink);
   }
 
-  /** Executes one micro-step of a CPU's operation, and the NMIs due right after it. */
+  /** Executes one micro-step of a CPU's operation, and what is to be injected right after it. */
   advance(cpu: LogicalCpu): number {
     const vcpu = cpu.operation === RUN_VCPU ? cpu.target : undefined;
     if (cpu.operation === IDLE || isBlocked(this.world, this.state, cpu)) {
@@ -148,22 +148,23 @@ export class Run {
     }
   }
 
-  /** An NMI, now. */
-  nmi(cpu: LogicalCpu, overflow: CounterSet, throttle: CounterSet, reset = false): void {
-    this.act(reset ? actions.NMI_RESET : actions.NMI, cpu.index, 0, overflow, throttle);
-    this.instant(cpu, 'nmi', reset ? 'nmi_reset' : throttle === 0 ? 'nmi' : 'nmi_throttle');
+  /** An NMI, an overflow whose NMI is late, or a branch snapshot, now. */
+  interrupt(kind: number, cpu: LogicalCpu, overflow: CounterSet, throttle: CounterSet): void {
+    this.act(kind, cpu.index, 0, overflow, throttle);
+    if (kind === actions.SNAPSHOT) {
+      this.instant(cpu, 'perf', 'bpf_snapshot');
+    } else if (kind === actions.LATCH) {
+      this.instant(cpu, 'nmi', 'overflow');
+    } else if (kind === actions.NMI_RESET) {
+      this.instant(cpu, 'nmi', 'nmi_reset');
+    } else {
+      this.instant(cpu, 'nmi', throttle === 0 ? 'nmi' : 'nmi_throttle');
+    }
   }
 
   /** Any other action that happens at once. */
-  instantly(
-    kind: number,
-    cpu: LogicalCpu,
-    target: number,
-    value: number,
-    name: string,
-    throttle = 0,
-  ): void {
-    this.act(kind, cpu.index, target, value, throttle);
+  instantly(kind: number, cpu: LogicalCpu, target: number, name: string): void {
+    this.act(kind, cpu.index, target);
     this.instant(cpu, 'perf', name);
   }
 
@@ -239,12 +240,8 @@ export class Run {
   private injectAfter(cpu: LogicalCpu, executed: number): void {
     const endsLists =
       executed >= K5 && executed < K6 && nextStep(this.world, this.state, cpu) === K6;
-    for (const due of this.injections.due(executed, endsLists)) {
-      if (due.snapshot) {
-        this.instantly(actions.SNAPSHOT, cpu, 0, 0, 'bpf_snapshot');
-      } else {
-        this.nmi(cpu, due.overflow, due.throttle, due.reset);
-      }
+    for (const { kind, overflow, throttle } of this.injections.due(executed, endsLists)) {
+      this.interrupt(kind, cpu, overflow, throttle);
     }
   }
 
