@@ -59,6 +59,8 @@ interface StateImage {
   /** The tail of the trace but for its text, which is stored beside. */
   readonly tail: Omit<TraceTail, 'text'>;
   readonly tally: TallyImage;
+  /** By invariant that failed when last evaluated: on which CPUs. Absent in images of a version that did not keep it. */
+  readonly violated?: Readonly<Record<string, readonly number[]>>;
 }
 
 interface TallyImage {
@@ -104,6 +106,7 @@ export function hostImage(host: Host): string {
     nextId: host.nextId,
     tail: { after: host.tail.after, entries: host.tail.entries },
     tally: tallyImage(host.tally),
+    violated: violatedImage(host.violated),
   };
   return JSON.stringify(image);
 }
@@ -172,6 +175,7 @@ export function readHost(stored: {
   host.nextId = image.nextId;
   host.tail = { ...image.tail, text: stored.tail };
   readTally(image.tally, host.tally);
+  readViolated(image.violated ?? {}, host.violated);
   return host;
 }
 
@@ -249,5 +253,20 @@ function readTally(image: TallyImage, tally: Tally): void {
     if (found === undefined) return;
     tally.violations[at] = found.count;
     tally.firstViolations[at] = found.first;
+  });
+}
+
+function violatedImage(violated: Int32Array): Record<string, number[]> {
+  const image: Record<string, number[]> = {};
+  INVARIANTS.forEach(({ id }, at) => {
+    const cpus = [...violated.keys()].filter((cpu) => violated[cpu]! & (1 << at));
+    if (cpus.length > 0) image[id] = cpus;
+  });
+  return image;
+}
+
+function readViolated(image: Readonly<Record<string, readonly number[]>>, into: Int32Array): void {
+  INVARIANTS.forEach(({ id }, at) => {
+    for (const cpu of image[id] ?? []) into[cpu]! |= 1 << at;
   });
 }

@@ -49,9 +49,10 @@ export class HostSession {
         guests: [...host.world.guests],
       },
       events: [...host.events],
+      violated: host.violated.slice(),
       vcpus: host.vcpus.map((vcpu) => ({ ...vcpu, written: new Map(vcpu.written) })),
     };
-    this.run = new Run(this.draft.world, state, host.tally.happened);
+    this.run = new Run(this.draft.world, state, host.tally.happened, this.draft.violated);
     this.run.tracing = true;
   }
 

@@ -32,20 +32,21 @@ function invariantsAt(points: number): readonly Placed[] {
   return placed;
 }
 
-/** The invariants that fail at a CPU, as a bit mask over `INVARIANTS`. */
-export function violatedAt(world: World, state: MachineState, cpu: LogicalCpu): number {
+/**
+ * The invariants that fail at a CPU, as a bit mask over `INVARIANTS`. Those that are not evaluated where the CPU is are as
+ * in `before`: what failed when it was last looked at fails until it is found to hold.
+ */
+export function violatedAt(world: World, state: MachineState, cpu: LogicalCpu, before = 0): number {
   const points = pointsOf(world, state, cpu);
   if (points === 0) {
-    return 0;
+    return before;
   }
   const vcpu = runningVcpu(state, cpu);
-  let violated = 0;
+  let violated = before;
   const placed = placedAt[points] ?? invariantsAt(points);
   for (let at = 0; at < placed.length; at += 1) {
     const { bit, holds } = placed[at]!;
-    if (!holds(world, state, cpu, vcpu)) {
-      violated |= bit;
-    }
+    violated = holds(world, state, cpu, vcpu) ? violated & ~bit : violated | bit;
   }
   return violated;
 }
@@ -60,10 +61,17 @@ export function stepsEvaluated(world: World, initial: MachineState, mask: number
     vcpu.autoload.list((1 << SWITCHED_MSRS) - 1);
   }
   cpu.cpuc.enabled = 1;
+  // As it is, and as a late microcode load can make it.
+  const isolated = new MachineState();
+  isolated.copyFrom(state);
+  isolated.noIsolation = 0;
   return Uint8Array.from({ length: STEP_CODES }, (_, pc) => {
     cpu.pc = pc;
     cpu.operation = pc >= K0 ? RUN_VCPU : IDLE;
-    const points = state.vcpus.length === 0 && pc >= K0 ? 0 : pointsOf(world, state, cpu);
+    const points =
+      state.vcpus.length === 0 && pc >= K0
+        ? 0
+        : pointsOf(world, state, cpu) | pointsOf(world, isolated, cpu);
     return INVARIANTS.some((one, at) => mask & (1 << at) && one.points & points) ? 1 : 0;
   });
 }

@@ -33,7 +33,10 @@ import type { World } from '../machine/world.js';
  * `guest`: after V2 until V4; `host`: any host point outside the V-steps and outside k5…k9;
  * `list_built`: after k4; `lists_applied`: after the last k5; `window`: after k5 quiesced IA32_PEBS_ENABLE until V2;
  * `vmlaunch`: at k9; `exit`: after V4; `exit_loaded`: after V6; `resting`: quiescent, and no operation or run under way;
- * `shut_down`: after a VMX abort.
+ * `shut_down`: after a VMX abort; `unswitched`: in the guest, where the kernel does not switch IA32_PEBS_ENABLE.
+ *
+ * An invariant that does not apply somewhere has no point there, rather than holding for nothing: violations are counted
+ * from holding to violated.
  */
 export const QUIESCENT = 1;
 export const IN_GUEST = 2;
@@ -46,8 +49,9 @@ export const EXIT = 128;
 export const EXIT_LOADED = 256;
 export const RESTING = 512;
 export const SHUT_DOWN = 1024;
+export const UNSWITCHED = 2048;
 /** One more than the largest set of points. */
-export const POINT_SETS = 2048;
+export const POINT_SETS = 4096;
 
 export interface Invariant {
   readonly id: string;
@@ -70,7 +74,7 @@ export function pointsOf(world: World, state: MachineState, cpu: LogicalCpu): nu
     return resting ? QUIESCENT | HOST | RESTING : HOST;
   }
   if (isInGuest(pc) || pc === V2) {
-    return IN_GUEST;
+    return switchesPebsEnable(world, state) ? IN_GUEST : IN_GUEST | UNSWITCHED;
   }
   if (pc === V4) {
     return EXIT;

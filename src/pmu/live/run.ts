@@ -82,13 +82,21 @@ export class Run {
   private readonly startIndex: number;
   /** The NMIs and overflows that come during the actions to come. */
   readonly injections = new Injections();
+  /** By CPU: the invariants that failed when they were last evaluated, as a bit mask. */
+  readonly violated: Int32Array;
   private readonly action: actions.Action = { kind: 0, cpu: 0, target: 0, value: 0, throttle: 0 };
 
-  /** `startIndex`: what happened on the host before this run. */
-  constructor(world: World, state: MachineState, startIndex = 0) {
+  /** `startIndex`: what happened on the host before this run; `violated`: what failed then, which the run goes on with. */
+  constructor(
+    world: World,
+    state: MachineState,
+    startIndex = 0,
+    violated: Int32Array = new Int32Array(state.cpus.length),
+  ) {
     this.world = world;
     this.state = state;
     this.startIndex = startIndex;
+    this.violated = violated;
   }
 
   /** Starts or stops listing micro-steps and their writes. */
@@ -245,8 +253,12 @@ export class Run {
     }
   }
 
+  /** Counts the invariants that have come to fail on the CPU; those that failed before are counted already. */
   private evaluate(cpu: LogicalCpu, vcpu: number | undefined, at: string): void {
-    let rest = violatedAt(this.world, this.state, cpu);
+    const before = this.violated[cpu.index]!;
+    const violated = violatedAt(this.world, this.state, cpu, before);
+    this.violated[cpu.index] = violated;
+    let rest = violated & ~before;
     while (rest !== 0) {
       const invariant = 31 - Math.clz32(rest & -rest);
       rest &= rest - 1;
