@@ -30,12 +30,12 @@ import { ANY_PRECISE, capsOf, isIsolatedOn } from '../pmu/kernels/pmu-support.js
 import {
   type CalculatedRun,
   calculateSwitchList,
-  type GuestInput,
   NO_GUEST_PEBS,
-  type PerfInput,
   RoundTripCalculator,
 } from '../pmu/live/calculator.js';
+import type { PerfInput } from '../pmu/machine/given-state.js';
 import { createWorld } from '../pmu/machine/world.js';
+import type { GuestPebs } from '../pmu/perf/guest-switch.js';
 import type { SwitchList } from '../pmu/perf/switch-list.js';
 import { cpuModelById, kernelById } from './lookups.js';
 import { Slices } from './slices.js';
@@ -148,7 +148,7 @@ function perfOf(perf: PerfState, pointer: string, values: Values): PerfInput {
   };
 }
 
-function guestOf(guest: KvmPmu | undefined, pointer: string, values: Values): GuestInput | null {
+function guestOf(guest: KvmPmu | undefined, pointer: string, values: Values): GuestPebs | null {
   if (guest === null || guest === undefined) {
     return null;
   }

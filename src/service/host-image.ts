@@ -16,6 +16,7 @@ import { DEFAULT_FEATURES, type GuestFeatures } from '../pmu/kvm/guest-msrs.js';
 import { VcpuPmu } from '../pmu/kvm/vcpu-pmu.js';
 import type { FirstViolation, Tally } from '../pmu/live/tally.js';
 import { LogicalCpu, MachineState } from '../pmu/machine/state.js';
+import { withEvents, withGuests } from '../pmu/machine/world.js';
 import { PerfEvent, type PerfEventConfig } from '../pmu/perf/perf-event.js';
 import { createHost, type EventRecord, type Host } from './host.js';
 import { upgradeConfig, upgradeState } from './host-image-format-1.js';
@@ -157,13 +158,15 @@ export function readHost(stored: {
   host.version = stored.version;
   host.state = readState(image);
   const configs = image.format === 1 ? image.configs.map(upgradeConfig) : image.configs;
-  host.world.eventConfigs.push(...configs);
   if (image.format === 1) {
     upgradeState(host.state, configs);
   }
-  image.vpmu.forEach((vpmu, at) => {
-    host.world.guests.push({ ...DEFAULT_FEATURES, ...image.guests?.[at], vpmu });
-  });
+  const guests = image.vpmu.map((vpmu, at) => ({
+    ...DEFAULT_FEATURES,
+    ...image.guests?.[at],
+    vpmu,
+  }));
+  host.world = withGuests(withEvents(host.world, configs), guests);
   // JSON has no undefined: a closed event's record comes back as null.
   host.events = image.events.map((event) => event ?? undefined);
   host.vcpus = image.vcpus.map((vcpu) => ({

@@ -30,7 +30,7 @@ import { makeTransitions, type TransitionCounts } from './transitions.js';
 import { parseCounter, parseCounters, parseDataCfg, parseU64, type U64Input } from './wire.js';
 
 export class HostSession {
-  /** The host as this session leaves it; its machine is a copy. */
+  /** The host as this session leaves it, but for the world, which is its run's; its machine is a copy. */
   readonly draft: Host;
   readonly run: Run;
   /** One clock for all that is done: many small actions hold the event loop as one large one does. */
@@ -43,16 +43,11 @@ export class HostSession {
       ...host,
       state,
       addresses: host.addresses.copy(),
-      world: {
-        ...host.world,
-        eventConfigs: [...host.world.eventConfigs],
-        guests: [...host.world.guests],
-      },
       events: [...host.events],
       violated: host.violated.slice(),
       vcpus: host.vcpus.map((vcpu) => ({ ...vcpu, written: new Map(vcpu.written) })),
     };
-    this.run = new Run(this.draft.world, state, host.tally.happened, this.draft.violated);
+    this.run = new Run(host.world, state, host.tally.happened, this.draft.violated);
     this.run.tracing = true;
   }
 
@@ -61,6 +56,7 @@ export class HostSession {
     this.nameGuestEvents();
     return {
       ...this.draft,
+      world: this.run.world,
       version: this.draft.version + 1,
       tally: this.draft.tally.plus(this.run.tally),
       tail: withEntries(this.draft.tail, this.run.trace),
@@ -74,12 +70,12 @@ export class HostSession {
     }
     const cpu = this.cpu(body.cpu ?? 0);
     const sampling = samplingOf(body);
-    const plan = planOpen(draft.world.caps, {
+    const plan = planOpen(this.run.world.caps, {
       cpu: cpu.index,
       counter:
         body.counter === undefined
           ? NO_COUNTER
-          : parseCounter(body.counter, draft.world.caps.intelCtrl | PSEUDO_COUNTERS, '/counter'),
+          : parseCounter(body.counter, this.run.world.caps.intelCtrl | PSEUDO_COUNTERS, '/counter'),
       preciseIp: body.precise_ip ?? 0,
       excludeHost: body.exclude_host ?? false,
       excludeGuest: body.exclude_guest ?? false,
@@ -114,7 +110,7 @@ export class HostSession {
   }
 
   closeEvent(at: number, inject: readonly InjectionItem[] | undefined): void {
-    if (this.draft.world.eventConfigs[at]!.owner !== HOST_OWNED) {
+    if (this.run.world.eventConfigs[at]!.owner !== HOST_OWNED) {
       throw new Refused('rule', "the event is KVM's: the guest's counter decides when it is on");
     }
     this.injecting(inject, () => operations.closeEvent(this.run, at));
@@ -193,7 +189,7 @@ export class HostSession {
         '/cpu',
       );
     }
-    const counters = this.draft.world.caps.intelCtrl & COUNTERS;
+    const counters = this.run.world.caps.intelCtrl & COUNTERS;
     this.run.interrupt(
       body.reset ? actions.NMI_RESET : actions.NMI,
       cpu,
@@ -205,7 +201,7 @@ export class HostSession {
 
   /** Counters overflow; their NMI comes later. */
   overflow({ cpu, counters }: { cpu: number; counters: readonly string[] }): void {
-    const known = this.draft.world.caps.intelCtrl & COUNTERS;
+    const known = this.run.world.caps.intelCtrl & COUNTERS;
     const overflow = parseCounters(counters, known, '/counters');
     this.run.interrupt(actions.LATCH, this.cpu(cpu), overflow, 0);
   }
@@ -278,7 +274,7 @@ export class HostSession {
 
   private leader(reference: string, cpu: LogicalCpu): number {
     const at = this.eventSlot(reference, '/group_leader');
-    const config = this.draft.world.eventConfigs[at]!;
+    const config = this.run.world.eventConfigs[at]!;
     const leads =
       config.owner === HOST_OWNED &&
       isLeader(this.draft.state.events[at]!, config) &&
@@ -301,7 +297,7 @@ export class HostSession {
   }
 
   private parseInjections(items: readonly InjectionItem[] | undefined): Injection[] {
-    const counters = this.draft.world.caps.intelCtrl & COUNTERS;
+    const counters = this.run.world.caps.intelCtrl & COUNTERS;
     return (items ?? []).map((item, at) => {
       const step = stepCode(item.at);
       if (step === undefined || step === 0) {
@@ -329,7 +325,7 @@ export class HostSession {
   private nameGuestEvents(): void {
     const { draft } = this;
     draft.state.events.forEach((event, at) => {
-      const config = draft.world.eventConfigs[at]!;
+      const config = this.run.world.eventConfigs[at]!;
       if (config.owner === HOST_OWNED) {
         return;
       }

@@ -28,21 +28,20 @@ import type { WriteSink } from '../../src/pmu/arch/write-sink.js';
 import { findKernel } from '../../src/pmu/kernels/index.js';
 import type { KernelVariant } from '../../src/pmu/kernels/kernel-variant.js';
 import { ANY_PRECISE } from '../../src/pmu/kernels/pmu-support.js';
-import { DEFAULT_FEATURES } from '../../src/pmu/kvm/guest-msrs.js';
 import { VcpuPmu } from '../../src/pmu/kvm/vcpu-pmu.js';
 import {
   calculateSwitchList,
-  type GuestInput,
   NO_GUEST_PEBS,
-  type PerfInput,
   RoundTripCalculator,
 } from '../../src/pmu/live/calculator.js';
 import { closeEvent, openHostEvent } from '../../src/pmu/live/operations.js';
 import { Run } from '../../src/pmu/live/run.js';
 import { NMI } from '../../src/pmu/machine/actions.js';
+import type { PerfInput } from '../../src/pmu/machine/given-state.js';
 import { K8 } from '../../src/pmu/machine/micro-step.js';
 import { EXIT_EXTERNAL_INTERRUPT, EXIT_HLT } from '../../src/pmu/machine/state.js';
 import { createState, createWorld } from '../../src/pmu/machine/world.js';
+import type { GuestPebs } from '../../src/pmu/perf/guest-switch.js';
 import { planOpen } from '../../src/pmu/perf/open-rules.js';
 import { CLOSED } from '../../src/pmu/perf/perf-event.js';
 import { type EventWish, present, requestOf, u64 } from './machine.js';
@@ -151,7 +150,7 @@ function perfOf(perf: Perf, addresses: Addresses): PerfInput {
   };
 }
 
-function guestOf(kvmPmu: KvmPmu | null, addresses: Addresses): GuestInput | null {
+function guestOf(kvmPmu: KvmPmu | null, addresses: Addresses): GuestPebs | null {
   return (
     kvmPmu && {
       pebsEnable: setOf(kvmPmu.pebsEnable),
@@ -314,7 +313,6 @@ class LiveHost {
     const world = createWorld({ caps: capsOf(cpu), kernel });
     this.run = new Run(world, createState(world, 1, cpu.pebsNoIsolation));
     this.run.state.vcpus.push(new VcpuPmu());
-    world.guests.push(DEFAULT_FEATURES);
   }
 
   get vcpu(): VcpuPmu {

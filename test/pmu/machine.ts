@@ -89,7 +89,6 @@ export function machine(model: string, kernel: string, options: MachineOptions =
 }
 
 export class Machine {
-  readonly world: World;
   readonly state: MachineState;
   readonly run: Run;
   readonly addresses = new AddressBook();
@@ -97,7 +96,7 @@ export class Machine {
   constructor(modelId: string, kernelId: string, options: MachineOptions) {
     const model = present(findCpuModel(modelId), modelId);
     const kernel = present(findKernel(kernelId), kernelId);
-    this.world = createWorld({
+    const world = createWorld({
       model,
       caps: kernelCapsOf(kernel, model),
       kernel,
@@ -106,9 +105,13 @@ export class Machine {
     });
     const stepping = options.stepping ?? model.defaultStepping;
     const isolated = isIsolatedOn(kernel, model, stepping, options.microcode ?? 0);
-    this.state = createState(this.world, options.cpus ?? 1, !isolated);
-    this.run = new Run(this.world, this.state);
+    this.state = createState(world, options.cpus ?? 1, !isolated);
+    this.run = new Run(world, this.state);
     this.run.tracing = true;
+  }
+
+  get world(): World {
+    return this.run.world;
   }
 
   // What the host does.

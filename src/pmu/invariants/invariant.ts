@@ -53,6 +53,14 @@ export const UNSWITCHED = 2048;
 /** One more than the largest set of points. */
 export const POINT_SETS = 4096;
 
+/** What is only looked at: no field of it, nor of what it holds, may be written. */
+export type Seen<T> = T extends Int32Array | ((...args: never[]) => unknown)
+  ? T
+  : { readonly [Field in keyof T]: Seen<T[Field]> };
+export type SeenState = Seen<MachineState>;
+export type SeenCpu = Seen<LogicalCpu>;
+export type SeenVcpu = Seen<VcpuPmu>;
+
 export interface Invariant {
   readonly id: string;
   /** In words. */
@@ -63,11 +71,11 @@ export interface Invariant {
   readonly points: number;
   readonly sources: readonly string[];
   /** Evaluated only at its points. `vcpu` is the running vCPU; undefined while none runs. */
-  holds(world: World, state: MachineState, cpu: LogicalCpu, vcpu: VcpuPmu | undefined): boolean;
+  holds(world: World, state: SeenState, cpu: SeenCpu, vcpu: SeenVcpu | undefined): boolean;
 }
 
 /** The points a CPU is at. */
-export function pointsOf(world: World, state: MachineState, cpu: LogicalCpu): number {
+export function pointsOf(world: World, state: SeenState, cpu: SeenCpu): number {
   const { pc } = cpu;
   if (pc < K0) {
     const resting = pc === REST && cpu.cpuc.enabled === 1;
@@ -96,7 +104,7 @@ export function pointsOf(world: World, state: MachineState, cpu: LogicalCpu): nu
 }
 
 /** k5 to V1: the lists are being applied or have been, and nothing is loaded yet. */
-function windowPoints(state: MachineState, cpu: LogicalCpu): number {
+function windowPoints(state: SeenState, cpu: SeenCpu): number {
   const { pc } = cpu;
   let points = 0;
   if (pc >= K5 && pc < K6 && cpu.cpuc.guestSwitchMsrs.present >> (pc - K5 + 1) === 0) {
@@ -121,16 +129,16 @@ function isBeforeRepair(world: World, pc: number): boolean {
 }
 
 /** The vCPU a CPU runs, if any. */
-export function runningVcpu(state: MachineState, cpu: LogicalCpu): VcpuPmu | undefined {
+export function runningVcpu(state: SeenState, cpu: SeenCpu): SeenVcpu | undefined {
   return cpu.operation === RUN_VCPU ? state.vcpus[cpu.target] : undefined;
 }
 
 /** Whether the vCPU's load areas hold IA32_PEBS_ENABLE. */
-export function isPebsEnableListed(vcpu: VcpuPmu): boolean {
+export function isPebsEnableListed(vcpu: SeenVcpu): boolean {
   return vcpu.autoload.slotOf(PEBS_ENABLE) !== NOT_LISTED;
 }
 
 /** Whether the kernel switches IA32_PEBS_ENABLE on this machine now. */
-export function switchesPebsEnable(world: World, state: MachineState): boolean {
+export function switchesPebsEnable(world: World, state: SeenState): boolean {
   return world.switchesPebsEnable[state.noIsolation as 0 | 1];
 }

@@ -8,7 +8,7 @@ import type { CounterSet } from '../arch/counter-set.js';
 import { type MsrWrite, ROUND_TRIP, SETUP } from '../arch/write-sink.js';
 import { violatedAt } from '../invariants/index.js';
 import * as actions from '../machine/actions.js';
-import { advance, isBlocked, nextStep } from '../machine/advance.js';
+import { nextStep } from '../machine/advance.js';
 import { vcpuOfRun } from '../machine/begin.js';
 import * as step from '../machine/micro-step.js';
 import {
@@ -73,7 +73,8 @@ for (const code of [
 }
 
 export class Run {
-  readonly world: World;
+  /** Replaced by a larger one when the machine gets more events or vCPUs. */
+  world: World;
   readonly state: MachineState;
   readonly tally = new Tally();
   readonly trace: TraceEntry[] = [];
@@ -123,11 +124,12 @@ export class Run {
   /** Executes one micro-step of a CPU's operation, and what is to be injected right after it. */
   advance(cpu: LogicalCpu): number {
     const vcpu = cpu.operation === RUN_VCPU ? cpu.target : undefined;
-    if (cpu.operation === IDLE || isBlocked(this.world, this.state, cpu)) {
+    const cause = cpu.operation === RUN_VCPU ? ROUND_TRIP : this.cause;
+    if (actions.refuseAdvance(this.world, this.state, cpu) !== null) {
       this.act(actions.ADVANCE, cpu.index);
     }
-    this.tally.sink.cause = cpu.operation === RUN_VCPU ? ROUND_TRIP : this.cause;
-    const executed = advance(this.world, this.state, cpu, this.tally.sink);
+    this.tally.sink.cause = cause;
+    const executed = actions.advance(this.world, this.state, cpu, this.tally.sink);
     this.tally.microSteps += 1;
     this.tally.happened += 1;
     if (executed === GUEST) {
