@@ -30,7 +30,7 @@ export function machineMetrics(
   });
   const violations = new Counter({
     name: 'pebslab_violations_total',
-    help: 'States in which an invariant was false',
+    help: 'How often an invariant came to be violated on a CPU',
     labelNames: ['invariant'] as const,
     registers,
   });

@@ -16,6 +16,7 @@ import type { KernelVariant } from '../pmu/kernels/kernel-variant.js';
 import { DEFAULT_FEATURES, type GuestFeatures } from '../pmu/kvm/guest-msrs.js';
 import { VcpuPmu } from '../pmu/kvm/vcpu-pmu.js';
 import { LogicalCpu, MachineState } from '../pmu/machine/state.js';
+import { withEvents, withGuests } from '../pmu/machine/world.js';
 import { PerfEvent, type PerfEventConfig } from '../pmu/perf/perf-event.js';
 import type { FirstViolation, Tally } from '../pmu/stepping/tally.js';
 import { createHost, type EventRecord, type Host } from './host.js';
@@ -60,6 +61,8 @@ interface StateImage {
   /** The tail of the trace but for its text, which is stored beside. */
   readonly tail: Omit<TraceTail, 'text'>;
   readonly tally: TallyImage;
+  /** By invariant that failed when last evaluated: on which CPUs. Absent in images of a version that did not keep it. */
+  readonly violated?: Readonly<Record<string, readonly number[]>>;
 }
 
 interface TallyImage {
@@ -105,6 +108,7 @@ export function hostImage(host: Host): string {
     nextId: host.nextId,
     tail: { after: host.tail.after, entries: host.tail.entries },
     tally: tallyImage(host.tally),
+    violated: violatedImage(host.violated),
   };
   return JSON.stringify(image);
 }
@@ -155,13 +159,15 @@ export function readHost(stored: {
   host.version = stored.version;
   host.state = readState(image);
   const configs = image.format === 1 ? image.configs.map(upgradeConfig) : image.configs;
-  host.world.eventConfigs.push(...configs);
   if (image.format === 1) {
     upgradeState(host.state, configs);
   }
-  image.vpmu.forEach((vpmu, at) => {
-    host.world.guests.push({ ...DEFAULT_FEATURES, ...image.guests?.[at], vpmu });
-  });
+  const guests = image.vpmu.map((vpmu, at) => ({
+    ...DEFAULT_FEATURES,
+    ...image.guests?.[at],
+    vpmu,
+  }));
+  host.world = withGuests(withEvents(host.world, configs), guests);
   // JSON has no undefined: a closed event's record comes back as null.
   host.events = image.events.map((event) => event ?? undefined);
   host.vcpus = image.vcpus.map((vcpu) => ({
@@ -173,6 +179,7 @@ export function readHost(stored: {
   host.nextId = image.nextId;
   host.tail = { ...image.tail, text: stored.tail };
   readTally(image.tally, host.tally);
+  readViolated(image.violated ?? {}, host.violated);
   return host;
 }
 
@@ -250,5 +257,20 @@ function readTally(image: TallyImage, tally: Tally): void {
     if (found === undefined) return;
     tally.violations[at] = found.count;
     tally.firstViolations[at] = found.first;
+  });
+}
+
+function violatedImage(violated: Int32Array): Record<string, number[]> {
+  const image: Record<string, number[]> = {};
+  INVARIANTS.forEach(({ id }, at) => {
+    const cpus = [...violated.keys()].filter((cpu) => violated[cpu]! & (1 << at));
+    if (cpus.length > 0) image[id] = cpus;
+  });
+  return image;
+}
+
+function readViolated(image: Readonly<Record<string, readonly number[]>>, into: Int32Array): void {
+  INVARIANTS.forEach(({ id }, at) => {
+    for (const cpu of image[id] ?? []) into[cpu]! |= 1 << at;
   });
 }

@@ -4,7 +4,11 @@
  */
 import type { NmiRequest } from '../../schemas/actor.js';
 import type { PerfEventCreate } from '../../schemas/perf-event.js';
-import type { Injection as InjectionItem, TransitionRequest } from '../../schemas/transition.js';
+import type {
+  Injection as InjectionItem,
+  Nmi,
+  TransitionRequest,
+} from '../../schemas/transition.js';
 import type { VcpuCreate, WrmsrRequest } from '../../schemas/vcpu.js';
 import { COUNTERS, PSEUDO_COUNTERS } from '../pmu/arch/counter-set.js';
 import { msrCode } from '../pmu/arch/msr.js';
@@ -26,7 +30,7 @@ import { makeTransitions, type TransitionCounts } from './transitions.js';
 import { parseCounter, parseCounters, parseDataCfg, parseU64, type U64Input } from './wire.js';
 
 export class HostSession {
-  /** The host as this session leaves it; its machine is a copy. */
+  /** The host as this session leaves it, but for the world, which is its run's; its machine is a copy. */
   readonly draft: Host;
   readonly run: Run;
   /** One clock for all that is done: many small actions hold the event loop as one large one does. */
@@ -39,15 +43,11 @@ export class HostSession {
       ...host,
       state,
       addresses: host.addresses.copy(),
-      world: {
-        ...host.world,
-        eventConfigs: [...host.world.eventConfigs],
-        guests: [...host.world.guests],
-      },
       events: [...host.events],
+      violated: host.violated.slice(),
       vcpus: host.vcpus.map((vcpu) => ({ ...vcpu, written: new Map(vcpu.written) })),
     };
-    this.run = new Run(this.draft.world, state, host.tally.happened);
+    this.run = new Run(host.world, state, host.tally.happened, this.draft.violated);
     this.run.tracing = true;
   }
 
@@ -56,6 +56,7 @@ export class HostSession {
     this.nameGuestEvents();
     return {
       ...this.draft,
+      world: this.run.world,
       version: this.draft.version + 1,
       tally: this.draft.tally.plus(this.run.tally),
       tail: withEntries(this.draft.tail, this.run.trace),
@@ -69,12 +70,12 @@ export class HostSession {
     }
     const cpu = this.cpu(body.cpu ?? 0);
     const sampling = samplingOf(body);
-    const plan = planOpen(draft.world.caps, {
+    const plan = planOpen(this.run.world.caps, {
       cpu: cpu.index,
       counter:
         body.counter === undefined
           ? NO_COUNTER
-          : parseCounter(body.counter, draft.world.caps.intelCtrl | PSEUDO_COUNTERS, '/counter'),
+          : parseCounter(body.counter, this.run.world.caps.intelCtrl | PSEUDO_COUNTERS, '/counter'),
       preciseIp: body.precise_ip ?? 0,
       excludeHost: body.exclude_host ?? false,
       excludeGuest: body.exclude_guest ?? false,
@@ -109,7 +110,7 @@ export class HostSession {
   }
 
   closeEvent(at: number, inject: readonly InjectionItem[] | undefined): void {
-    if (this.draft.world.eventConfigs[at]!.owner !== HOST_OWNED) {
+    if (this.run.world.eventConfigs[at]!.owner !== HOST_OWNED) {
       throw new Refused('rule', "the event is KVM's: the guest's counter decides when it is on");
     }
     this.injecting(inject, () => operations.closeEvent(this.run, at));
@@ -188,14 +189,21 @@ export class HostSession {
         '/cpu',
       );
     }
-    const counters = this.draft.world.caps.intelCtrl & COUNTERS;
-    this.run.nmi(
+    const counters = this.run.world.caps.intelCtrl & COUNTERS;
+    this.run.interrupt(
+      body.reset ? actions.NMI_RESET : actions.NMI,
       cpu,
       parseCounters(body.overflow, counters, '/overflow'),
       parseCounters(body.throttle, counters, '/throttle'),
-      body.reset ?? false,
     );
     return cpu;
+  }
+
+  /** Counters overflow; their NMI comes later. */
+  overflow({ cpu, counters }: { cpu: number; counters: readonly string[] }): void {
+    const known = this.run.world.caps.intelCtrl & COUNTERS;
+    const overflow = parseCounters(counters, known, '/counters');
+    this.run.interrupt(actions.LATCH, this.cpu(cpu), overflow, 0);
   }
 
   tick(cpuIndex: number, inject: readonly InjectionItem[] | undefined): LogicalCpu {
@@ -226,7 +234,7 @@ export class HostSession {
   }
 
   branchSnapshot(cpuIndex: number): void {
-    this.run.instantly(actions.SNAPSHOT, this.cpu(cpuIndex), 0, 0, 'bpf_snapshot');
+    this.run.interrupt(actions.SNAPSHOT, this.cpu(cpuIndex), 0, 0);
   }
 
   /** A late microcode load re-evaluates isolation; it never goes back. */
@@ -239,7 +247,7 @@ export class HostSession {
     }
     draft.microcode = microcode;
     if (draft.state.noIsolation && isIsolatedWith(draft, draft.stepping, microcode)) {
-      this.run.instantly(actions.MICROCODE, draft.state.cpus[0]!, 0, 0, 'microcode_load');
+      this.run.instantly(actions.MICROCODE, draft.state.cpus[0]!, 0, 'microcode_load');
     }
   }
 
@@ -266,7 +274,7 @@ export class HostSession {
 
   private leader(reference: string, cpu: LogicalCpu): number {
     const at = this.eventSlot(reference, '/group_leader');
-    const config = this.draft.world.eventConfigs[at]!;
+    const config = this.run.world.eventConfigs[at]!;
     const leads =
       config.owner === HOST_OWNED &&
       isLeader(this.draft.state.events[at]!, config) &&
@@ -289,19 +297,20 @@ export class HostSession {
   }
 
   private parseInjections(items: readonly InjectionItem[] | undefined): Injection[] {
-    const counters = this.draft.world.caps.intelCtrl & COUNTERS;
+    const counters = this.run.world.caps.intelCtrl & COUNTERS;
     return (items ?? []).map((item, at) => {
       const step = stepCode(item.at);
       if (step === undefined || step === 0) {
         throw new Refused('rule', `there is no micro-step ${item.at}`, `/inject/${at}/at`);
       }
+      const { nmi, overflow, occurrence } = item;
+      const where = nmi === undefined ? `/inject/${at}` : `/inject/${at}/nmi`;
       return {
         step,
-        occurrence: item.occurrence,
-        overflow: parseCounters(item.nmi.overflow, counters, `/inject/${at}/nmi/overflow`),
-        throttle: parseCounters(item.nmi.throttle, counters, `/inject/${at}/nmi/throttle`),
-        snapshot: item.nmi.bpf_snapshot ?? false,
-        reset: item.nmi.reset ?? false,
+        occurrence,
+        kind: injectedAction(nmi),
+        overflow: parseCounters(nmi?.overflow ?? overflow, counters, `${where}/overflow`),
+        throttle: parseCounters(nmi?.throttle, counters, `${where}/throttle`),
       };
     });
   }
@@ -316,7 +325,7 @@ export class HostSession {
   private nameGuestEvents(): void {
     const { draft } = this;
     draft.state.events.forEach((event, at) => {
-      const config = draft.world.eventConfigs[at]!;
+      const config = this.run.world.eventConfigs[at]!;
       if (config.owner === HOST_OWNED) {
         return;
       }
@@ -327,4 +336,15 @@ export class HostSession {
       }
     });
   }
+}
+
+/** The machine's action behind an injection: what the NMI finds, or no NMI yet. */
+function injectedAction(nmi: Nmi | undefined): number {
+  if (nmi === undefined) {
+    return actions.LATCH;
+  }
+  if (nmi.bpf_snapshot) {
+    return actions.SNAPSHOT;
+  }
+  return nmi.reset ? actions.NMI_RESET : actions.NMI;
 }

@@ -58,6 +58,8 @@ export interface Host {
   /** Number of the next event and vCPU id. */
   nextId: number;
   readonly tally: Tally;
+  /** By CPU: the invariants that failed when they were last evaluated, as a bit mask. */
+  violated: Int32Array;
   /** The newest micro-steps that are not yet in a chunk of their own. */
   tail: TraceTail;
 }
@@ -98,6 +100,7 @@ export function createHost(spec: HostSpec): Host {
     vcpus: [],
     nextId: 1,
     tally: new Tally(),
+    violated: new Int32Array(cpus),
     tail: NO_TAIL,
   };
 }

@@ -70,6 +70,9 @@ async function runAction(
     case 'nmi':
       session.nmi(action);
       return {};
+    case 'overflow':
+      session.overflow(action);
+      return {};
     case 'tick':
       session.tick(action.cpu, action.inject);
       return {};

@@ -65,15 +65,16 @@ export async function makeTransitions(
 }
 
 /**
- * Makes one transition. If it leaves the machine exactly as it found it, every further one will do the same, so they are
+ * Makes one transition. If it leaves the machine and what fails in it exactly as it found them, every further one will do the same, so they are
  * counted without being made. Returns how many transitions that was, at most `count`.
  */
 function transitionsToFixpoint(run: Run, count: number, transition: () => void): number {
   const state = new MachineState();
   state.copyFrom(run.state);
+  const violated = run.violated.slice();
   const snapshot = run.tally.snapshot();
   transition();
-  if (!isDeepStrictEqual(state, run.state)) {
+  if (!isDeepStrictEqual(violated, run.violated) || !isDeepStrictEqual(state, run.state)) {
     return 1;
   }
   run.tally.repeatSince(snapshot, count - 1);

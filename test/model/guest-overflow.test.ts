@@ -27,7 +27,6 @@ const GUEST: NonNullable<ExplorationModel['vcpus']>[number] = {
 };
 const HOST_PLAIN = { counter: 'PMC2', sample_period: 1000, exclude_guest: true };
 
-/** Prompt NMIs only: a late overflow has no action of its own on a live host. */
 const WORLDS: Readonly<Record<string, ExplorationModel>> = {
   'before the series, with a host event': {
     cpu_model: 'emerald-rapids',
@@ -41,6 +40,14 @@ const WORLDS: Readonly<Record<string, ExplorationModel>> = {
     kernel: 'linux-7.3.4',
     vcpus: [GUEST, GUEST],
     actors: [{ kind: 'nmi_throttle' }, { kind: 'foreign_nmi' }, { kind: 'tick' }],
+  },
+  'late NMIs': {
+    cpu_model: 'emerald-rapids',
+    kernel: 'linux-7.3.4',
+    events: [HOST_PLAIN],
+    vcpus: [GUEST],
+    actors: [{ kind: 'nmi_throttle' }, { kind: 'tick' }],
+    nmi_timing: 'late',
   },
 };
 

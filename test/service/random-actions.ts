@@ -59,7 +59,9 @@ export function randomAction(host: Host, dice: Dice): ScriptAction {
     case 7:
       return { action: 'wrmsr', vcpu: vcpu(), msr: dice.pick(GUEST_MSRS), value: guestValue(dice) };
     case 8:
-      return { action: 'nmi', cpu, throttle: [counterName(dice.below(4))] };
+      return dice.chance(2)
+        ? { action: 'nmi', cpu, throttle: [counterName(dice.below(4))] }
+        : { action: 'overflow', cpu, counters: [counterName(dice.below(4))] };
     case 9:
       return dice.pick([
         { action: 'tick', cpu },
@@ -108,8 +110,9 @@ function randomEvent(dice: Dice) {
 
 function injected(dice: Dice) {
   if (!dice.chance(3)) return {};
-  const throttle = [counterName(dice.below(3))];
-  return { inject: [{ at: dice.pick(PLACES), occurrence: 1, nmi: { throttle } }] };
+  const counters = [counterName(dice.below(3))];
+  const what = dice.chance(4) ? { overflow: counters } : { nmi: { throttle: counters } };
+  return { inject: [{ at: dice.pick(PLACES), occurrence: 1, ...what }] };
 }
 
 function guestValue(dice: Dice): string | number {
