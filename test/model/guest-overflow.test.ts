@@ -8,9 +8,9 @@ import { replayScript } from '../../src/model/replay-script.js';
 import { findCpuModel } from '../../src/pmu/arch/cpu-models.js';
 import { findKernel } from '../../src/pmu/kernels/index.js';
 import { IDLE, PAUSE_EVENT, RESUME_EVENT, RUN_VCPU } from '../../src/pmu/machine/state.js';
-import { createHost } from '../../src/service/host.js';
-import { HostSession } from '../../src/service/host-session.js';
-import { runScript } from '../../src/service/scripts.js';
+import { createHost } from '../../src/service/hosts/host.js';
+import { HostSession } from '../../src/service/hosts/host-session.js';
+import { runScript } from '../../src/service/hosts/scripts.js';
 import { present } from '../pmu/machine.js';
 import { Dice } from '../pmu/random-walk.js';
 

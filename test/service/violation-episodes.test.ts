@@ -6,10 +6,10 @@ import { INVARIANTS, violatedAt } from '../../src/pmu/invariants/index.js';
 import { findKernel } from '../../src/pmu/kernels/index.js';
 import * as actions from '../../src/pmu/machine/actions.js';
 import { IDLE } from '../../src/pmu/machine/state.js';
-import { createHost, type Host } from '../../src/service/host.js';
-import { hostConfig, hostImage, readHost } from '../../src/service/host-image.js';
-import { HostSession } from '../../src/service/host-session.js';
-import { runScript } from '../../src/service/scripts.js';
+import { createHost, type Host } from '../../src/service/hosts/host.js';
+import { hostConfig, hostImage, readHost } from '../../src/service/hosts/host-image.js';
+import { HostSession } from '../../src/service/hosts/host-session.js';
+import { runScript } from '../../src/service/hosts/scripts.js';
 import { machine, present, set } from '../pmu/machine.js';
 import { Dice } from '../pmu/random-walk.js';
 

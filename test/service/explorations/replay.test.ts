@@ -12,9 +12,9 @@ import { findCpuModel } from '../../../src/pmu/arch/cpu-models.js';
 import { findKernel } from '../../../src/pmu/kernels/index.js';
 import { VMX_ABORT } from '../../../src/pmu/machine/micro-step.js';
 import { type LogicalCpu, type MachineState, RUN_VCPU } from '../../../src/pmu/machine/state.js';
-import { createHost } from '../../../src/service/host.js';
-import { HostSession } from '../../../src/service/host-session.js';
-import { runScript } from '../../../src/service/scripts.js';
+import { createHost } from '../../../src/service/hosts/host.js';
+import { HostSession } from '../../../src/service/hosts/host-session.js';
+import { runScript } from '../../../src/service/hosts/scripts.js';
 import { parseU64 } from '../../../src/service/wire.js';
 import { present } from '../../pmu/machine.js';
 
