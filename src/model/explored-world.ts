@@ -1,13 +1,10 @@
 /**
  * The world of a search: a host set up by the same operations as a live one, and the actors that may act on it.
  */
-import {
-  ACTOR_KINDS,
-  type ActorKind,
-  type ExplorationModel,
-} from '../../schemas/exploration-model.js';
+import type { ExplorationModel } from '../../schemas/exploration-model.js';
 import { ProblemError } from '../errors.js';
 import { type CounterSet, GENERAL_PURPOSE } from '../pmu/arch/counter-set.js';
+import { type GuestPmuCaps, guestPmuCaps } from '../pmu/kvm/guest-msrs.js';
 import type { MachineState } from '../pmu/machine/state.js';
 import type { World } from '../pmu/machine/world.js';
 import { HOST_OWNED } from '../pmu/perf/perf-event.js';
@@ -16,6 +13,7 @@ import { HostSession } from '../service/host-session.js';
 import { cpuModelById, kernelById } from '../service/lookups.js';
 import { problemAt } from '../service/refusals.js';
 import { parseU64 } from '../service/wire.js';
+import { ACTOR_KINDS, type ActorKind } from './vocabulary.js';
 
 export interface ExploredWorld {
   readonly spec: ExplorationModel;
@@ -25,7 +23,10 @@ export interface ExploredWorld {
   readonly initial: MachineState;
   /** By actor kind: how often it may act; 0 not at all, UNLIMITED any number of times. */
   readonly budgets: Readonly<Record<ActorKind, number>>;
-  readonly late: boolean;
+  /** Whether an NMI may come between the load of pebs_enabled and the WRMSR of e3. */
+  readonly nmiInE3: boolean;
+  /** By vCPU: what its guest's PMU can do. */
+  readonly guestCaps: readonly GuestPmuCaps[];
   /** Counters that events may be on, host's and guests'. */
   readonly counters: CounterSet;
   readonly guestCounters: CounterSet;
@@ -91,11 +92,18 @@ export function exploredWorld(spec: ExplorationModel, pointer: string): Explored
     world,
     initial: state,
     budgets,
-    late: spec.nmi_timing === 'late',
+    nmiInE3: spec.nmi_in_e3 ?? true,
+    guestCaps: world.guests.map((features) => guestPmuCaps(host.kernel, host.model, features)),
     counters,
     guestCounters: guestCountersOf(world),
     strays: budgets.nmi_reset !== 0 || world.perfOptions.throttlesIdleMembers,
   };
+}
+
+/** Whether an actor may act once more; `spent` is how often each has. */
+export function mayAct({ budgets }: ExploredWorld, spent: Int32Array, actor: ActorKind): boolean {
+  const limit = budgets[actor];
+  return limit === UNLIMITED || spent[ACTOR_KINDS.indexOf(actor)]! < limit;
 }
 
 function refused(pointer: string, detail: string): ProblemError {

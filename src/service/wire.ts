@@ -1,32 +1,25 @@
 /**
  * The one place where engine values become JSON and back: 64-bit values, counter sets, counter names, addresses.
- * What cannot be meant is refused here, naming the field.
+ * What cannot be meant is refused here, naming the field. How values are printed, stories share (model/render/values.ts).
  */
 
 import { ProblemError, ruleViolated } from '../errors.js';
-import type { AddressBook } from '../pmu/arch/address-book.js';
 import {
   type CounterSet,
   counterBit,
   counterName,
   fromU64,
-  toU64,
   type U64,
 } from '../pmu/arch/counter-set.js';
-import { fixedCtrlToU64 } from '../pmu/arch/fixed-ctrl.js';
-import {
-  COUNTER,
-  DS_AREA,
-  EVENTSEL,
-  FIXED_CTR_CTRL,
-  GLOBAL_CTRL,
-  GLOBAL_STATUS_RESET,
-  msrIndex,
-  PEBS_DATA_CFG,
-  PEBS_ENABLE,
-} from '../pmu/arch/msr.js';
-import { selectorToU64, statusToU64 } from '../pmu/arch/selector.js';
+import { GLOBAL_CTRL, msrIndex, PEBS_ENABLE } from '../pmu/arch/msr.js';
 import { PEBS_UPDATE_DS_SW } from '../pmu/perf/data-cfg.js';
+
+export {
+  formatCounterSet,
+  formatDataCfg,
+  formatMsrValue,
+  formatU64,
+} from '../model/render/values.js';
 
 /** A 64-bit value as clients send it: hex string, decimal string, or a safe JSON integer. */
 export type U64Input = string | number;
@@ -56,11 +49,6 @@ export function parseU64(value: U64Input, pointer: string): U64 {
   return { hi: Number(wide >> 32n), lo: Number(wide & 0xffffffffn) };
 }
 
-/** `0x` and 16 lower-case digits. */
-export function formatU64({ hi, lo }: U64): string {
-  return `0x${(hi >>> 0).toString(16).padStart(8, '0')}${(lo >>> 0).toString(16).padStart(8, '0')}`;
-}
-
 /** Reads a mask of counters; bits that are neither counters nor bits of the PEBS and global control registers are refused. */
 export function parseCounterSet(value: U64Input, pointer: string): CounterSet {
   const { set, fits } = fromU64(parseU64(value, pointer));
@@ -73,10 +61,6 @@ export function parseCounterSet(value: U64Input, pointer: string): CounterSet {
   return set;
 }
 
-export function formatCounterSet(set: CounterSet): string {
-  return formatU64(toU64(set));
-}
-
 /** Reads a value of MSR_PEBS_DATA_CFG, whose defined bits are below 32; one of the others stands for perf's own bit 63. */
 export function parseDataCfg(value: U64Input, pointer: string): number {
   const { hi, lo } = parseU64(value, pointer);
@@ -87,13 +71,6 @@ export function parseDataCfg(value: U64Input, pointer: string): number {
     throw outOfRange(pointer, 'sets bit 6, which MSR_PEBS_DATA_CFG does not define');
   }
   return lo | 0;
-}
-
-export function formatDataCfg(value: number): string {
-  return formatU64({
-    hi: value & PEBS_UPDATE_DS_SW ? 0x80000000 : 0,
-    lo: value & ~PEBS_UPDATE_DS_SW,
-  });
 }
 
 /** Reads a list of counter names of a CPU that has the counters of `available`. */
@@ -122,26 +99,6 @@ export function parseCounter(name: string, available: CounterSet, pointer: strin
 /** A counter's name, or null for none. */
 export function formatCounter(bit: number): string | null {
   return bit < 0 ? null : counterName(bit);
-}
-
-/** The value of an MSR as JSON: each kind of register has its own form inside. */
-export function formatMsrValue(msr: number, value: number, addresses: AddressBook): string {
-  if (msr === DS_AREA) {
-    return formatU64(addresses.valueOf(value));
-  }
-  if (msr === PEBS_DATA_CFG) {
-    return formatDataCfg(value);
-  }
-  if (msr === FIXED_CTR_CTRL) {
-    return formatU64(fixedCtrlToU64(value));
-  }
-  if (msr === GLOBAL_STATUS_RESET) {
-    return formatU64(statusToU64(value));
-  }
-  if (msr >= EVENTSEL && msr < COUNTER) {
-    return formatU64(selectorToU64(value));
-  }
-  return formatCounterSet(value);
 }
 
 /** `"0x3f1"`. */

@@ -9,7 +9,7 @@ import { formatPath, type Path, replay } from '../../explorer/path.js';
 import type { ExploreResult, PropertyResult, Verdict } from '../../explorer/result.js';
 import type { MachineModelArgs } from '../../model/machine-model.js';
 import { createModel as createPair, type ProductModelArgs } from '../../model/pair-model.js';
-import { actionOf, executedStep } from '../../model/render/narration.js';
+import { actionOf, executedStep } from '../../model/steps/told.js';
 import { STEP_NAMES } from '../../pmu/machine/micro-step.js';
 import type { Search } from './bounded-search.js';
 import type { AskedExploration } from './request.js';
@@ -208,8 +208,8 @@ function tellPair(
   let partAt: string | null = null;
   const schedule = replay(pair, path).map(({ label, state }, at) => {
     pair.load(before, 0);
-    const executed = executedStep(pair.first.model, pair.first.state, label);
-    const action = actionOf(pair.first.model, pair.first.state, label);
+    const executed = executedStep(pair.first.model.explored, pair.first.state, label);
+    const action = actionOf(pair.first.model.explored, pair.first.state, label);
     const what = executed === undefined ? action : `${STEP_NAMES[executed]} (${action})`;
     pair.load(state, 0);
     const differs = pair.first.state.cpus.some((cpu, index) => {
