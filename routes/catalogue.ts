@@ -13,7 +13,6 @@ import {
 import { PageQuerySchema } from '../schemas/common.js';
 import { problems } from '../schemas/problem.js';
 import { ScenarioPageSchema, ScenarioSchema } from '../schemas/scenario.js';
-import { canonicalId } from '../src/model/worlds/scenarios.js';
 import { sendPage } from '../src/paging.js';
 import {
   cpuModels,
@@ -165,8 +164,6 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: ScenarioSchema, ...problems('validation', 'not_found') },
       },
     },
-    async ({ params: { id } }) =>
-      scenarioItemById(id) ??
-      notInCatalogue('scenario', id, idsOf(scenarios), { canonical: canonicalId(id) }),
+    async ({ params: { id } }) => scenarioItemById(id),
   );
 };

@@ -1,5 +1,8 @@
 /** The static catalogue: CPU models, kernels, invariants, scenarios. */
+
 import { type Static, Type } from 'typebox';
+import { VERDICTS } from '../src/explorer/verdicts.js';
+import { PLATFORM_CLASSES } from '../src/pmu/vocabulary.js';
 import {
   nullable,
   oneOf,
@@ -20,8 +23,6 @@ export const CatalogueParamsSchema = Type.Object(
     examples: [{ id: 'emerald-rapids' }],
   },
 );
-
-export const PLATFORM_CLASSES = ['K1', 'K2', 'K3', 'K4'] as const;
 
 export const PlatformClassSchema = oneOf(PLATFORM_CLASSES, {
   $id: 'PlatformClass',
@@ -374,8 +375,6 @@ export const InvariantSchema = Type.Object(
   },
 );
 export type Invariant = Static<typeof InvariantSchema>;
-
-export const VERDICTS = ['holds', 'violated', 'witnessed', 'unreachable', 'undecided'] as const;
 
 export const VerdictSchema = oneOf(VERDICTS, {
   $id: 'Verdict',

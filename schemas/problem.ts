@@ -1,6 +1,8 @@
 /** The body of every failure (RFC 9457), and the pages that explain the codes. */
+
 import { type Static, Type } from 'typebox';
 import { PROBLEM_CODES, PROBLEMS, type ProblemCode } from '../src/errors.js';
+import { ERRNOS } from '../src/pmu/vocabulary.js';
 import { oneOf, prose, ref } from './common.js';
 
 export const ProblemItemSchema = Type.Object(
@@ -52,7 +54,7 @@ export const ProblemSchema = Type.Object(
       }),
     ),
     errno: Type.Optional(
-      oneOf(['EINVAL', 'EBUSY', 'EOPNOTSUPP'], {
+      oneOf(ERRNOS, {
         description: 'the error perf_event_open(2) would return; only with perf_errno',
       }),
     ),

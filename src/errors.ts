@@ -3,6 +3,8 @@
  * (`/problems/<code>`), and the explanation is what that address answers with. Our own bugs are
  * not here: they throw from `assert` and reach the client as `internal`, without their text.
  */
+import type { Errno } from './pmu/vocabulary.js';
+
 interface ProblemEntry {
   readonly status: number;
   readonly title: string;
@@ -176,8 +178,6 @@ export const PROBLEMS = {
 export type ProblemCode = keyof typeof PROBLEMS;
 
 export const PROBLEM_CODES = Object.keys(PROBLEMS) as readonly ProblemCode[];
-
-export type Errno = 'EINVAL' | 'EBUSY' | 'EOPNOTSUPP';
 
 /** One thing that is wrong: `pointer` into the body, or into the query or path when `in` says so. */
 export interface ProblemItem {

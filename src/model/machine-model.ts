@@ -2,7 +2,6 @@
  * The machine as a model for the explorer: states are packed machines with what each actor has spent, steps are those of
  * `steps/`, properties are invariants and the marks of interesting states.
  */
-import type { ExplorationModel } from '../../schemas/exploration-model.js';
 import type { Model, Property, Successors } from '../explorer/model.js';
 import { WriteSink } from '../pmu/arch/write-sink.js';
 import { INVARIANTS, stepsEvaluated, violatedAt } from '../pmu/invariants/index.js';
@@ -16,10 +15,11 @@ import { type ExploredWorld, exploredWorld } from './explored-world.js';
 import { Steps } from './steps/steps.js';
 import { Folder, symmetryOf } from './symmetry.js';
 import { ACTOR_KINDS } from './vocabulary.js';
+import type { WorldSpec } from './world-spec.js';
 
 /** What a worker needs to make the model of its own. */
 export interface MachineModelArgs {
-  readonly model: ExplorationModel;
+  readonly model: WorldSpec;
   /** Ids of invariants and marks. */
   readonly properties: readonly string[];
 }
@@ -30,7 +30,7 @@ const SUCCESSORS_MAX = 96;
 /** How a worker thread makes its own. */
 export function createModel(args: unknown): MachineModel {
   const { model, properties } = args as MachineModelArgs;
-  return new MachineModel(exploredWorld(model, ''), properties);
+  return new MachineModel(exploredWorld(model), properties);
 }
 
 export class MachineModel implements Model {

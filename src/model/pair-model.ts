@@ -5,7 +5,6 @@
  * Kernels make different numbers of micro-steps (their lists differ), so an operation advances on both where both would
  * make the same micro-step, and otherwise on the one that is behind. Everything else happens on both at once.
  */
-import type { ExplorationModel } from '../../schemas/exploration-model.js';
 import type { Model, Property, Successors } from '../explorer/model.js';
 import { WriteSink } from '../pmu/arch/write-sink.js';
 import { INVARIANTS, violatedAt } from '../pmu/invariants/index.js';
@@ -17,9 +16,10 @@ import { MachineModel } from './machine-model.js';
 import { codeOf, labelOf, STEP_KINDS } from './steps/index.js';
 import { ADVANCE, OPERATION_STEPS } from './steps/operation.js';
 import { ACTOR_KINDS } from './vocabulary.js';
+import type { WorldSpec } from './world-spec.js';
 
 export interface ProductModelArgs {
-  readonly model: ExplorationModel;
+  readonly model: WorldSpec;
   readonly other: string;
   readonly properties: readonly string[];
 }
@@ -48,8 +48,8 @@ class Side {
   readonly sink = new WriteSink();
   count = 0;
 
-  constructor(spec: ExplorationModel) {
-    this.model = new MachineModel(exploredWorld(spec, ''), []);
+  constructor(spec: WorldSpec) {
+    this.model = new MachineModel(exploredWorld(spec), []);
     this.state.copyFrom(this.model.explored.initial);
     this.next.copyFrom(this.model.explored.initial);
   }

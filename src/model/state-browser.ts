@@ -1,5 +1,4 @@
 /** A state on a walk through a world: what it is, where one can go from it, and why not elsewhere. */
-import type { WalkState } from '../../schemas/counterexample.js';
 import { formatPath, type Path, walkTo } from '../explorer/path.js';
 import { counterNames } from '../pmu/arch/counter-set.js';
 import { STEP_NAMES } from '../pmu/machine/micro-step.js';
@@ -7,6 +6,17 @@ import { type LogicalCpu, OPERATION_NAMES } from '../pmu/machine/state.js';
 import type { MachineModel } from './machine-model.js';
 import { cpuOf } from './steps/index.js';
 import { actionOf, reasonsOf } from './steps/told.js';
+
+export interface WalkState {
+  path: string;
+  /** Invariants that fail here, and marks that are reached. */
+  violated: string[];
+  witnessed: string[];
+  /** By CPU: its fields in words. */
+  cpus: string[][];
+  enabled: { path: string; action: string }[];
+  refused: { action: string; guards: string[] }[];
+}
 
 /** Throws a PathError where the path leaves the model. */
 export function walkState(model: MachineModel, path: Path): WalkState {

@@ -3,8 +3,6 @@
  * landed in them. Operations of different CPUs share nothing while they run, so their micro-steps need not interleave.
  */
 
-import type { ExplorationModel } from '../../schemas/exploration-model.js';
-import type { ScriptAction } from '../../schemas/script.js';
 import { initialState, type Path, replay } from '../explorer/path.js';
 import { vcpuOfRun } from '../pmu/machine/begin.js';
 import { E2, K1, K12, REST, STEP_NAMES } from '../pmu/machine/micro-step.js';
@@ -13,10 +11,11 @@ import type { MachineModel } from './machine-model.js';
 import { cpuOf, kindOf, targetOf } from './steps/index.js';
 import type { ScriptNmi, ScriptStep, StepScript } from './steps/step-kind.js';
 import { ACTOR_KINDS } from './vocabulary.js';
+import type { WorldSpec } from './world-spec.js';
 
 /** An operation being written down: its action, and how often each micro-step has come. */
 interface Open {
-  readonly action: { inject?: Injection[] } & Record<string, unknown>;
+  readonly action: ScriptStep & { inject?: Injection[] };
   readonly passed: Map<number, number>;
   microSteps: number;
   last: number;
@@ -29,7 +28,7 @@ interface Injection {
 }
 
 /** The actions that build the world of a model on a fresh host: the same names as in the search. */
-export function setUpActions(model: ExplorationModel): ScriptAction[] {
+export function setUpActions(model: WorldSpec): ScriptStep[] {
   return [
     ...(model.vcpus ?? []).map(({ wrmsr: _, ...vcpu }, at) => ({
       action: 'add_vcpu' as const,
@@ -48,11 +47,11 @@ export function setUpActions(model: ExplorationModel): ScriptAction[] {
         ...write,
       })),
     ),
-  ] as ScriptAction[];
+  ];
 }
 
 /** The actions of a path, after those of `setUpActions`. */
-export function scriptOfPath(model: MachineModel, path: Path): ScriptAction[] {
+export function scriptOfPath(model: MachineModel, path: Path): ScriptStep[] {
   const writer = new ScriptWriter(model);
   let before = initialState(model);
   for (const { label, state } of replay(model, path)) {
@@ -64,7 +63,7 @@ export function scriptOfPath(model: MachineModel, path: Path): ScriptAction[] {
 
 class ScriptWriter implements StepScript {
   private readonly model: MachineModel;
-  private readonly actions: Record<string, unknown>[] = [];
+  private readonly actions: ScriptStep[] = [];
   private readonly open: (Open | undefined)[] = [];
   private readonly state = new MachineState();
   private readonly spent = new Int32Array(ACTOR_KINDS.length);
@@ -82,7 +81,7 @@ class ScriptWriter implements StepScript {
   }
 
   /** Runs that have not come to their end are cut to the micro-steps they made. */
-  finish(last: Int32Array): ScriptAction[] {
+  finish(last: Int32Array): ScriptStep[] {
     const { model, state } = this;
     model.layout.unpack(last, 0, state, this.spent);
     this.open.forEach((open, index) => {
@@ -97,7 +96,7 @@ class ScriptWriter implements StepScript {
         open.action.count = open.microSteps;
       }
     });
-    return this.actions as ScriptAction[];
+    return this.actions;
   }
 
   act(action: ScriptStep): void {

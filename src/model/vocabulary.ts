@@ -22,6 +22,9 @@ export type ActorKind = (typeof ACTOR_KINDS)[number];
 export const NMI_TIMINGS = ['prompt', 'late'] as const;
 export type NmiTiming = (typeof NMI_TIMINGS)[number];
 
+/** How many worlds a campaign walks through. */
+export const CELLS_MAX = 1000;
+
 /** Who does a step of a story. */
 export const STORY_ACTORS = ['kvm', 'perf', 'nmi', 'cpu', 'guest', 'host'] as const;
 export type StoryActor = (typeof STORY_ACTORS)[number];

@@ -8,7 +8,7 @@ import type {
 } from '../../schemas/catalogue.js';
 import type { Scenario as ScenarioItem } from '../../schemas/scenario.js';
 import {
-  findScenario,
+  canonicalId,
   MATRIX_SCENARIOS,
   SCENARIOS,
   type Scenario,
@@ -24,6 +24,7 @@ import type { KernelOptions, KernelVariant } from '../pmu/kernels/kernel-variant
 import { linux734 } from '../pmu/kernels/landed.js';
 import { modelOnKernel, pebsCapable } from '../pmu/kernels/pmu-support.js';
 import { openAfter, setUpScript } from './cost-set-up.js';
+import { notInCatalogue } from './lookups.js';
 import { formatCounterSet, formatU64 } from './wire.js';
 
 export const cpuModels: readonly CpuModelItem[] = CPU_MODELS.map(cpuModelItem);
@@ -110,9 +111,13 @@ function isVerdictOfInvariant(verdict: string): boolean {
 }
 
 /** A scenario by id; in the matrix a kernel's alias will do. */
-export function scenarioItemById(id: string): ScenarioItem | undefined {
-  const canonical = findScenario(id)?.id ?? id;
-  return scenarios.find((scenario) => scenario.id === canonical);
+export function scenarioItemById(id: string): ScenarioItem {
+  const canonical = canonicalId(id);
+  const ids = scenarios.map((known) => known.id);
+  return (
+    scenarios.find((known) => known.id === canonical) ??
+    notInCatalogue('scenario', id, ids, { canonical })
+  );
 }
 
 /** A kernel by id or alias. */

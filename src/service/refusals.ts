@@ -1,5 +1,6 @@
 /** What the machine refuses, as problems that name the field. */
 import { ProblemError } from '../errors.js';
+import { WorldError } from '../model/world-error.js';
 import { Refused } from '../pmu/stepping/refused.js';
 
 export function missing(what: string, id: string): never {
@@ -28,6 +29,9 @@ export function problemAt<Result>(pointer: string, act: () => Result): Result {
 }
 
 function asProblem(error: unknown, pointer: string): unknown {
+  if (error instanceof WorldError) {
+    return problemOf(error, pointer + error.place);
+  }
   if (error instanceof Refused) {
     return problemOf(error, pointer);
   }
@@ -43,6 +47,7 @@ const CODES = {
   rule: 'rule_violated',
   perf: 'perf_errno',
   limit: 'limit_reached',
+  range: 'value_out_of_range',
 } as const;
 
 function problemOf(refused: Refused, pointer: string): ProblemError {

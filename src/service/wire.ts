@@ -1,9 +1,12 @@
 /**
  * The one place where engine values become JSON and back: 64-bit values, counter sets, counter names, addresses.
- * What cannot be meant is refused here, naming the field. How values are printed, stories share (model/render/values.ts).
+ * What cannot be meant is refused here, naming the field. How values are printed, stories share (model/values.ts).
  */
 
+import type { ScriptAction } from '../../schemas/script.js';
 import { ProblemError, ruleViolated } from '../errors.js';
+import type { ScriptStep } from '../model/steps/step-kind.js';
+import { readDataCfg, readU64 } from '../model/values.js';
 import {
   type CounterSet,
   counterBit,
@@ -12,20 +15,16 @@ import {
   type U64,
 } from '../pmu/arch/counter-set.js';
 import { GLOBAL_CTRL, msrIndex, PEBS_ENABLE } from '../pmu/arch/msr.js';
-import { PEBS_UPDATE_DS_SW } from '../pmu/perf/data-cfg.js';
 
 export {
   formatCounterSet,
   formatDataCfg,
   formatMsrValue,
   formatU64,
-} from '../model/render/values.js';
+} from '../model/values.js';
 
 /** A 64-bit value as clients send it: hex string, decimal string, or a safe JSON integer. */
 export type U64Input = string | number;
-
-const U64_MAX = 2n ** 64n - 1n;
-const TWO_32 = 2 ** 32;
 
 function outOfRange(pointer: string, detail: string): ProblemError {
   return new ProblemError('value_out_of_range', `${pointer} ${detail}.`, [{ pointer, detail }]);
@@ -33,20 +32,15 @@ function outOfRange(pointer: string, detail: string): ProblemError {
 
 /** Reads a 64-bit value; `pointer` is the JSON pointer of the field. */
 export function parseU64(value: U64Input, pointer: string): U64 {
-  if (typeof value === 'number') {
-    if (!Number.isSafeInteger(value)) {
-      throw outOfRange(
-        pointer,
-        'is a JSON number above 2^53-1, which is rounded on the way: send it as a hex string',
-      );
-    }
-    return { hi: Math.floor(value / TWO_32), lo: value % TWO_32 };
+  return asRead(readU64(value), pointer);
+}
+
+/** What was read; or the problem that says why it cannot be. */
+function asRead<Value>(value: Value | string, pointer: string): Value {
+  if (typeof value === 'string') {
+    throw outOfRange(pointer, value);
   }
-  const wide = BigInt(value);
-  if (wide > U64_MAX) {
-    throw outOfRange(pointer, 'is above 2^64-1');
-  }
-  return { hi: Number(wide >> 32n), lo: Number(wide & 0xffffffffn) };
+  return value;
 }
 
 /** Reads a mask of counters; bits that are neither counters nor bits of the PEBS and global control registers are refused. */
@@ -61,16 +55,8 @@ export function parseCounterSet(value: U64Input, pointer: string): CounterSet {
   return set;
 }
 
-/** Reads a value of MSR_PEBS_DATA_CFG, whose defined bits are below 32; one of the others stands for perf's own bit 63. */
 export function parseDataCfg(value: U64Input, pointer: string): number {
-  const { hi, lo } = parseU64(value, pointer);
-  if (hi !== 0) {
-    throw outOfRange(pointer, 'sets a bit above 31, and MSR_PEBS_DATA_CFG defines none');
-  }
-  if (lo & PEBS_UPDATE_DS_SW) {
-    throw outOfRange(pointer, 'sets bit 6, which MSR_PEBS_DATA_CFG does not define');
-  }
-  return lo | 0;
+  return asRead(readDataCfg(value), pointer);
 }
 
 /** Reads a list of counter names of a CPU that has the counters of `available`. */
@@ -99,6 +85,11 @@ export function parseCounter(name: string, available: CounterSet, pointer: strin
 /** A counter's name, or null for none. */
 export function formatCounter(bit: number): string | null {
   return bit < 0 ? null : counterName(bit);
+}
+
+/** What the model writes is a script; the schema of the answer, and the tests that replay it, hold it to that. */
+export function scriptActions(steps: readonly ScriptStep[]): ScriptAction[] {
+  return steps as unknown as ScriptAction[];
 }
 
 /** `"0x3f1"`. */

@@ -13,6 +13,7 @@ import { IDLE, PAUSE_EVENT, RESUME_EVENT, RUN_VCPU } from '../../src/pmu/machine
 import { createHost } from '../../src/service/host.js';
 import { HostSession } from '../../src/service/host-session.js';
 import { runScript } from '../../src/service/scripts.js';
+import { scriptActions } from '../../src/service/wire.js';
 import { present } from '../pmu/machine.js';
 import { Dice } from '../pmu/random-walk.js';
 
@@ -93,7 +94,7 @@ async function liveState(
       options: {},
     }),
   );
-  const actions = script.map((action) =>
+  const actions = scriptActions(script).map((action) =>
     action.action === 'transition' ? { ...TRANSITION_DEFAULTS, ...action } : action,
   );
   await runScript(session, { actions });
@@ -159,6 +160,7 @@ t.test('a guest without PEBS in its capabilities never flips IA32_PEBS_ENABLE', 
     vcpus: [writes],
   };
   t.throws(() => createModel({ model: spec, properties: [] }), {
-    errors: [{ pointer: '/vcpus/0/wrmsr/0', detail: /IA32_PERF_CAPABILITIES/ }],
+    place: '/vcpus/0/wrmsr/0',
+    message: /IA32_PERF_CAPABILITIES/,
   });
 });

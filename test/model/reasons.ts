@@ -71,7 +71,7 @@ export const REASONS: readonly (readonly [RegExp, Truth])[] = [
     /^KVM reprograms (.*) first$/,
     ({ explored, state, cpu, target }, [, name]) => {
       const [first] = differing(explored, state, cpu.currentVcpu);
-      return first !== undefined && first < target && explored.host.events[first]?.name === name;
+      return first !== undefined && first < target && explored.host.eventNames[first] === name;
     },
   ],
   [

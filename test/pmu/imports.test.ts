@@ -40,6 +40,10 @@ function importsOf(path: string, text: string): string[] {
   );
 }
 
+/** Import lines that leave nothing behind when the types are taken away. */
+const TYPE_IMPORTS =
+  /^(?:import|export)\s+(?:type\b[^;]*?|\{(?:\s*type\s+\w+(?:\s+as\s+\w+)?\s*,?)+\s*\})\s*from\s*['"][^'"]+['"];?/gm;
+
 /** Import lines of a folder that do not stay within the allowed ones, as `file -> import`. */
 function offences(folder: string, allowed: (name: string) => boolean): string[] {
   return sourcesIn(folder).flatMap(({ path, imports }) =>
@@ -51,6 +55,10 @@ const within =
   (...folders: string[]) =>
   (name: string): boolean =>
     folders.some((folder) => name === folder || name.startsWith(`${folder}/`));
+
+/** Closed lists: constants that everybody may name. */
+const VOCABULARY = 'src/pmu/vocabulary';
+const VOCABULARIES = [VOCABULARY, 'src/model/vocabulary', 'src/explorer/verdicts'];
 
 t.test('the import lines are read', async (t) => {
   const sources = sourcesIn('src/pmu');
@@ -64,11 +72,11 @@ t.test('the engine imports no package, no node: module, and nothing above it', a
 });
 
 t.test('perf knows nothing of KVM, nor of a kernel: it owns the interface', async (t) => {
-  t.strictSame(offences('src/pmu/perf', within('src/pmu/perf', 'src/pmu/arch')), []);
+  t.strictSame(offences('src/pmu/perf', within('src/pmu/perf', 'src/pmu/arch', VOCABULARY)), []);
 });
 
 t.test('arch knows nobody', async (t) => {
-  t.strictSame(offences('src/pmu/arch', within('src/pmu/arch')), []);
+  t.strictSame(offences('src/pmu/arch', within('src/pmu/arch', VOCABULARY)), []);
 });
 
 t.test("a kernel is a pure function: it knows perf's interface and the registers", async (t) => {
@@ -85,6 +93,7 @@ t.test('KVM may call perf and kernels, not the machine that steps it', async (t)
 
 t.test('the machine does not know who drives it or judges it', async (t) => {
   const allowed = within(
+    VOCABULARY,
     'src/pmu/machine',
     'src/pmu/kvm',
     'src/pmu/perf',
@@ -110,6 +119,35 @@ t.test('the explorer does not know what it explores', async (t) => {
   );
 });
 
+t.test(
+  'the model knows the machine and the explorer, and nothing of JSON, of requests or of node',
+  async (t) => {
+    t.strictSame(offences('src/model', within('src/model', 'src/pmu', 'src/explorer')), []);
+  },
+);
+
+t.test('vocabularies are constants: they import nothing', async (t) => {
+  const sources = ['src/pmu', 'src/model', 'src/explorer'].flatMap(sourcesIn);
+  const leaves = sources.filter(({ path }) => VOCABULARIES.includes(path.replace(/\.ts$/, '')));
+  t.equal(leaves.length, VOCABULARIES.length);
+  t.strictSame(
+    leaves.flatMap(({ imports }) => imports),
+    [],
+  );
+});
+
+t.test('only wire.ts may use both the shapes of JSON and the values of the engine', async (t) => {
+  const both = sourcesIn('src/service').filter(({ path, text }) => {
+    const values = importsOf(path, text.replace(TYPE_IMPORTS, ''));
+    const engine = within('src/pmu', 'src/model', 'src/explorer');
+    return values.some(within('schemas')) && values.some(engine);
+  });
+  t.strictSame(
+    both.map(({ path }) => path).filter((path) => path !== 'src/service/wire.ts'),
+    [],
+  );
+});
+
 t.test('routes, schemas, service and store import downwards', async (t) => {
   const never = (folder: string, ...others: string[]): void => {
     t.strictSame(
@@ -118,15 +156,14 @@ t.test('routes, schemas, service and store import downwards', async (t) => {
       `${folder} never ${others.join(', ')}`,
     );
   };
-  // Closed lists, and the table of problem codes, are leaves that schemas list.
-  const allowed = within('schemas', 'src/errors', 'src/model/vocabulary');
+  // The table of problem codes is a leaf too.
+  const allowed = within('schemas', 'src/errors', ...VOCABULARIES);
   t.strictSame(
     offences('schemas', (name) => allowed(name) || !within('routes', 'src')(name)),
     [],
     'schemas',
   );
-  never('routes', 'src/pmu', 'src/explorer', 'src/store', 'src/jobs');
-  never('src/model', 'routes', 'src/plugins', 'src/app', 'src/server', 'src/store', 'src/jobs');
+  never('routes', 'src/pmu', 'src/model', 'src/explorer', 'src/store', 'src/jobs');
   never('src/service', 'routes', 'src/plugins', 'src/app', 'src/server');
   never('src/store', 'routes', 'src/pmu', 'src/explorer');
 });

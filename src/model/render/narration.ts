@@ -2,7 +2,6 @@
  * A path told for people and machines: each step with its actor, its MSR writes and what it changed, as JSON, as a story,
  * and as a sequence diagram.
  */
-import type { CounterexampleStep } from '../../../schemas/counterexample.js';
 import type { Path } from '../../explorer/path.js';
 import { initialState, replay } from '../../explorer/path.js';
 import { counterNames } from '../../pmu/arch/counter-set.js';
@@ -16,11 +15,22 @@ import type { MachineModel } from '../machine-model.js';
 import { cpuOf, kindOf } from '../steps/index.js';
 import { eventName, vcpuName } from '../steps/names.js';
 import { actionOf, actorOf, executedStep } from '../steps/told.js';
-import { formatMsrValue } from './values.js';
+import { formatMsrValue } from '../values.js';
+import type { StoryActor } from '../vocabulary.js';
 
-/** A step with what the other forms need of it. */
-export interface ToldStep extends CounterexampleStep {
-  readonly label: number;
+/** A step as it is told in every form. */
+export interface ToldStep {
+  label: number;
+  actor: StoryActor;
+  cpu: number;
+  /** What happens. */
+  action: string;
+  micro_step?: string;
+  /** Where it stands in the kernel or the SDM. */
+  source: string;
+  msr_writes: { msr: string; via: (typeof VIA_NAMES)[number]; value: string; row: string }[];
+  /** What is different afterwards. */
+  state_change: string[];
 }
 
 /** Replays a path and tells every step. */

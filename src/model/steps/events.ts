@@ -106,7 +106,7 @@ const ADD: StepKind = {
 
 /** The `open_event` that made the event, once more. */
 function openedAgain({ spec, host }: ExploredWorld, at: number): ScriptStep {
-  const name = host.events[at]?.name;
+  const name = host.eventNames[at];
   const events = spec.events ?? [];
   const opened = events.find((event, nth) => (event.name ?? `e${nth}`) === name);
   return { action: 'open_event', name, ...opened, disabled: false };

@@ -2,7 +2,7 @@
 import { FIXED_BIT } from '../../pmu/arch/counter-set.js';
 import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
 import type { ExploredWorld } from '../explored-world.js';
-import { formatCounterSet } from '../render/values.js';
+import { formatCounterSet } from '../values.js';
 import { AT_REST, OWNER_ON_CPU } from './guards.js';
 import { eventName, vcpuName } from './names.js';
 import type { Guard, StepKind, StepScript } from './step-kind.js';

@@ -8,11 +8,11 @@ import {
 import type { ExploredWorld } from '../explored-world.js';
 
 export function eventName({ host }: ExploredWorld, at: number): string {
-  return host.events[at]?.name ?? `event ${at}`;
+  return host.eventNames[at] ?? `event ${at}`;
 }
 
 export function vcpuName({ host }: ExploredWorld, at: number): string {
-  return host.vcpus[at]?.name ?? `vCPU ${at}`;
+  return host.vcpuNames[at] ?? `vCPU ${at}`;
 }
 
 export function operationName(explored: ExploredWorld, { operation, target }: LogicalCpu): string {
