@@ -3,6 +3,7 @@
  * (`/problems/<code>`), and the explanation is what that address answers with. Our own bugs are
  * not here: they throw from `assert` and reach the client as `internal`, without their text.
  */
+
 interface ProblemEntry {
   readonly status: number;
   readonly title: string;
