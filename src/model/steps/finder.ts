@@ -4,6 +4,7 @@
  * it goes takes twice as long.
  */
 import type { CounterSet } from '../../pmu/arch/counter-set.js';
+import type { WriteSink } from '../../pmu/arch/write-sink.js';
 import { IDLE, type LogicalCpu, type MachineState } from '../../pmu/machine/state.js';
 import { HOST_OWNED, NO_COUNTER } from '../../pmu/perf/perf-event.js';
 import { type ExploredWorld, UNLIMITED } from '../explored-world.js';
@@ -52,6 +53,31 @@ export function compileFinder(
     countersOn,
     ...emitter.functions,
   ) as Finder;
+}
+
+/** Takes a step that is possible; `spent` counts what each actor has done. */
+export type Taker = (
+  state: MachineState,
+  spent: Int32Array,
+  label: number,
+  sink: WriteSink,
+) => void;
+
+/** A branch for each kind of step, so that its effect is called from a place of its own and can be inlined there. */
+export function compileTaker(explored: ExploredWorld, rows: readonly Row[]): Taker {
+  const branches = rows.map(({ code, limit, actor }, at) => {
+    const counts = limit > 0 ? `spent[${actor}] += 1; ` : '';
+    return `case ${code}: ${counts}f${at}(explored, state, cpu, label >> 8, sink); return;`;
+  });
+  const body = `return (state, spent, label, sink) => {
+const cpu = state.cpus[(label >> 5) & 7];
+switch (label & 31) {
+${branches.join('\n')}
+}
+};`;
+  const effects = rows.map(({ kind }) => kind.effect);
+  const names = effects.map((_, at) => `f${at}`);
+  return new Function('explored', ...names, body)(explored, ...effects) as Taker;
 }
 
 /** How rows are looped over; those that stand together and share their loop take turns in it. */

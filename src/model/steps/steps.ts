@@ -2,11 +2,17 @@
  * The steps of a world: which are possible in a state, why the others are not, and what they do. All of it is read off the
  * kinds of steps (index.ts).
  */
-import type { WriteSink } from '../../pmu/arch/write-sink.js';
 import type { MachineState } from '../../pmu/machine/state.js';
 import { type ExploredWorld, mayAct } from '../explored-world.js';
 import { ACTOR_KINDS, type ActorKind } from '../vocabulary.js';
-import { compileFinder, type Finder, type Row, rowsOf } from './finder.js';
+import {
+  compileFinder,
+  compileTaker,
+  type Finder,
+  type Row,
+  rowsOf,
+  type Taker,
+} from './finder.js';
 import { POWERED } from './guards.js';
 import { codeOf, cpuOf, STEP_KINDS, targetOf } from './index.js';
 import type { Guard } from './step-kind.js';
@@ -24,28 +30,14 @@ export class Steps {
   readonly explored: ExploredWorld;
   /** Writes the label of every possible step to `labels` and returns how many there are. */
   readonly find: Finder;
+  readonly take: Taker;
   private readonly rows: readonly Row[];
-  /** By code: the place in `ACTOR_KINDS` of the actor whose acts are counted, or -1. */
-  private readonly counted = new Int8Array(STEP_KINDS.length).fill(-1);
 
   constructor(explored: ExploredWorld) {
     this.explored = explored;
     this.rows = rowsOf(explored);
     this.find = compileFinder(explored, this.rows, true);
-    for (const { code, limit, actor } of this.rows) {
-      this.counted[code] = limit > 0 ? actor : -1;
-    }
-  }
-
-  /** Takes a step that is possible; `spent` counts what each actor has done. */
-  take(state: MachineState, spent: Int32Array, label: number, sink: WriteSink): void {
-    const code = codeOf(label);
-    const actor = this.counted[code]!;
-    if (actor >= 0) {
-      spent[actor]! += 1;
-    }
-    const { effect } = STEP_KINDS[code]!;
-    effect(this.explored, state, state.cpus[cpuOf(label)]!, targetOf(label), sink);
+    this.take = compileTaker(explored, this.rows);
   }
 
   /** The labels of all steps that are there, possible or not. */
