@@ -1,10 +1,10 @@
 /** A state on a walk through a world: what it is, where one can go from it, and why not elsewhere. */
 import type { WalkState } from '../../schemas/counterexample.js';
 import { formatPath, type Path, walkTo } from '../explorer/path.js';
-import { counterNames } from '../pmu/arch/counter-set.js';
-import { STEP_NAMES } from '../pmu/machine/micro-step.js';
-import { type LogicalCpu, OPERATION_NAMES } from '../pmu/machine/state.js';
+import { type RecordInState, recordsOf } from '../pmu/machine/records.js';
+import type { MachineState } from '../pmu/machine/state.js';
 import type { MachineModel } from './machine-model.js';
+import { FieldWords, isThere, itemsOf } from './render/field-words.js';
 import { actionOf } from './render/narration.js';
 import { refusedSteps } from './steps/refused-steps.js';
 import { cpuOf } from './steps/step-labels.js';
@@ -18,11 +18,19 @@ export function walkState(model: MachineModel, path: Path): WalkState {
       .filter((property, at) => property.kind === kind && (place.found & (1 << at)) !== 0)
       .map(({ id }) => id);
   const possible = new Set(place.successors.map((successor) => successor.label));
+  const words = new FieldWords(model.explored);
+  const parts = (kind: RecordInState['kind']): string[][] =>
+    recordsOf(state)
+      .filter((record) => record.kind === kind)
+      .map((record) => fieldLines(words, record, state));
   return {
     path: formatPath(path),
     violated: found('always'),
     witnessed: found('sometimes'),
-    cpus: state.cpus.map(cpuLines),
+    machine: parts('machine')[0]!,
+    cpus: parts('cpu'),
+    vcpus: parts('vcpu'),
+    events: parts('event'),
     enabled: place.successors.map(({ index, label }) => ({
       path: formatPath([...path, index]),
       action: actionOf(model, state, label),
@@ -34,15 +42,13 @@ export function walkState(model: MachineModel, path: Path): WalkState {
   };
 }
 
-function cpuLines({ pc, operation, hardware, cpuc }: LogicalCpu): string[] {
-  const set = (value: number): string => counterNames(value).join('+') || '0';
-  return [
-    `micro-step ${STEP_NAMES[pc]}`,
-    `operation ${OPERATION_NAMES[operation]}`,
-    `enabled ${cpuc.enabled}`,
-    `pebs_enabled ${set(cpuc.pebsEnabled)}`,
-    `IA32_PEBS_ENABLE ${set(hardware.pebsEnable)}`,
-    `IA32_PERF_GLOBAL_CTRL ${set(hardware.globalCtrl)}`,
-    `overflows latched ${set(hardware.status | hardware.dsRecords)}`,
-  ];
+/** The fields that differ from those of a new record, and every entry of a list or a load area. */
+function fieldLines(words: FieldWords, record: RecordInState, state: MachineState): string[] {
+  const now = record.of(state).words;
+  return itemsOf(record)
+    .filter((item) => {
+      const { initial = 0 } = item.field;
+      return item.listing === null ? now[item.at] !== initial : isThere(item, now);
+    })
+    .map((item) => `${item.name} ${words.item(item, now)}`);
 }

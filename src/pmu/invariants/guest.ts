@@ -12,7 +12,7 @@ import { SwitchList } from '../perf/switch-list.js';
 import { IN_GUEST, type Invariant } from './invariant.js';
 
 /** The record group of LBR entries in MSR_PEBS_DATA_CFG. */
-const PEBS_DATA_CFG_LBR = 8;
+export const PEBS_DATA_CFG_LBR = 8;
 const scratch = new SwitchList();
 
 /** `gp` now: the guest PEBS counters that the kernel would let run if it built the list in this state. */
@@ -155,7 +155,7 @@ export const guestInvariants: readonly Invariant[] = [
 ];
 
 /** Whether the kernel keeps an event of the guest off by rule: guest PEBS beside host PEBS, or on another counter's number. */
-function isForcedOff(
+export function isForcedOff(
   world: World,
   state: MachineState,
   cpu: LogicalCpu,
