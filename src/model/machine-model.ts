@@ -14,6 +14,7 @@ import { NO_EVENT } from '../pmu/perf/perf-event.js';
 import { MARKS } from './coverage-goals.js';
 import { type ExploredWorld, exploredWorld } from './explored-world.js';
 import { EnabledSteps } from './steps/enabled-steps.js';
+import { actorOfLabel } from './steps/step-labels.js';
 import { Steps } from './steps/steps.js';
 import { Folder, symmetryOf } from './symmetry.js';
 
@@ -166,6 +167,10 @@ export class MachineModel implements Model {
     const spent = new Int32Array(ACTOR_KINDS.length);
     this.layout.unpack(words, 0, state, spent);
     return { state, spent };
+  }
+
+  actorOf(label: number): number {
+    return actorOfLabel(label);
   }
 
   describe(states: Int32Array, at: number, label?: number): string {

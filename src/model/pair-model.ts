@@ -129,6 +129,10 @@ export class ProductModel implements Model {
     return (firstFails && !otherFails ? 1 : 0) | (otherFails && !firstFails ? 2 : 0);
   }
 
+  actorOf(label: number): number {
+    return steps.actorOfLabel(label);
+  }
+
   describe(): string {
     return 'a pair of machines';
   }

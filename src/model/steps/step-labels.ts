@@ -81,3 +81,19 @@ export function cpuOf(label: number): number {
 export function targetOf(label: number): number {
   return label >> 8;
 }
+
+/** Who acts, as a number: an actor of the world, or a vCPU that runs or whose thread is switched; -1 for what goes on. */
+export function actorOfLabel(label: number): number {
+  const step = stepOf(label);
+  switch (step) {
+    case RUN:
+    case SWITCH_OUT:
+    case SWITCH_IN:
+      return ACTOR_KINDS.length + targetOf(label);
+    case OVERFLOW:
+    case LATE_NMI:
+      return ACTOR_OF_STEP[LATE_NMI_THROTTLE]!;
+    default:
+      return ACTOR_OF_STEP[step]!;
+  }
+}
