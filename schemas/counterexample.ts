@@ -1,7 +1,7 @@
 /** What an exploration found, step by step: counterexamples, and the states on a walk. */
 import { type Static, Type } from 'typebox';
 import { CpuNumberSchema, MicroStepNameSchema, oneOf, prose, ref } from './common.js';
-import { ExplorationIdSchema, propertyId } from './exploration.js';
+import { EndValueSchema, ExplorationIdSchema, propertyId, whose } from './exploration.js';
 import { HostCreateSchema } from './host.js';
 import { ScriptActionSchema } from './script.js';
 import { TraceWriteSchema } from './trace.js';
@@ -54,11 +54,6 @@ export const CounterexampleQuerySchema = Type.Object(
   },
 );
 
-const whose = Type.String({
-  maxLength: 80,
-  description: 'the CPU, vCPU or event; empty for the machine as a whole',
-});
-
 export const FieldChangeSchema = Type.Object(
   {
     of: whose,
@@ -72,30 +67,6 @@ export const FieldChangeSchema = Type.Object(
     additionalProperties: false,
     description: 'a field that changes',
     examples: [{ of: 'cpu0', field: 'pebs_enabled', before: 'PMC0', after: '0', bits: '-PMC0' }],
-  },
-);
-
-export const EndValueSchema = Type.Object(
-  {
-    of: whose,
-    field: Type.String({ maxLength: 80, description: 'as the kernel or the SDM calls it' }),
-    hardware: prose('what it holds'),
-    desired: prose('what it should hold'),
-    bits: Type.Optional(prose('of a set: the bits in which the two differ')),
-  },
-  {
-    $id: 'EndValue',
-    additionalProperties: false,
-    description: 'a field that is wrong at the end of a counterexample',
-    examples: [
-      {
-        of: 'cpu0',
-        field: 'IA32_PEBS_ENABLE',
-        hardware: '0x0000000000000001',
-        desired: '0x0000000000000000',
-        bits: 'PMC0',
-      },
-    ],
   },
 );
 

@@ -1,4 +1,5 @@
 /** The stories of all violations of the catalogue: what they say is on the path, and nothing that matters is left out. */
+import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { search } from '../../src/explorer/search.js';
 import { exploredWorld } from '../../src/model/explored-world.js';
@@ -220,3 +221,8 @@ function packed(model: MachineModel, state: MachineState): Int32Array {
   model.layout.pack(state, new Int32Array(32), out, 0);
   return out;
 }
+
+t.test('the README quotes the paragraph of the main race', async (t) => {
+  const race = all.find(({ scenario }) => scenario === 'matrix-linux-7.2.6-k3-late') as Told;
+  t.ok(readFileSync('README.md', 'utf8').includes(`    ${race.paragraph}\n`));
+});

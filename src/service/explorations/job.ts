@@ -5,12 +5,12 @@ import type { Exploration } from '../../../schemas/exploration.js';
 import type { ExplorationModel } from '../../../schemas/exploration-model.js';
 import type { ExploreOptions, ExploreWatch } from '../../explorer/explore.js';
 import type { ModelSource } from '../../explorer/model.js';
-import { formatPath, type Path, replay } from '../../explorer/path.js';
+import { formatPath } from '../../explorer/path.js';
 import type { ExploreResult, PropertyResult, Verdict } from '../../explorer/result.js';
 import type { MachineModelArgs } from '../../model/machine-model.js';
-import { createModel as createPair, type ProductModelArgs } from '../../model/pair-model.js';
-import { actionOf, executedStep } from '../../model/render/narration.js';
-import { STEP_NAMES } from '../../pmu/machine/micro-step.js';
+import type { ProductModelArgs } from '../../model/pair-model.js';
+import { pairStory } from '../../model/render/pair-story.js';
+import { assumptionsOf, type Judged } from './assumptions.js';
 import type { Search } from './bounded-search.js';
 import type { AskedExploration } from './request.js';
 
@@ -41,7 +41,7 @@ export async function runExploration(
   };
   const assumptions =
     request.assumptions && outcome.verdict === 'violated'
-      ? { assumptions: await assumptionsOf(model, properties, find, watch.signal) }
+      ? await assumptionsOf(model, (world) => judge(world, properties, find), watch.signal)
       : {};
   const difference =
     request.compare_with === undefined
@@ -107,71 +107,22 @@ function propertyItem(result: PropertyResult): Exploration['properties'][number]
   };
 }
 
-/** Drops one part of the world after the other and asks whether anything is still violated. */
-async function assumptionsOf(
-  model: ExplorationModel,
+/** Whether anything is violated in a world. */
+async function judge(
+  world: ExplorationModel,
   properties: readonly string[],
   find: Find,
-  signal: AbortSignal | undefined,
-): Promise<NonNullable<Exploration['assumptions']>> {
-  const findings: NonNullable<Exploration['assumptions']> = [];
-  for (const { assumption, model: without } of withoutEach(model)) {
-    if (signal?.aborted) {
-      break;
-    }
-    const result = await find(machineSource(without, properties), {
-      fold: false,
-      stopAtFirstViolation: true,
-      groupsMax: 1,
-      pathsMax: 1,
-    });
-    const verdict = verdictOf(result.properties, result.complete);
-    findings.push({ assumption, needed: verdict === 'holds', verdict });
-  }
-  return findings;
-}
-
-/** The world without late NMIs, without one actor, event or vCPU. */
-function withoutEach(model: ExplorationModel): { assumption: string; model: ExplorationModel }[] {
-  const { actors = [], events = [], vcpus = [] } = model;
-  const leads = (at: number): boolean =>
-    events.some((event) => event.group_leader === (events[at]?.name ?? `e${at}`));
-  return [
-    ...(model.nmi_timing === 'late'
-      ? [{ assumption: 'late NMIs', model: { ...model, nmi_timing: 'prompt' as const } }]
-      : []),
-    ...(model.nmi_in_e3 === false
-      ? []
-      : [
-          {
-            assumption: 'NMIs between the load of pebs_enabled and the WRMSR in PMU enable',
-            model: { ...model, nmi_in_e3: false },
-          },
-        ]),
-    ...actors.map((actor) => ({
-      assumption: `the actor ${actor.kind}`,
-      model: { ...model, actors: actors.filter((other) => other !== actor) },
-    })),
-    ...events.flatMap((event, at) =>
-      leads(at)
-        ? []
-        : [
-            {
-              assumption: `the event ${event.name ?? `e${at}`}`,
-              model: { ...model, events: named(events).filter((_, nth) => nth !== at) },
-            },
-          ],
-    ),
-    ...vcpus.map((vcpu, at) => ({
-      assumption: `the vCPU ${vcpu.name ?? `v${at}`}`,
-      model: { ...model, vcpus: vcpus.filter((_, nth) => nth !== at) },
-    })),
-  ];
-}
-
-/** Events keep the names they had before one of them is left out. */
-function named(events: NonNullable<ExplorationModel['events']>) {
-  return events.map((event, at) => ({ name: `e${at}`, ...event }));
+): Promise<Judged> {
+  const result = await find(machineSource(world, properties), {
+    fold: false,
+    stopAtFirstViolation: true,
+    groupsMax: 1,
+    pathsMax: 1,
+  });
+  const depths = result.properties
+    .filter(({ kind, evidence }) => kind === 'always' && evidence !== null)
+    .map(({ evidence }) => evidence?.depth ?? 0);
+  return { verdict: verdictOf(result.properties, result.complete), steps: Math.min(...depths) };
 }
 
 async function differenceOf(
@@ -189,54 +140,8 @@ async function differenceOf(
   if (found === undefined || path === undefined) {
     return null;
   }
+  const fails = found.id === 'only_first_fails' ? 'first' : 'other';
   const [kernel, other] =
-    found.id === 'only_first_fails'
-      ? [args.model.kernel, args.other]
-      : [args.other, args.model.kernel];
-  return { kernel, other, steps: path.length, ...tellPair(args, path) };
-}
-
-/** The schedule in words, and the first step after which the two machines' registers differ. */
-function tellPair(
-  args: ProductModelArgs,
-  path: Path,
-): { schedule: string[]; msrs_part_at: string | null } {
-  const pair = createPair(args);
-  const start = new Int32Array(pair.words);
-  pair.initial(start);
-  let before: Int32Array = start;
-  let partAt: string | null = null;
-  const schedule = replay(pair, path).map(({ label, state }, at) => {
-    pair.load(before, 0);
-    const executed = executedStep(pair.first.model, pair.first.state, label);
-    const action = actionOf(pair.first.model, pair.first.state, label);
-    const what = executed === undefined ? action : `${STEP_NAMES[executed]} (${action})`;
-    pair.load(state, 0);
-    const differs = pair.first.state.cpus.some((cpu, index) => {
-      const other = pair.other.state.cpus[index]!;
-      return cpu.pc === other.pc && hasOtherRegisters(cpu.hardware, other.hardware);
-    });
-    if (differs) {
-      partAt ??= `step ${at + 1}: ${what}`;
-    }
-    before = state;
-    return what;
-  });
-  return { schedule, msrs_part_at: partAt };
-}
-
-type Registers = {
-  readonly globalCtrl: number;
-  readonly pebsEnable: number;
-  readonly dsArea: number;
-  readonly pebsDataCfg: number;
-};
-
-function hasOtherRegisters(a: Registers, b: Registers): boolean {
-  return (
-    a.globalCtrl !== b.globalCtrl ||
-    a.pebsEnable !== b.pebsEnable ||
-    a.dsArea !== b.dsArea ||
-    a.pebsDataCfg !== b.pebsDataCfg
-  );
+    fails === 'first' ? [args.model.kernel, args.other] : [args.other, args.model.kernel];
+  return { kernel, other, steps: path.length, ...pairStory(args, path, fails) };
 }

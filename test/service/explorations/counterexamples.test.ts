@@ -335,6 +335,16 @@ t.test('two kernels on one schedule: the shortest one that tells them apart', as
   const part = Number(/^step (\d+)/.exec(msrs_part_at ?? '')?.[1]);
   t.ok(part >= 1 && part <= steps);
   t.ok(msrs_part_at?.endsWith(schedule[part - 1] ?? 'missing'), 'the step is one of the schedule');
+  const { msrs_part = null, summary = '', end, property } = race.difference ?? {};
+  t.equal(msrs_part?.step, part);
+  t.match(msrs_part?.registers, [{ msr: /^(IA32|MSR)_/, kernel: /^0x/, other: /^0x/ }]);
+  for (const { kernel, other } of msrs_part?.registers ?? []) t.not(kernel, other);
+  t.equal(property, 'I1');
+  t.match(summary, /^PMC0 is stuck in IA32_PEBS_ENABLE: VM-exit \(step \d+\) loaded the value/);
+  t.match(end, [{ field: 'IA32_PEBS_ENABLE', bits: 'PMC0' }]);
+  for (const [, number] of summary.matchAll(/step (\d+)/g)) t.ok(Number(number) <= steps);
+  t.ok(schedule.every((one) => !/goes on/.test(one)));
+  t.ok(schedule.some((one) => one === 'k5_switch:IA32_PEBS_ENABLE, on upstream-base alone'));
   const turned = await explored(t, {
     ...RACE,
     model: { ...RACE.model, kernel: 'linux-6.12.117' },
@@ -353,6 +363,10 @@ t.test('H2 needs a late NMI, both events, and their coming and going; nothing el
     (result.assumptions ?? []).map((one) => [one.assumption, one.needed]),
   );
   t.strictSame(needed, {
+    'all events but one': true,
+    'all actors but one': true,
+    'all NMIs but one': false,
+    'all acts of each actor but one': false,
     'late NMIs': true,
     'the actor nmi_throttle': true,
     'the actor event_enable': false,
@@ -363,12 +377,24 @@ t.test('H2 needs a late NMI, both events, and their coming and going; nothing el
   for (const { needed, verdict } of result.assumptions ?? []) {
     t.equal(verdict, needed ? 'holds' : 'violated');
   }
+  t.match(result.smallest_world, {
+    model: {
+      actors: [
+        { kind: 'event_disable', budget: 1 },
+        { kind: 'nmi_throttle', budget: 1 },
+      ],
+      nmi_timing: 'late',
+    },
+    steps: 12,
+    minimal: true,
+  });
+  t.equal(result.smallest_world?.model.events?.length, 2);
 });
 
 t.test(
   'the main race needs its NMI, its event and its vCPU, but no late NMIs and no tick',
   async (t) => {
-    const { assumptions = [] } = await explored(t, {
+    const { assumptions = [], smallest_world } = await explored(t, {
       scenario: 'matrix-upstream-base-k3-late',
       assumptions: true,
     });
@@ -383,6 +409,16 @@ t.test(
     ] as const) {
       t.equal(needed.get(assumption), expected, assumption);
     }
+    const { model, steps, minimal, without } = smallest_world ?? { without: [] };
+    t.match(model, { actors: [{ kind: 'nmi_throttle', budget: 1 }], nmi_timing: 'prompt' });
+    t.ok(minimal, without.join(', '));
+    const again = await explored(t, { model, properties: ['I1'], assumptions: true });
+    t.match(again.properties, [{ verdict: 'violated', counterexample: { steps } }]);
+    t.ok(
+      again.assumptions?.every(({ needed }) => needed),
+      'nothing more can be dropped',
+    );
+    t.strictSame(again.smallest_world?.without, []);
   },
 );
 
