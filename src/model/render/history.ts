@@ -10,7 +10,7 @@ import {
   VM_EXIT_LOAD,
   VMCS_FIELD,
 } from '../../pmu/arch/msr.js';
-import type { Place } from '../../pmu/invariants/faults.js';
+import type { Place } from '../../pmu/invariants/fault.js';
 import * as code from '../../pmu/machine/micro-step.js';
 import { type RecordInState, recordsOf } from '../../pmu/machine/records.js';
 import type { MachineState } from '../../pmu/machine/state.js';

@@ -1,6 +1,6 @@
 /** How a field came to be wrong, in a sentence: who wrote it, from where, what has changed since, and who left it so. */
 import { counterNames } from '../../pmu/arch/counter-set.js';
-import type { Fault, Place } from '../../pmu/invariants/faults.js';
+import type { Fault, Place } from '../../pmu/invariants/fault.js';
 import * as code from '../../pmu/machine/micro-step.js';
 import type { MachineState } from '../../pmu/machine/state.js';
 import type { MachineModel } from '../machine-model.js';

@@ -2,7 +2,8 @@
  * What a path comes to: the paragraph that opens its story, which says what is wrong and how it came to be, and the fields
  * that are wrong beside what they should be.
  */
-import { FAULTS, type Fault } from '../../pmu/invariants/faults.js';
+import type { Fault } from '../../pmu/invariants/fault.js';
+import { FAULTS } from '../../pmu/invariants/faults.js';
 import { INVARIANTS, violatedAt } from '../../pmu/invariants/index.js';
 import { runningVcpu } from '../../pmu/invariants/invariant.js';
 import type { MachineState } from '../../pmu/machine/state.js';
