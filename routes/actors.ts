@@ -5,10 +5,10 @@ import { ActorOutcomeSchema, CpuActionRequestSchema, NmiRequestSchema } from '..
 import { HostParamsSchema } from '../schemas/host.js';
 import { hostChangeProblems } from '../schemas/problem.js';
 import { ScriptRequestSchema, ScriptSchema } from '../schemas/script.js';
-import { sendReply, termsOf } from '../src/plugins/idempotency.js';
-import type { HostSession } from '../src/service/host-session.js';
-import { actorItem, scriptItem } from '../src/service/outcomes.js';
-import { runScript } from '../src/service/scripts.js';
+import { sendReply, termsOf } from '../src/http/read/idempotency.js';
+import type { HostSession } from '../src/service/hosts/host-session.js';
+import { actorItem, scriptItem } from '../src/service/hosts/outcomes.js';
+import { runScript } from '../src/service/hosts/scripts.js';
 
 const CHANGE_PROBLEMS = hostChangeProblems('rule_violated');
 

@@ -9,9 +9,9 @@ import {
 import { problems } from '../schemas/problem.js';
 import { RoundTripsRequestSchema, RoundTripsSchema } from '../schemas/round-trip.js';
 import { SwitchListRequestSchema, SwitchListSchema } from '../schemas/switch-list.js';
-import { ProblemError, tryLater } from '../src/errors.js';
 import { roundTrips, switchList } from '../src/service/calculators.js';
 import { toCsv, toMarkdown } from '../src/service/comparisons.js';
+import { ProblemError, tryLater } from '../src/service/problem-error.js';
 
 const JSON_TYPE = 'application/json';
 const CSV_TYPE = 'text/csv';

@@ -11,9 +11,9 @@ import {
 } from '../schemas/campaign.js';
 import { PageQuerySchema } from '../schemas/common.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
-import { LONG_ITEMS_MAX, sendRows } from '../src/paging.js';
-import { sendReply } from '../src/plugins/idempotency.js';
-import { preferredWaitMillis } from '../src/prefer.js';
+import { LONG_ITEMS_MAX, sendRows } from '../src/http/answer/paging.js';
+import { sendReply } from '../src/http/read/idempotency.js';
+import { preferredWaitMillis } from '../src/http/read/prefer.js';
 import { campaignCsv } from '../src/service/campaigns/formats/csv.js';
 import { campaignJunit } from '../src/service/campaigns/formats/junit.js';
 import { campaignKtap } from '../src/service/campaigns/formats/ktap.js';

@@ -18,8 +18,8 @@ import {
 import { PageQuerySchema } from '../schemas/common.js';
 import { problems } from '../schemas/problem.js';
 import { ScenarioPageSchema, ScenarioSchema } from '../schemas/scenario.js';
+import { sendPage } from '../src/http/answer/paging.js';
 import { canonicalId } from '../src/model/worlds/scenarios.js';
-import { sendPage } from '../src/paging.js';
 import {
   coverageGoals,
   cpuModels,

@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { EventPageSchema, EventQuerySchema, EventStreamSchema } from '../schemas/event.js';
 import { readProblems } from '../schemas/problem.js';
-import { linkNext } from '../src/paging.js';
+import { linkNext } from '../src/http/answer/paging.js';
 
 const JSON_TYPE = 'application/json';
 const SSE_TYPE = 'text/event-stream';

@@ -16,9 +16,9 @@ import {
   ExplorationSchema,
 } from '../schemas/exploration.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
-import { LONG_ITEMS_MAX, sendRows } from '../src/paging.js';
-import { sendReply } from '../src/plugins/idempotency.js';
-import { preferredWaitMillis } from '../src/prefer.js';
+import { LONG_ITEMS_MAX, sendRows } from '../src/http/answer/paging.js';
+import { sendReply } from '../src/http/read/idempotency.js';
+import { preferredWaitMillis } from '../src/http/read/prefer.js';
 import {
   counterexample,
   counterexampleDiagram,

@@ -6,13 +6,13 @@ import { HostMetricsSchema } from '../schemas/metrics.js';
 import { MsrQuerySchema, MsrsSchema } from '../schemas/msr.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
 import { TracePageSchema, TraceQuerySchema } from '../schemas/trace.js';
-import { ProblemError } from '../src/errors.js';
-import { linkNext, page, sendRows } from '../src/paging.js';
-import { sendReply, versionsAsked } from '../src/plugins/idempotency.js';
-import { hostItem } from '../src/service/host-summary.js';
-import { metricsItem, traceItem } from '../src/service/host-views.js';
-import { hostTag } from '../src/service/hosts.js';
-import { msrsItem } from '../src/service/msr-views.js';
+import { linkNext, page, sendRows } from '../src/http/answer/paging.js';
+import { sendReply, versionsAsked } from '../src/http/read/idempotency.js';
+import { hostItem } from '../src/service/hosts/host-summary.js';
+import { metricsItem, traceItem } from '../src/service/hosts/host-views.js';
+import { hostTag } from '../src/service/hosts/hosts.js';
+import { msrsItem } from '../src/service/hosts/msr-views.js';
+import { ProblemError } from '../src/service/problem-error.js';
 
 export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
   const { hosts } = app.services;

@@ -10,10 +10,10 @@ import {
   PerfEventSchema,
 } from '../schemas/perf-event.js';
 import { hostChangeProblems, readProblems } from '../schemas/problem.js';
-import { sendPage } from '../src/paging.js';
-import { sendReply, termsOf } from '../src/plugins/idempotency.js';
-import type { Host } from '../src/service/host.js';
-import { eventItem } from '../src/service/host-views.js';
+import { sendPage } from '../src/http/answer/paging.js';
+import { sendReply, termsOf } from '../src/http/read/idempotency.js';
+import type { Host } from '../src/service/hosts/host.js';
+import { eventItem } from '../src/service/hosts/host-views.js';
 import { missing } from '../src/service/refusals.js';
 
 const CHANGE_PROBLEMS = hostChangeProblems('rule_violated', 'perf_errno');

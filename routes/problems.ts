@@ -7,7 +7,7 @@ import {
   ProblemTypesSchema,
   problems,
 } from '../schemas/problem.js';
-import { PROBLEM_CODES, PROBLEMS, type ProblemCode } from '../src/errors.js';
+import { PROBLEM_CODES, PROBLEMS, type ProblemCode } from '../schemas/problem-codes.js';
 
 const JSON_TYPE = 'application/json';
 const TEXT_TYPE = 'text/plain';

@@ -13,11 +13,11 @@ import {
   WrmsrRequestSchema,
   WrmsrSchema,
 } from '../schemas/vcpu.js';
-import { sendPage } from '../src/paging.js';
-import { sendReply, termsOf } from '../src/plugins/idempotency.js';
-import type { Host } from '../src/service/host.js';
-import { guestPmu, vcpuItem } from '../src/service/host-views.js';
-import { transitionItem } from '../src/service/outcomes.js';
+import { sendPage } from '../src/http/answer/paging.js';
+import { sendReply, termsOf } from '../src/http/read/idempotency.js';
+import type { Host } from '../src/service/hosts/host.js';
+import { guestPmu, vcpuItem } from '../src/service/hosts/host-views.js';
+import { transitionItem } from '../src/service/hosts/outcomes.js';
 import { missing } from '../src/service/refusals.js';
 
 const CHANGE_PROBLEMS = hostChangeProblems('limit_reached', 'value_out_of_range', 'rule_violated');

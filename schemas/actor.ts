@@ -19,6 +19,10 @@ export const NMI_FIELDS = {
   throttle: Type.Optional(counters('counters that overflow and whose events perf throttles')),
   ...NMI_RESET_FIELD,
 };
+export const OVERFLOW_FIELDS = {
+  cpu,
+  counters: Type.Unsafe<string[]>({ ...counters('counters that overflow'), minItems: 1 }),
+};
 export const CPU_ACTION_FIELDS = { cpu, ...INJECT_FIELD };
 export const MIGRATE_FIELDS = { cpu: ref(CpuNumberSchema, 'the CPU to move to') };
 export const MICROCODE_FIELDS = { microcode: ref(U64InputSchema, 'the revision that is loaded') };

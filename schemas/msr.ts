@@ -129,13 +129,16 @@ export const ViolationPointSchema = Type.Object(
 export const ViolationSchema = Type.Object(
   {
     invariant: ref(InvariantIdSchema),
-    count: count('in how many states it was false'),
+    count: count(
+      'how often it went from holding to violated on a CPU: while it stays violated, it is not counted again',
+    ),
     first_at: ref(ViolationPointSchema),
   },
   {
     $id: 'Violation',
     additionalProperties: false,
-    description: 'an invariant that was false, how often, and where first',
+    description:
+      'an invariant that came to be violated, how often, and where first; it is the same however the steps are divided into requests',
     examples: [
       {
         invariant: 'I1',
@@ -149,5 +152,5 @@ export type Violation = Static<typeof ViolationSchema>;
 
 export const violationList = Type.Array(ref(ViolationSchema), {
   maxItems: 64,
-  description: 'the invariants that were false',
+  description: 'the invariants that came to be violated',
 });

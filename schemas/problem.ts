@@ -1,7 +1,7 @@
 /** The body of every failure (RFC 9457), and the pages that explain the codes. */
 import { type Static, Type } from 'typebox';
-import { PROBLEM_CODES, PROBLEMS, type ProblemCode } from '../src/errors.js';
 import { oneOf, prose, ref } from './common.js';
+import { PROBLEM_CODES, PROBLEMS, type ProblemCode } from './problem-codes.js';
 
 export const ProblemItemSchema = Type.Object(
   {

@@ -1,6 +1,12 @@
 /** Actions as one transaction: the form in which a counterexample is handed out and replayed. */
 import { type Static, type TProperties, Type } from 'typebox';
-import { CPU_ACTION_FIELDS, MICROCODE_FIELDS, MIGRATE_FIELDS, NMI_FIELDS } from './actor.js';
+import {
+  CPU_ACTION_FIELDS,
+  MICROCODE_FIELDS,
+  MIGRATE_FIELDS,
+  NMI_FIELDS,
+  OVERFLOW_FIELDS,
+} from './actor.js';
 import { count, IdOrNameSchema, IdSchema, oneOf, ref, tagged } from './common.js';
 import { msrWriteCounts, violationList } from './msr.js';
 import { EVENT_CREATE_FIELDS } from './perf-event.js';
@@ -76,6 +82,11 @@ export const NmiActionSchema = action('nmi', 'NmiAction', NMI_FIELDS, {
   cpu: 0,
   throttle: ['PMC0'],
 });
+/** The counters overflow and latch it; the NMI comes later, as an action or an injection without counters. */
+export const OverflowActionSchema = action('overflow', 'OverflowAction', OVERFLOW_FIELDS, {
+  cpu: 0,
+  counters: ['PMC0'],
+});
 export const TickActionSchema = action('tick', 'TickAction', CPU_ACTION_FIELDS, { cpu: 0 });
 export const PmuDisableActionSchema = action('pmu_disable', 'PmuDisableAction', CPU_ACTION_FIELDS, {
   cpu: 0,
@@ -110,6 +121,7 @@ export const ScriptActionSchema = tagged(
     SchedOutActionSchema,
     SchedInActionSchema,
     NmiActionSchema,
+    OverflowActionSchema,
     TickActionSchema,
     PmuDisableActionSchema,
     PmuEnableActionSchema,
@@ -136,6 +148,7 @@ export const SCRIPT_ACTIONS = [
   'sched_out',
   'sched_in',
   'nmi',
+  'overflow',
   'tick',
   'pmu_disable',
   'pmu_enable',

@@ -51,13 +51,21 @@ export const InjectionSchema = Type.Object(
         description: 'on which pass of this request over the micro-step, the first being 1',
       }),
     ),
-    nmi: ref(NmiSchema),
+    nmi: Type.Optional(ref(NmiSchema)),
+    overflow: Type.Optional(
+      Type.Unsafe<string[]>({
+        ...counters('instead of an NMI: counters that overflow, and whose NMI comes later'),
+        minItems: 1,
+      }),
+    ),
   },
   {
     $id: 'Injection',
     additionalProperties: false,
-    description: 'an NMI that lands right after a micro-step',
-    examples: [INJECTION_EXAMPLE],
+    oneOf: [{ required: ['nmi'] }, { required: ['overflow'] }],
+    description:
+      'an NMI, or an overflow whose NMI is late, right after a micro-step: one of the two',
+    examples: [INJECTION_EXAMPLE, { at: 'k9_vmlaunch', occurrence: 1, overflow: ['PMC0'] }],
   },
 );
 export type Injection = Static<typeof InjectionSchema>;
@@ -65,7 +73,10 @@ export type Injection = Static<typeof InjectionSchema>;
 /** Shared by every action during which an NMI can land. */
 export const INJECT_FIELD = {
   inject: Type.Optional(
-    Type.Array(ref(InjectionSchema), { maxItems: 64, description: 'the NMIs that land' }),
+    Type.Array(ref(InjectionSchema), {
+      maxItems: 64,
+      description: 'the NMIs and late overflows that land',
+    }),
   ),
 };
 

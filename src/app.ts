@@ -7,28 +7,22 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import { ROOT_ROUTES, V1_ROUTES } from '../routes/index.js';
-import { type Config, DEFAULT_CONFIG } from './config.js';
-import { useAccess } from './plugins/access.js';
-import { CLOSING_OPTIONS, useClosing } from './plugins/closing.js';
-import { useEtag } from './plugins/etag.js';
-import { useReadiness } from './plugins/health.js';
-import { useMetrics } from './plugins/metrics.js';
-import { useNegotiation } from './plugins/negotiation.js';
-import { useDocs, useOpenApi } from './plugins/openapi.js';
-import { useOrigin } from './plugins/origin.js';
-import { useOutageLog } from './plugins/outage-log.js';
-import { answerClientError, sendProblem, useProblems } from './plugins/problems.js';
-import { requestIdGenerator, useRequestId } from './plugins/request-id.js';
-import { useRequestLog } from './plugins/request-log.js';
-import { recordRoutes } from './plugins/route-table.js';
-import { useSerialisation } from './plugins/serialisation.js';
-import { type Storage, useServices } from './plugins/services.js';
-import { useStreams } from './plugins/streams.js';
-import { useValidation } from './plugins/validation.js';
+import { compose, type Services, type Storage } from './compose.js';
+import { type Config, DEFAULT_CONFIG } from './config/configuration.js';
+import { admit } from './http/admit/index.js';
+import { answer } from './http/answer/index.js';
+import { answerClientError, sendProblem } from './http/answer/problems.js';
+import { CLOSING_OPTIONS } from './http/identify/closing.js';
+import { identify } from './http/identify/index.js';
+import { requestIdGenerator } from './http/identify/request-id.js';
+import { monitor } from './http/monitor/index.js';
+import { describe } from './http/openapi/index.js';
+import { read } from './http/read/index.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
     config: Config;
+    services: Services;
   }
 }
 
@@ -75,30 +69,39 @@ export async function buildApp(options: BuildOptions = {}): Promise<FastifyInsta
     clientErrorHandler: answerClientError,
     ...CLOSING_OPTIONS,
   }).withTypeProvider<TypeBoxTypeProvider>();
-
   app.decorate('config', config);
-  const routes = recordRoutes(app);
-  useRequestId(app);
-  useOutageLog(app);
-  useProblems(app, routes);
-  useOrigin(app);
-  useRequestLog(app);
-  useMetrics(app);
-  useClosing(app);
-  useReadiness(app);
-  useEtag(app);
-  useAccess(app);
-  useNegotiation(app);
-  useValidation(app);
-  useSerialisation(app);
-  await useOpenApi(app);
-  await useDocs(app);
-  await useStreams(app);
+
+  // The stages of a request, in this order; each says why its parts stand in theirs.
+  identify(app);
+  admit(app);
+  read(app);
+  await answer(app);
+
+  monitor(app);
+  await describe(app);
   await useServices(app, options.storage);
 
   for (const route of ROOT_ROUTES) await app.register(route);
   // A worker answers for its health, and with the documents.
-  const routesOfRole = app.config.role === 'worker' ? [] : V1_ROUTES;
+  const routesOfRole = config.role === 'worker' ? [] : V1_ROUTES;
   for (const route of routesOfRole) await app.register(route, { prefix: '/v1' });
   return app;
+}
+
+/** Without a database there are only the routes, for the document that describes them. */
+async function useServices(app: FastifyInstance, storage: Storage | undefined): Promise<void> {
+  if (storage === undefined) {
+    app.decorate('services', {} as Services);
+    return;
+  }
+  const { services, start, windDown, close } = await compose(app.config, storage, {
+    closing: app.closing,
+    metrics: app.metrics.registry,
+    warn: (error, what) => app.log.warn({ err: error }, what),
+  });
+  app.decorate('services', services);
+  app.readiness.add('database', () => storage.database.check());
+  app.addHook('onReady', start);
+  app.addHook('preClose', async () => windDown());
+  app.addHook('onClose', close);
 }

@@ -6,8 +6,8 @@ import process from 'node:process';
 import type { FastifyInstance } from 'fastify';
 import { type LoggerOptions, pino } from 'pino';
 import { buildApp } from './app.js';
-import { type Config, ConfigError, isLoopback, readConfig } from './config.js';
-import { openStorage } from './storage.js';
+import { openStorage } from './compose.js';
+import { type Config, ConfigError, isLoopback, readConfig } from './config/configuration.js';
 
 /** Below the 10 s after which supervisors usually kill. */
 const CLOSE_MILLIS_MAX = 9_000;

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { ALL_SCHEMAS } from '../schemas/index.js';
 import { ProblemSchema, ProblemTypeSchema } from '../schemas/problem.js';
-import { PROBLEM_CODES, PROBLEMS } from '../src/errors.js';
+import { PROBLEM_CODES, PROBLEMS } from '../schemas/problem-codes.js';
 import { bodyOf, build, faults, problemOf } from './helper.js';
 
 interface Operation {

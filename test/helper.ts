@@ -5,9 +5,9 @@ import root, { type Test } from 'tap';
 import type { Static, TSchema } from 'typebox';
 import { ALL_SCHEMAS } from '../schemas/index.js';
 import { type Problem, ProblemSchema } from '../schemas/problem.js';
+import { PROBLEMS, type ProblemCode } from '../schemas/problem-codes.js';
 import { type BuildOptions, buildApp } from '../src/app.js';
-import { PROBLEMS, type ProblemCode } from '../src/errors.js';
-import type { Storage } from '../src/plugins/services.js';
+import type { Storage } from '../src/compose.js';
 import { openDatabase } from '../src/store/database.js';
 import { createDatabase, dropDatabase } from './postgres.js';
 

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import pg from 'pg';
 import type { Test } from 'tap';
 import { buildApp } from '../src/app.js';
-import { type Config, DEFAULT_CONFIG } from '../src/config.js';
+import { type Config, DEFAULT_CONFIG } from '../src/config/configuration.js';
 import { type Database, openDatabase } from '../src/store/database.js';
 import { createDatabase, dropDatabase } from './postgres.js';
 

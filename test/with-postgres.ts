@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { startEmbeddedPostgres } from '../src/store/embedded-postgres/server.js';
+import { startEmbeddedPostgres } from '../src/private-postgres/server.js';
 
 const [command = 'tap', ...args] = process.argv.slice(2);
 const dataDir = await mkdtemp(join(tmpdir(), 'pebslab-tests-'));

@@ -1,4 +1,4 @@
-import { BYTES_MAX_DEFAULT, type Cut } from './budget.js';
+import { BYTES_MAX_DEFAULT, type StopReason } from './budget.js';
 import { expandInto, type Successors, successorsFor } from './model.js';
 import { initialState } from './path.js';
 import { alwaysMask, type Findings, type Found, type Run } from './strategy.js';
@@ -22,7 +22,7 @@ class BreadthFirst {
   private readonly found: { count: number; depth: number; indices: number[] }[];
   private readonly starts: number[] = [0];
   private readonly depthMax: number;
-  private cut: Cut | null = null;
+  private cut: StopReason | null = null;
   private depth = 0;
   private totalStates = 0;
   private head = 0;

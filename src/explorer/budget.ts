@@ -16,8 +16,8 @@ export interface Limits {
  * Why a search ended before it had seen everything: a bound of `Limits`, `memory` (the system gave out),
  * `cancelled`, `firstViolation` (asked for by `stopAtFirstViolation`), `walks` (random walks are never complete).
  */
-export type Cut = (typeof cuts)[number];
-export const cuts = [
+export type StopReason = (typeof STOP_REASONS)[number];
+export const STOP_REASONS = [
   'statesMax',
   'depthMax',
   'millisMax',
@@ -49,18 +49,18 @@ export class Budget {
   }
 
   /** Why the search must stop now, or null. Cheap enough to ask once a batch. */
-  cut(): Cut | null {
+  cut(): StopReason | null {
     const cell = Atomics.load(this.stopCell, 0);
-    if (cell !== 0) return cuts[cell - 1] ?? 'cancelled';
+    if (cell !== 0) return STOP_REASONS[cell - 1] ?? 'cancelled';
     if (this.deadline === Number.POSITIVE_INFINITY || this.untilClock-- > 0) return null;
     this.untilClock = BATCHES_PER_CLOCK;
     return performance.now() >= this.deadline ? this.stop('millisMax') : null;
   }
 
   /** Stops every worker of the search. Answers the cut that came first. */
-  stop(cut: Cut): Cut {
-    Atomics.compareExchange(this.stopCell, 0, 0, cuts.indexOf(cut) + 1);
-    return cuts[Atomics.load(this.stopCell, 0) - 1] ?? cut;
+  stop(cut: StopReason): StopReason {
+    Atomics.compareExchange(this.stopCell, 0, 0, STOP_REASONS.indexOf(cut) + 1);
+    return STOP_REASONS[Atomics.load(this.stopCell, 0) - 1] ?? cut;
   }
 }
 

@@ -1,4 +1,4 @@
-import { BYTES_MAX_DEFAULT, type Cut } from './budget.js';
+import { BYTES_MAX_DEFAULT, type StopReason } from './budget.js';
 import { GrowingWords } from './growing-words.js';
 import { expandInto, type Successors, successorsFor } from './model.js';
 import { initialState, type Path } from './path.js';
@@ -24,7 +24,7 @@ class DepthFirst {
   private height = 0;
   private totalStates = 0;
   private deepest = 0;
-  private cut: Cut | null = null;
+  private cut: StopReason | null = null;
 
   constructor(run: Run) {
     const bytesMax = run.limits.bytesMax ?? BYTES_MAX_DEFAULT;

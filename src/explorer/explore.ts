@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { MessageChannel, Worker } from 'node:worker_threads';
-import { Budget, type Cut } from './budget.js';
+import { Budget, type StopReason } from './budget.js';
 import { estimateMillisLeft, type MillisLeft } from './estimate.js';
 import { exchangeMemory } from './exchange.js';
 import { GAUGE_BYTES, type GaugeReading, readGauges } from './gauge.js';
@@ -141,7 +141,7 @@ class Exploration {
   };
 
   /** Ends the search with what the gauges last showed. */
-  private giveUp(cut: Cut): void {
+  private giveUp(cut: StopReason): void {
     const reading = readGauges(this.gauges, this.workers.length);
     this.settle(() =>
       this.resolve({

@@ -1,4 +1,4 @@
-import type { Cut } from './budget.js';
+import type { StopReason } from './budget.js';
 import type { Path } from './path.js';
 import { Random } from './prng.js';
 import { shrink } from './shrink.js';
@@ -19,7 +19,7 @@ export function randomWalks(run: Run, seed: number, walks: number): Findings {
     path: null as Path | null,
     walk: -1,
   }));
-  let cut: Cut | null = null;
+  let cut: StopReason | null = null;
   let totalStates = 0;
   let depth = 0;
   for (let walk = share.index; walk < walks && cut === null; walk += share.of) {

@@ -1,4 +1,4 @@
-import type { Cut } from './budget.js';
+import type { StopReason } from './budget.js';
 import type { Evidence } from './evidence.js';
 import type { Property } from './model.js';
 
@@ -24,7 +24,7 @@ export interface ExploreResult {
   /** Every reachable state was seen. */
   readonly complete: boolean;
   /** What ended the search early; null when it is complete. */
-  readonly cut: Cut | null;
+  readonly cut: StopReason | null;
   /** Null for random walks, which remember no states. */
   readonly distinctStates: number | null;
   /** Transitions; the initial state is not counted. */

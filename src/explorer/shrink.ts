@@ -3,8 +3,8 @@ import { initialState, type Path, replay, walkTo } from './path.js';
 
 /**
  * Shortens a run that ends in a state where `check` has a bit of `mask`: first by cutting every loop (what lies between
- * two visits of one state), then by leaving out rows of actions and replaying the rest, long rows first (Zeller's delta
- * debugging). The answer is locally minimal: without any one, or any `ROW_MAX` actions in a row, it no longer reaches
+ * two visits of one state), then by dropping runs of consecutive actions and replaying the rest, long ones first (Zeller's delta
+ * debugging). The answer is locally minimal: without any one, or any `RUN_MAX` consecutive actions, it no longer reaches
  * such a state. It need not be a shortest run. Throws when `path` does not end in such a state.
  *
  * @param work how many replayed actions it may cost; when they are used up the answer is the shortest run so far. Counted
@@ -20,28 +20,28 @@ export function shrink(
   if ((walkTo(model, best).found & mask) === 0)
     throw new Error('the run to be shrunk does not end in a state with the property');
   const budget = { left: work };
-  for (let row = best.length >> 1; row > 0 && budget.left > 0; ) {
-    const shorter = withoutRow(model, best, row, mask, budget);
+  for (let length = best.length >> 1; length > 0 && budget.left > 0; ) {
+    const shorter = withoutRun(model, best, length, mask, budget);
     if (shorter !== null) best = shorter;
-    // Long rows by halves, short ones all: a cycle of a model may have any length.
-    if (shorter === null) row = row > 2 * ROW_MAX ? row >> 1 : row - 1;
-    else if (row < ROW_MAX) row = Math.min(ROW_MAX, best.length);
+    // Long runs by halves, short ones all: a cycle of a model may have any length.
+    if (shorter === null) length = length > 2 * RUN_MAX ? length >> 1 : length - 1;
+    else if (length < RUN_MAX) length = Math.min(RUN_MAX, best.length);
   }
   return best;
 }
 
-/** Leaves out the first row of that many actions that can be missed; null when there is none. */
-function withoutRow(
+/** Drops the first run of `length` consecutive actions that can be dropped; null when there is none. */
+function withoutRun(
   model: Model,
   path: Path,
-  row: number,
+  length: number,
   mask: number,
   budget: { left: number },
 ): Path | null {
   const actions = actionsOf(model, path);
-  for (let at = 0; at + row <= actions.length && budget.left > 0; at++) {
-    budget.left -= actions.length - row;
-    const shorter = rerun(model, [...actions.slice(0, at), ...actions.slice(at + row)], mask);
+  for (let at = 0; at + length <= actions.length && budget.left > 0; at++) {
+    budget.left -= actions.length - length;
+    const shorter = rerun(model, [...actions.slice(0, at), ...actions.slice(at + length)], mask);
     if (shorter !== null) return cutLoops(model, shorter);
   }
   return null;
@@ -66,7 +66,7 @@ function cutLoops(model: Model, path: Path): Path {
   return kept;
 }
 
-const ROW_MAX = 32;
+const RUN_MAX = 32;
 
 /** An action survives a change of what comes before it by its label, and among equal labels by its place. */
 interface Action {

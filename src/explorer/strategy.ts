@@ -1,4 +1,4 @@
-import type { Budget, Cut, Limits } from './budget.js';
+import type { Budget, Limits, StopReason } from './budget.js';
 import type { Exchange } from './exchange.js';
 import type { Gauge } from './gauge.js';
 import type { Model } from './model.js';
@@ -48,7 +48,7 @@ export interface Findings {
   readonly widestLevel: number;
   readonly bytes: number;
   /** Null when this worker left nothing out. */
-  readonly cut: Cut | null;
+  readonly cut: StopReason | null;
   /** Levels 0 to levelsComplete-1 were expanded in full. */
   readonly levelsComplete: number;
   /** One for each property of the model. */

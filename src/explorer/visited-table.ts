@@ -1,7 +1,7 @@
 import { GrowingWords } from './growing-words.js';
 
 /**
- * The set of states seen so far: exact, packed, growing. States lie one behind another in the order they were found,
+ * The set of states seen so far: exact, packed, growing. States are stored contiguously in the order they were found,
  * so the same array is the queue of a breadth-first search. Beside it stands an open-addressing table (linear
  * probing) of one 32-bit slot each: the state's index + 1 in the low bits and, in the bits the index does not need, a
  * tag of its hash, so that a probe reads the state itself only when it is almost certainly equal.
@@ -26,8 +26,8 @@ export class VisitedTable {
   private hashes = new Int32Array(0);
   private found = new Int32Array(0);
   private named = new Int32Array(0);
-  /** Of no meaning; it keeps the touching reads alive, which the compiler would otherwise drop. */
-  touched = 0;
+  /** Sink for the prefetch reads, so that the JIT keeps them. */
+  prefetched = 0;
 
   /** @param statesExpected sizes the slots beforehand. */
   constructor(words: number, bytesMax: number, statesExpected = 0) {
@@ -69,7 +69,7 @@ export class VisitedTable {
     }
     while (this.count + more > this.slots.length * LOAD_MAX) {
       const length = this.slots.length;
-      // Filling the slots again is the dear part of growing, so small tables take longer strides.
+      // Filling the slots again is the expensive part of growing, so small tables take longer strides.
       const bits =
         length < STRIDE_SLOTS && this.affords(3 * length) ? this.bits + 2 : this.bits + 1;
       if (!this.affords(2 ** bits - length)) return 'bytesMax';
@@ -79,12 +79,12 @@ export class VisitedTable {
   }
 
   /**
-   * Inserts `n` candidates lying one behind another in `from`; the new ones are appended to `states` in the same
-   * order. Hashing all and touching all their slots before the first probe lets the memory latencies overlap.
+   * Inserts `n` candidates stored contiguously in `from`; the new ones are appended to `states` in the same
+   * order. Hashing all and prefetching all their slots before the first probe lets the memory latencies overlap.
    */
   insertBatch(from: Int32Array, n: number): void {
     this.ensureScratch(n);
-    this.touchHomes(from, 0, n);
+    this.prefetchHomes(from, 0, n);
     this.probe(n);
     this.settle(from, n);
   }
@@ -130,7 +130,7 @@ export class VisitedTable {
   }
 
   /** Hashes `n` candidates into `hashes`, puts their home slots into `found`, and reads those slots. */
-  private touchHomes(from: Int32Array, fromIndex: number, n: number): void {
+  private prefetchHomes(from: Int32Array, fromIndex: number, n: number): void {
     const { words } = this;
     const hashes = this.hashes;
     const found = this.found;
@@ -143,7 +143,7 @@ export class VisitedTable {
       hashes[k] = hash;
       found[k] = hash >>> shift;
     }
-    this.touched ^= touch(this.slots, found, n);
+    this.prefetched ^= prefetch(this.slots, found, n);
   }
 
   /** Moves `found` on to each candidate's first slot that is empty or has its tag, and reads the state named there. */
@@ -167,7 +167,7 @@ export class VisitedTable {
       found[k] = slot;
       named[k] = entry === 0 ? 0 : ((entry & indexMask) - 1) * words;
     }
-    this.touched ^= touch(this.states, named, n);
+    this.prefetched ^= prefetch(this.states, named, n);
   }
 
   /** Decides candidate after candidate from where `probe` stopped: seen before, or appended. */
@@ -238,7 +238,7 @@ export class VisitedTable {
     const indexMask = slots.length - 1;
     for (let first = 0; first < count; first += REFILL_BATCH) {
       const n = Math.min(REFILL_BATCH, count - first);
-      this.touchHomes(states, first, n);
+      this.prefetchHomes(states, first, n);
       for (let k = 0; k < n; k++) {
         let slot = found[k] as number;
         while (slots[slot] !== 0) slot = (slot + 1) & indexMask;
@@ -254,7 +254,7 @@ export class VisitedTable {
  * turn: so short a loop keeps the most cache misses under way at once, and was measured to be 2.5 times as fast as
  * the same reads inside the loop that computes the hashes.
  */
-function touch(words: Int32Array, at: Int32Array, n: number): number {
+function prefetch(words: Int32Array, at: Int32Array, n: number): number {
   let a = 0;
   let b = 0;
   let c = 0;
@@ -301,7 +301,7 @@ export function equalStates(
 const LOAD_MAX = 0.75;
 const REFILL_BATCH = 512;
 /**
- * `touch` reads up to three entries too many. They must exist: one `undefined` used as an index makes the engine give
+ * `prefetch` reads up to three entries too many. They must exist: one `undefined` used as an index makes the engine give
  * up its fast path for good.
  */
 const TOUCH_OVERRUN = 4;

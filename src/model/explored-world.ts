@@ -6,14 +6,14 @@ import {
   type ActorKind,
   type ExplorationModel,
 } from '../../schemas/exploration-model.js';
-import { ProblemError } from '../errors.js';
 import { type CounterSet, GENERAL_PURPOSE } from '../pmu/arch/counter-set.js';
 import type { MachineState } from '../pmu/machine/state.js';
 import type { World } from '../pmu/machine/world.js';
 import { HOST_OWNED } from '../pmu/perf/perf-event.js';
-import { createHost, type Host } from '../service/host.js';
-import { HostSession } from '../service/host-session.js';
+import { createHost, type Host } from '../service/hosts/host.js';
+import { HostSession } from '../service/hosts/host-session.js';
 import { cpuModelById, kernelById } from '../service/lookups.js';
+import { ProblemError } from '../service/problem-error.js';
 import { problemAt } from '../service/refusals.js';
 import { parseU64 } from '../service/wire.js';
 

@@ -1,6 +1,6 @@
 /** Worlds with less in them: what may act, exist or happen is dropped one by one, and by kind. */
 import type { ExplorationModel } from '../../schemas/exploration-model.js';
-import { ProblemError } from '../errors.js';
+import { ProblemError } from '../service/problem-error.js';
 import { exploredWorld } from './explored-world.js';
 
 /** A world without something; or several, where one of a kind stays and any may be it. */

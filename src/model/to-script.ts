@@ -27,7 +27,9 @@ interface Open {
 interface Injection {
   at: string;
   occurrence: number;
-  nmi: { overflow?: string[]; throttle?: string[]; bpf_snapshot?: boolean; reset?: boolean };
+  nmi?: { throttle?: string[]; bpf_snapshot?: boolean; reset?: boolean };
+  /** Instead: the NMI comes later. */
+  overflow?: string[];
 }
 
 /** The actions that build the world of a model on a fresh host: the same names as in the search. */
@@ -152,7 +154,7 @@ class ScriptWriter {
         this.nmi(cpu.index, {});
         return;
       case steps.OVERFLOW:
-        // On a live host a late overflow is part of its NMI.
+        this.overflow(cpu.index, counterNames(1 << target));
         return;
       case steps.RESET_NMI:
         this.nmi(cpu.index, { reset: true });
@@ -237,18 +239,37 @@ class ScriptWriter {
     }
   }
 
-  private nmi(cpu: number, nmi: Injection['nmi']): void {
+  private nmi(cpu: number, nmi: NonNullable<Injection['nmi']>): void {
+    const { bpf_snapshot: snapshot, ...counters } = nmi;
+    this.interrupt(
+      cpu,
+      { nmi },
+      snapshot ? { action: 'bpf_snapshot', cpu } : { action: 'nmi', cpu, ...counters },
+    );
+  }
+
+  private overflow(cpu: number, counters: string[]): void {
+    this.interrupt(cpu, { overflow: counters }, { action: 'overflow', cpu, counters });
+  }
+
+  /** What comes while an action is under way is injected into it; what comes between two is an action of its own. */
+  private interrupt(
+    cpu: number,
+    injected: Omit<Injection, 'at' | 'occurrence'>,
+    alone: Record<string, unknown>,
+  ): void {
     const open = this.open[cpu];
     const idle = this.state.cpus[cpu]!.operation === IDLE;
     if (open === undefined || idle || open.microSteps === 0) {
-      const { bpf_snapshot: snapshot, ...counters } = nmi;
-      this.actions.push(
-        snapshot ? { action: 'bpf_snapshot', cpu } : { action: 'nmi', cpu, ...counters },
-      );
+      this.actions.push(alone);
       return;
     }
     open.action.inject ??= [];
-    open.action.inject.push({ at: open.last, occurrence: open.passed.get(open.last) ?? 1, nmi });
+    open.action.inject.push({
+      at: open.last,
+      occurrence: open.passed.get(open.last) ?? 1,
+      ...injected,
+    });
   }
 
   /** The `open_event` that made the event, once more. */

@@ -27,14 +27,14 @@ import {
 import type { WriteSink } from '../pmu/arch/write-sink.js';
 import type { KernelVariant } from '../pmu/kernels/kernel-variant.js';
 import { ANY_PRECISE, capsOf, isIsolatedOn } from '../pmu/kernels/pmu-support.js';
+import type { PerfInput } from '../pmu/machine/given-state.js';
 import { createWorld } from '../pmu/machine/world.js';
+import type { GuestPebs } from '../pmu/perf/guest-switch.js';
 import type { SwitchList } from '../pmu/perf/switch-list.js';
 import {
   type CalculatedRun,
   calculateSwitchList,
-  type GuestInput,
   NO_GUEST_PEBS,
-  type PerfInput,
   RoundTripCalculator,
 } from '../pmu/stepping/calculator.js';
 import { symbolsIn } from '../pmu/symbols.js';
@@ -158,7 +158,7 @@ function perfOf(perf: PerfState, pointer: string, values: Values): PerfInput {
   };
 }
 
-function guestOf(guest: KvmPmu | undefined, pointer: string, values: Values): GuestInput | null {
+function guestOf(guest: KvmPmu | undefined, pointer: string, values: Values): GuestPebs | null {
   if (guest === null || guest === undefined) {
     return null;
   }

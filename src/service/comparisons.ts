@@ -1,12 +1,12 @@
 /** What a round trip costs under several kernels, as rows, CSV or Markdown. */
 import type { Comparison, ComparisonRequest, ComparisonRow } from '../../schemas/comparison.js';
-import { tryLater } from '../errors.js';
 import { COST_SCENARIOS, setUpOf } from '../pmu/cost-cases/cost-scenarios.js';
 import { DEFAULT_COST_MODEL, estimateCycles } from '../pmu/cost-cases/cycle-cost.js';
 import { measureWrites, msrWrites } from '../pmu/cost-cases/write-costs.js';
 import { csvRow } from './csv.js';
 import type { RaceVerdicts } from './explorations/race-verdicts.js';
 import { cpuModelById, kernelById } from './lookups.js';
+import { tryLater } from './problem-error.js';
 import { Slices } from './slices.js';
 
 /** How many are worked on at once. */

@@ -3,14 +3,9 @@
  * it was the first time. The answer is stored in the transaction that does what it tells, so neither can be lost alone.
  */
 import { createHash } from 'node:crypto';
-import {
-  isProblemCode,
-  ProblemError,
-  type ProblemExtra,
-  type ProblemItem,
-  tryLater,
-} from '../errors.js';
+import { isProblemCode } from '../../schemas/problem-codes.js';
 import type { Claim, IdempotencyStore, StoredAnswer } from '../store/idempotency-store.js';
+import { ProblemError, type ProblemExtra, type ProblemItem, tryLater } from './problem-error.js';
 
 /** A body with its status and headers. */
 export interface Reply<Body> {

@@ -1,10 +1,11 @@
 /** Entries of the catalogue by id, or a problem that says what may have been meant and what there is. */
-import { ProblemError } from '../errors.js';
+
 import type { CpuModel } from '../pmu/arch/cpu-model.js';
 import { CPU_MODELS, findCpuModel } from '../pmu/arch/cpu-models.js';
 import { findKernel, KERNELS } from '../pmu/kernels/index.js';
 import type { KernelVariant } from '../pmu/kernels/kernel-variant.js';
-import { likely } from '../spelling.js';
+import { ProblemError } from './problem-error.js';
+import { likely } from './spelling.js';
 
 export function cpuModelById(id: string, pointer: string): CpuModel {
   return findCpuModel(id) ?? unknownName('CPU model', id, pointer, CPU_MODELS.map(idOf));

@@ -1,6 +1,7 @@
 /** What the machine refuses, as problems that name the field. */
-import { ProblemError } from '../errors.js';
+
 import { Refused } from '../pmu/stepping/refused.js';
+import { ProblemError } from './problem-error.js';
 
 export function missing(what: string, id: string): never {
   throw new ProblemError('not_found', `There is no ${what} ${id}.`);

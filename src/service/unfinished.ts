@@ -1,6 +1,7 @@
 /** How much long work may wait or run, in all and of each who asks for it. */
-import { tryLater } from '../errors.js';
+
 import type { Added, WorkLimits } from '../store/work-store.js';
+import { tryLater } from './problem-error.js';
 
 /** The name of the token that asks; null where the service has none, and then everybody is one. */
 export type Owner = string | null;

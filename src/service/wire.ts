@@ -3,7 +3,6 @@
  * What cannot be meant is refused here, naming the field.
  */
 
-import { ProblemError, ruleViolated } from '../errors.js';
 import type { AddressBook } from '../pmu/arch/address-book.js';
 import {
   type CounterSet,
@@ -27,6 +26,7 @@ import {
 } from '../pmu/arch/msr.js';
 import { selectorToU64, statusToU64 } from '../pmu/arch/selector.js';
 import { PEBS_UPDATE_DS_SW } from '../pmu/perf/data-cfg.js';
+import { ProblemError, ruleViolated } from './problem-error.js';
 
 /** A 64-bit value as clients send it: hex string, decimal string, or a safe JSON integer. */
 export type U64Input = string | number;

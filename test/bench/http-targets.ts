@@ -12,10 +12,10 @@ import { VcpuParamsSchema } from '../../schemas/vcpu.js';
 import { buildApp } from '../../src/app.js';
 import { findCpuModel } from '../../src/pmu/arch/cpu-models.js';
 import { findKernel } from '../../src/pmu/kernels/index.js';
-import { createHost, type Host } from '../../src/service/host.js';
-import { HostSession } from '../../src/service/host-session.js';
-import { transitionItem } from '../../src/service/outcomes.js';
-import { NO_TAIL } from '../../src/service/trace-text.js';
+import { createHost, type Host } from '../../src/service/hosts/host.js';
+import { HostSession } from '../../src/service/hosts/host-session.js';
+import { transitionItem } from '../../src/service/hosts/outcomes.js';
+import { NO_TAIL } from '../../src/service/hosts/trace-text.js';
 import type { Target } from './http-client.js';
 
 export const BODY = JSON.stringify({ kind: 'round_trip', count: 1 });

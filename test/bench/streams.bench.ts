@@ -17,7 +17,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { buildApp } from '../../src/app.js';
-import { DEFAULT_CONFIG } from '../../src/config.js';
+import { DEFAULT_CONFIG } from '../../src/config/configuration.js';
 import { openDatabase } from '../../src/store/database.js';
 import { createDatabase, dropDatabase } from '../postgres.js';
 import { answerParent, cpuMicros, say, startServer } from './http-client.js';

@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openDataDir } from '../../src/store/embedded-postgres/data-dir.js';
-import { findLeftover, stopPostmaster } from '../../src/store/embedded-postgres/postmaster.js';
+import { openDataDir } from '../../src/private-postgres/data-dir.js';
+import { findLeftover, stopPostmaster } from '../../src/private-postgres/postmaster.js';
 
 export class DataFolder {
   readonly path: string;

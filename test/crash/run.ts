@@ -5,7 +5,7 @@
  */
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { startEmbeddedPostgres } from '../../src/store/embedded-postgres/server.js';
+import { startEmbeddedPostgres } from '../../src/private-postgres/server.js';
 import { createDatabase, dropDatabase } from '../postgres.js';
 import { DataFolder } from './data-folder.js';
 import { gracefulStop } from './graceful-stop.js';

@@ -1,18 +1,13 @@
 /** A PostgreSQL server that a test stops and starts again on the same port, as an operator would. */
 
-import { findBinaries } from '../../src/store/embedded-postgres/binaries.js';
-import { prepareCluster } from '../../src/store/embedded-postgres/cluster.js';
-import { urlOf } from '../../src/store/embedded-postgres/connection.js';
-import { openDataDir } from '../../src/store/embedded-postgres/data-dir.js';
-import {
-  type Launch,
-  launch,
-  launchOn,
-  type Running,
-} from '../../src/store/embedded-postgres/launch.js';
-import { LogFile } from '../../src/store/embedded-postgres/log-file.js';
-import { type Postmaster, stopPostmaster } from '../../src/store/embedded-postgres/postmaster.js';
-import { serverAccount } from '../../src/store/embedded-postgres/user.js';
+import { findBinaries } from '../../src/private-postgres/binaries.js';
+import { prepareCluster } from '../../src/private-postgres/cluster.js';
+import { urlOf } from '../../src/private-postgres/connection.js';
+import { openDataDir } from '../../src/private-postgres/data-dir.js';
+import { type Launch, launch, launchOn, type Running } from '../../src/private-postgres/launch.js';
+import { LogFile } from '../../src/private-postgres/log-file.js';
+import { type Postmaster, stopPostmaster } from '../../src/private-postgres/postmaster.js';
+import { serverAccount } from '../../src/private-postgres/user.js';
 
 export class StoppablePostgres {
   readonly url: string;

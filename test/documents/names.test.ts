@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { parse } from 'yaml';
+import { PROBLEM_CODES } from '../../schemas/problem-codes.js';
 import { VARIABLES } from '../../src/config/environment.js';
-import { PROBLEM_CODES } from '../../src/errors.js';
 import { CPU_MODELS } from '../../src/pmu/arch/cpu-models.js';
 import { INVARIANTS } from '../../src/pmu/invariants/index.js';
 import { KERNELS } from '../../src/pmu/kernels/index.js';

@@ -1,6 +1,6 @@
 // The synchronous core on toy models: strategies, verdicts, bounds, counterexamples.
 import t from 'tap';
-import type { Cut, Limits } from '../../src/explorer/budget.js';
+import type { Limits, StopReason } from '../../src/explorer/budget.js';
 import type { Model } from '../../src/explorer/model.js';
 import { formatPath, walkTo } from '../../src/explorer/path.js';
 import { Random, seedFor } from '../../src/explorer/prng.js';
@@ -201,7 +201,7 @@ t.test('a symmetry that does not commute with the steps is found out', async (t)
 });
 
 t.test('a search cut by a bound is undecided and says which', async (t) => {
-  const cases: readonly (readonly [Limits, Cut])[] = [
+  const cases: readonly (readonly [Limits, StopReason])[] = [
     [{ statesMax: 500 }, 'statesMax'],
     [{ depthMax: 10 }, 'depthMax'],
     [{ millisMax: 0 }, 'millisMax'],

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import t, { type Test } from 'tap';
 import type { Exploration } from '../../schemas/exploration.js';
-import { memoryMegabytes, searchMegabytes } from '../../src/memory.js';
+import { memoryMegabytes, searchMegabytes } from '../../src/config/memory.js';
 import { DataFolder } from '../crash/data-folder.js';
 import { HttpClient, json } from '../crash/http-client.js';
 import { Report } from '../crash/report.js';

@@ -1,7 +1,7 @@
 /** Places for long work: counted exactly, shared out between tokens, and small searches never wait for large ones. */
 import { createHash } from 'node:crypto';
 import t from 'tap';
-import type { Config } from '../../src/config.js';
+import type { Config } from '../../src/config/configuration.js';
 import { problemOf } from '../helper.js';
 import { emptyDatabase, eventually, type Instance, meddler, startInstance } from '../instances.js';
 import { request } from '../service/campaigns/lab.js';

@@ -8,9 +8,9 @@ import { replayScript } from '../../src/model/replay-script.js';
 import { findCpuModel } from '../../src/pmu/arch/cpu-models.js';
 import { findKernel } from '../../src/pmu/kernels/index.js';
 import { IDLE, PAUSE_EVENT, RESUME_EVENT, RUN_VCPU } from '../../src/pmu/machine/state.js';
-import { createHost } from '../../src/service/host.js';
-import { HostSession } from '../../src/service/host-session.js';
-import { runScript } from '../../src/service/scripts.js';
+import { createHost } from '../../src/service/hosts/host.js';
+import { HostSession } from '../../src/service/hosts/host-session.js';
+import { runScript } from '../../src/service/hosts/scripts.js';
 import { present } from '../pmu/machine.js';
 import { Dice } from '../pmu/random-walk.js';
 
@@ -27,7 +27,6 @@ const GUEST: NonNullable<ExplorationModel['vcpus']>[number] = {
 };
 const HOST_PLAIN = { counter: 'PMC2', sample_period: 1000, exclude_guest: true };
 
-/** Prompt NMIs only: a late overflow has no action of its own on a live host. */
 const WORLDS: Readonly<Record<string, ExplorationModel>> = {
   'before the series, with a host event': {
     cpu_model: 'emerald-rapids',
@@ -41,6 +40,14 @@ const WORLDS: Readonly<Record<string, ExplorationModel>> = {
     kernel: 'linux-7.3.4',
     vcpus: [GUEST, GUEST],
     actors: [{ kind: 'nmi_throttle' }, { kind: 'foreign_nmi' }, { kind: 'tick' }],
+  },
+  'late NMIs': {
+    cpu_model: 'emerald-rapids',
+    kernel: 'linux-7.3.4',
+    events: [HOST_PLAIN],
+    vcpus: [GUEST],
+    actors: [{ kind: 'nmi_throttle' }, { kind: 'tick' }],
+    nmi_timing: 'late',
   },
 };
 

@@ -28,18 +28,18 @@ import type { WriteSink } from '../../src/pmu/arch/write-sink.js';
 import { findKernel } from '../../src/pmu/kernels/index.js';
 import type { KernelVariant } from '../../src/pmu/kernels/kernel-variant.js';
 import { ANY_PRECISE } from '../../src/pmu/kernels/pmu-support.js';
-import { DEFAULT_FEATURES } from '../../src/pmu/kvm/guest-msrs.js';
 import { VcpuPmu } from '../../src/pmu/kvm/vcpu-pmu.js';
+import { NMI } from '../../src/pmu/machine/actions.js';
+import type { PerfInput } from '../../src/pmu/machine/given-state.js';
 import { K8 } from '../../src/pmu/machine/micro-step.js';
 import { EXIT_EXTERNAL_INTERRUPT, EXIT_HLT } from '../../src/pmu/machine/state.js';
 import { createState, createWorld } from '../../src/pmu/machine/world.js';
+import type { GuestPebs } from '../../src/pmu/perf/guest-switch.js';
 import { planOpen } from '../../src/pmu/perf/open-rules.js';
 import { CLOSED } from '../../src/pmu/perf/perf-event.js';
 import {
   calculateSwitchList,
-  type GuestInput,
   NO_GUEST_PEBS,
-  type PerfInput,
   RoundTripCalculator,
 } from '../../src/pmu/stepping/calculator.js';
 import { closeEvent, openHostEvent } from '../../src/pmu/stepping/operations.js';
@@ -150,7 +150,7 @@ function perfOf(perf: Perf, addresses: Addresses): PerfInput {
   };
 }
 
-function guestOf(kvmPmu: KvmPmu | null, addresses: Addresses): GuestInput | null {
+function guestOf(kvmPmu: KvmPmu | null, addresses: Addresses): GuestPebs | null {
   return (
     kvmPmu && {
       pebsEnable: setOf(kvmPmu.pebsEnable),
@@ -313,7 +313,6 @@ class LiveHost {
     const world = createWorld({ caps: capsOf(cpu), kernel });
     this.run = new Run(world, createState(world, 1, cpu.pebsNoIsolation));
     this.run.state.vcpus.push(new VcpuPmu());
-    world.guests.push(DEFAULT_FEATURES);
   }
 
   get vcpu(): VcpuPmu {
@@ -402,7 +401,7 @@ class LiveHost {
       counting.advance(cpu);
     }
     if (throttle !== 0) {
-      counting.nmi(cpu, 0, throttle);
+      counting.interrupt(NMI, cpu, 0, throttle);
     }
     const pebsEnabledAtEntry = setHex(cpu.cpuc.pebsEnabled);
     counting.enter(0, EXIT_HLT);

@@ -418,7 +418,8 @@ t.test('with equal values GLOBAL_CTRL is left alone on entry and exit', async (t
 
 t.test('without the VMCS controls GLOBAL_CTRL is the first entry of the areas', async (t) => {
   const m = machine(K3, BASE).event({ counter: 'PMC0', excludeGuest: true }).vcpu();
-  (m.world as { caps: typeof m.world.caps }).caps = { ...m.world.caps, loadPerfGlobalCtrl: false };
+  const caps = { ...m.world.caps, loadPerfGlobalCtrl: false };
+  m.run.world = { ...m.world, caps };
   m.roundTrip();
   t.equal(m.vcpuOf(0).loadGlobalCtrl, 0);
   t.equal(m.vcpuOf(0).autoload.order[0], GLOBAL_CTRL);

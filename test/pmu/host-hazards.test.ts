@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import t from 'tap';
 import type { ScriptAction } from '../../schemas/script.js';
 import { findKernel } from '../../src/pmu/kernels/index.js';
-import type { Host } from '../../src/service/host.js';
+import type { Host } from '../../src/service/hosts/host.js';
 import { act, differenceFrom, hostOf, placeOf, type Write } from './host-sequences.js';
 
 type OpenAction = Extract<ScriptAction, { action: 'open_event' }>;

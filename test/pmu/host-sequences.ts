@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import type { ScriptAction } from '../../schemas/script.js';
 import { fixedCtrlToU64 } from '../../src/pmu/arch/fixed-ctrl.js';
 import { COUNTER, DS_AREA, msrName } from '../../src/pmu/arch/msr.js';
-import { createHost, type Host } from '../../src/service/host.js';
-import { HostSession } from '../../src/service/host-session.js';
+import { createHost, type Host } from '../../src/service/hosts/host.js';
+import { HostSession } from '../../src/service/hosts/host-session.js';
+import { runScript } from '../../src/service/hosts/scripts.js';
 import { cpuModelById, kernelById } from '../../src/service/lookups.js';
-import { runScript } from '../../src/service/scripts.js';
 import {
   formatCounterSet,
   formatDataCfg,

@@ -89,7 +89,6 @@ export function machine(model: string, kernel: string, options: MachineOptions =
 }
 
 export class Machine {
-  readonly world: World;
   readonly state: MachineState;
   readonly run: Run;
   readonly addresses = new AddressBook();
@@ -97,7 +96,7 @@ export class Machine {
   constructor(modelId: string, kernelId: string, options: MachineOptions) {
     const model = present(findCpuModel(modelId), modelId);
     const kernel = present(findKernel(kernelId), kernelId);
-    this.world = createWorld({
+    const world = createWorld({
       model,
       caps: kernelCapsOf(kernel, model),
       kernel,
@@ -106,9 +105,13 @@ export class Machine {
     });
     const stepping = options.stepping ?? model.defaultStepping;
     const isolated = isIsolatedOn(kernel, model, stepping, options.microcode ?? 0);
-    this.state = createState(this.world, options.cpus ?? 1, !isolated);
-    this.run = new Run(this.world, this.state);
+    this.state = createState(world, options.cpus ?? 1, !isolated);
+    this.run = new Run(world, this.state);
     this.run.tracing = true;
+  }
+
+  get world(): World {
+    return this.run.world;
   }
 
   // What the host does.
@@ -153,23 +156,23 @@ export class Machine {
 
   /** An NMI now. Nothing named: a foreign one. */
   nmi(wish: { overflow?: readonly string[]; throttle?: readonly string[] } = {}, cpu = 0): this {
-    this.run.nmi(this.state.cpus[cpu]!, set(wish.overflow), set(wish.throttle));
+    this.run.interrupt(actions.NMI, this.state.cpus[cpu]!, set(wish.overflow), set(wish.throttle));
     return this;
   }
 
   /** Counters overflow; their NMI comes later. */
   latch(counters: readonly string[], cpu = 0): this {
-    this.run.instantly(actions.LATCH, this.state.cpus[cpu]!, 0, set(counters), 'latch');
+    this.run.interrupt(actions.LATCH, this.state.cpus[cpu]!, set(counters), 0);
     return this;
   }
 
   snapshot(cpu = 0): this {
-    this.run.instantly(actions.SNAPSHOT, this.state.cpus[cpu]!, 0, 0, 'snapshot');
+    this.run.interrupt(actions.SNAPSHOT, this.state.cpus[cpu]!, 0, 0);
     return this;
   }
 
   loadMicrocode(): this {
-    this.run.instantly(actions.MICROCODE, this.state.cpus[0]!, 0, 0, 'microcode');
+    this.run.instantly(actions.MICROCODE, this.state.cpus[0]!, 0, 'microcode');
     return this;
   }
 
@@ -400,9 +403,9 @@ function injectionOf(nmi: NmiWish): Injection {
   return {
     step: present(stepCode(nmi.after), nmi.after),
     occurrence: nmi.occurrence ?? 1,
+    kind: actions.NMI,
     overflow: set(nmi.overflow),
     throttle: set(nmi.throttle),
-    snapshot: false,
   };
 }
 

@@ -4,6 +4,7 @@ import { SCENARIOS } from '../../src/model/worlds/scenarios.js';
 import { firing } from '../../src/pmu/arch/hardware.js';
 import { DS_AREA, PEBS_DATA_CFG, PEBS_ENABLE } from '../../src/pmu/arch/msr.js';
 import { KERNELS } from '../../src/pmu/kernels/index.js';
+import { NMI_RESET } from '../../src/pmu/machine/actions.js';
 import { STEP_NAMES } from '../../src/pmu/machine/micro-step.js';
 import { formatCounterSet, formatDataCfg } from '../../src/service/wire.js';
 import { type Machine, machine, names, requestOf } from './machine.js';
@@ -231,7 +232,7 @@ t.test('after 100 loops the PMU is reset, and a stuck bit stays stuck', async (t
     .tick()
     .writes();
   t.equal(m.stuck(), 'PMC0', 'and it outlives the tick once the event is gone');
-  m.run.nmi(m.cpu, 0, 0, true);
+  m.run.interrupt(NMI_RESET, m.cpu, 0, 0);
   const writes = m.writes();
   t.strictSame(
     writes
@@ -251,7 +252,7 @@ t.test('after 100 loops the PMU is reset, and a stuck bit stays stuck', async (t
 
 t.test('no reset in the guest', async (t) => {
   const m = machine('emerald-rapids', 'linux-7.3.4').event(PEBS).vcpu().enter();
-  t.throws(() => m.run.nmi(m.cpu, 0, 0, true), { message: /in the guest/ });
+  t.throws(() => m.run.interrupt(NMI_RESET, m.cpu, 0, 0), { message: /in the guest/ });
 });
 
 t.test('without NMIs every kernel that quiesces keeps host records out of the guest', async (t) => {

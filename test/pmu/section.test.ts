@@ -1,6 +1,6 @@
 /** What perf does to one logical CPU: PMU sections, events, the NMI handler, the tick. semantics.md §3, hazards of §7.6. */
 import t from 'tap';
-import { START_SECTION } from '../../src/pmu/machine/actions.js';
+import { NMI, START_SECTION } from '../../src/pmu/machine/actions.js';
 import { type Machine, machine, names } from './machine.js';
 
 const K1 = 'haswell-x';
@@ -391,7 +391,7 @@ t.test('status bits of PEBS counters are ignored: the buffer alone counts', asyn
   const m = machine(K1, LANDED).event(pebs('PMC0'));
   m.cpu.hardware.status = 1;
   m.writes();
-  m.run.nmi(m.cpu, 0, 0);
+  m.run.interrupt(NMI, m.cpu, 0, 0);
   t.notOk(m.writes().some((write) => write.startsWith('n7')));
   t.equal(m.status(0), 'active');
 });

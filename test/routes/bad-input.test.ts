@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import t from 'tap';
 import { ProblemSchema } from '../../schemas/problem.js';
-import { PROBLEMS } from '../../src/errors.js';
+import { PROBLEMS } from '../../schemas/problem-codes.js';
 import { faults, problemOf } from '../helper.js';
 import { type Lab, type LabHost, openFreshLab } from './lab.js';
 

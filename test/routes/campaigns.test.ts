@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import t, { type Test } from 'tap';
 import { CampaignResultsSchema, CampaignSchema } from '../../schemas/campaign.js';
-import { DEFAULT_CONFIG } from '../../src/config.js';
+import { DEFAULT_CONFIG } from '../../src/config/configuration.js';
 import { WorkQueue } from '../../src/jobs/work-queue.js';
 import { CPU_MODELS } from '../../src/pmu/arch/cpu-models.js';
 import { Housekeeping } from '../../src/service/housekeeping.js';

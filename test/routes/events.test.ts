@@ -3,7 +3,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import { EventPageSchema } from '../../schemas/event.js';
-import { sha256 } from '../../src/access-tokens.js';
+import { sha256 } from '../../src/config/access-tokens.js';
 import { EventStore, insertEvents } from '../../src/store/event-store.js';
 import { bodyOf, problemOf } from '../helper.js';
 import {

@@ -10,11 +10,11 @@ import { type HostMetrics, HostMetricsSchema } from '../../schemas/metrics.js';
 import { type Msrs, MsrsSchema, type MsrView } from '../../schemas/msr.js';
 import { type PerfEvent, PerfEventSchema } from '../../schemas/perf-event.js';
 import type { Problem } from '../../schemas/problem.js';
+import type { ProblemCode } from '../../schemas/problem-codes.js';
 import { type Script, ScriptSchema } from '../../schemas/script.js';
 import { type TracePage, TracePageSchema } from '../../schemas/trace.js';
 import { type Transition, TransitionSchema } from '../../schemas/transition.js';
 import { type Vcpu, VcpuSchema, type Wrmsr, WrmsrSchema } from '../../schemas/vcpu.js';
-import type { ProblemCode } from '../../src/errors.js';
 import { bodyOf, build, freshStorage, problemOf } from '../helper.js';
 
 export type Method = 'GET' | 'POST' | 'DELETE';

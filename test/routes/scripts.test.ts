@@ -116,6 +116,7 @@ t.test('every action of the alphabet', async (t) => {
     { action: 'migrate', vcpu: 'guest-a', cpu: 1 },
     { action: 'transition', vcpu: 'guest-a', kind: 'round_trip' },
     { action: 'nmi', overflow: ['PMC0'] },
+    { action: 'overflow', counters: ['PMC0'] },
     { action: 'tick' },
     { action: 'pmu_disable' },
     { action: 'pmu_enable' },
@@ -124,7 +125,7 @@ t.test('every action of the alphabet', async (t) => {
     { action: 'disable_event', event: 'a' },
     { action: 'close_event', event: 'a' },
   ]);
-  t.equal(results.length, 15);
+  t.equal(results.length, 16);
   t.equal(msrs.length, 8, 'the four registers of each of the two CPUs');
   const { platform_class, microcode } = await host.read();
   t.equal(platform_class, 'K2', 'the new microcode isolates PEBS');
@@ -154,6 +155,43 @@ t.test('two PEBS events and a late NMI leave a bit stuck without any guest (H2)'
   t.equal(stuck.length, 1, `stuck: ${stuck}`);
   t.ok(violations.some(({ invariant }) => invariant === 'I1'));
   t.equal((await host.metrics()).round_trips, 0);
+});
+
+t.test('an overflow waits for its NMI, wherever it comes', async (t) => {
+  const lab = await openLab(t);
+  const host = await lab.host('emerald-rapids', 'linux-7.3.4');
+  await host.script([
+    { action: 'open_event', name: 'a', counter: 'PMC0', precise_ip: 2 },
+    { action: 'add_vcpu', name: 'guest-a' },
+  ]);
+  // No NMI can land where this overflow does.
+  const inject = [
+    { at: 'k9_vmlaunch', overflow: ['PMC0'] },
+    { at: 'k11_host', nmi: {} },
+  ];
+  const { results, msr_writes } = await host.script([
+    { action: 'transition', vcpu: 'guest-a', kind: 'round_trip', inject },
+    { action: 'overflow', counters: ['PMC0'] },
+    { action: 'nmi', throttle: ['PMC0'] },
+  ]);
+  t.strictSame(
+    results.map(({ throttles }) => throttles),
+    [0, 0, 1],
+  );
+  const acknowledged = msr_writes.find(({ msr }) => msr === 'IA32_PERF_GLOBAL_STATUS_RESET');
+  t.equal(acknowledged?.count, 2, 'each NMI found what had overflowed');
+  const { items } = await host.trace();
+  t.strictSame(
+    items.filter(({ actor }) => actor === 'nmi').map(({ at }) => at),
+    ['overflow', 'nmi', 'overflow', 'nmi_throttle'],
+  );
+  await host.refuses('conflict', 'POST', '/scripts', {
+    actions: [{ action: 'overflow', counters: ['PMC1'] }],
+  });
+  const both = { at: 'guest', overflow: ['PMC0'], nmi: {} };
+  await host.refuses('validation', 'POST', '/scripts', {
+    actions: [{ action: 'tick', inject: [both] }],
+  });
 });
 
 t.test('the same script gives the same answer in any process', async (t) => {

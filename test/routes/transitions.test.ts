@@ -406,7 +406,7 @@ t.test('the shape of a transition is checked field by field', async (t) => {
     {"kind":"round_trip","counts":1}                                           | /counts
     {"kind":"round_trip","trace":"yes"}                                        | /trace
     {"kind":"round_trip","inject":[{"nmi":{}}]}                                | /inject/0/at
-    {"kind":"round_trip","inject":[{"at":"guest"}]}                            | /inject/0/nmi
+    {"kind":"round_trip","inject":[{"at":"guest"}]}                            | /inject/0
     {"kind":"round_trip","inject":[{"at":"guest","nmi":{"throttle":"PMC0"}}]}  | /inject/0/nmi/throttle
     {"kind":"round_trip","inject":[{"at":"guest","nmi":{"trottle":["PMC0"]}}]} | /inject/0/nmi/trottle
     {"kind":"round_trip","inject":[{"at":"Guest","nmi":{}}]}                   | /inject/0/at

@@ -8,8 +8,8 @@ import { isDeepStrictEqual } from 'node:util';
 import t from 'tap';
 import { ReadinessSchema } from '../../schemas/health.js';
 import { buildApp } from '../../src/app.js';
+import { startEmbeddedPostgres } from '../../src/private-postgres/server.js';
 import { openDatabase } from '../../src/store/database.js';
-import { startEmbeddedPostgres } from '../../src/store/embedded-postgres/server.js';
 import { bodyOf } from '../helper.js';
 import { connect, emptyDatabase, eventually, meddler, startInstance } from '../instances.js';
 

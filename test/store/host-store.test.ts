@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import t, { type Test } from 'tap';
 import type { TraceEntry } from '../../src/pmu/stepping/run.js';
-import { chunkOf, NO_TAIL, readTrace, withEntries } from '../../src/service/trace-text.js';
+import { chunkOf, NO_TAIL, readTrace, withEntries } from '../../src/service/hosts/trace-text.js';
 import { HostStore, type HostWrite } from '../../src/store/host-store.js';
 import { connect, emptyDatabase, eventually, meddler } from '../instances.js';
 import { Dice } from '../pmu/random-walk.js';

@@ -5,16 +5,12 @@
  * `machine/actions.ts`, whose guards decide; what is added here is who may act how often.
  */
 import { ACTOR_KINDS } from '../../../schemas/exploration-model.js';
-import { type CounterSet, FIXED_BIT } from '../../pmu/arch/counter-set.js';
+import { type CounterSet, FIXED_BIT, GENERAL_PURPOSE } from '../../pmu/arch/counter-set.js';
+import { GLOBAL_CTRL, PEBS_ENABLE } from '../../pmu/arch/msr.js';
 import type { WriteSink } from '../../pmu/arch/write-sink.js';
-import {
-  guestPreciseIp,
-  PEBS_DATA_CFG_GP,
-  type Reprogramming,
-  reprogrammingOf,
-} from '../../pmu/kvm/guest-counters.js';
-import { type GuestPmuCaps, guestPmuCaps } from '../../pmu/kvm/guest-msrs.js';
+import type { Reprogramming } from '../../pmu/kvm/guest-counters.js';
 import * as actions from '../../pmu/machine/actions.js';
+import { reprogramming } from '../../pmu/machine/reprogram.js';
 import {
   EXIT_REENTER,
   EXIT_VMFAIL,
@@ -43,15 +39,12 @@ export class Steps {
   readonly world: World;
   private readonly limits: Int32Array;
   private readonly action: actions.Action = { kind: 0, cpu: 0, target: 0, value: 0, throttle: 0 };
-  private readonly guestCaps: readonly GuestPmuCaps[];
+  private readonly written = { hi: 0, lo: 0 };
 
   constructor(explored: ExploredWorld) {
     this.explored = explored;
     this.world = explored.world;
     this.limits = Int32Array.from(ACTOR_KINDS, (kind) => explored.budgets[kind]);
-    this.guestCaps = explored.world.guests.map((features) =>
-      guestPmuCaps(explored.host.kernel, explored.host.model, features),
-    );
   }
 
   /** Takes a step that is possible; `spent` counts what each actor has done. */
@@ -107,15 +100,13 @@ export class Steps {
 
   /** What KVM has to do so that a guest counter's event matches its registers. */
   reprogramming(state: MachineState, at: number): Reprogramming {
-    const config = this.world.eventConfigs[at]!;
-    const caps = this.guestCaps[config.owner]!;
-    return reprogrammingOf(caps, state.vcpus[config.owner]!, state.events[at]!, config);
+    return reprogramming(this.world, state, at);
   }
 
   /** Whether the guest behind an event may set the counter's bit in its IA32_PEBS_ENABLE; else the WRMSR is a #GP. */
   hasGuestPebs(at: number): boolean {
     const { owner, guestCounter } = this.world.eventConfigs[at]!;
-    const { pebs, adaptive } = this.guestCaps[owner]!;
+    const { pebs, adaptive } = this.world.guestCaps[owner]!;
     return pebs && (adaptive || guestCounter < FIXED_BIT);
   }
 
@@ -137,7 +128,7 @@ export class Steps {
         this.act(state, sink, actions.SET_ENTRY_FAILURE, cpu, 0, EXIT_VMFAIL);
         return;
       case label.REPROGRAM:
-        this.reprogram(state, sink, cpu, target);
+        this.act(state, sink, actions.REPROGRAM, cpu, target);
         return;
       case label.ADD: {
         const { preciseIp, dataCfg } = state.events[target]!;
@@ -191,37 +182,16 @@ export class Steps {
     }
   }
 
+  /** The guest writes its register with the counter's bit the other way. */
   private flip(state: MachineState, step: number, at: number): void {
     const { owner, guestCounter } = this.world.eventConfigs[at]!;
     const vcpu = state.vcpus[owner]!;
-    if (step === label.FLIP_PEBS_ENABLE) {
-      vcpu.pebsEnable ^= 1 << guestCounter;
-    } else {
-      vcpu.globalCtrl ^= 1 << guestCounter;
-    }
-  }
-
-  private reprogram(state: MachineState, sink: WriteSink, cpu: LogicalCpu, at: number): void {
-    const { owner, guestCounter } = this.world.eventConfigs[at]!;
-    switch (this.reprogramming(state, at)) {
-      case 'open': {
-        const precise = guestPreciseIp(this.guestCaps[owner]!, state.vcpus[owner]!, guestCounter);
-        const dataCfg = precise === 1 ? PEBS_DATA_CFG_GP : 0;
-        this.act(state, sink, actions.OPEN, cpu, at, precise, dataCfg);
-        return;
-      }
-      case 'enable':
-        this.act(state, sink, actions.START_ENABLE, cpu, at);
-        return;
-      case 'disable':
-        this.act(state, sink, actions.START_DISABLE, cpu, at);
-        return;
-      case 'close':
-        this.act(state, sink, actions.START_CLOSE, cpu, at);
-        return;
-      case 'none':
-        return;
-    }
+    const isPebs = step === label.FLIP_PEBS_ENABLE;
+    const value = (isPebs ? vcpu.pebsEnable : vcpu.globalCtrl) ^ (1 << guestCounter);
+    this.written.lo = value & GENERAL_PURPOSE;
+    this.written.hi = value >>> FIXED_BIT;
+    const msr = isPebs ? PEBS_ENABLE : GLOBAL_CTRL;
+    actions.guestWrmsr(this.world, state, owner, msr, this.written, noAddress);
   }
 
   private act(
@@ -251,4 +221,9 @@ export class Steps {
     action.throttle = throttle;
     return action;
   }
+}
+
+/** The registers that are flipped hold no addresses. */
+function noAddress(): number {
+  return 0;
 }

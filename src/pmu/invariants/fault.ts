@@ -1,10 +1,9 @@
 import { DS_AREA, GLOBAL_CTRL, PEBS_DATA_CFG, PEBS_ENABLE } from '../arch/msr.js';
-import type { VcpuPmu } from '../kvm/vcpu-pmu.js';
 import type { RecordInState } from '../machine/records.js';
-import type { LogicalCpu, MachineState } from '../machine/state.js';
 import type { World } from '../machine/world.js';
 import { hostGlobalCtrl } from '../perf/cpu-hw-events.js';
 import type { PerfEvent } from '../perf/perf-event.js';
+import type { Seen, SeenCpu, SeenState, SeenVcpu } from './invariant.js';
 
 /** A field of a record, or a place in one that is an array. */
 export interface Place {
@@ -30,9 +29,9 @@ export interface Fault {
 
 export type FaultsOf = (
   world: World,
-  state: MachineState,
-  cpu: LogicalCpu,
-  vcpu: VcpuPmu | undefined,
+  state: SeenState,
+  cpu: SeenCpu,
+  vcpu: SeenVcpu | undefined,
 ) => Fault[];
 
 export const STUCK = '{bits} {is} stuck in {place}';
@@ -42,12 +41,12 @@ export const UNMARKED =
 export const UNVISITED = '{event} is throttled, and no tick comes by it';
 const OTHER = '{place} is {value} and should be {desired}';
 
-export function onCpu({ index }: LogicalCpu, path: string, nth = 0): Place {
+export function onCpu({ index }: SeenCpu, path: string, nth = 0): Place {
   return { kind: 'cpu', index, path, nth };
 }
 
 /** Of the vCPU that the CPU runs. */
-export function onVcpu({ target }: LogicalCpu, path: string, nth = 0): Place {
+export function onVcpu({ target }: SeenCpu, path: string, nth = 0): Place {
   return { kind: 'vcpu', index: target, path, nth };
 }
 
@@ -57,7 +56,7 @@ export function onEvent(index: number, path: string): Place {
 
 /** Bits of a register that are wrong: each the other way round would be right. */
 export function bitsOf(
-  cpu: LogicalCpu,
+  cpu: SeenCpu,
   register: 'globalCtrl' | 'pebsEnable' | 'counterEnable' | 'fixedCtrl',
   bits: number,
   says: string,
@@ -72,7 +71,7 @@ export function bitsOf(
 
 /** A register that holds another value as a whole. */
 export function wholeRegister(
-  cpu: LogicalCpu,
+  cpu: SeenCpu,
   register: 'dsArea' | 'pebsDataCfg',
   desired: number,
   because: readonly Place[],
@@ -83,13 +82,13 @@ export function wholeRegister(
     : [{ says, place: onCpu(cpu, `hardware.${register}`), bits: -1, desired, because }];
 }
 
-export function stuckPebsBits(cpu: LogicalCpu): Fault[] {
+export function stuckPebsBits(cpu: SeenCpu): Fault[] {
   const bits = cpu.hardware.pebsEnable & ~cpu.cpuc.pebsEnabled;
   return bitsOf(cpu, 'pebsEnable', bits, STUCK, [onCpu(cpu, 'cpuc.pebsEnabled')]);
 }
 
 /** Set and cleared bits of IA32_PERF_GLOBAL_CTRL among some counters. */
-export function globalCtrlBits(world: World, cpu: LogicalCpu, among: number): Fault[] {
+export function globalCtrlBits(world: World, cpu: SeenCpu, among: number): Fault[] {
   const { hardware, cpuc } = cpu;
   const wanted = hostGlobalCtrl(cpuc, world.caps.intelCtrl);
   const because = [onCpu(cpu, 'cpuc.intelCtrlGuestMask')];
@@ -100,14 +99,14 @@ export function globalCtrlBits(world: World, cpu: LogicalCpu, among: number): Fa
 }
 
 /** Counters that make records in the guest and must not: their bits in both registers. */
-export function fires(cpu: LogicalCpu, bits: number, whose: string): Fault[] {
+export function fires(cpu: SeenCpu, bits: number, whose: string): Fault[] {
   return [
     ...bitsOf(cpu, 'pebsEnable', bits, `${whose}: {bits} {is} set in {place}`, []),
     ...bitsOf(cpu, 'globalCtrl', bits, 'And {bits} {is} set in {place}', []),
   ];
 }
 
-export function mayStillRecord(cpu: LogicalCpu): Fault[] {
+export function mayStillRecord(cpu: SeenCpu): Fault[] {
   return cpu.overshoot === 0
     ? []
     : [
@@ -123,8 +122,8 @@ export function mayStillRecord(cpu: LogicalCpu): Fault[] {
 
 /** Events for which something is wrong. */
 export function events(
-  state: MachineState,
-  wrong: (event: PerfEvent, at: number) => Fault[],
+  state: SeenState,
+  wrong: (event: Seen<PerfEvent>, at: number) => Fault[],
 ): Fault[] {
   return state.events.flatMap((event, at) =>
     wrong(event, at).map((fault) => ({ ...fault, event: at })),
@@ -143,7 +142,7 @@ export function ofEvent(
 }
 
 /** The fields that a fresh host value of a list is made of. */
-export function freshFrom(cpu: LogicalCpu, msr: number): Place[] {
+export function freshFrom(cpu: SeenCpu, msr: number): Place[] {
   switch (msr) {
     case GLOBAL_CTRL:
       return [onCpu(cpu, 'cpuc.intelCtrlGuestMask')];

@@ -2,39 +2,42 @@
 import type { CounterSet } from '../arch/counter-set.js';
 import { firing, running } from '../arch/hardware.js';
 import { wantedCounters } from '../kvm/guest-counters.js';
-import type { VcpuPmu } from '../kvm/vcpu-pmu.js';
-import { crossMappedCounters } from '../kvm/vcpu-run.js';
-import type { LogicalCpu, MachineState } from '../machine/state.js';
+import { completeList, crossMappedCounters } from '../kvm/vcpu-run.js';
 import type { World } from '../machine/world.js';
 import { readMasks } from '../perf/guest-switch.js';
 import { ACTIVE, counterSet, type PerfEvent } from '../perf/perf-event.js';
 import { SwitchList } from '../perf/switch-list.js';
-import { IN_GUEST, type Invariant } from './invariant.js';
+import {
+  IN_GUEST,
+  type Invariant,
+  type Seen,
+  type SeenCpu,
+  type SeenState,
+  type SeenVcpu,
+} from './invariant.js';
 
 /** The record group of LBR entries in MSR_PEBS_DATA_CFG. */
 export const PEBS_DATA_CFG_LBR = 8;
-const scratch = new SwitchList();
+// The list that is built to judge, and what KVM would tell perf for it; reused, so that judging allocates nothing.
+const list = new SwitchList();
+const told = { pebsEnable: 0, dsArea: 0, pebsDataCfg: 0, crossMapped: 0 };
 
 /** `gp` now: the guest PEBS counters that the kernel would let run if it built the list in this state. */
 export function guestPebsNow(
   world: World,
-  state: MachineState,
-  cpu: LogicalCpu,
-  vcpu: VcpuPmu,
+  state: SeenState,
+  cpu: SeenCpu,
+  vcpu: SeenVcpu,
 ): CounterSet {
   if (cpu.cpuc.pebsEnabled === 0 || vcpu.pebsEnable === 0) {
     return 0;
   }
-  const kept = vcpu.crossMapped;
-  vcpu.crossMapped = crossMappedCounters(world, state.events, vcpu, cpu.target, cpu);
-  readMasks(scratch, cpu.cpuc, world.caps);
-  const input = world.switchInput;
-  input.cpuc = cpu.cpuc;
-  input.guest = vcpu;
-  input.noIsolation = state.noIsolation !== 0;
-  const guestPebs = world.kernel.completeList(scratch, input);
-  vcpu.crossMapped = kept;
-  return guestPebs;
+  told.pebsEnable = vcpu.pebsEnable;
+  told.dsArea = vcpu.dsArea;
+  told.pebsDataCfg = vcpu.pebsDataCfg;
+  told.crossMapped = crossMappedCounters(world, state.events, vcpu, cpu.target, cpu);
+  readMasks(list, cpu.cpuc, world.caps);
+  return completeList(world, list, cpu.cpuc, told, state.noIsolation !== 0);
 }
 
 export const guestInvariants: readonly Invariant[] = [
@@ -157,10 +160,10 @@ export const guestInvariants: readonly Invariant[] = [
 /** Whether the kernel keeps an event of the guest off by rule: guest PEBS beside host PEBS, or on another counter's number. */
 export function isForcedOff(
   world: World,
-  state: MachineState,
-  cpu: LogicalCpu,
-  vcpu: VcpuPmu,
-  event: PerfEvent,
+  state: SeenState,
+  cpu: SeenCpu,
+  vcpu: SeenVcpu,
+  event: Seen<PerfEvent>,
 ): boolean {
   return event.preciseIp > 0 && (guestPebsNow(world, state, cpu, vcpu) & counterSet(event)) === 0;
 }

@@ -56,7 +56,9 @@ export const hostFaults: Readonly<Record<string, FaultsOf>> = {
     }),
   I18: (world, state, cpu) =>
     events(state, (event, at) =>
-      event.status === STOPPED && event.cpu === cpu.index && !isRestartedByTick(world, state, at)
+      event.status === STOPPED &&
+      event.cpu === cpu.index &&
+      !isRestartedByTick(world, state.events, at)
         ? ofEvent(at, 'status', ACTIVE, event.mark === 0 ? UNMARKED : UNVISITED, [])
         : [],
     ),

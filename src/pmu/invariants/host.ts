@@ -129,7 +129,7 @@ export const hostInvariants: readonly Invariant[] = [
       for (let at = 0; at < state.events.length; at += 1) {
         const event = state.events[at]!;
         const stands = event.status === STOPPED && event.cpu === cpu.index;
-        if (stands && !isRestartedByTick(world, state, at)) {
+        if (stands && !isRestartedByTick(world, state.events, at)) {
           return false;
         }
       }

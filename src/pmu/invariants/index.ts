@@ -1,12 +1,19 @@
 /** All invariants, and their evaluation at the points a CPU is at. */
-import { SWITCHED_MSRS } from '../arch/msr.js';
-import type { VcpuPmu } from '../kvm/vcpu-pmu.js';
+import { fullestState } from '../machine/given-state.js';
 import { K0, STEP_CODES } from '../machine/micro-step.js';
-import { IDLE, type LogicalCpu, MachineState, RUN_VCPU } from '../machine/state.js';
+import type { MachineState } from '../machine/state.js';
 import type { World } from '../machine/world.js';
 import { guestInvariants } from './guest.js';
 import { hostInvariants } from './host.js';
-import { type Invariant, POINT_SETS, pointsOf, runningVcpu } from './invariant.js';
+import {
+  type Invariant,
+  POINT_SETS,
+  pointsOf,
+  runningVcpu,
+  type SeenCpu,
+  type SeenState,
+  type SeenVcpu,
+} from './invariant.js';
 import { listInvariants } from './lists.js';
 import { pebsEnableInvariants } from './pebs-enable.js';
 
@@ -19,9 +26,10 @@ export const INVARIANTS: readonly Invariant[] = [
 
 type Judge = (
   world: World,
-  state: MachineState,
-  cpu: LogicalCpu,
-  vcpu: VcpuPmu | undefined,
+  state: SeenState,
+  cpu: SeenCpu,
+  vcpu: SeenVcpu | undefined,
+  before: number,
 ) => number;
 
 /** By set of points, one function that evaluates the invariants there; compiled as sets of points come up. */
@@ -35,36 +43,37 @@ function judgeAt(points: number): Judge {
   const terms = placed.map(
     ({ at }, nth) => `(holds${nth}(world, state, cpu, vcpu) ? 0 : ${1 << at})`,
   );
-  const body = `${names.join('\n')}\nreturn (world, state, cpu, vcpu) => ${terms.join(' | ') || '0'};`;
+  const others = ~placed.reduce((mask, { at }) => mask | (1 << at), 0);
+  const body = `${names.join('\n')}
+return (world, state, cpu, vcpu, before) => ${[`before & ${others}`, ...terms].join(' | ')};`;
   const judge: Judge = new Function('placed', body)(placed);
   judges[points] = judge;
   return judge;
 }
 
-/** The invariants that fail at a CPU, as a bit mask over `INVARIANTS`. */
-export function violatedAt(world: World, state: MachineState, cpu: LogicalCpu): number {
+/**
+ * The invariants that fail at a CPU, as a bit mask over `INVARIANTS`. Those that are not evaluated where the CPU is are as
+ * in `before`: what failed when it was last looked at fails until it is found to hold.
+ */
+export function violatedAt(world: World, state: SeenState, cpu: SeenCpu, before = 0): number {
   const points = pointsOf(world, state, cpu);
   if (points === 0) {
-    return 0;
+    return before;
   }
   const judge = judges[points] ?? judgeAt(points);
-  return judge(world, state, cpu, runningVcpu(state, cpu));
+  return judge(world, state, cpu, runningVcpu(state, cpu), before);
 }
 
 /** The micro-steps after which some of the invariants in a mask may be evaluated at a CPU. */
 export function stepsEvaluated(world: World, initial: MachineState, mask: number): Uint8Array {
-  const state = new MachineState();
-  state.copyFrom(initial);
-  const cpu = state.cpus[0]!;
-  // As much as can be true at a micro-step: the PMU on, every MSR in the load areas, the list at its end.
-  for (const vcpu of state.vcpus) {
-    vcpu.autoload.list((1 << SWITCHED_MSRS) - 1);
-  }
-  cpu.cpuc.enabled = 1;
+  // With isolation as it is, and as a late microcode load can make it.
+  const isolations = [initial.noIsolation, 0];
   return Uint8Array.from({ length: STEP_CODES }, (_, pc) => {
-    cpu.pc = pc;
-    cpu.operation = pc >= K0 ? RUN_VCPU : IDLE;
-    const points = state.vcpus.length === 0 && pc >= K0 ? 0 : pointsOf(world, state, cpu);
+    const points = isolations.reduce((all, noIsolation) => {
+      const state = fullestState(initial, pc, noIsolation);
+      const isNowhere = state.vcpus.length === 0 && pc >= K0;
+      return isNowhere ? all : all | pointsOf(world, state, state.cpus[0]!);
+    }, 0);
     return INVARIANTS.some((one, at) => mask & (1 << at) && one.points & points) ? 1 : 0;
   });
 }

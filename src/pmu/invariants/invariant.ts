@@ -33,7 +33,10 @@ import type { World } from '../machine/world.js';
  * `guest`: after V2 until V4; `host`: any host point outside the V-steps and outside k5…k9;
  * `list_built`: after k4; `lists_applied`: after the last k5; `window`: after k5 quiesced IA32_PEBS_ENABLE until V2;
  * `vmlaunch`: at k9; `exit`: after V4; `exit_loaded`: after V6; `resting`: quiescent, and no operation or run under way;
- * `shut_down`: after a VMX abort.
+ * `shut_down`: after a VMX abort; `unswitched`: in the guest, where the kernel does not switch IA32_PEBS_ENABLE.
+ *
+ * An invariant that does not apply somewhere has no point there, rather than holding for nothing: violations are counted
+ * from holding to violated.
  */
 export const QUIESCENT = 1;
 export const IN_GUEST = 2;
@@ -46,8 +49,17 @@ export const EXIT = 128;
 export const EXIT_LOADED = 256;
 export const RESTING = 512;
 export const SHUT_DOWN = 1024;
+export const UNSWITCHED = 2048;
 /** One more than the largest set of points. */
-export const POINT_SETS = 2048;
+export const POINT_SETS = 4096;
+
+/** What is only looked at: no field of it, nor of what it holds, may be written. */
+export type Seen<T> = T extends Int32Array | ((...args: never[]) => unknown)
+  ? T
+  : { readonly [Field in keyof T]: Seen<T[Field]> };
+export type SeenState = Seen<MachineState>;
+export type SeenCpu = Seen<LogicalCpu>;
+export type SeenVcpu = Seen<VcpuPmu>;
 
 export interface Invariant {
   readonly id: string;
@@ -59,18 +71,18 @@ export interface Invariant {
   readonly points: number;
   readonly sources: readonly string[];
   /** Evaluated only at its points. `vcpu` is the running vCPU; undefined while none runs. */
-  holds(world: World, state: MachineState, cpu: LogicalCpu, vcpu: VcpuPmu | undefined): boolean;
+  holds(world: World, state: SeenState, cpu: SeenCpu, vcpu: SeenVcpu | undefined): boolean;
 }
 
 /** The points a CPU is at. */
-export function pointsOf(world: World, state: MachineState, cpu: LogicalCpu): number {
+export function pointsOf(world: World, state: SeenState, cpu: SeenCpu): number {
   const { pc } = cpu;
   if (pc < K0) {
     const resting = pc === REST && cpu.cpuc.enabled === 1;
     return resting ? QUIESCENT | HOST | RESTING : HOST;
   }
   if (isInGuest(pc) || pc === V2) {
-    return IN_GUEST;
+    return switchesPebsEnable(world, state) ? IN_GUEST : IN_GUEST | UNSWITCHED;
   }
   if (pc === V4) {
     return EXIT;
@@ -92,7 +104,7 @@ export function pointsOf(world: World, state: MachineState, cpu: LogicalCpu): nu
 }
 
 /** k5 to V1: the lists are being applied or have been, and nothing is loaded yet. */
-function windowPoints(state: MachineState, cpu: LogicalCpu): number {
+function windowPoints(state: SeenState, cpu: SeenCpu): number {
   const { pc } = cpu;
   let points = 0;
   if (pc >= K5 && pc < K6 && cpu.cpuc.guestSwitchMsrs.present >> (pc - K5 + 1) === 0) {
@@ -117,16 +129,16 @@ function isBeforeRepair(world: World, pc: number): boolean {
 }
 
 /** The vCPU a CPU runs, if any. */
-export function runningVcpu(state: MachineState, cpu: LogicalCpu): VcpuPmu | undefined {
+export function runningVcpu(state: SeenState, cpu: SeenCpu): SeenVcpu | undefined {
   return cpu.operation === RUN_VCPU ? state.vcpus[cpu.target] : undefined;
 }
 
 /** Whether the vCPU's load areas hold IA32_PEBS_ENABLE. */
-export function isPebsEnableListed(vcpu: VcpuPmu): boolean {
+export function isPebsEnableListed(vcpu: SeenVcpu): boolean {
   return vcpu.autoload.slotOf(PEBS_ENABLE) !== NOT_LISTED;
 }
 
 /** Whether the kernel switches IA32_PEBS_ENABLE on this machine now. */
-export function switchesPebsEnable(world: World, state: MachineState): boolean {
+export function switchesPebsEnable(world: World, state: SeenState): boolean {
   return world.switchesPebsEnable[state.noIsolation as 0 | 1];
 }

@@ -1,16 +1,23 @@
 /** I8, I9, I11: the switch list and the MSR-load areas. */
 import { DS_AREA, GLOBAL_CTRL, PEBS_DATA_CFG, SWITCHED_MSRS } from '../arch/msr.js';
 import { type MsrAutoload, NOT_LISTED } from '../kvm/msr-autoload.js';
-import type { LogicalCpu, MachineState } from '../machine/state.js';
 import type { World } from '../machine/world.js';
 import { hostGlobalCtrl } from '../perf/cpu-hw-events.js';
-import { EXIT, type Invariant, LIST_BUILT, LISTS_APPLIED } from './invariant.js';
+import {
+  EXIT,
+  type Invariant,
+  LIST_BUILT,
+  LISTS_APPLIED,
+  type Seen,
+  type SeenCpu,
+  type SeenState,
+} from './invariant.js';
 
 /** The host value perf would return for an MSR now. */
 export function freshHostValue(
   world: World,
-  state: MachineState,
-  { cpuc }: LogicalCpu,
+  state: SeenState,
+  { cpuc }: SeenCpu,
   msr: number,
 ): number {
   switch (msr) {
@@ -27,9 +34,9 @@ export function freshHostValue(
 
 function isFresh(
   world: World,
-  state: MachineState,
-  cpu: LogicalCpu,
-  autoload: MsrAutoload,
+  state: SeenState,
+  cpu: SeenCpu,
+  autoload: Seen<MsrAutoload>,
 ): boolean {
   for (let slot = 0; slot < autoload.count; slot += 1) {
     const msr = autoload.order[slot]!;
@@ -43,8 +50,8 @@ function isFresh(
 /** Whether an MSR is in the load areas exactly when the list said host and guest differ. */
 export function isListed(
   world: World,
-  cpu: LogicalCpu,
-  autoload: MsrAutoload,
+  cpu: SeenCpu,
+  autoload: Seen<MsrAutoload>,
   msr: number,
 ): boolean {
   const list = cpu.cpuc.guestSwitchMsrs;

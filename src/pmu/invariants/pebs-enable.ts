@@ -2,16 +2,16 @@
 import { COUNTERS } from '../arch/counter-set.js';
 import { running } from '../arch/hardware.js';
 import { PEBS_ENABLE } from '../arch/msr.js';
-import { isInGuest, V2, VMX_ABORT } from '../machine/micro-step.js';
+import { VMX_ABORT } from '../machine/micro-step.js';
 import { hostPebsBits } from '../perf/cpu-hw-events.js';
 import {
   HOST,
-  IN_GUEST,
   type Invariant,
   QUIESCENT,
   RESTING,
   SHUT_DOWN,
   switchesPebsEnable,
+  UNSWITCHED,
   VMLAUNCH,
   WINDOW,
 } from './invariant.js';
@@ -22,19 +22,13 @@ export const pebsEnableInvariants: readonly Invariant[] = [
     statement: 'No bit of IA32_PEBS_ENABLE is stuck: none is set that perf does not want.',
     predicate: 'PE & ~P == 0',
     where: 'at rest in the host; also in the guest where the kernel does not switch the register',
-    points: QUIESCENT | IN_GUEST,
+    points: QUIESCENT | UNSWITCHED,
     sources: [
       'arch/x86/events/intel/ds.c intel_pmu_pebs_enable_all()',
       'arch/x86/events/intel/core.c intel_guest_get_msrs()',
       'src/pmu/semantics.md §7.7',
     ],
-    holds: (world, state, cpu) => {
-      const inGuest = isInGuest(cpu.pc) || cpu.pc === V2;
-      if (inGuest && switchesPebsEnable(world, state)) {
-        return true;
-      }
-      return (cpu.hardware.pebsEnable & ~cpu.cpuc.pebsEnabled) === 0;
-    },
+    holds: (_world, _state, { cpuc, hardware }) => (hardware.pebsEnable & ~cpuc.pebsEnabled) === 0,
   },
   {
     id: 'I2',

@@ -111,8 +111,7 @@ export function writeGuestMsr(
   const counters = generalPurpose(caps.generalPurpose);
   switch (code) {
     case msr.GLOBAL_CTRL: {
-      const allowed = { hi: (1 << caps.fixed) - 1, lo: counters };
-      if (hasOther(value, allowed)) {
+      if (hasOther(value, (1 << caps.fixed) - 1, counters)) {
         return 'a reserved bit of IA32_PERF_GLOBAL_CTRL is set';
       }
       vcpu.globalCtrl = (value.lo & counters) | ((value.hi & 0xfff) << FIXED_BIT);
@@ -124,7 +123,7 @@ export function writeGuestMsr(
           ? 'IA32_PEBS_ENABLE does not exist: the IA32_PERF_CAPABILITIES of the vCPU shows no PEBS'
           : 'IA32_PEBS_ENABLE does not exist: KVM offers guest PEBS only on hosts with EPT-friendly PEBS';
       }
-      if (hasOther(value, { hi: caps.adaptive ? (1 << caps.fixed) - 1 : 0, lo: counters })) {
+      if (hasOther(value, caps.adaptive ? (1 << caps.fixed) - 1 : 0, counters)) {
         return caps.adaptive
           ? 'a reserved bit of IA32_PEBS_ENABLE is set'
           : 'only general-purpose counters may use PEBS in a guest: another bit of IA32_PEBS_ENABLE is set';
@@ -144,7 +143,7 @@ export function writeGuestMsr(
       if (!caps.adaptive) {
         return 'MSR_PEBS_DATA_CFG does not exist: KVM hides PEBS_BASELINE from guests';
       }
-      if (hasOther(value, PEBS_DATA_CFG_BITS)) {
+      if (hasOther(value, PEBS_DATA_CFG_BITS.hi, PEBS_DATA_CFG_BITS.lo)) {
         return 'a reserved bit of MSR_PEBS_DATA_CFG is set';
       }
       vcpu.pebsDataCfg = value.lo | 0;
@@ -155,7 +154,7 @@ export function writeGuestMsr(
       return 'IA32_PERF_GLOBAL_STATUS is read-only';
     case msr.GLOBAL_STATUS_RESET: {
       const hi = ((1 << caps.fixed) - 1) | STATUS_DS_BUFFER | STATUS_COND_CHGD;
-      if (hasOther(value, { hi, lo: counters })) {
+      if (hasOther(value, hi, counters)) {
         return 'a reserved bit of IA32_PERF_GLOBAL_STATUS_RESET is set';
       }
       vcpu.globalStatus &= ~(
@@ -194,7 +193,7 @@ function writeFixedCtrCtrl(caps: GuestPmuCaps, vcpu: VcpuPmu, value: U64): strin
     }
     interrupting |= ((value.lo >>> (4 * counter + 3)) & 1) << (FIXED_BIT + counter);
   }
-  if (hasOther(value, { hi: adaptive, lo: allowed })) {
+  if (hasOther(value, adaptive, allowed)) {
     return 'a reserved bit of IA32_FIXED_CTR_CTRL is set';
   }
   vcpu.counterEnable = (vcpu.counterEnable & GENERAL_PURPOSE) | enabled;
@@ -226,8 +225,8 @@ function withBit(set: CounterSet, counter: CounterSet, bits: number): CounterSet
   return bits === 0 ? set & ~counter : set | counter;
 }
 
-function hasOther(value: U64, allowed: U64): boolean {
-  return ((value.lo & ~allowed.lo) | (value.hi & ~allowed.hi)) !== 0;
+function hasOther(value: U64, allowedHi: number, allowedLo: number): boolean {
+  return ((value.lo & ~allowedLo) | (value.hi & ~allowedHi)) !== 0;
 }
 
 /** 48-bit canonical: bits 63..47 all equal. */

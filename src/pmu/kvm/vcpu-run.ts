@@ -8,8 +8,8 @@
 import type { CounterSet } from '../arch/counter-set.js';
 import { GLOBAL_CTRL, KVM_WRMSR, PEBS_ENABLE } from '../arch/msr.js';
 import type { WriteSink } from '../arch/write-sink.js';
-import { hostGlobalCtrl } from '../perf/cpu-hw-events.js';
-import { readMasks } from '../perf/guest-switch.js';
+import { type CpuHwEvents, hostGlobalCtrl } from '../perf/cpu-hw-events.js';
+import { type GuestPebs, readMasks, type SwitchInput } from '../perf/guest-switch.js';
 import { wrmsrPebsEnable } from '../perf/pebs-enable.js';
 import {
   counterSet,
@@ -18,6 +18,7 @@ import {
   type PerfCpu,
   type PerfEvent,
 } from '../perf/perf-event.js';
+import type { SwitchList } from '../perf/switch-list.js';
 import type { KvmWorld } from './kvm-world.js';
 import { NOT_LISTED } from './msr-autoload.js';
 import { PMI_PENDING, PMI_REQUESTED, type VcpuPmu } from './vcpu-pmu.js';
@@ -77,18 +78,23 @@ export function startList(world: KvmWorld, cpu: PerfCpu): void {
   readMasks(cpu.cpuc.guestSwitchMsrs, cpu.cpuc, world.caps);
 }
 
+/** The argument of the switch function, reused so that building a list allocates nothing. */
+let input: { -readonly [Field in keyof SwitchInput]: SwitchInput[Field] } | undefined;
+
 /** k4, second half: the kernel's own switch function completes the list. */
 export function completeList(
   world: KvmWorld,
-  cpu: PerfCpu,
-  vcpu: VcpuPmu | null,
+  list: SwitchList,
+  cpuc: CpuHwEvents,
+  guest: GuestPebs | null,
   noIsolation: boolean,
 ): CounterSet {
-  const input = world.switchInput;
-  input.cpuc = cpu.cpuc;
-  input.guest = vcpu;
+  input ??= { caps: world.caps, noIsolation, cpuc, guest };
+  input.caps = world.caps;
+  input.cpuc = cpuc;
+  input.guest = guest;
   input.noIsolation = noIsolation;
-  return world.kernel.completeList(cpu.cpuc.guestSwitchMsrs, input);
+  return world.kernel.completeList(list, input);
 }
 
 /**

@@ -1,25 +1,23 @@
 /**
  * Everything that can happen to a machine: the actors of semantics.md §7.8, each as one action with its guard.
  *
- * Live hosts, scripts and the explorer act through this file only. `refusal` answers why an action cannot happen now (or
- * null), `perform` makes it happen; an action that starts an operation executes no micro-step yet, `ADVANCE` does.
+ * Live hosts, scripts, calculators and searches change a machine that is set up through this file only. `refusal` answers why
+ * an action cannot happen now (or null), `perform` makes it happen; an action that starts an operation executes no
+ * micro-step yet, `ADVANCE` does. A guest's WRMSR, which takes an MSR and a value of 64 bits, is a function of its own.
  */
-import type { CounterSet } from '../arch/counter-set.js';
+import type { CounterSet, U64 } from '../arch/counter-set.js';
 import { running } from '../arch/hardware.js';
 import { PEBS_ENABLE } from '../arch/msr.js';
 import type { WriteSink } from '../arch/write-sink.js';
+import { writeGuestMsr } from '../kvm/guest-msrs.js';
 import { NOT_LISTED } from '../kvm/msr-autoload.js';
-import { CLOSED, INACTIVE, isScheduled, OFF } from '../perf/perf-event.js';
+import { CLOSED, INACTIVE, OFF } from '../perf/perf-event.js';
 import { branchSnapshot, handleNmi, latchOverflow } from '../perf/pmi.js';
 import { advance, isBlocked } from './advance.js';
-import { begin, beginDisable, beginEnable, beginRun, forgetOverflow } from './begin.js';
+import { begin, beginClose, beginDisable, beginEnable, beginRun } from './begin.js';
+import { hasSchedulableEvents, hasScheduledEvents, openEvent } from './event-work.js';
 import {
-  closeIdleEvent,
-  hasSchedulableEvents,
-  hasScheduledEvents,
-  openEvent,
-} from './event-work.js';
-import {
+  refuseClose,
   refuseMigration,
   refuseNmi,
   refuseReserve,
@@ -27,8 +25,8 @@ import {
   refuseUnlessIdle,
 } from './guards.js';
 import { GUEST, isInGuest, K5, K8, REST, V2, VMX_ABORT } from './micro-step.js';
+import { refuseReprogramming, reprogram } from './reprogram.js';
 import {
-  CLOSE_EVENT,
   DISABLE_EVENT,
   ENABLE_EVENT,
   EXIT_NMI,
@@ -75,6 +73,10 @@ export const SNAPSHOT = 15;
 export const MICROCODE = 16;
 /** An NMI as above whose status never clears: after 100 loops the handler resets the PMU. Not in the guest. */
 export const NMI_RESET = 17;
+/** KVM brings the event behind a guest's counter, event `target`, a step nearer to what the guest's registers say. */
+export const REPROGRAM = 18;
+/** The thread of vCPU `target`, which has no events to move, is on its CPU now. */
+export const ARRIVE = 19;
 
 export interface Action {
   kind: number;
@@ -92,10 +94,7 @@ export function refusal(world: World, state: MachineState, action: Action): stri
   }
   switch (action.kind) {
     case ADVANCE:
-      if (cpu.operation === IDLE) {
-        return 'the CPU has no operation under way';
-      }
-      return isBlocked(world, state, cpu) ? 'KVM waits until no PMI is pending' : null;
+      return refuseAdvance(world, state, cpu);
     case START_RUN:
       return refuseRun(world, state, cpu, action.target);
     case SET_EXIT:
@@ -125,7 +124,7 @@ export function refusal(world: World, state: MachineState, action: Action): stri
     case START_CLOSE:
       return state.events[action.target]!.status === CLOSED
         ? 'the event is closed'
-        : (refuseUnlessIdle(cpu) ?? refuseReserve(state));
+        : refuseClose(state, cpu);
     case OPEN:
       return state.events[action.target]!.status === CLOSED
         ? refuseReserve(state)
@@ -146,10 +145,26 @@ export function refusal(world: World, state: MachineState, action: Action): stri
       return isInGuest(cpu.pc) ? 'the CPU is in the guest' : null;
     case MICROCODE:
       return state.noIsolation ? null : 'PEBS is isolated already';
+    case REPROGRAM:
+      return refuseReprogramming(world, state, cpu, action.target);
+    case ARRIVE:
+      return contextSwitchNeeded(world, state, action.target) === ADVANCE
+        ? null
+        : 'a context switch must bring the vCPU thread and its events to the CPU first';
     default:
       throw new RangeError(`unknown action ${action.kind}`);
   }
 }
+
+/** ADVANCE by itself, for drivers that do little else: its guard, and `advance`. */
+export function refuseAdvance(world: World, state: MachineState, cpu: LogicalCpu): string | null {
+  if (cpu.operation === IDLE) {
+    return 'the CPU has no operation under way';
+  }
+  return isBlocked(world, state, cpu) ? 'KVM waits until no PMI is pending' : null;
+}
+
+export { advance };
 
 /** Makes the action happen; it must not be refused. Returns the micro-step executed, REST where none was. */
 export function perform(
@@ -191,12 +206,7 @@ export function perform(
       beginDisable(world, state, cpu, action.target, DISABLE_EVENT);
       break;
     case START_CLOSE:
-      forgetOverflow(world, state, action.target);
-      if (isScheduled(state.events[action.target]!, cpu)) {
-        begin(cpu, CLOSE_EVENT, action.target);
-      } else {
-        closeIdleEvent(world, state, action.target);
-      }
+      beginClose(world, state, cpu, action.target);
       break;
     case OPEN:
       openEvent(world, state, action.target, action.value, action.throttle, sink);
@@ -220,8 +230,36 @@ export function perform(
     case MICROCODE:
       state.noIsolation = 0;
       break;
+    case REPROGRAM:
+      reprogram(world, state, cpu, action.target, sink);
+      break;
+    case ARRIVE:
+      cpu.currentVcpu = action.target;
+      break;
   }
   return REST;
+}
+
+/** Why KVM cannot emulate a WRMSR of the vCPU's guest now, or null. */
+export function refuseWrmsr(state: MachineState, vcpu: number): string | null {
+  return state.cpus[state.vcpus[vcpu]!.cpu]!.operation === IDLE
+    ? null
+    : 'KVM emulates the WRMSR outside the guest: finish the VM-exit first';
+}
+
+/**
+ * A guest's WRMSR, which must not be refused: returns why it takes a #GP, or null where the register took the value. What
+ * follows for the events behind its counters is REPROGRAM. `identify` gives an address its identity.
+ */
+export function guestWrmsr(
+  world: World,
+  state: MachineState,
+  vcpu: number,
+  msr: number,
+  value: U64,
+  identify: (address: U64) => number,
+): string | null {
+  return writeGuestMsr(world.guestCaps[vcpu]!, state.vcpus[vcpu]!, msr, value, identify);
 }
 
 function deliverNmi(

@@ -169,7 +169,8 @@ row(step.K4_READ, (world, _s, cpu) => startList(world, cpu));
 row(
   step.K4_LIST,
   (world, state, cpu) => {
-    completeList(world, cpu, vcpuOf(state, cpu), state.noIsolation !== 0);
+    const { guestSwitchMsrs } = cpu.cpuc;
+    completeList(world, guestSwitchMsrs, cpu.cpuc, vcpuOf(state, cpu), state.noIsolation !== 0);
   },
   (_w, _s, cpu) => nextListed(cpu, GLOBAL_CTRL),
 );

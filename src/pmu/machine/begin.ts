@@ -6,8 +6,9 @@
  */
 import { nextOverflowed } from '../kvm/guest-counters.js';
 import { HOST_OWNED, INACTIVE, isScheduled, NO_EVENT, OFF } from '../perf/perf-event.js';
-import { enablingReschedules } from './event-work.js';
+import { closeIdleEvent, enablingReschedules } from './event-work.js';
 import {
+  CLOSE_EVENT,
   IDLE,
   type LogicalCpu,
   type MachineState,
@@ -57,8 +58,17 @@ export function beginDisable(
   }
 }
 
+export function beginClose(world: World, state: MachineState, cpu: LogicalCpu, at: number): void {
+  forgetOverflow(world, state, at);
+  if (isScheduled(state.events[at]!, cpu)) {
+    begin(cpu, CLOSE_EVENT, at);
+  } else {
+    closeIdleEvent(world, state, at);
+  }
+}
+
 /** Only KVM stops a guest's event, and then has reprogrammed it: an overflow noted before is dealt with. */
-export function forgetOverflow(world: World, state: MachineState, at: number): void {
+function forgetOverflow(world: World, state: MachineState, at: number): void {
   const { owner, guestCounter } = world.eventConfigs[at]!;
   if (owner !== HOST_OWNED) {
     state.vcpus[owner]!.reprogram &= ~(1 << guestCounter);

@@ -40,6 +40,10 @@ export function refuseReserve(state: MachineState): string | null {
     : null;
 }
 
+export function refuseClose(state: MachineState, cpu: LogicalCpu): string | null {
+  return refuseUnlessIdle(cpu) ?? refuseReserve(state);
+}
+
 export function refuseRun(
   world: World,
   state: MachineState,

@@ -17,6 +17,7 @@ import {
   isScheduled,
   NO_COUNTER,
   NO_EVENT,
+  type PerfEvent,
   STOPPED,
 } from '../perf/perf-event.js';
 import { leaderOf } from '../perf/pmi.js';
@@ -149,8 +150,7 @@ function isRestarted(world: World, state: MachineState, at: number, cpu: Logical
 }
 
 /** Whether the next tick starts a stopped event again, by itself or with its group. */
-export function isRestartedByTick(world: World, state: MachineState, at: number): boolean {
-  const { events } = state;
+export function isRestartedByTick(world: World, events: readonly PerfEvent[], at: number): boolean {
   const config = world.eventConfigs[at]!;
   const { groupThrottle, tickVisitsSiblings } = world.perfOptions;
   const isVisited = tickVisitsSiblings || isLeader(events[at]!, config);

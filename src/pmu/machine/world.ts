@@ -1,22 +1,22 @@
 /**
- * The constants of a machine: CPU model, kernel, options and what its events were opened with.
+ * The constants of a machine: CPU model, kernel, options and what its events were opened with. A world never changes: what is
+ * added to a machine makes a new one, which shares the rest.
  */
 import type { CpuModel, PmuCaps } from '../arch/cpu-model.js';
 import type { KernelOptions, KernelVariant } from '../kernels/kernel-variant.js';
 import { switchesPebsEnable } from '../kernels/listed.js';
-import type { GuestFeatures } from '../kvm/guest-msrs.js';
+import { type GuestFeatures, guestPmuCaps } from '../kvm/guest-msrs.js';
 import type { KvmWorld } from '../kvm/kvm-world.js';
 import { AUTOLOAD_CAPACITY } from '../kvm/msr-autoload.js';
-import { CpuHwEvents } from '../perf/cpu-hw-events.js';
-import type { PerfEventConfig } from '../perf/perf-event.js';
+import { VcpuPmu } from '../kvm/vcpu-pmu.js';
+import { PerfEvent, type PerfEventConfig } from '../perf/perf-event.js';
 import { LogicalCpu, MachineState } from './state.js';
 
 export interface World extends KvmWorld {
   /** Null in calculations from raw capabilities. */
   readonly model: CpuModel | null;
-  readonly eventConfigs: PerfEventConfig[];
   /** By vCPU: what its guest is shown. */
-  readonly guests: GuestFeatures[];
+  readonly guests: readonly GuestFeatures[];
   /** Whether the kernel switches IA32_PEBS_ENABLE here: with isolation, and without. */
   readonly switchesPebsEnable: readonly [isolated: boolean, notIsolated: boolean];
 }
@@ -33,21 +33,69 @@ export interface WorldOptions {
 
 export function createWorld(from: WorldOptions): World {
   const options = { ...from.kernel.options, ...from.options };
-  return {
+  return Object.freeze<World>({
     model: from.model ?? null,
     caps: from.caps,
     kernel: from.kernel,
-    perfOptions: options,
+    perfOptions: Object.freeze(options),
     kvmOptions: options,
     autoloadCapacity: AUTOLOAD_CAPACITY - (from.autoloadSlotsTaken ?? 0),
-    eventConfigs: [],
-    guests: [],
+    eventConfigs: Object.freeze<PerfEventConfig[]>([]),
+    guests: Object.freeze<GuestFeatures[]>([]),
+    guestCaps: Object.freeze([]),
     switchesPebsEnable: [
       switchesPebsEnable(from.kernel, from.caps, false),
       switchesPebsEnable(from.kernel, from.caps, true),
     ],
-    switchInput: { caps: from.caps, noIsolation: false, cpuc: new CpuHwEvents(), guest: null },
-  };
+  });
+}
+
+/** The same world with other guests. */
+export function withGuests(world: World, wanted: readonly GuestFeatures[]): World {
+  const { kernel, model } = world;
+  if (model === null) {
+    throw new RangeError('a machine made from raw capabilities has no vCPUs of its own');
+  }
+  const guestCaps = wanted.map((features) => guestPmuCaps(kernel, model, features));
+  const guests = wanted.map((features, at) => ({ ...features, vpmu: guestCaps[at]!.vpmu }));
+  return Object.freeze({
+    ...world,
+    guests: Object.freeze(guests),
+    guestCaps: Object.freeze(guestCaps),
+  });
+}
+
+/** The same world with other events. */
+export function withEvents(world: World, eventConfigs: readonly PerfEventConfig[]): World {
+  return Object.freeze({ ...world, eventConfigs: Object.freeze([...eventConfigs]) });
+}
+
+/** Adds a vCPU, its PMU as after a guest's reset, and returns the world that has it. */
+export function addVcpu(
+  world: World,
+  state: MachineState,
+  cpu: number,
+  features: GuestFeatures,
+): World {
+  const grown = withGuests(world, [...world.guests, features]);
+  const vcpu = new VcpuPmu();
+  vcpu.cpu = cpu;
+  vcpu.globalCtrl = grown.guestCaps.at(-1)!.globalCtrlAtReset;
+  state.vcpus.push(vcpu);
+  return grown;
+}
+
+/** Gives a slot, which may be a new one behind the last, to a closed event; returns the world that has its configuration. */
+export function placeEvent(
+  world: World,
+  state: MachineState,
+  at: number,
+  config: PerfEventConfig,
+): World {
+  if (at === state.events.length) {
+    state.events.push(new PerfEvent());
+  }
+  return withEvents(world, world.eventConfigs.toSpliced(at, 1, config));
 }
 
 /**

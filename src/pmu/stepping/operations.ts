@@ -3,61 +3,32 @@
  * migration, ticks. Each is a sequence of the machine's actions, run to its end.
  */
 import type { U64 } from '../arch/counter-set.js';
-import type { CpuModel } from '../arch/cpu-model.js';
 import { GUEST, SETUP } from '../arch/write-sink.js';
-import {
-  guestEventConfig,
-  guestPreciseIp,
-  PEBS_DATA_CFG_GP,
-  type Reprogramming,
-  reprogrammingOf,
-  wantedCounters,
-} from '../kvm/guest-counters.js';
-import {
-  type GuestFeatures,
-  type GuestPmuCaps,
-  guestPmuCaps,
-  writeGuestMsr,
-} from '../kvm/guest-msrs.js';
-import { VcpuPmu } from '../kvm/vcpu-pmu.js';
+import { guestEventConfig, wantedCounters } from '../kvm/guest-counters.js';
+import type { GuestFeatures } from '../kvm/guest-msrs.js';
 import * as actions from '../machine/actions.js';
 import { isFirstOfContext } from '../machine/event-work.js';
+import { reprogramming } from '../machine/reprogram.js';
 import { IDLE, type LogicalCpu } from '../machine/state.js';
-import type { World } from '../machine/world.js';
+import * as machine from '../machine/world.js';
+import { placeEvent } from '../machine/world.js';
 import type { OpenPlan } from '../perf/open-rules.js';
-import {
-  CLOSED,
-  ERROR,
-  HOST_OWNED,
-  INACTIVE,
-  OFF,
-  PerfEvent,
-  type PerfEventConfig,
-} from '../perf/perf-event.js';
+import { CLOSED, ERROR, HOST_OWNED } from '../perf/perf-event.js';
 import { leaderOf } from '../perf/pmi.js';
 import { Refused } from './refused.js';
 import type { Run } from './run.js';
 
-/** Adds a vCPU to a logical CPU and returns its index. Its PMU is as after a guest's reset. */
+/** Adds a vCPU to a logical CPU and returns its index. */
 export function addVcpu(run: Run, cpu: number, features: GuestFeatures): number {
-  const vcpu = new VcpuPmu();
-  vcpu.cpu = cpu;
-  const caps = guestPmuCaps(run.world.kernel, modelOf(run.world), features);
-  vcpu.globalCtrl = caps.globalCtrlAtReset;
-  run.world.guests.push({ ...features, vpmu: caps.vpmu });
-  return run.state.vcpus.push(vcpu) - 1;
+  run.world = machine.addVcpu(run.world, run.state, cpu, features);
+  return run.state.vcpus.length - 1;
 }
 
 /** Opens a host event in a free slot and enables it unless it is to stay off. Returns the slot. */
 export function openHostEvent(run: Run, plan: OpenPlan, disabled: boolean): number {
-  const at = openIn(
-    run,
-    freeHostSlot(run),
-    plan.config,
-    plan.preciseIp,
-    plan.dataCfg,
-    plan.config.cpu,
-  );
+  const at = freeHostSlot(run);
+  run.world = placeEvent(run.world, run.state, at, plan.config);
+  run.act(actions.OPEN, plan.config.cpu, at, plan.preciseIp, plan.dataCfg);
   if (!disabled) {
     enableEvent(run, at);
   } else if (isFirstOfContext(run.world, run.state, at)) {
@@ -105,24 +76,19 @@ export function cpuOf(run: Run, at: number): LogicalCpu {
  */
 export function guestWrmsr(
   run: Run,
-  vcpuIndex: number,
+  vcpu: number,
   msr: number,
   value: U64,
-  addressOf: (address: U64) => number,
+  identify: (address: U64) => number,
 ): string | null {
-  const vcpu = run.state.vcpus[vcpuIndex]!;
-  const cpu = run.state.cpus[vcpu.cpu]!;
-  if (cpu.operation !== IDLE) {
-    throw new Refused(
-      'state',
-      'KVM emulates the WRMSR outside the guest: finish the VM-exit first',
-    );
+  const refused = actions.refuseWrmsr(run.state, vcpu);
+  if (refused !== null) {
+    throw new Refused('state', refused);
   }
-  const caps = guestPmuCaps(run.world.kernel, modelOf(run.world), run.world.guests[vcpuIndex]!);
-  const fault = writeGuestMsr(caps, vcpu, msr, value, addressOf);
+  const fault = actions.guestWrmsr(run.world, run.state, vcpu, msr, value, identify);
   if (fault === null) {
     run.cause = GUEST;
-    reprogram(run, vcpuIndex, caps);
+    reprogram(run, vcpu);
     run.cause = SETUP;
   }
   return fault;
@@ -134,7 +100,7 @@ export function migrate(run: Run, vcpu: number, to: number): void {
   if (from.currentVcpu === vcpu && from.operation === IDLE && from.index !== to) {
     run.operate(actions.START_SCHED_OUT, from, vcpu);
   }
-  run.instantly(actions.MIGRATE, run.state.cpus[to]!, vcpu, 0, 'migrate');
+  run.instantly(actions.MIGRATE, run.state.cpus[to]!, vcpu, 'migrate');
 }
 
 export function tick(run: Run, cpu: LogicalCpu): void {
@@ -142,86 +108,46 @@ export function tick(run: Run, cpu: LogicalCpu): void {
 }
 
 /** Opens, closes, enables and disables until every event of the vCPU matches its registers (`reprogram_counter`). */
-function reprogram(run: Run, vcpuIndex: number, caps: GuestPmuCaps): void {
-  const { world, state } = run;
-  const vcpu = state.vcpus[vcpuIndex]!;
-  run.switchTo(vcpuIndex);
-  // The thread is on its CPU now, whether or not its events were: perf schedules those of the thread that runs.
-  state.cpus[vcpu.cpu]!.currentVcpu = vcpuIndex;
-  ensureGuestSlots(run, vcpuIndex, caps);
-  const todoOf = (at: number): Reprogramming =>
-    reprogrammingOf(caps, vcpu, state.events[at]!, world.eventConfigs[at]!);
+function reprogram(run: Run, vcpu: number): void {
+  const { state } = run;
+  run.switchTo(vcpu);
+  const cpu = state.cpus[state.vcpus[vcpu]!.cpu]!;
+  // Whether or not its events were there before: perf schedules those of the thread that runs.
+  run.act(actions.ARRIVE, cpu.index, vcpu);
+  placeWanted(run, vcpu);
   for (let at = 0; at < state.events.length; at += 1) {
-    const { owner, guestCounter } = world.eventConfigs[at]!;
-    if (owner !== vcpuIndex) {
+    if (run.world.eventConfigs[at]!.owner !== vcpu) {
       continue;
     }
-    for (let todo = todoOf(at); todo !== 'none'; todo = todoOf(at)) {
+    for (let todo = reprogramming(run.world, state, at); todo !== 'none'; ) {
       if (todo === 'open') {
-        world.eventConfigs[at] = guestEventConfig(caps, vcpu, vcpuIndex, guestCounter);
+        const { guestCounter } = run.world.eventConfigs[at]!;
+        placeGuestEvent(run, at, vcpu, guestCounter);
       }
-      reprogramOne(run, at, todo, guestPreciseIp(caps, vcpu, guestCounter));
+      run.operate(actions.REPROGRAM, cpu, at);
+      todo = reprogramming(run.world, state, at);
     }
-  }
-}
-
-function reprogramOne(
-  run: Run,
-  at: number,
-  todo: 'open' | 'enable' | 'disable' | 'close',
-  preciseIp: number,
-): void {
-  const cpu = cpuOf(run, at);
-  switch (todo) {
-    case 'open':
-      openIn(
-        run,
-        at,
-        run.world.eventConfigs[at]!,
-        preciseIp,
-        preciseIp === 1 ? PEBS_DATA_CFG_GP : 0,
-        cpu.index,
-      );
-      return;
-    case 'enable':
-      run.operate(actions.START_ENABLE, cpu, at);
-      return;
-    case 'disable':
-      run.operate(actions.START_DISABLE, cpu, at);
-      return;
-    case 'close':
-      run.operate(actions.START_CLOSE, cpu, at);
   }
 }
 
 /** Gives every counter the guest wants a slot of its own, in ascending order. */
-function ensureGuestSlots(run: Run, vcpuIndex: number, caps: GuestPmuCaps): void {
-  const { eventConfigs } = run.world;
-  const vcpu = run.state.vcpus[vcpuIndex]!;
-  const wanted = wantedCounters(vcpu);
+function placeWanted(run: Run, vcpu: number): void {
+  const wanted = wantedCounters(run.state.vcpus[vcpu]!);
   for (let counter = 0; counter < 32; counter += 1) {
-    const known = eventConfigs.some(
-      (config) => config.owner === vcpuIndex && config.guestCounter === counter,
+    const isKnown = run.world.eventConfigs.some(
+      ({ owner, guestCounter }) => owner === vcpu && guestCounter === counter,
     );
-    if (!known && wanted & (1 << counter)) {
-      eventConfigs.push(guestEventConfig(caps, vcpu, vcpuIndex, counter));
-      run.state.events.push(new PerfEvent());
+    if (!isKnown && wanted & (1 << counter)) {
+      placeGuestEvent(run, run.state.events.length, vcpu, counter);
     }
   }
 }
 
-function openIn(
-  run: Run,
-  at: number,
-  config: PerfEventConfig,
-  preciseIp: number,
-  dataCfg: number,
-  cpu: number,
-): number {
-  run.world.eventConfigs[at] = config;
-  run.state.events[at] ??= new PerfEvent();
-  run.act(actions.OPEN, cpu, at, preciseIp, dataCfg);
-  return at;
+/** The slot of a guest counter's event gets the configuration that the guest's registers ask for. */
+function placeGuestEvent(run: Run, at: number, vcpu: number, counter: number): void {
+  const { world, state } = run;
+  const config = guestEventConfig(world.guestCaps[vcpu]!, state.vcpus[vcpu]!, vcpu, counter);
+  run.world = placeEvent(world, state, at, config);
 }
 
 function freeHostSlot(run: Run): number {
@@ -230,21 +156,4 @@ function freeHostSlot(run: Run): number {
     (event, at) => event.status === CLOSED && eventConfigs[at]!.owner === HOST_OWNED,
   );
   return free < 0 ? run.state.events.length : free;
-}
-
-function modelOf(world: World): CpuModel {
-  if (world.model === null) {
-    throw new RangeError('a machine made from raw capabilities has no vCPUs of its own');
-  }
-  return world.model;
-}
-
-/** Whether an event is enabled, on a counter or not. */
-export function isEnabled(event: PerfEvent): boolean {
-  return event.status >= INACTIVE && event.status !== ERROR;
-}
-
-/** Whether an event is open and off. */
-export function isOff(event: PerfEvent): boolean {
-  return event.status === OFF;
 }

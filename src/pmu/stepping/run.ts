@@ -1,5 +1,5 @@
 /**
- * A run: actions carried out on a machine step by step, with NMIs injected where asked, invariants evaluated after every
+ * A run: actions carried out on a machine step by step, with NMIs and overflows injected where asked, invariants evaluated after every
  * change, writes counted and, if wanted, listed.
  *
  * This is how live hosts, scripts, comparisons and calculators move the engine. It decides nothing about the PMU.
@@ -8,7 +8,7 @@ import type { CounterSet } from '../arch/counter-set.js';
 import { type MsrWrite, ROUND_TRIP, SETUP } from '../arch/write-sink.js';
 import { violatedAt } from '../invariants/index.js';
 import * as actions from '../machine/actions.js';
-import { advance, isBlocked, nextStep } from '../machine/advance.js';
+import { nextStep } from '../machine/advance.js';
 import { vcpuOfRun } from '../machine/begin.js';
 import * as step from '../machine/micro-step.js';
 import {
@@ -73,22 +73,31 @@ for (const code of [
 }
 
 export class Run {
-  readonly world: World;
+  /** Replaced by a larger one when the machine gets more events or vCPUs. */
+  world: World;
   readonly state: MachineState;
   readonly tally = new Tally();
   readonly trace: TraceEntry[] = [];
   /** Why MSRs are written outside of round trips. */
   cause = SETUP;
   private readonly startIndex: number;
-  /** The NMIs that the coming actions take. */
+  /** The NMIs and overflows that come during the actions to come. */
   readonly injections = new Injections();
+  /** By CPU: the invariants that failed when they were last evaluated, as a bit mask. */
+  readonly violated: Int32Array;
   private readonly action: actions.Action = { kind: 0, cpu: 0, target: 0, value: 0, throttle: 0 };
 
-  /** `startIndex`: what happened on the host before this run. */
-  constructor(world: World, state: MachineState, startIndex = 0) {
+  /** `startIndex`: what happened on the host before this run; `violated`: what failed then, which the run goes on with. */
+  constructor(
+    world: World,
+    state: MachineState,
+    startIndex = 0,
+    violated: Int32Array = new Int32Array(state.cpus.length),
+  ) {
     this.world = world;
     this.state = state;
     this.startIndex = startIndex;
+    this.violated = violated;
   }
 
   /** Starts or stops listing micro-steps and their writes. */
@@ -112,14 +121,15 @@ export class Run {
     return actions.perform(this.world, this.state, action, this.tally.sink);
   }
 
-  /** Executes one micro-step of a CPU's operation, and the NMIs due right after it. */
+  /** Executes one micro-step of a CPU's operation, and what is to be injected right after it. */
   advance(cpu: LogicalCpu): number {
     const vcpu = cpu.operation === RUN_VCPU ? cpu.target : undefined;
-    if (cpu.operation === IDLE || isBlocked(this.world, this.state, cpu)) {
+    const cause = cpu.operation === RUN_VCPU ? ROUND_TRIP : this.cause;
+    if (actions.refuseAdvance(this.world, this.state, cpu) !== null) {
       this.act(actions.ADVANCE, cpu.index);
     }
-    this.tally.sink.cause = cpu.operation === RUN_VCPU ? ROUND_TRIP : this.cause;
-    const executed = advance(this.world, this.state, cpu, this.tally.sink);
+    this.tally.sink.cause = cause;
+    const executed = actions.advance(this.world, this.state, cpu, this.tally.sink);
     this.tally.microSteps += 1;
     this.tally.happened += 1;
     if (executed === GUEST) {
@@ -148,22 +158,23 @@ export class Run {
     }
   }
 
-  /** An NMI, now. */
-  nmi(cpu: LogicalCpu, overflow: CounterSet, throttle: CounterSet, reset = false): void {
-    this.act(reset ? actions.NMI_RESET : actions.NMI, cpu.index, 0, overflow, throttle);
-    this.instant(cpu, 'nmi', reset ? 'nmi_reset' : throttle === 0 ? 'nmi' : 'nmi_throttle');
+  /** An NMI, an overflow whose NMI is late, or a branch snapshot, now. */
+  interrupt(kind: number, cpu: LogicalCpu, overflow: CounterSet, throttle: CounterSet): void {
+    this.act(kind, cpu.index, 0, overflow, throttle);
+    if (kind === actions.SNAPSHOT) {
+      this.instant(cpu, 'perf', 'bpf_snapshot');
+    } else if (kind === actions.LATCH) {
+      this.instant(cpu, 'nmi', 'overflow');
+    } else if (kind === actions.NMI_RESET) {
+      this.instant(cpu, 'nmi', 'nmi_reset');
+    } else {
+      this.instant(cpu, 'nmi', throttle === 0 ? 'nmi' : 'nmi_throttle');
+    }
   }
 
   /** Any other action that happens at once. */
-  instantly(
-    kind: number,
-    cpu: LogicalCpu,
-    target: number,
-    value: number,
-    name: string,
-    throttle = 0,
-  ): void {
-    this.act(kind, cpu.index, target, value, throttle);
+  instantly(kind: number, cpu: LogicalCpu, target: number, name: string): void {
+    this.act(kind, cpu.index, target);
     this.instant(cpu, 'perf', name);
   }
 
@@ -239,17 +250,17 @@ export class Run {
   private injectAfter(cpu: LogicalCpu, executed: number): void {
     const endsLists =
       executed >= K5 && executed < K6 && nextStep(this.world, this.state, cpu) === K6;
-    for (const due of this.injections.due(executed, endsLists)) {
-      if (due.snapshot) {
-        this.instantly(actions.SNAPSHOT, cpu, 0, 0, 'bpf_snapshot');
-      } else {
-        this.nmi(cpu, due.overflow, due.throttle, due.reset);
-      }
+    for (const { kind, overflow, throttle } of this.injections.due(executed, endsLists)) {
+      this.interrupt(kind, cpu, overflow, throttle);
     }
   }
 
+  /** Counts the invariants that have come to fail on the CPU; those that failed before are counted already. */
   private evaluate(cpu: LogicalCpu, vcpu: number | undefined, at: string): void {
-    let rest = violatedAt(this.world, this.state, cpu);
+    const before = this.violated[cpu.index]!;
+    const violated = violatedAt(this.world, this.state, cpu, before);
+    this.violated[cpu.index] = violated;
+    let rest = violated & ~before;
     while (rest !== 0) {
       const invariant = 31 - Math.clz32(rest & -rest);
       rest &= rest - 1;

@@ -24,7 +24,7 @@ export class Tally {
   roundTrips = 0;
   /** Entries of guests. */
   entries = 0;
-  /** Per invariant, how many evaluated points failed it. */
+  /** Per invariant, how often it came to fail on a CPU; while it fails it is not counted again. */
   readonly violations = new Float64Array(INVARIANTS.length);
   readonly firstViolations: (FirstViolation | undefined)[] = [];
 

@@ -5,7 +5,6 @@
  */
 import { type CampaignRequest, CELLS_MAX } from '../../../schemas/campaign.js';
 import type { ExplorationModel } from '../../../schemas/exploration-model.js';
-import { ProblemError, ruleViolated } from '../../errors.js';
 import { WORDS_MAX } from '../../explorer/model.js';
 import { seedFor } from '../../explorer/prng.js';
 import { exploredWorld } from '../../model/explored-world.js';
@@ -14,6 +13,7 @@ import type { Scenario } from '../../model/worlds/scenarios.js';
 import { findInvariant } from '../../pmu/invariants/index.js';
 import { worldById } from '../explorations/request.js';
 import { cpuModelById, kernelById } from '../lookups.js';
+import { ProblemError, ruleViolated } from '../problem-error.js';
 import { Slices } from '../slices.js';
 
 export interface CampaignPlan {

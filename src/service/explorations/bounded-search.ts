@@ -1,7 +1,7 @@
 /** Within which bounds the service searches, and where: small searches in the scout's thread, others in threads of their own. */
 import { availableParallelism } from 'node:os';
 import type { ExplorationRequest } from '../../../schemas/exploration.js';
-import type { Cut, Limits } from '../../explorer/budget.js';
+import type { Limits, StopReason } from '../../explorer/budget.js';
 import { type ExploreOptions, type ExploreWatch, explore } from '../../explorer/explore.js';
 import type { ModelSource } from '../../explorer/model.js';
 import type { ExploreResult } from '../../explorer/result.js';
@@ -82,7 +82,7 @@ async function tryScout(
 }
 
 /** Whether a search was cut where it was to be, and not because the scout may do no more. */
-function isFinal(cut: Cut | null, limits: Limits): boolean {
+function isFinal(cut: StopReason | null, limits: Limits): boolean {
   switch (cut) {
     case null:
     case 'firstViolation':

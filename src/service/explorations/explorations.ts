@@ -4,7 +4,6 @@
  */
 import type { Exploration, ExplorationRequest } from '../../../schemas/exploration.js';
 import type { ExplorationModel } from '../../../schemas/exploration-model.js';
-import { ProblemError, ruleViolated } from '../../errors.js';
 import { WORDS_MAX } from '../../explorer/model.js';
 import type { WorkQueue } from '../../jobs/work-queue.js';
 import { exploredWorld } from '../../model/explored-world.js';
@@ -13,6 +12,7 @@ import type { Database } from '../../store/database.js';
 import { type WorkRow, WorkStore } from '../../store/work-store.js';
 import { type Reply, storedAnswer, type Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
+import { ProblemError, ruleViolated } from '../problem-error.js';
 import { missing } from '../refusals.js';
 import { assertAdded, limitsFor, type Owner, ownerName } from '../unfinished.js';
 import { waitForEnd } from '../waiting.js';

@@ -1,7 +1,6 @@
 /** What an exploration found: counterexamples as steps, scripts, stories and diagrams, and walks through its states. */
 import type { Counterexample, WalkState } from '../../../schemas/counterexample.js';
 import type { Exploration } from '../../../schemas/exploration.js';
-import { ProblemError } from '../../errors.js';
 import { type Path, PathError, parsePath } from '../../explorer/path.js';
 import { exploredWorld } from '../../model/explored-world.js';
 import { MachineModel } from '../../model/machine-model.js';
@@ -13,6 +12,7 @@ import { replayScript } from '../../model/replay-script.js';
 import { walkState } from '../../model/state-browser.js';
 import { INVARIANTS } from '../../pmu/invariants/index.js';
 import type { WorkRow } from '../../store/work-store.js';
+import { ProblemError } from '../problem-error.js';
 import { missing } from '../refusals.js';
 import type { StoredRequest } from './request.js';
 

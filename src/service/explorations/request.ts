@@ -1,7 +1,6 @@
 /** What a request for an exploration asks for, once what cannot be meant is refused. */
 import type { ExplorationRequest } from '../../../schemas/exploration.js';
 import type { ExplorationModel } from '../../../schemas/exploration-model.js';
-import { ruleViolated } from '../../errors.js';
 import { MARKS } from '../../model/coverage-goals.js';
 import {
   canonicalId,
@@ -13,6 +12,7 @@ import {
 import { COST_SCENARIOS } from '../../pmu/cost-cases/cost-scenarios.js';
 import { INVARIANTS } from '../../pmu/invariants/index.js';
 import { kernelById, unknownName } from '../lookups.js';
+import { ruleViolated } from '../problem-error.js';
 
 /** What is checked unless the request says otherwise. */
 const DEFAULT_PROPERTIES = [

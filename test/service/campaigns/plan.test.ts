@@ -1,12 +1,12 @@
 /** What a campaign is going to do: cells, skipped cells, chunks, and what is refused. */
 import t, { type Test } from 'tap';
 import { CampaignRequestSchema, CampaignSchema } from '../../../schemas/campaign.js';
-import { ProblemError } from '../../../src/errors.js';
 import { SCENARIOS } from '../../../src/model/worlds/scenarios.js';
 import { CPU_MODELS } from '../../../src/pmu/arch/cpu-models.js';
 import { KERNELS } from '../../../src/pmu/kernels/index.js';
 import { chunksOf, planCampaign } from '../../../src/service/campaigns/plan.js';
 import { noTotals, resultsOf, summaryOf } from '../../../src/service/campaigns/totals.js';
+import { ProblemError } from '../../../src/service/problem-error.js';
 import { faults } from '../../helper.js';
 import { RACE_LATE, RACE_PROMPT, request } from './lab.js';
 

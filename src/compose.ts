@@ -1,0 +1,186 @@
+/** The one place that opens what everything is kept in, and makes the services and the worker from it. */
+import type { Registry } from 'prom-client';
+import type { Config } from './config/configuration.js';
+import { Scout } from './explorer/scout.js';
+import { type AddJobs, WorkQueue } from './jobs/work-queue.js';
+import { startEmbeddedPostgres } from './private-postgres/server.js';
+import { CAMPAIGN_CHUNK, CAMPAIGN_END, CampaignWork } from './service/campaigns/campaign-work.js';
+import { Campaigns } from './service/campaigns/campaigns.js';
+import { WalkPool } from './service/campaigns/walk-pool.js';
+import { Comparisons } from './service/comparisons.js';
+import { Events } from './service/events/events.js';
+import { EXPLORATION, ExplorationWork } from './service/explorations/exploration-work.js';
+import { Explorations } from './service/explorations/explorations.js';
+import { RaceVerdicts } from './service/explorations/race-verdicts.js';
+import { HOSTS_MAX } from './service/hosts/host.js';
+import { Hosts } from './service/hosts/hosts.js';
+import { machineMetrics } from './service/hosts/machine-metrics.js';
+import { HOUSEKEEPING, HOUSEKEEPING_SECONDS, Housekeeping } from './service/housekeeping.js';
+import { Idempotency } from './service/idempotency.js';
+import { type Database, openDatabase } from './store/database.js';
+import { HostStore } from './store/host-store.js';
+import { IdempotencyStore } from './store/idempotency-store.js';
+import { SchemaTooNewError } from './store/migrations/index.js';
+
+/** Where everything is kept. */
+export interface Storage {
+  readonly database: Database;
+  /** No other instance uses it. */
+  readonly isPrivate: boolean;
+}
+
+export interface OpenStorage extends Storage {
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the database that the configuration names: a server run for us, or a private one that is started and stopped
+ * here. Rejects with an error whose message is for the operator.
+ */
+export async function openStorage(
+  { databaseUrl, dataDir }: Config,
+  log: (line: string) => void,
+): Promise<OpenStorage> {
+  const onError = (error: Error): void => log(`the database is away: ${error.message}`);
+  if (databaseUrl !== undefined) {
+    const database = await openDatabase(databaseUrl, onError).catch((error) => {
+      throw explained(error);
+    });
+    return { database, isPrivate: false, close: () => database.close() };
+  }
+  const server = await startEmbeddedPostgres({ dataDir, onLog: log });
+  try {
+    const database = await openDatabase(server.url, onError);
+    return {
+      database,
+      isPrivate: true,
+      close: async () => {
+        await database.close();
+        await server.stop();
+      },
+    };
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+/** Without the address, which holds a password. */
+function explained(error: unknown): Error {
+  if (error instanceof SchemaTooNewError) return error;
+  // A name with several addresses fails with an error for each, and no message of its own.
+  const first = error instanceof AggregateError ? error.errors[0] : error;
+  const reason = first instanceof Error ? first.message : String(first);
+  return new Error(`The database of DATABASE_URL cannot be used: ${reason}`, { cause: error });
+}
+
+/** What the routes ask for their work; each use case of src/service is a member. */
+export interface Services {
+  readonly hosts: Hosts;
+  readonly explorations: Explorations;
+  readonly campaigns: Campaigns;
+  readonly comparisons: Comparisons;
+  readonly events: Events;
+  readonly idempotency: Idempotency;
+}
+
+/** The services with their lives: they are started, told that the end is near, and closed. */
+export interface Composition {
+  readonly services: Services;
+  start(): Promise<void>;
+  windDown(): void;
+  close(): Promise<void>;
+}
+
+/** What the services need of the process around them. */
+export interface Surroundings {
+  /** Given when the process begins to stop. */
+  readonly closing: AbortSignal;
+  readonly metrics: Registry;
+  warn(error: unknown, what: string): void;
+}
+
+export async function compose(
+  config: Config,
+  storage: Storage,
+  { closing, metrics, warn }: Surroundings,
+): Promise<Composition> {
+  const { database } = storage;
+  const onError = (error: Error): void => warn(error, 'the database or the queue is away');
+  const queue = await WorkQueue.open({
+    databaseUrl: database.url,
+    queueUrl: config.queueUrl,
+    lockSeconds: config.jobLockSeconds,
+    onError,
+  });
+  const keys = new IdempotencyStore(database.url, onError);
+  const scout = new Scout();
+  const hosts = new HostStore(database, HOSTS_MAX);
+  const events = new Events(database, onError);
+  await events.open();
+  const worker =
+    config.role === 'api' ? undefined : composeWorker(config, storage, queue, scout, warn);
+  return {
+    services: {
+      hosts: new Hosts(
+        hosts,
+        machineMetrics(metrics, () => hosts.count()),
+      ),
+      explorations: new Explorations(database, queue, config.searchMegabytes, closing),
+      campaigns: new Campaigns(database, queue, closing),
+      comparisons: new Comparisons(new RaceVerdicts(scout)),
+      events,
+      idempotency: new Idempotency(keys),
+    },
+    start: async () => worker?.start(),
+    windDown: () => worker?.windDown(),
+    close: async () => {
+      await queue.close();
+      await events.close();
+      await keys.close();
+      await scout.close();
+      await worker?.close();
+    },
+  };
+}
+
+/** While one small search is written down, the scout is busy with the next. */
+const SMALL_CONCURRENCY = 2;
+
+/** This instance also works: on what is asked of any instance, and on keeping the house in order. */
+function composeWorker(
+  config: Config,
+  { database, isPrivate }: Storage,
+  queue: WorkQueue,
+  scout: Scout,
+  warn: Surroundings['warn'],
+): Omit<Composition, 'services'> {
+  const { queueUrl, searchMegabytes, workerConcurrency } = config;
+  const addJobs: AddJobs = (jobs) => queue.add(jobs);
+  const explorations = new ExplorationWork(database, scout, searchMegabytes, addJobs);
+  const pool = new WalkPool(workerConcurrency);
+  const campaigns = new CampaignWork(database, pool, addJobs);
+  const house = new Housekeeping(database, queue, config);
+  const watching = setInterval(() => {
+    house.watch().catch((error) => warn(error, 'the queue is away'));
+  }, HOUSEKEEPING_SECONDS * 1000).unref();
+  return {
+    start: async () => {
+      // Nobody else uses a private database, nor the queue in it, so whoever held a job is dead.
+      if (isPrivate && queueUrl === undefined) await queue.clear();
+      await house.putBack();
+      await house.watch();
+      await queue.work(
+        {
+          [EXPLORATION]: (data, signal) => explorations.carryOut(data, signal),
+          [CAMPAIGN_CHUNK]: (data, signal) => campaigns.carryOutChunk(data, signal),
+          [CAMPAIGN_END]: (data, signal) => campaigns.carryOutEnd(data, signal),
+          [HOUSEKEEPING]: () => house.keep(),
+        },
+        { small: SMALL_CONCURRENCY, work: workerConcurrency },
+      );
+    },
+    windDown: () => clearInterval(watching),
+    close: () => pool.close(),
+  };
+}

@@ -1,0 +1,73 @@
+/**
+ * Who asks. With tokens configured, every route but the open ones needs `Authorization: Bearer <token>`, unknown routes
+ * too: they should not tell strangers what exists. Without tokens everything is allowed, and src/config sees to it that
+ * only this machine, or whoever the operator let in on purpose, can reach the service.
+ */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { createVerifier, presentedToken, type Scope, sha256 } from '../../config/access-tokens.js';
+import { ProblemError, tryLater } from '../../service/problem-error.js';
+import { isOpenRoute } from './authorisation.js';
+import { GuessLimit } from './guess-limit.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks; null on the open routes, where nobody is asked. */
+    principal: Principal | null;
+  }
+}
+
+export interface Principal {
+  /** The name of the token; null where the service has no tokens. */
+  readonly name: string | null;
+  readonly scope: Scope;
+}
+
+const ANYBODY: Principal = { name: null, scope: 'admin' };
+
+export function useAuthentication(app: FastifyInstance): void {
+  if (app.config.tokens.length === 0) {
+    app.decorateRequest('principal', { getter: () => ANYBODY });
+    return;
+  }
+  app.decorateRequest('principal', null);
+  const authenticate = createAuthentication(app);
+  app.addHook('onRequest', async (request) => {
+    if (request.is404 || !isOpenRoute(request.routeOptions.url)) {
+      request.principal = authenticate(request);
+    }
+  });
+}
+
+function createAuthentication(app: FastifyInstance): (request: FastifyRequest) => Principal {
+  const find = createVerifier(app.config.tokens);
+  const guesses = new GuessLimit();
+  return ({ headers, ip }) => {
+    const presented = presentedToken(headers.authorization);
+    if (presented === undefined) throw tokenMissing();
+    const token = find(presented);
+    if (token !== undefined) return { name: token.name, scope: token.scope };
+    const wait = guesses.secondsToWait(ip);
+    if (wait > 0) throw tooManyGuesses(wait);
+    guesses.addWrong(ip, sha256(presented).toString('hex'));
+    throw tokenUnknown();
+  };
+}
+
+const CHALLENGE = 'Bearer realm="pebslab"';
+
+function tokenMissing(): ProblemError {
+  const detail =
+    'This needs a token in the header, as `Authorization: Bearer <token>`; it is read nowhere else.';
+  return new ProblemError('unauthorized', detail, [], {}, { 'www-authenticate': CHALLENGE });
+}
+
+function tokenUnknown(): ProblemError {
+  const challenge = `${CHALLENGE}, error="invalid_token"`;
+  const detail = 'The token that was sent is not one of this service.';
+  return new ProblemError('unauthorized', detail, [], {}, { 'www-authenticate': challenge });
+}
+
+function tooManyGuesses(seconds: number): ProblemError {
+  const detail = `Too many wrong tokens came from this address; try again in ${seconds} s.`;
+  return tryLater('too_many_requests', detail, seconds);
+}

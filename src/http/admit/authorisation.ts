@@ -1,0 +1,48 @@
+/** What whoever asks may do: each route needs a scope, and the open ones need not even a token. */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { covers, type Scope } from '../../config/access-tokens.js';
+import { ProblemError } from '../../service/problem-error.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What a route asks for where its method does not say it: `read` of a POST that changes nothing. */
+    scope?: Scope;
+  }
+}
+
+/** The routes that need no token, as patterns: health, and what a client reads to learn how to ask. */
+const OPEN_ROUTES = new Set([
+  '/livez',
+  '/readyz',
+  '/openapi.json',
+  '/problems',
+  '/problems/:code',
+  '/docs',
+]);
+
+export function isOpenRoute(pattern: string | undefined): boolean {
+  if (pattern === undefined) return false;
+  return OPEN_ROUTES.has(pattern) || pattern.startsWith('/docs/');
+}
+
+/** The scope a route needs: what it says itself, or what its method means. */
+export function scopeOf(method: string, config: { readonly scope?: Scope } | undefined): Scope {
+  return config?.scope ?? (method === 'GET' || method === 'HEAD' ? 'read' : 'write');
+}
+
+export function useAuthorisation(app: FastifyInstance): void {
+  if (app.config.tokens.length === 0) return;
+  app.addHook('onRequest', async (request) => authorise(request));
+}
+
+/** On an unknown route there is nothing to protect, and 404 is the more helpful answer. */
+function authorise(request: FastifyRequest): void {
+  const { principal } = request;
+  if (principal === null || request.is404) return;
+  const needed = scopeOf(request.method, request.routeOptions.config);
+  if (covers(principal.scope, needed)) return;
+  throw new ProblemError(
+    'forbidden',
+    `This needs a token of scope ${needed}; ${principal.name} has the scope ${principal.scope}.`,
+  );
+}

@@ -1,0 +1,29 @@
+/** Strong ETags on what can be read under /v1, so that polling an unchanged thing costs 304. */
+import { hash } from 'node:crypto';
+import type { FastifyInstance } from 'fastify';
+
+export function useEtag(app: FastifyInstance): void {
+  app.addHook('onSend', async (request, reply, payload) => {
+    const readable = request.method === 'GET' || request.method === 'HEAD';
+    if (!readable || reply.statusCode !== 200 || !request.url.startsWith('/v1/')) return payload;
+    if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return payload;
+    // What has a version of its own says so itself.
+    const own = reply.getHeader('etag');
+    const etag = typeof own === 'string' ? own : `"${hash('sha1', payload, 'base64url')}"`;
+    reply.header('etag', etag);
+    reply.header('cache-control', 'no-cache');
+    const asked = request.headers['if-none-match'];
+    if (asked === undefined) return payload;
+    const isKnown = names(asked, etag);
+    // `*` names no version: it would make any answer a cheap one.
+    if (isKnown) await request.charge?.halve(reply);
+    else if (asked.trim() !== '*') return payload;
+    reply.code(304).removeHeader('content-type').removeHeader('content-length');
+    return null;
+  });
+}
+
+/** `If-None-Match` compares weakly (RFC 9110, 13.1.2): a cache may have weakened our tag. */
+function names(header: string, etag: string): boolean {
+  return header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
+}

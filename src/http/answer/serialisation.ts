@@ -1,0 +1,54 @@
+/**
+ * Lets the serialiser meet every named schema by reference only. Given one as a root, fast-json-stringify takes it out of
+ * the schemas it knows, and the next route that refers to it cannot be built.
+ */
+import { type RouteDefinition, SerializerSelector } from '@fastify/fast-json-stringify-compiler';
+import type { FastifyInstance } from 'fastify';
+import type { NamedSchema } from '../../../schemas/common.js';
+import { ALL_SCHEMAS } from '../../../schemas/index.js';
+
+interface Content {
+  schema: object;
+}
+
+type Serialiser = (value: unknown) => string;
+
+/** Compiled serialisers depend on nothing but the schemas, so all routes and all apps of a process share them. */
+const compiled = new Map<string, Serialiser>();
+const compile = SerializerSelector()(
+  Object.fromEntries(ALL_SCHEMAS.map((schema) => [schema.$id, schema])),
+  {},
+);
+
+export function useSerialisation(app: FastifyInstance): void {
+  // Each compilation looks through all the schemas, and most answers of most routes are problems.
+  app.setSerializerCompiler((route) => {
+    const key = JSON.stringify(route.schema);
+    let serialise = compiled.get(key);
+    if (serialise === undefined) {
+      serialise = compile(route as RouteDefinition) as Serialiser;
+      compiled.set(key, serialise);
+    }
+    return serialise;
+  });
+  app.addHook('onRoute', ({ schema }) => {
+    const responses = schema?.response as Record<string, object> | undefined;
+    for (const [status, response] of Object.entries(responses ?? {})) {
+      if ('content' in response) {
+        for (const content of Object.values(response.content as Record<string, Content>)) {
+          content.schema = referred(content.schema);
+        }
+      } else if (responses !== undefined) {
+        responses[status] = referred(response);
+      }
+    }
+  });
+}
+
+function referred(schema: object): object {
+  return isNamed(schema) ? { $ref: `${schema.$id}#` } : schema;
+}
+
+function isNamed(schema: object): schema is NamedSchema {
+  return '$id' in schema;
+}

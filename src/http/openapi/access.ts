@@ -1,0 +1,56 @@
+/** What the OpenAPI document says of access, worked out once for all routes. */
+import type { RouteOptions } from 'fastify';
+import { PROBLEMS } from '../../../schemas/problem-codes.js';
+import { isOpenRoute, scopeOf } from '../admit/authorisation.js';
+import { headerReferences } from './headers.js';
+import { type OpenApiDocument, operationsOf } from './operations.js';
+
+export const BEARER = {
+  type: 'http',
+  scheme: 'bearer',
+  description:
+    'An access token of the service. A service that was started without tokens asks for none.',
+} as const;
+
+/** Open to all, or: a token of this scope, or none where the service has no tokens. */
+export function securityOf({ url, method, config }: RouteOptions): Record<string, string[]>[] {
+  if (isOpenRoute(url)) return [];
+  const [verb = 'GET'] = [method].flat();
+  return [{ bearer: [scopeOf(verb, config)] }, {}];
+}
+
+const REFUSALS = ['unauthorized', 'forbidden', 'too_many_requests'] as const;
+
+/**
+ * Any route that asks for a token refuses in these ways; a route that itself refuses with one of
+ * the statuses keeps what it says. The generator would copy references out, so they are added to
+ * the finished document.
+ */
+export function addRefusals(document: OpenApiDocument): void {
+  document.components = {
+    ...document.components,
+    responses: Object.fromEntries(REFUSALS.map((code) => [code, refusal(code)])),
+  };
+  for (const operation of operationsOf(document)) {
+    if (operation.security?.length === 0) continue;
+    const references = REFUSALS.map((code) => [
+      PROBLEMS[code].status,
+      { $ref: `#/components/responses/${code}` },
+    ]);
+    operation.responses = { ...Object.fromEntries(references), ...operation.responses };
+  }
+}
+
+const HEADERS = {
+  unauthorized: ['X-Request-Id', 'WWW-Authenticate'],
+  forbidden: ['X-Request-Id', 'RateLimit-Policy', 'RateLimit'],
+  too_many_requests: ['X-Request-Id', 'RateLimit-Policy', 'RateLimit', 'Retry-After'],
+} as const;
+
+function refusal(code: (typeof REFUSALS)[number]): object {
+  return {
+    headers: headerReferences(HEADERS[code]),
+    description: `${code}: ${PROBLEMS[code].title}`,
+    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+  };
+}

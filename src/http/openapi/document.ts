@@ -1,0 +1,172 @@
+/** The OpenAPI 3.1 document is generated from the schemas that validate and serialise. */
+import swagger from '@fastify/swagger';
+import type { FastifyInstance, FastifySchema } from 'fastify';
+import { ALL_SCHEMAS } from '../../../schemas/index.js';
+import { addRefusals, BEARER, securityOf } from './access.js';
+import { addAnswerHeaders, type RouteTraits, withHeaders } from './headers.js';
+import { correctBodies, describeDefaults, type OpenApiDocument } from './operations.js';
+
+const DESCRIPTION = `pebslab steps a simulated machine, MSR write by MSR write, through what Linux perf and KVM do
+when they switch PMU state between host and guest, and searches its interleavings for states that break an invariant.
+
+64-bit values leave as \`0x\` and 16 lower-case hex digits; hex strings, decimal strings and JSON integers up to 2^53-1 are accepted.
+Every failure is \`application/problem+json\` (RFC 9457), and its \`type\` answers with an explanation.
+
+A service that has access tokens asks for one on every route with a padlock, and names the scope it needs: \`read\`, \`write\`
+(which includes read) or \`admin\` (which includes both). \`GET /v1/whoami\` tries a token. Answers to a token carry \`RateLimit-Policy\`
+and \`RateLimit\`; a 304 for a tag that was sent costs half. A service without tokens asks for nothing.`;
+
+const TAGS = [
+  { name: 'catalogue', description: 'CPU models, kernels, invariants and scenarios' },
+  {
+    name: 'calculators',
+    description: 'Stateless questions to a kernel: switch lists, round trips',
+  },
+  { name: 'hosts', description: 'Simulated hosts' },
+  { name: 'perf-events', description: 'perf events of a simulated host' },
+  { name: 'vcpus', description: 'vCPUs of a simulated host and their transitions' },
+  {
+    name: 'actors',
+    description: 'What else happens on a host: NMIs, ticks, PMU sections, scripts',
+  },
+  { name: 'explorations', description: 'Searches of the state space' },
+  { name: 'campaigns', description: 'Random walks beyond what a search can exhaust' },
+  { name: 'events', description: 'What happens, as it happens' },
+  { name: 'operations', description: 'Health, metrics, documents of the service itself' },
+] as const;
+
+export async function useDocument(app: FastifyInstance): Promise<void> {
+  const traits = new Map<string, RouteTraits>();
+  const traitsOf = (operationId: string): RouteTraits =>
+    traits.get(operationId) ?? { idempotent: false, optionalBody: false };
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'pebslab',
+        version: '0.1.0',
+        description: DESCRIPTION,
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      servers: [{ url: '/', description: 'the server that sent this document' }],
+      // Each operation says its own; one that did not would be under this.
+      security: [{ bearer: [] }, {}],
+      tags: [...TAGS],
+      components: { securitySchemes: { bearer: BEARER } },
+    },
+    refResolver: {
+      buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `d${i}`),
+    },
+    transform: ({ schema, url, route }) => {
+      const { idempotent = false, optionalBody = false } = route.config ?? {};
+      traits.set(schema?.operationId ?? '', { idempotent, optionalBody });
+      const described = withHeaders(nameWildcard(referToNamed(schema)), route);
+      return {
+        schema: { ...described, security: securityOf(route) },
+        url: url.replace(/\*$/, ':path'),
+      };
+    },
+    transformObject: (document) => {
+      if (!('openapiObject' in document)) return document.swaggerObject;
+      const finished = document.openapiObject as OpenApiDocument;
+      correctBodies(finished, (operationId) => traitsOf(operationId).optionalBody);
+      addRefusals(finished);
+      addAnswerHeaders(finished, traitsOf);
+      const schemas = finished.components?.schemas ?? {};
+      dropUnused(schemas, finished.paths);
+      addDiscriminatorMappings(schemas);
+      restoreExamples(schemas);
+      for (const [name, schema] of Object.entries(schemas))
+        schemas[name] = describeDefaults(schema);
+      return document.openapiObject;
+    },
+  });
+  // It takes longer to make than a request may take; the first one to ask is not to wait for it.
+  app.addHook('onListen', async () => void app.swagger());
+}
+
+/** A route's rest-of-the-path parameter is called `*`, which no document can say; there it is `path`. */
+function nameWildcard(schema: FastifySchema): FastifySchema {
+  const { params } = schema as {
+    params?: { properties?: Record<string, unknown>; required?: string[] };
+  };
+  const rest = params?.properties?.['*'];
+  if (params === undefined || rest === undefined) return schema;
+  const { '*': _, ...others } = params.properties ?? {};
+  const required = (params.required ?? []).map((name) => (name === '*' ? 'path' : name));
+  return { ...schema, params: { ...params, properties: { ...others, path: rest }, required } };
+}
+
+/** A route writes `body: HostCreateSchema`; the document points at the component instead. */
+function referToNamed(schema: FastifySchema | undefined): FastifySchema {
+  if (schema === undefined) return {};
+  const { body, response, ...rest } = schema as FastifySchema & { response?: object };
+  const shaped: FastifySchema = { ...rest };
+  if (body !== undefined) shaped.body = pointAt(body);
+  if (response !== undefined) {
+    shaped.response = Object.fromEntries(
+      Object.entries(response).map(([status, answer]) => [status, describeAnswer(answer)]),
+    );
+  }
+  return shaped;
+}
+
+function describeAnswer(answer: unknown): unknown {
+  if (!isRecord(answer) || typeof answer.$id !== 'string') return answer;
+  return {
+    description: answer.description,
+    content: { 'application/json': { schema: pointAt(answer) } },
+  };
+}
+
+function pointAt(schema: unknown): unknown {
+  return isRecord(schema) && typeof schema.$id === 'string' ? { $ref: `${schema.$id}#` } : schema;
+}
+
+/** Paths and queries are written out by parameter, so their schemas need no component. */
+function dropUnused(schemas: Record<string, unknown>, paths: unknown): void {
+  const used = new Set<string>();
+  const pending: unknown[] = [paths];
+  for (let part = pending.pop(); part !== undefined; part = pending.pop()) {
+    for (const [, name] of JSON.stringify(part).matchAll(/"#\/components\/schemas\/([^"]+)"/g)) {
+      if (name === undefined || used.has(name)) continue;
+      used.add(name);
+      pending.push(schemas[name]);
+    }
+  }
+  for (const name of Object.keys(schemas)) if (!used.has(name)) delete schemas[name];
+}
+
+/** The generator takes a field called `properties` inside an example for a schema's, and rewrites it. */
+function restoreExamples(schemas: Record<string, unknown>): void {
+  for (const { $id, examples } of ALL_SCHEMAS as readonly { $id: string; examples?: unknown }[]) {
+    const schema = schemas[$id];
+    if (isRecord(schema) && examples !== undefined) schema.examples = examples;
+  }
+}
+
+/**
+ * Ajv refuses `discriminator.mapping`, but a document without one claims that the values are the
+ * names of the components; so it is derived here from the constants of the branches.
+ */
+function addDiscriminatorMappings(schemas: Record<string, unknown>): void {
+  for (const schema of Object.values(schemas)) {
+    if (!isRecord(schema) || !isRecord(schema.discriminator)) continue;
+    const tag = String(schema.discriminator.propertyName);
+    const mapping: Record<string, string> = {};
+    for (const branch of Array.isArray(schema.oneOf) ? schema.oneOf : []) {
+      const reference = String(branch.$ref);
+      const target = schemas[reference.slice('#/components/schemas/'.length)];
+      const properties = isRecord(target) && isRecord(target.properties) ? target.properties : {};
+      const value = properties[tag];
+      const [only] = isRecord(value) && Array.isArray(value.enum) ? value.enum : [];
+      const constant = isRecord(value) ? (value.const ?? only) : undefined;
+      if (typeof constant === 'string') mapping[constant] = reference;
+    }
+    schema.discriminator.mapping = mapping;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,170 @@
+/** What the OpenAPI document says of headers, read off what routes do with them. */
+import type { FastifySchema, RouteOptions } from 'fastify';
+import type { OpenApiDocument, Operation } from './operations.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route waits for the end of long work where the client prefers that. */
+    waits?: boolean;
+  }
+}
+
+const IDEMPOTENCY_KEY = {
+  type: 'string',
+  maxLength: 257,
+  description:
+    'A key drawn by the client, 1 to 255 visible characters, quoted or not: the same request repeated with its key within 24 hours is answered as it was the first time, long work with the 202 that accepted it.',
+};
+const IF_MATCH = {
+  type: 'string',
+  maxLength: 2000,
+  description: "The host's ETag: the request is refused with 412 where the host has another one.",
+};
+const PREFER = {
+  type: 'string',
+  maxLength: 200,
+  description: '`wait=N` waits up to N seconds, 60 at most, for the end of the work.',
+};
+
+/** The route's schema with the headers it heeds. */
+export function withHeaders(schema: FastifySchema, { config }: RouteOptions): FastifySchema {
+  const response = (schema.response ?? {}) as Record<number, unknown>;
+  const properties = {
+    ...(config?.idempotent === true ? { 'idempotency-key': IDEMPOTENCY_KEY } : {}),
+    ...(412 in response ? { 'if-match': IF_MATCH } : {}),
+    ...(config?.waits === true ? { prefer: PREFER } : {}),
+  };
+  if (Object.keys(properties).length === 0) return schema;
+  return { ...schema, headers: { type: 'object', properties } };
+}
+
+interface AnswerHeader {
+  readonly description: string;
+  readonly example: string;
+  /** Whether an operation sends it with a status; `always` is false where only some of these answers have it. */
+  readonly always: boolean;
+  isSentBy(operation: Described, status: number): boolean;
+}
+
+interface Described {
+  readonly path: string;
+  readonly method: string;
+  readonly operation: Operation;
+  readonly traits: RouteTraits;
+}
+
+/** What the document needs to know of a route beside its schema. */
+export interface RouteTraits {
+  readonly idempotent: boolean;
+  readonly optionalBody: boolean;
+}
+
+const isDone = (status: number): boolean => status < 300;
+
+const ANSWER_HEADERS: Readonly<Record<string, AnswerHeader>> = {
+  'X-Request-Id': {
+    description: 'finds the request in the log',
+    example: 'req_8f14e45fce000001',
+    always: true,
+    isSentBy: () => true,
+  },
+  ETag: {
+    description:
+      'the version of what is sent, for `If-None-Match`; that of a host also for `If-Match`',
+    example: '"12"',
+    // A stream of events has none.
+    always: false,
+    isSentBy: ({ path, method, operation }, status) => {
+      if (!isDone(status) || !path.startsWith('/v1/')) return false;
+      if (method === 'get') return true;
+      return path.startsWith('/v1/hosts') && operation.operationId !== 'deleteHost';
+    },
+  },
+  Location: {
+    description: 'the address of what was made',
+    example: '/v1/hosts/host_1a',
+    always: true,
+    isSentBy: ({ operation }, status) =>
+      status === 201 || (isDone(status) && '202' in (operation.responses ?? {})),
+  },
+  Link: {
+    description: 'the address of the next page, where there is one',
+    example: '</v1/hosts?cursor=NTA>; rel="next"',
+    always: false,
+    isSentBy: ({ method, operation }, status) =>
+      method === 'get' &&
+      isDone(status) &&
+      (operation.parameters ?? []).some(({ name }) => name === 'limit'),
+  },
+  'Idempotent-Replayed': {
+    description: '`true` where the answer is that of an earlier request with the same key',
+    example: 'true',
+    always: false,
+    isSentBy: ({ traits }) => traits.idempotent,
+  },
+  'Retry-After': {
+    description: 'after how many seconds to try again',
+    example: '1',
+    always: false,
+    isSentBy: (_, status) => status === 409 || status === 429 || status === 503,
+  },
+  'RateLimit-Policy': {
+    description: 'how many requests a token has in a window (draft-ietf-httpapi-ratelimit-headers)',
+    example: '"default";q=6000;w=60',
+    always: false,
+    isSentBy: ({ operation }, status) => isCounted(operation) && status !== 401,
+  },
+  RateLimit: {
+    description: 'how many are left, and for how many seconds; only with a token',
+    example: '"default";r=5999;t=60',
+    always: false,
+    isSentBy: ({ operation }, status) => isCounted(operation) && status !== 401,
+  },
+  'WWW-Authenticate': {
+    description: 'how to ask with a token (RFC 6750)',
+    example: 'Bearer realm="pebslab"',
+    always: true,
+    isSentBy: (_, status) => status === 401,
+  },
+};
+
+function isCounted({ security }: Operation): boolean {
+  return (security?.length ?? 0) > 0;
+}
+
+/** Adds to every answer of the finished document which headers it has. */
+export function addAnswerHeaders(
+  document: OpenApiDocument,
+  traitsOf: (operationId: string) => RouteTraits,
+): void {
+  const components = { ...document.components };
+  components.headers = Object.fromEntries(
+    Object.entries(ANSWER_HEADERS).map(([name, { description, example, always }]) => [
+      name,
+      { description, required: always, schema: { type: 'string', maxLength: 2000 }, example },
+    ]),
+  );
+  document.components = components;
+  for (const [path, operations] of Object.entries(document.paths ?? {})) {
+    for (const [method, operation] of Object.entries(operations)) {
+      const traits = traitsOf(operation.operationId ?? '');
+      const described = { path, method, operation, traits };
+      for (const [status, answer] of Object.entries(operation.responses ?? {})) {
+        // Those that all operations share have their headers where they stand.
+        if ('$ref' in answer) continue;
+        answer.headers = headersOf(described, Number(status));
+      }
+    }
+  }
+}
+
+function headersOf(described: Described, status: number): Record<string, object> {
+  const names = Object.entries(ANSWER_HEADERS).flatMap(([name, { isSentBy }]) =>
+    isSentBy(described, status) ? [name] : [],
+  );
+  return headerReferences(names);
+}
+
+export function headerReferences(names: readonly string[]): Record<string, object> {
+  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
+}

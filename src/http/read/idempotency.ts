@@ -1,0 +1,95 @@
+/** The `Idempotency-Key` and `If-Match` headers of requests that create or step something. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ChangeTerms } from '../../service/hosts/hosts.js';
+import { isTicket, problemOfAnswer, type Reply, type Ticket } from '../../service/idempotency.js';
+import { ProblemError } from '../../service/problem-error.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route creates or steps something, so a client may repeat it under an `Idempotency-Key`. */
+    idempotent?: boolean;
+  }
+  interface FastifyRequest {
+    /** The right to answer under the client's key; null where it gave none. */
+    ticket: Ticket | null;
+  }
+}
+
+/** The draft allows any length; whoever needs more does not draw keys at random. */
+const KEY_LENGTH_MAX = 255;
+
+export function useIdempotency(app: FastifyInstance): void {
+  app.decorateRequest('ticket', null);
+  app.addHook('onRoute', (route) => {
+    if (route.config?.idempotent !== true) return;
+    route.preHandler = replayOrClaim;
+    // After the handler, whatever became of it. A stored answer is found while the key is still held; without one, a
+    // client that tries again at once is to find its key free.
+    route.onSend = async (request: FastifyRequest, reply: FastifyReply) => {
+      if (request.ticket === null) return;
+      const released = app.services.idempotency.release(request.ticket);
+      if (reply.statusCode >= 400) await released;
+    };
+  });
+}
+
+async function replayOrClaim(
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply | undefined> {
+  const header = request.headers['idempotency-key'];
+  if (header === undefined) return undefined;
+  const key = parseKey(Array.isArray(header) ? header.join(',') : header);
+  const asked = `${request.method} ${request.url}\n${JSON.stringify(request.body, sortFields)}`;
+  const claim = await request.server.services.idempotency.claim(
+    request.principal?.name ?? '',
+    key,
+    asked,
+  );
+  if (isTicket(claim)) {
+    request.ticket = claim;
+    return undefined;
+  }
+  reply.header('idempotent-replayed', 'true');
+  if ('problem' in claim) throw problemOfAnswer(claim);
+  return reply.code(claim.status).headers(claim.headers).send(claim.body);
+}
+
+/** Objects are unordered, and some clients write their fields in another order each time. */
+function sortFields(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const fields = Object.entries(value);
+  return Object.fromEntries(fields.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** A structured string (`"…"`, as the draft has it) or the bare key. */
+function parseKey(header: string): string {
+  const quoted = /^\s*"([^"\\]*)"\s*$/.exec(header);
+  const key = quoted?.[1] ?? header.trim();
+  if (/^[\x21-\x7e]+$/.test(key) && key.length <= KEY_LENGTH_MAX) return key;
+  const detail = `must be 1 to ${KEY_LENGTH_MAX} visible ASCII characters, quoted or not`;
+  throw new ProblemError('validation', `In the header, Idempotency-Key ${detail}.`, [
+    { pointer: '/idempotency-key', detail, in: 'header' },
+  ]);
+}
+
+/** What a request asks beside the change itself: the versions it insists on, and its key. */
+export function termsOf(request: FastifyRequest): ChangeTerms {
+  return { versions: versionsAsked(request), ticket: request.ticket ?? undefined };
+}
+
+/** The versions in `If-Match`; a tag that is none of ours matches nothing, and neither does a weak one. */
+export function versionsAsked({ headers }: FastifyRequest): number[] | undefined {
+  const tags = headers['if-match']?.trim();
+  if (tags === undefined || tags === '*') return undefined;
+  return tags.split(',').flatMap((tag) => {
+    const version = /^"([0-9]{1,15})"$/.exec(tag.trim())?.[1];
+    return version === undefined ? [] : [Number(version)];
+  });
+}
+
+/** Puts status and headers on the answer; returns its body for the handler to return. */
+export function sendReply<Body>(reply: FastifyReply, { status, headers, body }: Reply<Body>): Body {
+  reply.code(status).headers(headers);
+  return body;
+}

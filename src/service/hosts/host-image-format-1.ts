@@ -1,0 +1,83 @@
+/**
+ * Hosts stored before perf's host side followed Linux step by step (format 1), read into the machine of today.
+ *
+ * Such a machine kept neither an order of events nor throttle marks: events stand in the order of their slots, and a stopped
+ * one is throttled.
+ */
+import { FIXED, FIXED_BIT, GENERAL_PURPOSE } from '../../pmu/arch/counter-set.js';
+import { enableFixed } from '../../pmu/arch/fixed-ctrl.js';
+import { GUEST_EVENT_CODE } from '../../pmu/kvm/guest-counters.js';
+import { E1, E2, E3_READ, E3_WRITE, E5, E6, K0 } from '../../pmu/machine/micro-step.js';
+import { type MachineState, TICK } from '../../pmu/machine/state.js';
+import { CPU_CONTEXT } from '../../pmu/machine/tick-work.js';
+import { TAGS } from '../../pmu/perf/cpu-hw-events.js';
+import { eventCodeOf } from '../../pmu/perf/open-rules.js';
+import {
+  ACTIVE,
+  ADDED,
+  CLOSED,
+  counterSet,
+  HOST_OWNED,
+  NO_COUNTER,
+  type PerfEventConfig,
+  STOPPED,
+} from '../../pmu/perf/perf-event.js';
+
+/** By micro-step of format 1, where it is not the same number: 5 to 10; those of `vmx_vcpu_run` began at 11. */
+const SECTION_STEPS = [E1, E2, E3_READ, E3_WRITE, E5, E6];
+const FIRST_RENUMBERED = 5;
+const RUN_BEGAN_AT = 11;
+
+/** Configurations of format 1 had no event code. */
+export function upgradeConfig(config: PerfEventConfig): PerfEventConfig {
+  const { constraint, owner } = config;
+  const isPinned = (constraint & (constraint - 1)) === 0;
+  const counter = isPinned ? 31 - Math.clz32(constraint) : NO_COUNTER;
+  return {
+    ...config,
+    eventCode: owner === HOST_OWNED ? eventCodeOf(counter) : GUEST_EVENT_CODE,
+  };
+}
+
+/** Gives the machine of a stored host what its format did not have. */
+export function upgradeState(state: MachineState, configs: readonly PerfEventConfig[]): void {
+  for (const cpu of state.cpus) {
+    if (cpu.pc >= RUN_BEGAN_AT) {
+      cpu.pc += K0 - RUN_BEGAN_AT;
+    } else if (cpu.pc >= FIRST_RENUMBERED) {
+      cpu.pc = SECTION_STEPS[cpu.pc - FIRST_RENUMBERED]!;
+    }
+    if (cpu.operation === TICK) {
+      cpu.target = CPU_CONTEXT;
+    }
+    cpu.hardware.fixedCtrl = cpu.hardware.counterEnable & FIXED;
+  }
+  const places = new Int32Array(state.cpus.length);
+  let rank = 0;
+  state.events.forEach((event, at) => {
+    if (event.status === CLOSED) {
+      return;
+    }
+    event.rank = rank;
+    rank += 1;
+    if (event.status < ADDED) {
+      return;
+    }
+    const cpu = state.cpus[event.cpu]!;
+    event.position = places[event.cpu]!;
+    places[event.cpu]! += 1;
+    event.mark = event.status === STOPPED ? 1 : 0;
+    event.tag = TAGS * event.cpu;
+    const isFixed = event.status === ACTIVE && configs[at]!.owner === HOST_OWNED;
+    if (isFixed && event.counter >= FIXED_BIT && event.preciseIp > 0) {
+      const enabled = (from: number): number => enableFixed(from, counterSet(event), true, true);
+      cpu.cpuc.fixedCtrl = enabled(cpu.cpuc.fixedCtrl);
+      cpu.cpuc.activeFixedCtrl = enabled(cpu.cpuc.activeFixedCtrl);
+      cpu.hardware.fixedCtrl = enabled(cpu.hardware.fixedCtrl);
+    }
+  });
+  for (const { hardware } of state.cpus) {
+    hardware.counterEnable =
+      (hardware.counterEnable & GENERAL_PURPOSE) | (hardware.fixedCtrl & FIXED);
+  }
+}

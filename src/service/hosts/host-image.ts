@@ -1,0 +1,276 @@
+/**
+ * A host as it is stored: its configuration once, and an image of everything that changes after every change.
+ *
+ * Records of the machine are written by field name, and only the fields that differ from those of a new record: an image
+ * is a few hundred bytes, and a later version of the service may add fields.
+ */
+import type { HostOptions } from '../../../schemas/catalogue.js';
+import { AddressBook } from '../../pmu/arch/address-book.js';
+import type { U64 } from '../../pmu/arch/counter-set.js';
+import type { CpuModel } from '../../pmu/arch/cpu-model.js';
+import { findCpuModel } from '../../pmu/arch/cpu-models.js';
+import type { RecordClass, Words } from '../../pmu/fields/record.js';
+import { INVARIANTS } from '../../pmu/invariants/index.js';
+import { findKernel } from '../../pmu/kernels/index.js';
+import type { KernelVariant } from '../../pmu/kernels/kernel-variant.js';
+import { DEFAULT_FEATURES, type GuestFeatures } from '../../pmu/kvm/guest-msrs.js';
+import { VcpuPmu } from '../../pmu/kvm/vcpu-pmu.js';
+import { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
+import { withEvents, withGuests } from '../../pmu/machine/world.js';
+import { PerfEvent, type PerfEventConfig } from '../../pmu/perf/perf-event.js';
+import type { FirstViolation, Tally } from '../../pmu/stepping/tally.js';
+import { createHost, type EventRecord, type Host } from './host.js';
+import { upgradeConfig, upgradeState } from './host-image-format-1.js';
+import type { TraceTail } from './trace-text.js';
+
+/** What the image of a host is written in. Format 1 is read, too; another number needs another reader. */
+const FORMAT = 2;
+
+export interface ConfigImage {
+  readonly name?: string;
+  readonly cpu_model: string;
+  readonly kernel: string;
+  readonly stepping: number;
+  readonly cpus: number;
+  readonly options: Required<HostOptions>;
+}
+
+type Sparse = number | number[] | { [field: string]: Sparse };
+
+interface StateImage {
+  readonly format: number;
+  readonly noIsolation: number;
+  readonly cpus: readonly (Sparse | undefined)[];
+  readonly pmus: readonly (Sparse | undefined)[];
+  readonly slots: readonly (Sparse | undefined)[];
+  readonly configs: readonly PerfEventConfig[];
+  readonly vpmu: readonly boolean[];
+  /** Beside `vpmu`; absent in images of a version that knew no more. */
+  readonly guests?: readonly Omit<GuestFeatures, 'vpmu'>[];
+  readonly events: readonly (EventRecord | undefined)[];
+  readonly vcpus: readonly {
+    readonly id: string;
+    readonly name?: string;
+    readonly runs: number;
+    readonly pmis?: number;
+    readonly written: readonly (readonly [number, U64])[];
+  }[];
+  readonly addresses: readonly U64[];
+  readonly microcode: U64;
+  readonly nextId: number;
+  /** The tail of the trace but for its text, which is stored beside. */
+  readonly tail: Omit<TraceTail, 'text'>;
+  readonly tally: TallyImage;
+  /** By invariant that failed when last evaluated: on which CPUs. Absent in images of a version that did not keep it. */
+  readonly violated?: Readonly<Record<string, readonly number[]>>;
+}
+
+interface TallyImage {
+  readonly microSteps: number;
+  readonly happened: number;
+  readonly roundTrips: number;
+  readonly entries: number;
+  readonly nmis: number;
+  readonly throttles: number;
+  /** Places and counts of those that are not 0, one after the other. */
+  readonly writes: readonly number[];
+  readonly violations: Readonly<
+    Record<string, { count: number; first: FirstViolation | undefined }>
+  >;
+}
+
+export function hostConfig(host: Host): ConfigImage {
+  return {
+    ...(host.name === undefined ? {} : { name: host.name }),
+    cpu_model: host.model.id,
+    kernel: host.kernel.id,
+    stepping: host.stepping,
+    cpus: host.state.cpus.length,
+    options: host.options,
+  };
+}
+
+export function hostImage(host: Host): string {
+  const { state, world } = host;
+  const image: StateImage = {
+    format: FORMAT,
+    noIsolation: state.noIsolation,
+    cpus: state.cpus.map((cpu) => differences(cpu, LogicalCpu)),
+    pmus: state.vcpus.map((pmu) => differences(pmu, VcpuPmu)),
+    slots: state.events.map((event) => differences(event, PerfEvent)),
+    configs: world.eventConfigs,
+    vpmu: world.guests.map(({ vpmu }) => vpmu),
+    guests: world.guests.map(({ pebs, rtm }) => ({ pebs, rtm })),
+    events: host.events,
+    vcpus: host.vcpus.map((vcpu) => ({ ...vcpu, written: [...vcpu.written] })),
+    addresses: host.addresses.added(),
+    microcode: host.microcode,
+    nextId: host.nextId,
+    tail: { after: host.tail.after, entries: host.tail.entries },
+    tally: tallyImage(host.tally),
+    violated: violatedImage(host.violated),
+  };
+  return JSON.stringify(image);
+}
+
+/** The CPU model of a stored host; throws where this version knows none of that id. */
+export function modelOf(id: string, { cpu_model }: ConfigImage): CpuModel {
+  const model = findCpuModel(cpu_model);
+  if (model === undefined) throw otherVersion(id);
+  return model;
+}
+
+/** The kernel of a stored host; throws where this version knows none of that id. */
+export function kernelOf(id: string, { kernel }: ConfigImage): KernelVariant {
+  const found = findKernel(kernel);
+  if (found === undefined) throw otherVersion(id);
+  return found;
+}
+
+function otherVersion(id: string): Error {
+  return new Error(`the host ${id} was stored by another version of the service`);
+}
+
+/** Throws where the image is none of this version's. */
+export function readHost(stored: {
+  readonly id: string;
+  readonly version: number;
+  readonly config: unknown;
+  readonly image: string;
+  readonly tail: string;
+  readonly createdAt: Date;
+}): Host {
+  const config = stored.config as ConfigImage;
+  const image = JSON.parse(stored.image) as StateImage;
+  const model = modelOf(stored.id, config);
+  const kernel = kernelOf(stored.id, config);
+  if (image.format !== FORMAT && image.format !== 1) throw otherVersion(stored.id);
+  const host = createHost({
+    id: stored.id,
+    ...(config.name === undefined ? {} : { name: config.name }),
+    createdAt: stored.createdAt.toISOString(),
+    model,
+    kernel,
+    stepping: config.stepping,
+    microcode: image.microcode,
+    cpus: config.cpus,
+    options: config.options,
+  });
+  host.version = stored.version;
+  host.state = readState(image);
+  const configs = image.format === 1 ? image.configs.map(upgradeConfig) : image.configs;
+  if (image.format === 1) {
+    upgradeState(host.state, configs);
+  }
+  const guests = image.vpmu.map((vpmu, at) => ({
+    ...DEFAULT_FEATURES,
+    ...image.guests?.[at],
+    vpmu,
+  }));
+  host.world = withGuests(withEvents(host.world, configs), guests);
+  // JSON has no undefined: a closed event's record comes back as null.
+  host.events = image.events.map((event) => event ?? undefined);
+  host.vcpus = image.vcpus.map((vcpu) => ({
+    ...vcpu,
+    pmis: vcpu.pmis ?? 0,
+    written: new Map(vcpu.written),
+  }));
+  host.addresses = AddressBook.of(image.addresses);
+  host.nextId = image.nextId;
+  host.tail = { ...image.tail, text: stored.tail };
+  readTally(image.tally, host.tally);
+  readViolated(image.violated ?? {}, host.violated);
+  return host;
+}
+
+/** The fields in which a record differs from a new one, parts as objects of their own; undefined where in none. */
+function differences<Instance extends Words>(
+  record: Instance,
+  { fields, fresh }: Pick<RecordClass<Instance>, 'fields' | 'fresh'>,
+): Sparse | undefined {
+  const { words } = record;
+  const found: { [field: string]: Sparse } = {};
+  for (const { path, at, length } of fields) {
+    const end = at + (length ?? 1);
+    const value = [...words.subarray(at, end)];
+    if (value.every((word, nth) => word === fresh[at + nth])) continue;
+    put(found, path.split('.'), length === undefined ? value[0]! : value);
+  }
+  return Object.keys(found).length === 0 ? undefined : found;
+}
+
+function readState(image: StateImage): MachineState {
+  const state = new MachineState();
+  state.noIsolation = image.noIsolation;
+  image.cpus.forEach((cpu, index) => {
+    state.cpus.push(apply(new LogicalCpu(index), cpu));
+  });
+  for (const pmu of image.pmus) state.vcpus.push(apply(new VcpuPmu(), pmu));
+  for (const slot of image.slots) state.events.push(apply(new PerfEvent(), slot));
+  return state;
+}
+
+function put(image: { [field: string]: Sparse }, path: readonly string[], value: Sparse): void {
+  const [name, ...inner] = path as [string, ...string[]];
+  if (inner.length === 0) {
+    image[name] = value;
+  } else {
+    image[name] ??= {};
+    put(image[name] as { [field: string]: Sparse }, inner, value);
+  }
+}
+
+/** Puts the differences into a new record. */
+function apply<Entity extends object>(record: Entity, image: Sparse | null | undefined): Entity {
+  const fields = record as Record<string, number | Int32Array | object>;
+  for (const [field, value] of Object.entries(image ?? {})) {
+    const own = fields[field];
+    if (own instanceof Int32Array) own.set(value as number[]);
+    else if (typeof own === 'object') apply(own, value);
+    else if (own !== undefined) fields[field] = value as number;
+  }
+  return record;
+}
+
+function tallyImage(tally: Tally): TallyImage {
+  const writes: number[] = [];
+  tally.sink.counts.forEach((count, at) => {
+    if (count > 0) writes.push(at, count);
+  });
+  const violations: Record<string, { count: number; first: FirstViolation | undefined }> = {};
+  INVARIANTS.forEach(({ id }, at) => {
+    const count = tally.violations[at]!;
+    if (count > 0) violations[id] = { count, first: tally.firstViolations[at] };
+  });
+  const { microSteps, happened, roundTrips, entries } = tally;
+  const { nmis, throttles } = tally.sink;
+  return { microSteps, happened, roundTrips, entries, nmis, throttles, writes, violations };
+}
+
+function readTally(image: TallyImage, tally: Tally): void {
+  const { writes, violations, nmis, throttles, ...counts } = image;
+  Object.assign(tally, counts);
+  Object.assign(tally.sink, { nmis, throttles });
+  for (let at = 0; at < writes.length; at += 2) tally.sink.counts[writes[at]!] = writes[at + 1]!;
+  INVARIANTS.forEach(({ id }, at) => {
+    const found = violations[id];
+    if (found === undefined) return;
+    tally.violations[at] = found.count;
+    tally.firstViolations[at] = found.first;
+  });
+}
+
+function violatedImage(violated: Int32Array): Record<string, number[]> {
+  const image: Record<string, number[]> = {};
+  INVARIANTS.forEach(({ id }, at) => {
+    const cpus = [...violated.keys()].filter((cpu) => violated[cpu]! & (1 << at));
+    if (cpus.length > 0) image[id] = cpus;
+  });
+  return image;
+}
+
+function readViolated(image: Readonly<Record<string, readonly number[]>>, into: Int32Array): void {
+  INVARIANTS.forEach(({ id }, at) => {
+    for (const cpu of image[id] ?? []) into[cpu]! |= 1 << at;
+  });
+}

@@ -1,0 +1,165 @@
+/**
+ * The changes of one host, in line. Those that wait are made one after the other on what the one before left, written
+ * together, and answered only then. If another instance was faster, they are made again on what it left.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Tally } from '../../pmu/stepping/tally.js';
+import { isKeyAnswered } from '../../store/database-errors.js';
+import type { EventInput } from '../../store/event-store.js';
+import type { HostStore, HostWrite } from '../../store/host-store.js';
+import type { StoredAnswer } from '../../store/idempotency-store.js';
+import { tryLater } from '../problem-error.js';
+import { missing } from '../refusals.js';
+import type { Host } from './host.js';
+import { hostImage, readHost } from './host-image.js';
+import { hostSummary } from './host-summary.js';
+import { chunkOf, NO_TAIL } from './trace-text.js';
+
+/** How many changes may wait for one host. */
+const WAITING_MAX = 64;
+/** A batch that has taken this long is written before more is made. */
+const BATCH_MILLIS = 5;
+/** How often changes are made again because another instance was faster. */
+const ATTEMPTS_MAX = 100;
+
+/** What making a change came to; `host` is missing where it was refused. */
+export interface Made {
+  readonly host?: Host;
+  readonly tally?: Tally;
+  readonly events?: readonly EventInput[];
+  readonly answer?: StoredAnswer | undefined;
+  /** Gives the waiting request its answer. */
+  settle(): void;
+}
+
+export interface Change {
+  /** Makes the change; what it refuses is for `settle` to tell. Throws only on our own bugs. */
+  make(host: Host): Promise<Made>;
+  reject(error: unknown): void;
+}
+
+export class HostLine {
+  private readonly id: string;
+  private readonly store: HostStore;
+  private readonly onTally: (tally: Tally) => void;
+  private readonly waiting: Change[] = [];
+  private isBusy = false;
+  /** The host as it was last written or read. */
+  private host: Host | undefined;
+
+  constructor(id: string, store: HostStore, onTally: (tally: Tally) => void) {
+    this.id = id;
+    this.store = store;
+    this.onTally = onTally;
+  }
+
+  get isIdle(): boolean {
+    return !this.isBusy;
+  }
+
+  add(change: Change): void {
+    if (this.waiting.length >= WAITING_MAX) {
+      throw tryLater(
+        'too_many_requests',
+        `${WAITING_MAX} changes of this host are waiting already.`,
+        1,
+      );
+    }
+    this.waiting.push(change);
+    if (!this.isBusy) void this.work();
+  }
+
+  /** The host as any instance last wrote it. Changes that are being made do not show. */
+  async read(): Promise<Host> {
+    const known = this.host;
+    const found = await this.store.fetch(this.id, known?.version);
+    if (found === undefined) return missing('host', this.id);
+    if (found === 'unchanged' && known !== undefined) return known;
+    const host = readHost(found as Exclude<typeof found, 'unchanged'>);
+    if (!this.isBusy && host.version > (this.host?.version ?? -1)) this.host = host;
+    return host;
+  }
+
+  private async work(): Promise<void> {
+    this.isBusy = true;
+    let alone = 0;
+    while (this.waiting.length > 0) {
+      const batch = this.waiting.slice(0, alone > 0 ? 1 : WAITING_MAX);
+      alone -= 1;
+      try {
+        const done = await this.carryOut(batch);
+        this.waiting.splice(0, done);
+      } catch (error) {
+        // Whether it was written is not known: the next change looks.
+        this.host = undefined;
+        if (batch.length > 1 && isKeyAnswered(error)) {
+          // One of them was answered elsewhere: the others are not to share its error.
+          alone = batch.length;
+          continue;
+        }
+        for (const change of this.waiting.splice(0, batch.length)) change.reject(error);
+      }
+    }
+    this.isBusy = false;
+  }
+
+  /** Makes and writes changes from the front of a batch. Returns how many. */
+  private async carryOut(batch: readonly Change[]): Promise<number> {
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+      // Whoever was slower more than once lets the others pass.
+      if (attempt > 1) await sleep(Math.random() * Math.min(attempt, 10));
+      const base = this.host ?? (await this.read());
+      const made = await makeAll(batch, base);
+      const { host, write } = writeOf(base, made);
+      if (await this.store.commit(write)) {
+        this.host = host;
+        for (const { tally, settle } of made) {
+          if (tally !== undefined) this.onTally(tally);
+          settle();
+        }
+        return made.length;
+      }
+      this.host = undefined;
+    }
+    throw tryLater(
+      'unavailable',
+      'Other instances change this host all the time; nothing was changed by this request.',
+      1,
+    );
+  }
+}
+
+async function makeAll(batch: readonly Change[], base: Host): Promise<Made[]> {
+  const start = performance.now();
+  const made: Made[] = [];
+  let host = base;
+  for (const change of batch) {
+    const one = await change.make(host);
+    made.push(one);
+    host = one.host ?? host;
+    if (performance.now() - start > BATCH_MILLIS) break;
+  }
+  return made;
+}
+
+/** What is to be written, and the host as it then is. */
+function writeOf(base: Host, made: readonly Made[]): { host: Host; write: HostWrite } {
+  const last = made.findLast(({ host }) => host !== undefined)?.host;
+  const host = last ?? base;
+  const chunk = chunkOf(host.tail, host.tally.happened);
+  if (chunk !== null) host.tail = { ...NO_TAIL, after: chunk.lastIndex };
+  return {
+    host,
+    write: {
+      id: base.id,
+      base: base.version,
+      version: host.version,
+      image: last === undefined ? null : hostImage(host),
+      summary: JSON.stringify(hostSummary(host)),
+      tail: host.tail.text,
+      chunk,
+      answers: made.flatMap(({ answer }) => answer ?? []),
+      events: made.flatMap(({ events }) => events ?? []),
+    },
+  };
+}

@@ -1,0 +1,350 @@
+/**
+ * A session: one request's work on a host, carried out on a copy of its machine. `finish` gives the host it leads to; a
+ * session that is dropped has changed nothing.
+ */
+import type { NmiRequest } from '../../../schemas/actor.js';
+import type { PerfEventCreate } from '../../../schemas/perf-event.js';
+import type {
+  Injection as InjectionItem,
+  Nmi,
+  TransitionRequest,
+} from '../../../schemas/transition.js';
+import type { VcpuCreate, WrmsrRequest } from '../../../schemas/vcpu.js';
+import { COUNTERS, PSEUDO_COUNTERS } from '../../pmu/arch/counter-set.js';
+import { msrCode } from '../../pmu/arch/msr.js';
+import { DEFAULT_FEATURES } from '../../pmu/kvm/guest-msrs.js';
+import * as actions from '../../pmu/machine/actions.js';
+import { D4, isInGuest, stepCode } from '../../pmu/machine/micro-step.js';
+import { type LogicalCpu, MachineState, SECTION } from '../../pmu/machine/state.js';
+import { planOpen } from '../../pmu/perf/open-rules.js';
+import { CLOSED, HOST_OWNED, isLeader, NO_COUNTER, NO_EVENT } from '../../pmu/perf/perf-event.js';
+import type { Injection } from '../../pmu/stepping/injections.js';
+import * as operations from '../../pmu/stepping/operations.js';
+import { Refused } from '../../pmu/stepping/refused.js';
+import { Run } from '../../pmu/stepping/run.js';
+import { Slices } from '../slices.js';
+import { parseCounter, parseCounters, parseDataCfg, parseU64, type U64Input } from '../wire.js';
+import { EVENTS_MAX, type Host, isIsolatedWith, VCPUS_MAX } from './host.js';
+import { guestEventRecord, only, samplingOf } from './host-records.js';
+import { withEntries } from './trace-text.js';
+import { makeTransitions, type TransitionCounts } from './transitions.js';
+
+export class HostSession {
+  /** The host as this session leaves it, but for the world, which is its run's; its machine is a copy. */
+  readonly draft: Host;
+  readonly run: Run;
+  /** One clock for all that is done: many small actions hold the event loop as one large one does. */
+  readonly slices = new Slices();
+
+  constructor(host: Host) {
+    const state = new MachineState();
+    state.copyFrom(host.state);
+    this.draft = {
+      ...host,
+      state,
+      addresses: host.addresses.copy(),
+      events: [...host.events],
+      violated: host.violated.slice(),
+      vcpus: host.vcpus.map((vcpu) => ({ ...vcpu, written: new Map(vcpu.written) })),
+    };
+    this.run = new Run(host.world, state, host.tally.happened, this.draft.violated);
+    this.run.tracing = true;
+  }
+
+  /** The host that this session leads to, one version on. */
+  finish(): Host {
+    this.nameGuestEvents();
+    return {
+      ...this.draft,
+      world: this.run.world,
+      version: this.draft.version + 1,
+      tally: this.draft.tally.plus(this.run.tally),
+      tail: withEntries(this.draft.tail, this.run.trace),
+    };
+  }
+
+  openEvent(body: PerfEventCreate): number {
+    const { draft } = this;
+    if (draft.events.filter((event) => event !== undefined).length >= EVENTS_MAX) {
+      throw new Refused('limit', `a host keeps at most ${EVENTS_MAX} perf events`);
+    }
+    const cpu = this.cpu(body.cpu ?? 0);
+    const sampling = samplingOf(body);
+    const plan = planOpen(this.run.world.caps, {
+      cpu: cpu.index,
+      counter:
+        body.counter === undefined
+          ? NO_COUNTER
+          : parseCounter(body.counter, this.run.world.caps.intelCtrl | PSEUDO_COUNTERS, '/counter'),
+      preciseIp: body.precise_ip ?? 0,
+      excludeHost: body.exclude_host ?? false,
+      excludeGuest: body.exclude_guest ?? false,
+      sampling: sampling === null ? null : 'freq' in sampling ? 'freq' : 'period',
+      largePebs: body.large_pebs ?? false,
+      auxOutput: body.aux_output ?? false,
+      dataCfg:
+        body.pebs_data_cfg === undefined
+          ? null
+          : parseDataCfg(body.pebs_data_cfg, '/pebs_data_cfg'),
+      leader: body.group_leader === undefined ? NO_EVENT : this.leader(body.group_leader, cpu),
+    });
+    if ('errno' in plan) {
+      throw new Refused('perf', plan.reason, `/${plan.field}`, plan.errno);
+    }
+    const at = operations.openHostEvent(this.run, plan, body.disabled ?? false);
+    draft.events[at] = {
+      id: `ev_${this.takeId()}`,
+      ...(body.name === undefined ? {} : { name: body.name }),
+      ...(body.counter === undefined ? {} : { requestedCounter: body.counter }),
+      sampling,
+    };
+    return at;
+  }
+
+  enableEvent(at: number, inject: readonly InjectionItem[] | undefined): void {
+    this.injecting(inject, () => operations.enableEvent(this.run, at));
+  }
+
+  disableEvent(at: number, inject: readonly InjectionItem[] | undefined): void {
+    this.injecting(inject, () => operations.disableEvent(this.run, at));
+  }
+
+  closeEvent(at: number, inject: readonly InjectionItem[] | undefined): void {
+    if (this.run.world.eventConfigs[at]!.owner !== HOST_OWNED) {
+      throw new Refused('rule', "the event is KVM's: the guest's counter decides when it is on");
+    }
+    this.injecting(inject, () => operations.closeEvent(this.run, at));
+    this.draft.events[at] = undefined;
+  }
+
+  addVcpu(body: VcpuCreate): number {
+    const { draft } = this;
+    if (draft.vcpus.length >= VCPUS_MAX) {
+      throw new Refused('limit', `a host keeps at most ${VCPUS_MAX} vCPUs`);
+    }
+    const at = operations.addVcpu(this.run, this.cpu(body.cpu ?? 0).index, {
+      vpmu: body.vpmu ?? DEFAULT_FEATURES.vpmu,
+      pebs: body.pebs ?? DEFAULT_FEATURES.pebs,
+      rtm: body.rtm ?? DEFAULT_FEATURES.rtm,
+    });
+    draft.vcpus.push({
+      id: `vcpu_${this.takeId()}`,
+      ...(body.name === undefined ? {} : { name: body.name }),
+      runs: 0,
+      pmis: 0,
+      written: new Map(),
+    });
+    return at;
+  }
+
+  /** Returns why the guest takes a #GP, or null. */
+  wrmsr(at: number, body: WrmsrRequest, inject?: readonly InjectionItem[]): string | null {
+    const code = msrCode(body.msr);
+    const value = parseU64(body.value, '/value');
+    if (code === undefined) {
+      return 'KVM emulates no such MSR for this vCPU';
+    }
+    this.run.injections.set(this.parseInjections(inject));
+    const fault = operations.guestWrmsr(this.run, at, code, value, (address) => {
+      const identity = this.draft.addresses.identify(address);
+      if (identity === undefined) {
+        throw new Refused('limit', 'the host has seen too many different DS areas', '/value');
+      }
+      return identity;
+    });
+    this.run.injections.expectLanded();
+    if (fault === null) {
+      this.draft.vcpus[at]!.written.set(code, value);
+    }
+    return fault;
+  }
+
+  async transition(at: number, body: TransitionRequest): Promise<TransitionCounts> {
+    this.run.injections.set(this.parseInjections(body.inject));
+    const { entries, sink } = this.run.tally;
+    const { guestPmis } = sink;
+    const counts = await makeTransitions(this.run, at, body, this.slices);
+    this.run.injections.expectLanded();
+    this.draft.vcpus[at]!.runs += this.run.tally.entries - entries;
+    this.draft.vcpus[at]!.pmis += sink.guestPmis - guestPmis;
+    return counts;
+  }
+
+  /** The context switch that takes a vCPU's thread from its CPU, or brings it there. */
+  contextSwitch(kind: number, at: number, inject: readonly InjectionItem[] | undefined): void {
+    const cpu = this.draft.state.cpus[this.draft.state.vcpus[at]!.cpu]!;
+    this.injecting(inject, () => this.run.operate(kind, cpu, at));
+  }
+
+  migrate(at: number, cpu: number): void {
+    operations.migrate(this.run, at, this.cpu(cpu).index);
+  }
+
+  nmi(body: NmiRequest): LogicalCpu {
+    const cpu = this.cpu(body.cpu);
+    if (isInGuest(cpu.pc)) {
+      throw new Refused(
+        'state',
+        'the CPU is in the guest, where an NMI causes a VM-exit: inject it into a transition at `guest`',
+        '/cpu',
+      );
+    }
+    const counters = this.run.world.caps.intelCtrl & COUNTERS;
+    this.run.interrupt(
+      body.reset ? actions.NMI_RESET : actions.NMI,
+      cpu,
+      parseCounters(body.overflow, counters, '/overflow'),
+      parseCounters(body.throttle, counters, '/throttle'),
+    );
+    return cpu;
+  }
+
+  /** Counters overflow; their NMI comes later. */
+  overflow({ cpu, counters }: { cpu: number; counters: readonly string[] }): void {
+    const known = this.run.world.caps.intelCtrl & COUNTERS;
+    const overflow = parseCounters(counters, known, '/counters');
+    this.run.interrupt(actions.LATCH, this.cpu(cpu), overflow, 0);
+  }
+
+  tick(cpuIndex: number, inject: readonly InjectionItem[] | undefined): LogicalCpu {
+    const cpu = this.cpu(cpuIndex);
+    this.injecting(inject, () => operations.tick(this.run, cpu));
+    return cpu;
+  }
+
+  /** PMU disable: the CPU stays inside the section until `pmuEnable`. */
+  pmuDisable(cpuIndex: number, inject: readonly InjectionItem[] | undefined): LogicalCpu {
+    const cpu = this.cpu(cpuIndex);
+    this.injecting(inject, () => {
+      this.run.act(actions.START_SECTION, cpu.index);
+      while (cpu.pc !== D4) {
+        this.run.advance(cpu);
+      }
+    });
+    return cpu;
+  }
+
+  pmuEnable(cpuIndex: number, inject: readonly InjectionItem[] | undefined): LogicalCpu {
+    const cpu = this.cpu(cpuIndex);
+    if (cpu.operation !== SECTION) {
+      throw new Refused('state', 'the PMU of the CPU was not disabled', '/cpu');
+    }
+    this.injecting(inject, () => this.run.finish(cpu));
+    return cpu;
+  }
+
+  branchSnapshot(cpuIndex: number): void {
+    this.run.interrupt(actions.SNAPSHOT, this.cpu(cpuIndex), 0, 0);
+  }
+
+  /** A late microcode load re-evaluates isolation; it never goes back. */
+  loadMicrocode(value: U64Input): void {
+    const { draft } = this;
+    const microcode = parseU64(value, '/microcode');
+    const { hi, lo } = draft.microcode;
+    if (microcode.hi < hi || (microcode.hi === hi && microcode.lo <= lo)) {
+      throw new Refused('state', 'late loading takes only a newer revision', '/microcode');
+    }
+    draft.microcode = microcode;
+    if (draft.state.noIsolation && isIsolatedWith(draft, draft.stepping, microcode)) {
+      this.run.instantly(actions.MICROCODE, draft.state.cpus[0]!, 0, 'microcode_load');
+    }
+  }
+
+  /** The slot of an event by id or, where it is the only one, by name. */
+  eventSlot(reference: string, pointer: string): number {
+    return only(this.draft.events, reference, pointer, 'perf event');
+  }
+
+  vcpuIndex(reference: string, pointer: string): number {
+    return only(this.draft.vcpus, reference, pointer, 'vCPU');
+  }
+
+  private cpu(index: number): LogicalCpu {
+    const cpu = this.draft.state.cpus[index];
+    if (cpu === undefined) {
+      throw new Refused(
+        'rule',
+        `the host has ${this.draft.state.cpus.length} CPUs, counted from 0`,
+        '/cpu',
+      );
+    }
+    return cpu;
+  }
+
+  private leader(reference: string, cpu: LogicalCpu): number {
+    const at = this.eventSlot(reference, '/group_leader');
+    const config = this.run.world.eventConfigs[at]!;
+    const leads =
+      config.owner === HOST_OWNED &&
+      isLeader(this.draft.state.events[at]!, config) &&
+      config.cpu === cpu.index;
+    if (!leads) {
+      throw new Refused(
+        'perf',
+        'a group leader is a host event of the same CPU that leads itself',
+        '/group_leader',
+        'EINVAL',
+      );
+    }
+    return at;
+  }
+
+  private injecting(inject: readonly InjectionItem[] | undefined, act: () => void): void {
+    this.run.injections.set(this.parseInjections(inject));
+    act();
+    this.run.injections.expectLanded();
+  }
+
+  private parseInjections(items: readonly InjectionItem[] | undefined): Injection[] {
+    const counters = this.run.world.caps.intelCtrl & COUNTERS;
+    return (items ?? []).map((item, at) => {
+      const step = stepCode(item.at);
+      if (step === undefined || step === 0) {
+        throw new Refused('rule', `there is no micro-step ${item.at}`, `/inject/${at}/at`);
+      }
+      const { nmi, overflow, occurrence } = item;
+      const where = nmi === undefined ? `/inject/${at}` : `/inject/${at}/nmi`;
+      return {
+        step,
+        occurrence,
+        kind: injectedAction(nmi),
+        overflow: parseCounters(nmi?.overflow ?? overflow, counters, `${where}/overflow`),
+        throttle: parseCounters(nmi?.throttle, counters, `${where}/throttle`),
+      };
+    });
+  }
+
+  private takeId(): string {
+    const id = this.draft.nextId;
+    this.draft.nextId += 1;
+    return id.toString(36);
+  }
+
+  /** Events that KVM opened or closed for a guest get or lose their records. */
+  private nameGuestEvents(): void {
+    const { draft } = this;
+    draft.state.events.forEach((event, at) => {
+      const config = this.run.world.eventConfigs[at]!;
+      if (config.owner === HOST_OWNED) {
+        return;
+      }
+      if (event.status === CLOSED) {
+        draft.events[at] = undefined;
+      } else {
+        draft.events[at] ??= guestEventRecord(`ev_${this.takeId()}`, config.guestCounter);
+      }
+    });
+  }
+}
+
+/** The machine's action behind an injection: what the NMI finds, or no NMI yet. */
+function injectedAction(nmi: Nmi | undefined): number {
+  if (nmi === undefined) {
+    return actions.LATCH;
+  }
+  if (nmi.bpf_snapshot) {
+    return actions.SNAPSHOT;
+  }
+  return nmi.reset ? actions.NMI_RESET : actions.NMI;
+}

@@ -1,0 +1,115 @@
+/**
+ * A simulated host as the service knows it: its machine, what people call its parts, and what it has counted. A host is
+ * never changed in place: a session makes the next one from it.
+ */
+import type { HostOptions } from '../../../schemas/catalogue.js';
+import { AddressBook } from '../../pmu/arch/address-book.js';
+import type { U64 } from '../../pmu/arch/counter-set.js';
+import type { CpuModel } from '../../pmu/arch/cpu-model.js';
+import type { KernelVariant } from '../../pmu/kernels/kernel-variant.js';
+import { capsOf, isIsolatedOn } from '../../pmu/kernels/pmu-support.js';
+import type { MachineState } from '../../pmu/machine/state.js';
+import { createState, createWorld, type World } from '../../pmu/machine/world.js';
+import { Tally } from '../../pmu/stepping/tally.js';
+import { NO_TAIL, type TraceTail } from './trace-text.js';
+
+/** How many of each a service or host keeps. */
+export const HOSTS_MAX = 1000;
+export const EVENTS_MAX = 64;
+export const VCPUS_MAX = 16;
+
+/** What the client said of an event, beyond what the machine keeps. */
+export interface EventRecord {
+  readonly id: string;
+  readonly name?: string;
+  readonly requestedCounter?: string;
+  readonly sampling: { readonly period: number } | { readonly freq: number } | null;
+}
+
+export interface VcpuRecord {
+  readonly id: string;
+  readonly name?: string;
+  /** Guest entries so far. */
+  runs: number;
+  /** PMIs injected so far. */
+  pmis: number;
+  /** What the guest last wrote to control registers of which the machine keeps the enable bits only, by MSR code. */
+  readonly written: Map<number, U64>;
+}
+
+export interface Host {
+  readonly id: string;
+  readonly name?: string;
+  readonly createdAt: string;
+  readonly model: CpuModel;
+  readonly kernel: KernelVariant;
+  readonly stepping: number;
+  readonly options: Required<HostOptions>;
+  /** How many changes it has seen. */
+  version: number;
+  addresses: AddressBook;
+  microcode: U64;
+  world: World;
+  state: MachineState;
+  /** By slot of the machine's events; a slot whose event is closed has none. */
+  events: (EventRecord | undefined)[];
+  /** By index of the machine's vCPUs. */
+  vcpus: VcpuRecord[];
+  /** Number of the next event and vCPU id. */
+  nextId: number;
+  readonly tally: Tally;
+  /** By CPU: the invariants that failed when they were last evaluated, as a bit mask. */
+  violated: Int32Array;
+  /** The newest micro-steps that are not yet in a chunk of their own. */
+  tail: TraceTail;
+}
+
+export interface HostSpec {
+  readonly id: string;
+  readonly name?: string;
+  readonly createdAt: string;
+  readonly model: CpuModel;
+  readonly kernel: KernelVariant;
+  readonly stepping: number;
+  readonly microcode: U64;
+  readonly cpus: number;
+  readonly options: HostOptions;
+}
+
+export function createHost(spec: HostSpec): Host {
+  const { cpus, options: wanted, ...identity } = spec;
+  const options = {
+    group_throttle: wanted.group_throttle ?? spec.kernel.options.groupThrottle,
+    autoload_slots_taken: wanted.autoload_slots_taken ?? 0,
+  };
+  const world = createWorld({
+    model: spec.model,
+    caps: capsOf(spec.kernel, spec.model),
+    kernel: spec.kernel,
+    options: { groupThrottle: options.group_throttle },
+    autoloadSlotsTaken: options.autoload_slots_taken,
+  });
+  return {
+    ...identity,
+    options,
+    version: 0,
+    addresses: new AddressBook(),
+    world,
+    state: createState(world, cpus, !isIsolatedWith(spec, spec.stepping, spec.microcode)),
+    events: [],
+    vcpus: [],
+    nextId: 1,
+    tally: new Tally(),
+    violated: new Int32Array(cpus),
+    tail: NO_TAIL,
+  };
+}
+
+/** Isolation with a microcode revision of any size; revisions have 32 bits. */
+export function isIsolatedWith(
+  { kernel, model }: Pick<Host, 'kernel' | 'model'>,
+  stepping: number,
+  microcode: U64,
+): boolean {
+  return isIsolatedOn(kernel, model, stepping, microcode.hi > 0 ? 0xffffffff : microcode.lo);
+}

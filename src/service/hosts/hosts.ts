@@ -1,0 +1,211 @@
+/**
+ * The hosts of the service: making, reading and changing them. A refused request leaves a host as it was, and an answer is
+ * given only when what it tells is stored.
+ */
+import type { HostCreate, Host as HostItem } from '../../../schemas/host.js';
+import { type Run, TRACE_MAX, type TraceEntry } from '../../pmu/stepping/run.js';
+import type { Tally } from '../../pmu/stepping/tally.js';
+import type { EventInput } from '../../store/event-store.js';
+import type { HostStore } from '../../store/host-store.js';
+import type { StoredAnswer } from '../../store/idempotency-store.js';
+import { problemAnswer, type Reply, storedAnswer, type Ticket } from '../idempotency.js';
+import { randomId } from '../ids.js';
+import { cpuModelById, kernelById } from '../lookups.js';
+import { ProblemError } from '../problem-error.js';
+import { refusalsAsProblems } from '../refusals.js';
+import { parseU64 } from '../wire.js';
+import { createHost, HOSTS_MAX, type Host } from './host.js';
+import { hostConfig, hostImage } from './host-image.js';
+import { HostLine, type Made } from './host-line.js';
+import { HostSession } from './host-session.js';
+import { hostItem, hostSummary, listedItem } from './host-summary.js';
+import { violationItems } from './host-views.js';
+import { readTrace } from './trace-text.js';
+
+/** What a request to change a host asks beside the change. */
+export interface ChangeTerms {
+  /** The client insists on one of these versions, by `If-Match`. */
+  readonly versions?: readonly number[] | undefined;
+  readonly ticket?: Ticket | undefined;
+}
+
+export class Hosts {
+  private readonly store: HostStore;
+  private readonly onTally: (tally: Tally) => void;
+  private readonly lines = new Map<string, HostLine>();
+
+  /** `onTally` is told what each change counted. */
+  constructor(store: HostStore, onTally: (tally: Tally) => void) {
+    this.store = store;
+    this.onTally = onTally;
+  }
+
+  async create(body: HostCreate, ticket?: Ticket): Promise<Reply<HostItem>> {
+    const model = cpuModelById(body.cpu_model, '/cpu_model');
+    const host = createHost({
+      id: randomId('host'),
+      ...(body.name === undefined ? {} : { name: body.name }),
+      createdAt: new Date().toISOString(),
+      model,
+      kernel: kernelById(body.kernel, '/kernel'),
+      stepping: body.stepping ?? model.defaultStepping,
+      microcode: parseU64(body.microcode ?? 0, '/microcode'),
+      cpus: body.cpus ?? 1,
+      options: body.options ?? {},
+    });
+    const reply = {
+      status: 201,
+      headers: { location: `/v1/hosts/${host.id}`, etag: hostTag(host) },
+      body: hostItem(host),
+    };
+    const isStored = await this.store.create({
+      id: host.id,
+      config: hostConfig(host),
+      image: hostImage(host),
+      summary: JSON.stringify(hostSummary(host)),
+      createdAt: host.createdAt,
+      answer: ticket && storedAnswer(ticket, reply),
+      event: { type: 'host.created', subject: host.id, data: hostConfig(host) },
+    });
+    if (!isStored) {
+      throw new ProblemError('limit_reached', `The service keeps at most ${HOSTS_MAX} hosts.`);
+    }
+    return reply;
+  }
+
+  /** The hosts after a number in the order in which they were made, with their numbers. */
+  async list(after: number, limit: number): Promise<{ seq: number; item: HostItem }[]> {
+    const rows = await this.store.list(after, limit);
+    return rows.map((row) => ({ seq: row.seq, item: listedItem(row) }));
+  }
+
+  get(id: string): Promise<Host> {
+    return this.line(id).read();
+  }
+
+  async delete(id: string, versions?: readonly number[]): Promise<void> {
+    const isGone = await this.store.delete(id, versions);
+    if (isGone) {
+      this.lines.delete(id);
+      return;
+    }
+    // There is none, or not of these versions. It may have become one of them since: it is not deleted all the same.
+    throw wrongVersion(await this.get(id));
+  }
+
+  /** The newest micro-steps of a host after an index, oldest first. */
+  async trace(host: Host, after: number): Promise<TraceEntry[]> {
+    const from = Math.max(after, host.tally.happened - TRACE_MAX);
+    // Chunks that were written after the host was read hold what its tail holds, too.
+    const chunks = await this.store.chunks(host.id, from, host.tail.after);
+    return readTrace([...chunks, host.tail.text]).filter(({ index }) => index > from);
+  }
+
+  /**
+   * Changes a host: `act` works in a session, and `view` makes the answer from the host it leads to. Where the change makes
+   * something, `location` is its address.
+   */
+  change<Result, View>(
+    id: string,
+    terms: ChangeTerms,
+    act: (session: HostSession) => Promise<Result> | Result,
+    view: (host: Host, run: Run, result: Result) => View,
+    location?: (view: View) => string,
+  ): Promise<Reply<View>> {
+    return new Promise((resolve, reject) => {
+      const make = async (base: Host): Promise<Made> => {
+        try {
+          assertVersion(base, terms.versions);
+          const session = new HostSession(base);
+          const result = await refusalsAsProblems('', () => act(session));
+          const { run } = session;
+          const host = session.finish();
+          const reply = replyOf(host, view(host, run, result), location);
+          return {
+            host,
+            tally: run.tally,
+            events: violationEvents(base, host, run.tally),
+            answer: terms.ticket && storedAnswer(terms.ticket, reply),
+            settle: () => resolve(reply),
+          };
+        } catch (error) {
+          return {
+            answer: refusalToStore(error, terms.ticket),
+            settle: () => reject(error),
+          };
+        }
+      };
+      this.line(id).add({ make, reject });
+    });
+  }
+
+  private line(id: string): HostLine {
+    let line = this.lines.get(id);
+    if (line === undefined) {
+      this.forgetIdle();
+      line = new HostLine(id, this.store, this.onTally);
+      this.lines.set(id, line);
+    }
+    return line;
+  }
+
+  /** Ids that name no host would else pile up. */
+  private forgetIdle(): void {
+    if (this.lines.size < LINES_MAX) return;
+    for (const [id, line] of this.lines) {
+      if (line.isIdle) this.lines.delete(id);
+    }
+  }
+}
+
+const LINES_MAX = 2 * HOSTS_MAX;
+
+/** The strong entity tag of a host's version. */
+export function hostTag(host: Host): string {
+  return `"${host.version}"`;
+}
+
+function assertVersion(host: Host, versions: readonly number[] | undefined): void {
+  if (versions !== undefined && !versions.includes(host.version)) throw wrongVersion(host);
+}
+
+function wrongVersion(host: Host): ProblemError {
+  return new ProblemError(
+    'precondition_failed',
+    `If-Match names another version of the host than its current one, ${hostTag(host)}.`,
+    [{ pointer: '/if-match', detail: 'names another version', in: 'header' }],
+  );
+}
+
+function replyOf<View>(
+  host: Host,
+  body: View,
+  location: ((view: View) => string) | undefined,
+): Reply<View> {
+  const etag = hostTag(host);
+  return location === undefined
+    ? { status: 200, headers: { etag }, body }
+    : { status: 201, headers: { etag, location: location(body) }, body };
+}
+
+/** What was refused stays refused for its key, but for a wrong version: the client looks and asks again. */
+function refusalToStore(error: unknown, ticket: Ticket | undefined): StoredAnswer | undefined {
+  const isExpected =
+    error instanceof ProblemError && error.status < 500 && error.code !== 'precondition_failed';
+  return ticket !== undefined && isExpected
+    ? storedAnswer(ticket, problemAnswer(error))
+    : undefined;
+}
+
+/** Invariants that failed for the first time on this host. */
+function violationEvents(before: Host, after: Host, counted: Tally): EventInput[] {
+  if (counted.firstViolations.length === 0) return [];
+  const known = new Set(violationItems(before, before.tally).map(({ invariant }) => invariant));
+  return violationItems(after, after.tally)
+    .filter(({ invariant }) => !known.has(invariant))
+    .map(({ invariant, first_at }) => ({
+      type: 'violation.found',
+      subject: before.id,
+      data: { invariant, first_at },
+    }));
+}

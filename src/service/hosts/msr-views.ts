@@ -1,0 +1,96 @@
+/** The switched MSRs of a CPU as resources: what they hold, what perf wants there, what the vCPU's lists would load. */
+import type { Msrs, MsrView } from '../../../schemas/msr.js';
+import { type CounterSet, counterNames, FIXED } from '../../pmu/arch/counter-set.js';
+import { readMsr } from '../../pmu/arch/hardware.js';
+import {
+  DS_AREA,
+  FIXED_CTR_CTRL,
+  GLOBAL_CTRL,
+  msrName,
+  PEBS_DATA_CFG,
+  PEBS_ENABLE,
+} from '../../pmu/arch/msr.js';
+import { NOT_LISTED } from '../../pmu/kvm/msr-autoload.js';
+import type { VcpuPmu } from '../../pmu/kvm/vcpu-pmu.js';
+import { isInGuest, VMX_ABORT } from '../../pmu/machine/micro-step.js';
+import { type LogicalCpu, NO_VCPU, RUN_VCPU } from '../../pmu/machine/state.js';
+import { hostGlobalCtrl } from '../../pmu/perf/cpu-hw-events.js';
+import { formatCounterSet, formatMsrIndex, formatMsrValue, isCounterMsr } from '../wire.js';
+import type { Host } from './host.js';
+
+export function msrsItem(host: Host, cpuIndex: number): Msrs {
+  const cpu = host.state.cpus[cpuIndex]!;
+  return {
+    cpu: cpuIndex,
+    mode: cpu.pc === VMX_ABORT ? 'shut_down' : isInGuest(cpu.pc) ? 'guest' : 'host',
+    running_vcpu: cpu.operation === RUN_VCPU ? host.vcpus[cpu.target]!.id : null,
+    msrs: msrViews(host, cpuIndex),
+  };
+}
+
+/** The switched MSRs that this CPU model has, and IA32_FIXED_CTR_CTRL. */
+export function msrViews(host: Host, cpuIndex: number): MsrView[] {
+  const { caps } = host.world;
+  const cpu = host.state.cpus[cpuIndex]!;
+  return [
+    GLOBAL_CTRL,
+    ...(caps.pebsEnableMsr ? [PEBS_ENABLE] : []),
+    ...(caps.dsPebs ? [DS_AREA] : []),
+    ...(caps.pebsBaseline ? [PEBS_DATA_CFG] : []),
+    FIXED_CTR_CTRL,
+  ].map((msr) => msrView(host, cpu, msr));
+}
+
+function msrView(host: Host, cpu: LogicalCpu, msr: number): MsrView {
+  const isFixed = msr === FIXED_CTR_CTRL;
+  const value = isFixed ? cpu.hardware.fixedCtrl : readMsr(cpu.hardware, msr);
+  const desired = isFixed ? cpu.cpuc.fixedCtrl : desiredValue(host, cpu, msr);
+  const named = isFixed || isCounterMsr(msr);
+  const names = (set: CounterSet): string[] => counterNames(isFixed ? set & FIXED : set);
+  // In the guest the register is the guest's; what perf wants there applies to the host.
+  const compared = named && !isInGuest(cpu.pc);
+  const vcpu = cpu.currentVcpu === NO_VCPU ? undefined : host.state.vcpus[cpu.currentVcpu];
+  return {
+    name: msrName(msr) as MsrView['name'],
+    index: formatMsrIndex(msr),
+    value: formatMsrValue(msr, value, host.addresses),
+    bits: named ? names(value) : [],
+    desired: formatMsrValue(msr, desired, host.addresses),
+    stuck: compared ? names(value & ~desired) : [],
+    lost: compared ? names(desired & ~value) : [],
+    ...(vcpu === undefined || isFixed ? {} : loadsOf(host, vcpu, msr)),
+  };
+}
+
+/** What perf wants in the register while the host runs. */
+function desiredValue(host: Host, cpu: LogicalCpu, msr: number): number {
+  const { cpuc, hardware } = cpu;
+  switch (msr) {
+    case GLOBAL_CTRL:
+      return hostGlobalCtrl(cpuc, host.world.caps.intelCtrl);
+    case PEBS_ENABLE:
+      return cpuc.pebsEnabled;
+    case DS_AREA:
+      // Without a reserved DS area perf does not care what the register holds.
+      return cpuc.ds === 0 ? hardware.dsArea : cpuc.ds;
+    default:
+      return cpuc.activePebsDataCfg;
+  }
+}
+
+/** What the vCPU's load areas or VMCS fields hold for the register. */
+function loadsOf(host: Host, vcpu: VcpuPmu, msr: number): Partial<MsrView> {
+  if (msr === GLOBAL_CTRL && vcpu.loadGlobalCtrl) {
+    return {
+      vm_entry_load: formatCounterSet(vcpu.guestGlobalCtrl),
+      vm_exit_load: formatCounterSet(vcpu.hostGlobalCtrl),
+    };
+  }
+  if (vcpu.autoload.slotOf(msr) === NOT_LISTED) {
+    return {};
+  }
+  return {
+    vm_entry_load: formatMsrValue(msr, vcpu.autoload.guest[msr]!, host.addresses),
+    vm_exit_load: formatMsrValue(msr, vcpu.autoload.host[msr]!, host.addresses),
+  };
+}

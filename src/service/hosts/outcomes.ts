@@ -1,0 +1,49 @@
+/** What an action did, as the answers of transitions, actors and scripts tell it. */
+import type { ActorOutcome } from '../../../schemas/actor.js';
+import type { Script, ScriptResult } from '../../../schemas/script.js';
+import type { Transition } from '../../../schemas/transition.js';
+import { type Run, TRACE_MAX } from '../../pmu/stepping/run.js';
+import type { Host } from './host.js';
+import { msrWriteItems, traceItem, vcpuPosition, violationItems } from './host-views.js';
+import { msrViews } from './msr-views.js';
+import type { TransitionCounts } from './transitions.js';
+
+export function transitionItem(
+  host: Host,
+  run: Run,
+  vcpu: number,
+  counts: TransitionCounts,
+  withTrace: boolean,
+): Transition {
+  return {
+    transitions: counts.transitions,
+    micro_steps: counts.microSteps,
+    position: vcpuPosition(host, vcpu),
+    ...outcomeOf(host, run, host.state.vcpus[vcpu]!.cpu),
+    ...(withTrace
+      ? { trace: run.trace.slice(-TRACE_MAX).map((entry) => traceItem(host, entry)) }
+      : {}),
+  };
+}
+
+export function actorItem(host: Host, run: Run, cpu: number): ActorOutcome {
+  return { cpu, ...outcomeOf(host, run, cpu) };
+}
+
+export function scriptItem(host: Host, run: Run, results: ScriptResult[]): Script {
+  return {
+    results,
+    msrs: host.state.cpus.flatMap((_, cpu) => msrViews(host, cpu)),
+    violations: violationItems(host, run.tally),
+    msr_writes: msrWriteItems(run.tally),
+  };
+}
+
+function outcomeOf(host: Host, run: Run, cpu: number): Omit<ActorOutcome, 'cpu'> {
+  return {
+    msrs: msrViews(host, cpu),
+    msr_writes: msrWriteItems(run.tally),
+    throttles: run.tally.sink.throttles,
+    violations: violationItems(host, run.tally),
+  };
+}

@@ -1,0 +1,92 @@
+/** A script: a list of actions on one host as one transaction, in the form in which a counterexample is handed out. */
+import type { ScriptAction, ScriptRequest, ScriptResult } from '../../../schemas/script.js';
+import { START_SCHED_IN, START_SCHED_OUT } from '../../pmu/machine/actions.js';
+import { refusalsAsProblems } from '../refusals.js';
+import type { HostSession } from './host-session.js';
+
+/** Carries out the actions in order; a refused one refuses the script, naming it. */
+export async function runScript(
+  session: HostSession,
+  request: ScriptRequest,
+): Promise<ScriptResult[]> {
+  const results: ScriptResult[] = [];
+  for (const [at, action] of request.actions.entries()) {
+    await session.slices.pause();
+    const { tally } = session.run;
+    const throttles = tally.sink.throttles;
+    const microSteps = tally.microSteps;
+    const result = await refusalsAsProblems(`/actions/${at}`, () => runAction(session, action));
+    results.push({
+      action: action.action,
+      ...result,
+      micro_steps: tally.microSteps - microSteps,
+      throttles: tally.sink.throttles - throttles,
+    });
+  }
+  return results;
+}
+
+async function runAction(
+  session: HostSession,
+  action: ScriptAction,
+): Promise<Pick<ScriptResult, 'id' | 'gp' | 'transitions'>> {
+  const { draft } = session;
+  switch (action.action) {
+    case 'open_event':
+      return { id: draft.events[session.openEvent(action)]!.id };
+    case 'enable_event':
+      session.enableEvent(session.eventSlot(action.event, '/event'), action.inject);
+      return {};
+    case 'disable_event':
+      session.disableEvent(session.eventSlot(action.event, '/event'), action.inject);
+      return {};
+    case 'close_event':
+      session.closeEvent(session.eventSlot(action.event, '/event'), action.inject);
+      return {};
+    case 'add_vcpu':
+      return { id: draft.vcpus[session.addVcpu(action)]!.id };
+    case 'wrmsr': {
+      const vcpu = session.vcpuIndex(action.vcpu, '/vcpu');
+      return { gp: session.wrmsr(vcpu, action, action.inject) !== null };
+    }
+    case 'transition': {
+      const vcpu = session.vcpuIndex(action.vcpu, '/vcpu');
+      const { transitions } = await session.transition(vcpu, action);
+      return { transitions };
+    }
+    case 'sched_out':
+      session.contextSwitch(
+        START_SCHED_OUT,
+        session.vcpuIndex(action.vcpu, '/vcpu'),
+        action.inject,
+      );
+      return {};
+    case 'sched_in':
+      session.contextSwitch(START_SCHED_IN, session.vcpuIndex(action.vcpu, '/vcpu'), action.inject);
+      return {};
+    case 'migrate':
+      session.migrate(session.vcpuIndex(action.vcpu, '/vcpu'), action.cpu);
+      return {};
+    case 'nmi':
+      session.nmi(action);
+      return {};
+    case 'overflow':
+      session.overflow(action);
+      return {};
+    case 'tick':
+      session.tick(action.cpu, action.inject);
+      return {};
+    case 'pmu_disable':
+      session.pmuDisable(action.cpu, action.inject);
+      return {};
+    case 'pmu_enable':
+      session.pmuEnable(action.cpu, action.inject);
+      return {};
+    case 'bpf_snapshot':
+      session.branchSnapshot(action.cpu);
+      return {};
+    case 'microcode_load':
+      session.loadMicrocode(action.microcode);
+      return {};
+  }
+}
