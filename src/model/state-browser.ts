@@ -1,10 +1,10 @@
 /** A state on a walk through a world: what it is, where one can go from it, and why not elsewhere. */
 import type { WalkState } from '../../schemas/counterexample.js';
 import { formatPath, type Path, walkTo } from '../explorer/path.js';
-import { type RecordInState, recordsOf } from '../pmu/machine/records.js';
+import type { RecordInState } from '../pmu/machine/records.js';
 import type { MachineState } from '../pmu/machine/state.js';
 import type { MachineModel } from './machine-model.js';
-import { FieldWords, isThere, itemsOf } from './render/field-words.js';
+import { FieldWords, isThere, type Part } from './render/field-words.js';
 import { actionOf } from './render/narration.js';
 import { refusedSteps } from './steps/refused-steps.js';
 import { cpuOf } from './steps/step-labels.js';
@@ -20,9 +20,9 @@ export function walkState(model: MachineModel, path: Path): WalkState {
   const possible = new Set(place.successors.map((successor) => successor.label));
   const words = new FieldWords(model.explored);
   const parts = (kind: RecordInState['kind']): string[][] =>
-    recordsOf(state)
-      .filter((record) => record.kind === kind)
-      .map((record) => fieldLines(words, record, state));
+    words.parts
+      .filter(({ record }) => record.kind === kind)
+      .map((part) => fieldLines(words, part, state));
   return {
     path: formatPath(path),
     violated: found('always'),
@@ -43,9 +43,9 @@ export function walkState(model: MachineModel, path: Path): WalkState {
 }
 
 /** The fields that differ from those of a new record, and every entry of a list or a load area. */
-function fieldLines(words: FieldWords, record: RecordInState, state: MachineState): string[] {
+function fieldLines(words: FieldWords, { record, items }: Part, state: MachineState): string[] {
   const now = record.of(state).words;
-  return itemsOf(record)
+  return items
     .filter((item) => {
       const { initial = 0 } = item.field;
       return item.listing === null ? now[item.at] !== initial : isThere(item, now);

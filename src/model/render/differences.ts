@@ -1,9 +1,9 @@
 /** What differs between two states of a machine: every field but bookkeeping, told by its kind. */
 import type { Field } from '../../pmu/fields/field.js';
 import { STEP_NAMES } from '../../pmu/machine/micro-step.js';
-import { type RecordInState, recordsOf } from '../../pmu/machine/records.js';
+import type { RecordInState } from '../../pmu/machine/records.js';
 import type { MachineState } from '../../pmu/machine/state.js';
-import { bitsChanged, type FieldWords, type Item, isThere, itemsOf } from './field-words.js';
+import { bitsChanged, type FieldWords, type Item, isThere } from './field-words.js';
 
 /** A field that has another value than before. */
 export interface Change {
@@ -21,10 +21,10 @@ export function differences(
   before: MachineState,
   after: MachineState,
 ): Change[] {
-  return recordsOf(before).flatMap((record) => {
+  return words.parts.flatMap(({ record, items }) => {
     const from = record.of(before).words;
     const to = record.of(after).words;
-    return itemsOf(record)
+    return items
       .filter((item) => differs(item, from, to) && isTold(item.field, record, after))
       .map((item) => ({
         of: words.partName(record),

@@ -12,7 +12,7 @@ import {
 import { DS_BUFFER_OVERFLOW } from '../../pmu/arch/selector.js';
 import type { Field, Kind } from '../../pmu/fields/field.js';
 import type { PlacedField } from '../../pmu/fields/record.js';
-import type { RecordInState } from '../../pmu/machine/records.js';
+import { type RecordInState, recordsOf } from '../../pmu/machine/records.js';
 import { FIXED_CTRL_READ, TAGS } from '../../pmu/perf/cpu-hw-events.js';
 import { formatMsrValue } from '../../service/wire.js';
 import type { ExploredWorld } from '../explored-world.js';
@@ -44,7 +44,7 @@ const KIND_OF_MSR: Readonly<Record<number, Kind>> = {
 const SETS: ReadonlySet<Kind> = new Set(['counters', 'global_ctrl', 'guest_counters', 'msrs']);
 
 /** Every value of a record, in the order of its words. */
-export function itemsOf({ fields }: Pick<RecordInState, 'fields'>): Item[] {
+function itemsOf({ fields }: RecordInState): Item[] {
   return fields.flatMap((field): Item[] => {
     const { kind, name, at, length } = field;
     if (kind === 'msr_values' || kind === 'area_values') {
@@ -101,11 +101,19 @@ function bitNames(kind: Kind, set: number): string[] {
   return counterNames(set);
 }
 
+/** A record of the world's states with its values. */
+export interface Part {
+  readonly record: RecordInState;
+  readonly items: readonly Item[];
+}
+
 export class FieldWords {
+  readonly parts: readonly Part[];
   private readonly explored: ExploredWorld;
 
   constructor(explored: ExploredWorld) {
     this.explored = explored;
+    this.parts = recordsOf(explored.initial).map((record) => ({ record, items: itemsOf(record) }));
   }
 
   /** What people call the part of the machine that a record is of; nothing for the machine itself. */

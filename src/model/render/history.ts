@@ -12,10 +12,9 @@ import {
 } from '../../pmu/arch/msr.js';
 import type { Place } from '../../pmu/invariants/fault.js';
 import * as code from '../../pmu/machine/micro-step.js';
-import { type RecordInState, recordsOf } from '../../pmu/machine/records.js';
 import type { MachineState } from '../../pmu/machine/state.js';
 import { cpuOf } from '../steps/step-labels.js';
-import { type Item, isThere, itemsOf } from './field-words.js';
+import { type FieldWords, type Item, isThere, type Part } from './field-words.js';
 import type { PathStep } from './path-steps.js';
 
 /** The registers of a CPU that an MSR write reaches. */
@@ -53,24 +52,21 @@ export function msrOf({ path, nth }: Place): number | undefined {
 
 export class History {
   readonly steps: readonly PathStep[];
-  private readonly records: readonly RecordInState[];
-  private readonly items = new Map<RecordInState, readonly Item[]>();
+  private readonly parts: readonly Part[];
 
-  constructor(initial: MachineState, steps: readonly PathStep[]) {
+  constructor({ parts }: FieldWords, steps: readonly PathStep[]) {
     this.steps = steps;
-    this.records = recordsOf(initial);
+    this.parts = parts;
   }
 
   /** What is known of a place's field. */
-  item({ kind, index, path, nth }: Place): Item {
-    const record = this.record(kind, index);
-    const items = this.items.get(record) ?? itemsOf(record);
-    this.items.set(record, items);
-    return items.filter((item) => item.field.path === path)[nth]!;
+  item(place: Place): Item {
+    const { path, nth } = place;
+    return this.partOf(place).items.filter(({ field }) => field.path === path)[nth]!;
   }
 
-  words({ kind, index }: Place, state: MachineState): Int32Array {
-    return this.record(kind, index).of(state).words;
+  words(place: Place, state: MachineState): Int32Array {
+    return this.partOf(place).record.of(state).words;
   }
 
   value(place: Place, state: MachineState): number {
@@ -105,8 +101,8 @@ export class History {
     return undefined;
   }
 
-  private record(kind: Place['kind'], index: number): RecordInState {
-    return this.records.find((record) => record.kind === kind && record.index === index)!;
+  private partOf({ kind, index }: Place): Part {
+    return this.parts.find(({ record }) => record.kind === kind && record.index === index)!;
   }
 }
 

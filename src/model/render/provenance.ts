@@ -5,7 +5,7 @@ import * as code from '../../pmu/machine/micro-step.js';
 import type { MachineState } from '../../pmu/machine/state.js';
 import type { MachineModel } from '../machine-model.js';
 import { decisionsOf } from './decisions.js';
-import { FieldWords } from './field-words.js';
+import type { FieldWords } from './field-words.js';
 import { type History, msrOf, sourceOf } from './history.js';
 import { actionOf, operationOf } from './narration.js';
 import type { PathStep } from './path-steps.js';
@@ -36,11 +36,11 @@ export class Provenance {
   private readonly state: MachineState;
   private readonly words: FieldWords;
 
-  constructor(model: MachineModel, history: History, state: MachineState) {
+  constructor(model: MachineModel, words: FieldWords, history: History, state: MachineState) {
     this.model = model;
     this.history = history;
     this.state = state;
-    this.words = new FieldWords(model.explored);
+    this.words = words;
   }
 
   /** The value at the end of the path. */

@@ -9,6 +9,7 @@ import { runningVcpu } from '../../pmu/invariants/invariant.js';
 import type { MachineState } from '../../pmu/machine/state.js';
 import { MARKS } from '../coverage-goals.js';
 import type { MachineModel } from '../machine-model.js';
+import { FieldWords } from './field-words.js';
 import { History } from './history.js';
 import type { PathStep } from './path-steps.js';
 import { type EndValue, Provenance } from './provenance.js';
@@ -31,7 +32,8 @@ export function summarise(
     const { statement } = [...INVARIANTS, ...MARKS].find(({ id }) => id === property)!;
     return { paragraph: statement, end: [] };
   }
-  const provenance = new Provenance(model, new History(initial, steps), state);
+  const words = new FieldWords(model.explored);
+  const provenance = new Provenance(model, words, new History(words, steps), state);
   return {
     paragraph: wrong.map((faults) => provenance.sentence(faults)).join(' '),
     end: wrong.map((faults) => provenance.endValue(faults)),
