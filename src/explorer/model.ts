@@ -25,6 +25,11 @@ export interface Model {
   /** Says in words what the state at `at` is, or, with `label`, what the action with that label does in it. */
   describe(states: Int32Array, at: number, label?: number): string;
   /**
+   * Who takes the action with a label, as a number from 0 to 30, or -1 for what just goes on. Of equally short runs those
+   * with the fewest actors are reported first.
+   */
+  actorOf?(label: number): number;
+  /**
    * Rewrites the state at `at` into the one that stands for all states symmetric to it. Sound only when the symmetry
    * commutes with `expand`, keeps `check`, and the answer is the same for every member of a class.
    */
