@@ -4,9 +4,6 @@ import { ActorOutcomeSchema, CpuActionRequestSchema, NmiRequestSchema } from '..
 import { HostParamsSchema } from '../schemas/host.js';
 import { hostChangeProblems } from '../schemas/problem.js';
 import { ScriptRequestSchema, ScriptSchema } from '../schemas/script.js';
-import type { LogicalCpu } from '../src/pmu/machine/state.js';
-import type { Run } from '../src/pmu/stepping/run.js';
-import type { Host } from '../src/service/hosts/host.js';
 import { actorItem, scriptItem } from '../src/service/hosts/outcomes.js';
 import { runScript } from '../src/service/hosts/scripts.js';
 import { hostChange } from './host-change.js';
@@ -14,10 +11,7 @@ import { hostChange } from './host-change.js';
 const CHANGE_PROBLEMS = hostChangeProblems('rule_violated');
 
 /** What the routes that act on one CPU have in common. */
-const ON_CPU = {
-  optionalBody: true,
-  view: (host: Host, run: Run, cpu: LogicalCpu) => actorItem(host, run, cpu.index),
-};
+const ON_CPU = { optionalBody: true, view: actorItem };
 const CPU_ACTION = {
   tags: ['actors'],
   params: HostParamsSchema,

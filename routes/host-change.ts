@@ -2,9 +2,8 @@
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import { sendReply, termsOf } from '../src/http/read/idempotency.js';
-import type { Run } from '../src/pmu/stepping/run.js';
-import type { Host } from '../src/service/hosts/host.js';
 import type { HostSession } from '../src/service/hosts/host-session.js';
+import type { ChangeView } from '../src/service/hosts/hosts.js';
 
 interface HostChange<Params extends TSchema, Body extends TSchema, Result, View> {
   readonly path: `/hosts/:host/${string}`;
@@ -16,7 +15,7 @@ interface HostChange<Params extends TSchema, Body extends TSchema, Result, View>
     body: Static<Body>,
     params: Static<Params>,
   ) => Promise<Result> | Result;
-  readonly view: (host: Host, run: Run, result: Result, body: Static<Body>) => View;
+  readonly view: (...made: [...Parameters<ChangeView<Result, View>>, body: Static<Body>]) => View;
   /** What was made under the path, where something was. */
   readonly idOf?: (view: View) => string;
 }
