@@ -26,7 +26,7 @@ export interface EventRecord {
   readonly sampling: { readonly period: number } | { readonly freq: number } | null;
 }
 
-export interface VcpuRecord {
+interface VcpuRecord {
   readonly id: string;
   readonly name?: string;
   /** Guest entries so far. */
@@ -64,7 +64,7 @@ export interface Host {
   tail: TraceTail;
 }
 
-export interface HostSpec {
+interface HostSpec {
   readonly id: string;
   readonly name?: string;
   readonly createdAt: string;

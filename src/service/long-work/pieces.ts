@@ -16,7 +16,7 @@ const REASON_LENGTH_MAX = 500;
 
 export type Outcome = 'done' | 'released';
 
-export interface Piece {
+interface Piece {
   /** Of the work. */
   readonly id: string;
   /** Of the piece, which may be the whole. */
