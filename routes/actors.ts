@@ -1,132 +1,91 @@
 /** The other actors of a host: NMIs, ticks, PMU sections; and scripts, which combine everything. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { CpuActionRequest } from '../schemas/actor.js';
 import { ActorOutcomeSchema, CpuActionRequestSchema, NmiRequestSchema } from '../schemas/actor.js';
 import { HostParamsSchema } from '../schemas/host.js';
 import { hostChangeProblems } from '../schemas/problem.js';
 import { ScriptRequestSchema, ScriptSchema } from '../schemas/script.js';
-import { sendReply, termsOf } from '../src/http/read/idempotency.js';
-import type { HostSession } from '../src/service/hosts/host-session.js';
 import { actorItem, scriptItem } from '../src/service/hosts/outcomes.js';
 import { runScript } from '../src/service/hosts/scripts.js';
+import { hostChange } from './host-change.js';
 
 const CHANGE_PROBLEMS = hostChangeProblems('rule_violated');
 
-/** The routes that act on one CPU and take nothing but NMIs to land meanwhile. */
-const CPU_ACTIONS = [
-  {
-    path: 'ticks',
-    operationId: 'tick',
-    summary: 'A timer tick',
-    description: 'Starts throttled events again, between PMU disable and enable.',
-    act: (session: HostSession, { cpu, inject }: CpuActionRequest) => session.tick(cpu, inject),
-  },
-  {
-    path: 'pmu/disable',
-    operationId: 'disablePmu',
-    summary: 'PMU disable',
-    description: 'perf_pmu_disable() on a CPU; the PMU stays off until PMU enable.',
-    act: (session: HostSession, { cpu, inject }: CpuActionRequest) =>
-      session.pmuDisable(cpu, inject),
-  },
-  {
-    path: 'pmu/enable',
-    operationId: 'enablePmu',
-    summary: 'PMU enable',
-    description: 'perf_pmu_enable() on a CPU whose PMU was disabled.',
-    act: (session: HostSession, { cpu, inject }: CpuActionRequest) =>
-      session.pmuEnable(cpu, inject),
-  },
-] as const;
+/** What the routes that act on one CPU have in common. */
+const ON_CPU = { optionalBody: true, view: actorItem };
+const CPU_ACTION = {
+  tags: ['actors'],
+  params: HostParamsSchema,
+  body: CpuActionRequestSchema,
+  response: { 200: ActorOutcomeSchema, ...CHANGE_PROBLEMS },
+};
 
 export const actorRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  const { hosts } = app.services;
+  hostChange(app, {
+    ...ON_CPU,
+    path: '/hosts/:host/nmis',
+    schema: {
+      ...CPU_ACTION,
+      operationId: 'deliverNmi',
+      summary: 'An NMI in the host',
+      description:
+        'Counters overflow and perf handles the PMI, throttling the events named; without counters it is a foreign NMI.',
+      body: NmiRequestSchema,
+    },
+    act: (session, body) => session.nmi(body),
+  });
 
-  app.post(
-    '/hosts/:host/nmis',
-    {
-      config: { idempotent: true, optionalBody: true },
-      schema: {
-        tags: ['actors'],
-        operationId: 'deliverNmi',
-        summary: 'An NMI in the host',
-        description:
-          'Counters overflow and perf handles the PMI, throttling the events named; without counters it is a foreign NMI.',
-        params: HostParamsSchema,
-        body: NmiRequestSchema,
-        response: { 200: ActorOutcomeSchema, ...CHANGE_PROBLEMS },
-      },
+  hostChange(app, {
+    ...ON_CPU,
+    path: '/hosts/:host/ticks',
+    schema: {
+      ...CPU_ACTION,
+      operationId: 'tick',
+      summary: 'A timer tick',
+      description: 'Starts throttled events again, between PMU disable and enable.',
     },
-    async (request, reply) => {
-      const { params, body } = request;
-      const changed = await hosts.change(
-        params.host,
-        termsOf(request),
-        (session) => session.nmi(body),
-        (host, run, cpu) => actorItem(host, run, cpu.index),
-      );
-      return sendReply(reply, changed);
-    },
-  );
+    act: (session, { cpu, inject }) => session.tick(cpu, inject),
+  });
 
-  for (const { path, act, ...texts } of CPU_ACTIONS) {
-    app.post(
-      `/hosts/:host/${path}`,
-      {
-        config: { idempotent: true, optionalBody: true },
-        schema: {
-          tags: ['actors'],
-          ...texts,
-          params: HostParamsSchema,
-          body: CpuActionRequestSchema,
-          response: { 200: ActorOutcomeSchema, ...CHANGE_PROBLEMS },
-        },
-      },
-      async (request, reply) => {
-        const { params, body } = request;
-        const changed = await hosts.change(
-          params.host,
-          termsOf(request),
-          (session) => act(session, body),
-          (host, run, cpu) => actorItem(host, run, cpu.index),
-        );
-        return sendReply(reply, changed);
-      },
-    );
-  }
+  hostChange(app, {
+    ...ON_CPU,
+    path: '/hosts/:host/pmu/disable',
+    schema: {
+      ...CPU_ACTION,
+      operationId: 'disablePmu',
+      summary: 'PMU disable',
+      description: 'perf_pmu_disable() on a CPU; the PMU stays off until PMU enable.',
+    },
+    act: (session, { cpu, inject }) => session.pmuDisable(cpu, inject),
+  });
 
-  app.post(
-    '/hosts/:host/scripts',
-    {
-      config: { idempotent: true },
-      schema: {
-        tags: ['actors'],
-        operationId: 'runScript',
-        summary: 'Several actions as one transaction',
-        description:
-          'Either all of them happen or none; the form in which a counterexample is handed out.',
-        params: HostParamsSchema,
-        body: ScriptRequestSchema,
-        response: {
-          200: ScriptSchema,
-          ...hostChangeProblems(
-            'limit_reached',
-            'value_out_of_range',
-            'rule_violated',
-            'perf_errno',
-          ),
-        },
+  hostChange(app, {
+    ...ON_CPU,
+    path: '/hosts/:host/pmu/enable',
+    schema: {
+      ...CPU_ACTION,
+      operationId: 'enablePmu',
+      summary: 'PMU enable',
+      description: 'perf_pmu_enable() on a CPU whose PMU was disabled.',
+    },
+    act: (session, { cpu, inject }) => session.pmuEnable(cpu, inject),
+  });
+
+  hostChange(app, {
+    path: '/hosts/:host/scripts',
+    schema: {
+      tags: ['actors'],
+      operationId: 'runScript',
+      summary: 'Several actions as one transaction',
+      description:
+        'Either all of them happen or none; the form in which a counterexample is handed out.',
+      params: HostParamsSchema,
+      body: ScriptRequestSchema,
+      response: {
+        200: ScriptSchema,
+        ...hostChangeProblems('limit_reached', 'value_out_of_range', 'rule_violated', 'perf_errno'),
       },
     },
-    async (request, reply) => {
-      const { params, body } = request;
-      const changed = await hosts.change(
-        params.host,
-        termsOf(request),
-        (session) => runScript(session, body),
-        (host, run, results) => scriptItem(host, run, results),
-      );
-      return sendReply(reply, changed);
-    },
-  );
+    act: runScript,
+    view: scriptItem,
+  });
 };

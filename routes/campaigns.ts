@@ -11,12 +11,11 @@ import {
 } from '../schemas/campaign.js';
 import { PageQuerySchema } from '../schemas/common.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
-import { LONG_ITEMS_MAX, sendRows } from '../src/http/answer/paging.js';
-import { sendReply } from '../src/http/read/idempotency.js';
 import { preferredWaitMillis } from '../src/http/read/prefer.js';
 import { campaignCsv } from '../src/service/campaigns/formats/csv.js';
 import { campaignJunit } from '../src/service/campaigns/formats/junit.js';
 import { campaignKtap } from '../src/service/campaigns/formats/ktap.js';
+import { sendStarted, sendWorks } from './long-work.js';
 
 const JSON_TYPE = 'application/json';
 const CSV_TYPE = 'text/csv';
@@ -48,12 +47,7 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
     async (request, reply) => {
       const owner = request.principal?.name ?? null;
       const created = await campaigns.create(request.body, owner, request.ticket ?? undefined);
-      const campaign = sendReply(reply, created);
-      const millis = preferredWaitMillis(request.headers.prefer);
-      if (millis === 0) return campaign;
-      const waited = await campaigns.wait(campaign.id, millis);
-      reply.code(waited.finished_at === undefined ? 202 : 200);
-      return waited;
+      return sendStarted(request, reply, campaigns, created);
     },
   );
 
@@ -70,15 +64,7 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: CampaignPageSchema, ...readProblems('validation') },
       },
     },
-    async (request, reply) => {
-      const { items, ...rest } = await sendRows(
-        reply,
-        request.query,
-        (after, limit) => campaigns.list(after, limit),
-        LONG_ITEMS_MAX,
-      );
-      return { items: items.map(({ item }) => item), ...rest };
-    },
+    async ({ query }, reply) => sendWorks(reply, query, campaigns),
   );
 
   app.get(

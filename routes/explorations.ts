@@ -16,8 +16,6 @@ import {
   ExplorationSchema,
 } from '../schemas/exploration.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
-import { LONG_ITEMS_MAX, sendRows } from '../src/http/answer/paging.js';
-import { sendReply } from '../src/http/read/idempotency.js';
 import { preferredWaitMillis } from '../src/http/read/prefer.js';
 import {
   counterexample,
@@ -25,6 +23,7 @@ import {
   counterexampleStory,
   stateAt,
 } from '../src/service/explorations/findings.js';
+import { sendStarted, sendWorks } from './long-work.js';
 
 const JSON_TYPE = 'application/json';
 const TEXT_TYPE = 'text/plain';
@@ -61,12 +60,7 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
     async (request, reply) => {
       const owner = request.principal?.name ?? null;
       const created = await explorations.create(request.body, owner, request.ticket ?? undefined);
-      const exploration = sendReply(reply, created);
-      const millis = preferredWaitMillis(request.headers.prefer);
-      if (millis === 0) return exploration;
-      const waited = await explorations.wait(exploration.id, millis);
-      reply.code(waited.finished_at === undefined ? 202 : 200);
-      return waited;
+      return sendStarted(request, reply, explorations, created);
     },
   );
 
@@ -83,15 +77,7 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: ExplorationPageSchema, ...readProblems('validation') },
       },
     },
-    async (request, reply) => {
-      const { items, ...rest } = await sendRows(
-        reply,
-        request.query,
-        (after, limit) => explorations.list(after, limit),
-        LONG_ITEMS_MAX,
-      );
-      return { items: items.map(({ item }) => item), ...rest };
-    },
+    async ({ query }, reply) => sendWorks(reply, query, explorations),
   );
 
   app.get(
@@ -107,12 +93,8 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: ExplorationSchema, ...readProblems('not_found') },
       },
     },
-    async ({ params, headers }) => {
-      const millis = preferredWaitMillis(headers.prefer);
-      return millis > 0
-        ? explorations.wait(params.exploration, millis)
-        : explorations.get(params.exploration);
-    },
+    async ({ params, headers }) =>
+      explorations.wait(params.exploration, preferredWaitMillis(headers.prefer)),
   );
 
   app.post(

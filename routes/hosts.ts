@@ -49,12 +49,8 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: HostPageSchema, ...readProblems('validation') },
       },
     },
-    async (request, reply) => {
-      const { items, ...rest } = await sendRows(reply, request.query, (after, limit) =>
-        hosts.list(after, limit),
-      );
-      return { items: items.map(({ item }) => item), ...rest };
-    },
+    async (request, reply) =>
+      sendRows(reply, request.query, (after, limit) => hosts.list(after, limit)),
   );
 
   app.get(

@@ -11,10 +11,11 @@ import {
 } from '../schemas/perf-event.js';
 import { hostChangeProblems, readProblems } from '../schemas/problem.js';
 import { sendPage } from '../src/http/answer/paging.js';
-import { sendReply, termsOf } from '../src/http/read/idempotency.js';
+import { termsOf } from '../src/http/read/idempotency.js';
 import type { Host } from '../src/service/hosts/host.js';
 import { eventItem } from '../src/service/hosts/host-views.js';
 import { missing } from '../src/service/refusals.js';
+import { hostChange } from './host-change.js';
 
 const CHANGE_PROBLEMS = hostChangeProblems('rule_violated', 'perf_errno');
 
@@ -24,44 +25,36 @@ function slotOf(host: Host, id: string): number {
   return at < 0 ? missing('perf event', id) : at;
 }
 
+/** What the routes that act on one event have in common. */
+const EVENT_ACTION = {
+  tags: ['perf-events'],
+  params: EventParamsSchema,
+  body: EventActionRequestSchema,
+  response: { 200: PerfEventSchema, ...CHANGE_PROBLEMS },
+};
+
 export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
   const { hosts } = app.services;
 
-  app.post(
-    '/hosts/:host/perf-events',
-    {
-      config: { idempotent: true },
-      schema: {
-        tags: ['perf-events'],
-        operationId: 'openPerfEvent',
-        summary: 'Open a perf event',
-        description:
-          "As perf_event_open(2): perf's own rules pick the counter, and refuse with the errno perf would give.",
-        params: HostParamsSchema,
-        body: PerfEventCreateSchema,
-        response: {
-          201: PerfEventSchema,
-          ...hostChangeProblems(
-            'limit_reached',
-            'value_out_of_range',
-            'rule_violated',
-            'perf_errno',
-          ),
-        },
+  hostChange(app, {
+    path: '/hosts/:host/perf-events',
+    schema: {
+      tags: ['perf-events'],
+      operationId: 'openPerfEvent',
+      summary: 'Open a perf event',
+      description:
+        "As perf_event_open(2): perf's own rules pick the counter, and refuse with the errno perf would give.",
+      params: HostParamsSchema,
+      body: PerfEventCreateSchema,
+      response: {
+        201: PerfEventSchema,
+        ...hostChangeProblems('limit_reached', 'value_out_of_range', 'rule_violated', 'perf_errno'),
       },
     },
-    async (request, reply) => {
-      const { params, body } = request;
-      const made = await hosts.change(
-        params.host,
-        termsOf(request),
-        (session) => session.openEvent(body),
-        (host, _run, at) => eventItem(host, at),
-        ({ id }) => `/v1/hosts/${params.host}/perf-events/${id}`,
-      );
-      return sendReply(reply, made);
-    },
-  );
+    act: (session, body) => session.openEvent(body),
+    view: (host, _run, at) => eventItem(host, at),
+    idOf: ({ id }) => id,
+  });
 
   app.get(
     '/hosts/:host/perf-events',
@@ -103,65 +96,39 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
   );
 
-  app.post(
-    '/hosts/:host/perf-events/:event/enable',
-    {
-      config: { idempotent: true, optionalBody: true },
-      schema: {
-        tags: ['perf-events'],
-        operationId: 'enablePerfEvent',
-        summary: 'Enable a perf event',
-        description: 'Schedules it between PMU disable and enable; NMIs may land in between.',
-        params: EventParamsSchema,
-        body: EventActionRequestSchema,
-        response: { 200: PerfEventSchema, ...CHANGE_PROBLEMS },
-      },
+  hostChange(app, {
+    path: '/hosts/:host/perf-events/:event/enable',
+    optionalBody: true,
+    schema: {
+      ...EVENT_ACTION,
+      operationId: 'enablePerfEvent',
+      summary: 'Enable a perf event',
+      description: 'Schedules it between PMU disable and enable; NMIs may land in between.',
     },
-    async (request, reply) => {
-      const { params, body } = request;
-      const changed = await hosts.change(
-        params.host,
-        termsOf(request),
-        (session) => {
-          const at = slotOf(session.draft, params.event);
-          session.enableEvent(at, body.inject);
-          return at;
-        },
-        (host, _run, at) => eventItem(host, at),
-      );
-      return sendReply(reply, changed);
+    act: (session, { inject }, { event }) => {
+      const at = slotOf(session.draft, event);
+      session.enableEvent(at, inject);
+      return at;
     },
-  );
+    view: (host, _run, at) => eventItem(host, at),
+  });
 
-  app.post(
-    '/hosts/:host/perf-events/:event/disable',
-    {
-      config: { idempotent: true, optionalBody: true },
-      schema: {
-        tags: ['perf-events'],
-        operationId: 'disablePerfEvent',
-        summary: 'Disable a perf event',
-        description: 'Takes it off its counter between PMU disable and enable.',
-        params: EventParamsSchema,
-        body: EventActionRequestSchema,
-        response: { 200: PerfEventSchema, ...CHANGE_PROBLEMS },
-      },
+  hostChange(app, {
+    path: '/hosts/:host/perf-events/:event/disable',
+    optionalBody: true,
+    schema: {
+      ...EVENT_ACTION,
+      operationId: 'disablePerfEvent',
+      summary: 'Disable a perf event',
+      description: 'Takes it off its counter between PMU disable and enable.',
     },
-    async (request, reply) => {
-      const { params, body } = request;
-      const changed = await hosts.change(
-        params.host,
-        termsOf(request),
-        (session) => {
-          const at = slotOf(session.draft, params.event);
-          session.disableEvent(at, body.inject);
-          return at;
-        },
-        (host, _run, at) => eventItem(host, at),
-      );
-      return sendReply(reply, changed);
+    act: (session, { inject }, { event }) => {
+      const at = slotOf(session.draft, event);
+      session.disableEvent(at, inject);
+      return at;
     },
-  );
+    view: (host, _run, at) => eventItem(host, at),
+  });
 
   app.delete(
     '/hosts/:host/perf-events/:event',

@@ -14,11 +14,11 @@ import {
   WrmsrSchema,
 } from '../schemas/vcpu.js';
 import { sendPage } from '../src/http/answer/paging.js';
-import { sendReply, termsOf } from '../src/http/read/idempotency.js';
 import type { Host } from '../src/service/hosts/host.js';
 import { guestPmu, vcpuItem } from '../src/service/hosts/host-views.js';
 import { transitionItem } from '../src/service/hosts/outcomes.js';
 import { missing } from '../src/service/refusals.js';
+import { hostChange } from './host-change.js';
 
 const CHANGE_PROBLEMS = hostChangeProblems('limit_reached', 'value_out_of_range', 'rule_violated');
 
@@ -28,35 +28,28 @@ function indexOf(host: Host, id: string): number {
   return at < 0 ? missing('vCPU', id) : at;
 }
 
+/** What the routes that act on one vCPU have in common. */
+const ON_VCPU = { tags: ['vcpus'], params: VcpuParamsSchema };
+
 export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
   const { hosts } = app.services;
 
-  app.post(
-    '/hosts/:host/vcpus',
-    {
-      config: { idempotent: true, optionalBody: true },
-      schema: {
-        tags: ['vcpus'],
-        operationId: 'addVcpu',
-        summary: 'Add a vCPU',
-        description: 'Its MSR-load areas start empty; its guest sees a PMU unless said otherwise.',
-        params: HostParamsSchema,
-        body: VcpuCreateSchema,
-        response: { 201: VcpuSchema, ...CHANGE_PROBLEMS },
-      },
+  hostChange(app, {
+    path: '/hosts/:host/vcpus',
+    optionalBody: true,
+    schema: {
+      tags: ['vcpus'],
+      operationId: 'addVcpu',
+      summary: 'Add a vCPU',
+      description: 'Its MSR-load areas start empty; its guest sees a PMU unless said otherwise.',
+      params: HostParamsSchema,
+      body: VcpuCreateSchema,
+      response: { 201: VcpuSchema, ...CHANGE_PROBLEMS },
     },
-    async (request, reply) => {
-      const { params, body } = request;
-      const made = await hosts.change(
-        params.host,
-        termsOf(request),
-        (session) => session.addVcpu(body),
-        (host, _run, at) => vcpuItem(host, at),
-        ({ id }) => `/v1/hosts/${params.host}/vcpus/${id}`,
-      );
-      return sendReply(reply, made);
-    },
-  );
+    act: (session, body) => session.addVcpu(body),
+    view: (host, _run, at) => vcpuItem(host, at),
+    idOf: ({ id }) => id,
+  });
 
   app.get(
     '/hosts/:host/vcpus',
@@ -96,97 +89,61 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
   );
 
-  app.post(
-    '/hosts/:host/vcpus/:vcpu/wrmsr',
-    {
-      config: { idempotent: true },
-      schema: {
-        tags: ['vcpus'],
-        operationId: 'guestWrmsr',
-        summary: 'A WRMSR of the guest',
-        description:
-          'KVM emulates it: the answer is what the guest sees afterwards, or the #GP it takes.',
-        params: VcpuParamsSchema,
-        body: WrmsrRequestSchema,
-        response: { 200: WrmsrSchema, ...CHANGE_PROBLEMS },
-      },
+  hostChange(app, {
+    path: '/hosts/:host/vcpus/:vcpu/wrmsr',
+    schema: {
+      ...ON_VCPU,
+      operationId: 'guestWrmsr',
+      summary: 'A WRMSR of the guest',
+      description:
+        'KVM emulates it: the answer is what the guest sees afterwards, or the #GP it takes.',
+      body: WrmsrRequestSchema,
+      response: { 200: WrmsrSchema, ...CHANGE_PROBLEMS },
     },
-    async (request, reply) => {
-      const { params, body } = request;
-      const changed = await hosts.change(
-        params.host,
-        termsOf(request),
-        (session) => {
-          const at = indexOf(session.draft, params.vcpu);
-          return { at, fault: session.wrmsr(at, body) };
-        },
-        (host, _run, { at, fault }) => ({
-          gp: fault !== null,
-          ...(fault === null ? {} : { reason: fault }),
-          pmu: guestPmu(host, at),
-        }),
-      );
-      return sendReply(reply, changed);
+    act: (session, body, { vcpu }) => {
+      const at = indexOf(session.draft, vcpu);
+      return { at, fault: session.wrmsr(at, body) };
     },
-  );
+    view: (host, _run, { at, fault }) => ({
+      gp: fault !== null,
+      ...(fault === null ? {} : { reason: fault }),
+      pmu: guestPmu(host, at),
+    }),
+  });
 
-  app.post(
-    '/hosts/:host/vcpus/:vcpu/transitions',
-    {
-      config: { idempotent: true },
-      schema: {
-        tags: ['vcpus'],
-        operationId: 'makeTransitions',
-        summary: 'Move a vCPU between host and guest',
-        description:
-          'VM-entries, VM-exits, round trips or single micro-steps, with NMIs landing right after the micro-steps named.',
-        params: VcpuParamsSchema,
-        body: TransitionRequestSchema,
-        response: { 200: TransitionSchema, ...CHANGE_PROBLEMS },
-      },
+  hostChange(app, {
+    path: '/hosts/:host/vcpus/:vcpu/transitions',
+    schema: {
+      ...ON_VCPU,
+      operationId: 'makeTransitions',
+      summary: 'Move a vCPU between host and guest',
+      description:
+        'VM-entries, VM-exits, round trips or single micro-steps, with NMIs landing right after the micro-steps named.',
+      body: TransitionRequestSchema,
+      response: { 200: TransitionSchema, ...CHANGE_PROBLEMS },
     },
-    async (request, reply) => {
-      const { params, body } = request;
-      const changed = await hosts.change(
-        params.host,
-        termsOf(request),
-        async (session) => {
-          const at = indexOf(session.draft, params.vcpu);
-          return { at, counts: await session.transition(at, body) };
-        },
-        (host, run, { at, counts }) => transitionItem(host, run, at, counts, body.trace),
-      );
-      return sendReply(reply, changed);
+    act: async (session, body, { vcpu }) => {
+      const at = indexOf(session.draft, vcpu);
+      return { at, counts: await session.transition(at, body) };
     },
-  );
+    view: (host, run, { at, counts }, { trace }) => transitionItem(host, run, at, counts, trace),
+  });
 
-  app.post(
-    '/hosts/:host/vcpus/:vcpu/migrate',
-    {
-      config: { idempotent: true },
-      schema: {
-        tags: ['vcpus'],
-        operationId: 'migrateVcpu',
-        summary: 'Move a vCPU to another CPU',
-        description: 'Its events leave with it; its MSR-load areas go where it goes.',
-        params: VcpuParamsSchema,
-        body: MigrateRequestSchema,
-        response: { 200: VcpuSchema, ...CHANGE_PROBLEMS },
-      },
+  hostChange(app, {
+    path: '/hosts/:host/vcpus/:vcpu/migrate',
+    schema: {
+      ...ON_VCPU,
+      operationId: 'migrateVcpu',
+      summary: 'Move a vCPU to another CPU',
+      description: 'Its events leave with it; its MSR-load areas go where it goes.',
+      body: MigrateRequestSchema,
+      response: { 200: VcpuSchema, ...CHANGE_PROBLEMS },
     },
-    async (request, reply) => {
-      const { params, body } = request;
-      const changed = await hosts.change(
-        params.host,
-        termsOf(request),
-        (session) => {
-          const at = indexOf(session.draft, params.vcpu);
-          session.migrate(at, body.cpu);
-          return at;
-        },
-        (host, _run, at) => vcpuItem(host, at),
-      );
-      return sendReply(reply, changed);
+    act: (session, { cpu }, { vcpu }) => {
+      const at = indexOf(session.draft, vcpu);
+      session.migrate(at, cpu);
+      return at;
     },
-  );
+    view: (host, _run, at) => vcpuItem(host, at),
+  });
 };

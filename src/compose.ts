@@ -29,7 +29,7 @@ export interface Storage {
   readonly isPrivate: boolean;
 }
 
-export interface OpenStorage extends Storage {
+interface OpenStorage extends Storage {
   close(): Promise<void>;
 }
 
@@ -48,7 +48,7 @@ export async function openStorage(
     });
     return { database, isPrivate: false, close: () => database.close() };
   }
-  const server = await startEmbeddedPostgres({ dataDir, onLog: log });
+  const server = await startEmbeddedPostgres({ dataDir, name: 'pebslab', onLog: log });
   try {
     const database = await openDatabase(server.url, onError);
     return {
@@ -85,7 +85,7 @@ export interface Services {
 }
 
 /** The services with their lives: they are started, told that the end is near, and closed. */
-export interface Composition {
+interface Composition {
   readonly services: Services;
   start(): Promise<void>;
   windDown(): void;
@@ -93,7 +93,7 @@ export interface Composition {
 }
 
 /** What the services need of the process around them. */
-export interface Surroundings {
+interface Surroundings {
   /** Given when the process begins to stop. */
   readonly closing: AbortSignal;
   readonly metrics: Registry;

@@ -8,7 +8,11 @@ import { startEmbeddedPostgres } from '../src/private-postgres/server.js';
 
 const [command = 'tap', ...args] = process.argv.slice(2);
 const dataDir = await mkdtemp(join(tmpdir(), 'pebslab-tests-'));
-const server = await startEmbeddedPostgres({ dataDir, settings: { max_connections: '300' } });
+const server = await startEmbeddedPostgres({
+  dataDir,
+  name: 'test',
+  settings: { max_connections: '300' },
+});
 const code = await new Promise<number>((resolve) => {
   const child = spawn(command, args, {
     stdio: 'inherit',

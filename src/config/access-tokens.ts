@@ -6,7 +6,7 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 
 /** Each scope includes those before it: `read` looks, `write` also changes, `admin` also administers. */
-export const SCOPES = ['read', 'write', 'admin'] as const;
+const SCOPES = ['read', 'write', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 export function covers(has: Scope, needed: Scope): boolean {
@@ -24,7 +24,7 @@ export const TOKENS_MAX = 1000;
 
 const COMPLAINTS_MAX = 10;
 
-export interface ParsedTokens {
+interface ParsedTokens {
   readonly tokens: readonly AccessToken[];
   /** Say which entry is wrong and never quote it: it may hold the token itself. */
   readonly complaints: readonly string[];

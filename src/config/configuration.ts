@@ -9,12 +9,12 @@ import { type Environment, EnvironmentReader } from './environment.js';
 import { hostName } from './host-name.js';
 import { SEARCH_MEGABYTES_MAX, SEARCH_MEGABYTES_MIN, searchMegabytes } from './memory.js';
 
-export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** What a process does: answer requests, work through jobs, or both. */
-export const ROLES = ['all', 'api', 'worker'] as const;
-export type Role = (typeof ROLES)[number];
+const ROLES = ['all', 'api', 'worker'] as const;
+type Role = (typeof ROLES)[number];
 
 export interface Config {
   readonly host: string;

@@ -20,7 +20,7 @@ export const VARIABLES = [
   'ALLOWED_HOSTS',
   'TRUST_PROXY',
 ] as const;
-export type Variable = (typeof VARIABLES)[number];
+type Variable = (typeof VARIABLES)[number];
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -37,9 +37,9 @@ export interface WorkJob {
 export type AddJobs = (jobs: readonly WorkJob[]) => Promise<void>;
 
 /** Does the work. `released` puts it back into the queue, for another worker. */
-export type WorkHandler = (data: never, signal: AbortSignal) => Promise<'done' | 'released'>;
+type WorkHandler = (data: never, signal: AbortSignal) => Promise<'done' | 'released'>;
 
-export interface WorkQueueOptions {
+interface WorkQueueOptions {
   readonly databaseUrl: string;
   /** Redis or Valkey instead of PostgreSQL. */
   readonly queueUrl?: string | undefined;

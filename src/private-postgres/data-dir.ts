@@ -1,5 +1,5 @@
 /**
- * DATA_DIR: where things lie in it, and the one error an operator sees when it cannot be used.
+ * The data directory: where things lie in it, and the one error an operator sees when it cannot be used.
  *
  *   postgres/            the cluster, 0700
  *   postgres-password    of the only role, 0600

@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Binaries } from './binaries.js';
-import { ask } from './connection.js';
+import { ask, type Login } from './connection.js';
 import { type DataDir, DataDirError } from './data-dir.js';
 import type { LogFile } from './log-file.js';
 import {
@@ -20,7 +20,7 @@ export interface Launch {
   readonly dir: DataDir;
   readonly binaries: Binaries;
   readonly account: Account | undefined;
-  readonly password: string;
+  readonly login: Login;
   readonly log: LogFile;
   readonly settings: Readonly<Record<string, string>>;
 }
@@ -47,10 +47,10 @@ const PORTS = [20_000, 32_000] as const;
 class LaunchError extends Error {}
 
 /** The server a killed service has left, if it still answers us. Else it is stopped. */
-export async function adoptLeftover(dir: DataDir, password: string): Promise<Running | undefined> {
+export async function adoptLeftover(dir: DataDir, login: Login): Promise<Running | undefined> {
   const leftover = await findLeftover(dir.cluster);
   if (leftover === undefined) return undefined;
-  const complaint = await untilReady(dir, leftover, leftover.port, password, LEFTOVER_MILLIS_MAX);
+  const complaint = await untilReady(dir, leftover, leftover.port, login, LEFTOVER_MILLIS_MAX);
   if (complaint === undefined) return { postmaster: leftover, port: leftover.port };
   await stopPostmaster(leftover);
   // What it may have left is stale by now.
@@ -95,14 +95,7 @@ export async function launchOn(
     log,
     settings: settingsFor(port, settings),
   });
-  const complaint = await untilReady(
-    dir,
-    postmaster,
-    port,
-    what.password,
-    READY_MILLIS_MAX,
-    signal,
-  );
+  const complaint = await untilReady(dir, postmaster, port, what.login, READY_MILLIS_MAX, signal);
   if (complaint === undefined) return postmaster;
   if (await postmaster.isAlive()) {
     await stopPostmaster(postmaster);
@@ -128,7 +121,7 @@ async function untilReady(
   { cluster }: DataDir,
   postmaster: Postmaster,
   port: number,
-  password: string,
+  login: Login,
   millisMax: number,
   signal?: AbortSignal,
 ): Promise<string | undefined> {
@@ -136,7 +129,7 @@ async function untilReady(
   for (;;) {
     // Asking earlier would only fill the log with refusals.
     const isReady = await saysReady(postmaster, cluster);
-    const complaint = isReady ? await ask(port, password) : 'not ready yet';
+    const complaint = isReady ? await ask(port, login) : 'not ready yet';
     if (!(await postmaster.isAlive())) return postmaster.ended;
     if (complaint === undefined || complaint === WRONG_PASSWORD) return complaint;
     if (Date.now() > deadline || signal?.aborted) return complaint;

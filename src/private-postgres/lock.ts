@@ -61,7 +61,7 @@ export async function lockDataDir(dir: DataDir): Promise<Lock> {
 async function lockByName(dir: DataDir): Promise<Lock> {
   const hash = createHash('sha256').update(dir.root).digest('hex');
   // As long as the kernel allows: some versions of Node.js fill a shorter name with zero bytes and others do not.
-  const name = `\0${`pebslab-${hash}`.padEnd(ABSTRACT_BYTES - 1, '-')}`;
+  const name = `\0${`private-postgres-${hash}`.padEnd(ABSTRACT_BYTES - 1, '-')}`;
   const server = await listenAt(name).catch((error: unknown) => {
     throw codeOf(error) === 'EADDRINUSE' ? inUse(dir) : error;
   });
@@ -147,7 +147,7 @@ async function byShortPath<Result>(
 ): Promise<Result> {
   const path = join(folder, name);
   if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX) return use(path);
-  const short = await mkdtemp(join(tmpdir(), 'pebslab-'));
+  const short = await mkdtemp(join(tmpdir(), 'postgres-lock-'));
   try {
     await symlink(folder, join(short, 'lock'));
     return await use(join(short, 'lock', name));

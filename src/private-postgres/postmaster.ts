@@ -21,7 +21,7 @@ export interface Postmaster {
   readonly ended: Promise<string>;
 }
 
-export interface Command {
+interface Command {
   readonly binaries: Binaries;
   readonly cluster: string;
   readonly account: Account | undefined;
@@ -57,7 +57,7 @@ export function startPostmaster(command: Command): Postmaster {
   }
 }
 
-export interface Leftover extends Postmaster {
+interface Leftover extends Postmaster {
   readonly pid: number;
   readonly port: number;
 }

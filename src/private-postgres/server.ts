@@ -1,5 +1,5 @@
 /**
- * A private, real PostgreSQL under DATA_DIR for a service that is given no DATABASE_URL. It is
+ * A private, real PostgreSQL in a directory, for a service that is given no database. It is
  * started with the service, started again when it goes down, and stopped with the service; when
  * the service is killed it lives on, and the next service takes it over.
  */
@@ -17,8 +17,10 @@ import { serverAccount } from './user.js';
 
 export { DataDirError };
 
-export interface EmbeddedOptions {
+interface EmbeddedOptions {
   readonly dataDir: string;
+  /** Of the role, its database, and the folder of programs that root keeps: small letters. */
+  readonly name: string;
   /** What the server and its watcher have to say, a line at a time. */
   readonly onLog?: (line: string) => void;
   /** PostgreSQL settings over ours. A server that is taken over keeps those it was started with. */
@@ -33,18 +35,18 @@ export interface EmbeddedPostgres {
 
 /** Rejects with a DataDirError for whatever an operator can mend. */
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
-  const { dataDir, onLog = () => {}, settings = {} } = options;
+  const { dataDir, name, onLog = () => {}, settings = {} } = options;
   const dir = await openDataDir(dataDir);
   const lock = await lockDataDir(dir).catch((error: unknown) => {
     throw explain(error, dir.root);
   });
   try {
     const account = await serverAccount(dir.cluster);
-    const binaries = await findBinaries(account);
+    const binaries = await findBinaries(account, name);
     const log = new LogFile(dir.log, onLog);
-    const password = await prepareCluster(dir, binaries, account);
-    const how: Launch = { dir, binaries, account, password, log, settings };
-    const running = (await adoptLeftover(dir, password)) ?? (await launch(how));
+    const login = await prepareCluster(dir, binaries, account, name);
+    const how: Launch = { dir, binaries, account, login, log, settings };
+    const running = (await adoptLeftover(dir, login)) ?? (await launch(how));
     log.follow();
     return new Watched(how, running, lock, onLog);
   } catch (error) {
@@ -72,7 +74,7 @@ class Watched implements EmbeddedPostgres {
     readonly lock: Lock,
     readonly onLog: (line: string) => void,
   ) {
-    this.url = urlOf(port, how.password);
+    this.url = urlOf(port, how.login);
     this.#port = port;
     this.#postmaster = postmaster;
     this.#watching = this.#watch();

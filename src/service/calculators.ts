@@ -38,6 +38,7 @@ import {
   RoundTripCalculator,
 } from '../pmu/stepping/calculator.js';
 import { symbolsIn } from '../pmu/symbols.js';
+import { loadAreas } from './load-areas.js';
 import { cpuModelById, kernelById } from './lookups.js';
 import { Slices } from './slices.js';
 import { formatCounterSet, formatU64, parseCounterSet, parseU64, type U64Input } from './wire.js';
@@ -197,22 +198,9 @@ function listItem(list: SwitchList, msr: number, kernel: KernelVariant, values: 
 }
 
 function stepItem(run: CalculatedRun, kernel: KernelVariant, values: Values): RoundTripStep {
-  const { autoload } = run.vcpu;
-  const area = (side: Int32Array) =>
-    autoload.listed().map((msr) => ({
-      msr: msrName(msr) as SwitchMsr['msr'],
-      value: values.format(msr, side[msr]!),
-    }));
   return {
     list: listItems(run.list, kernel, values),
-    vm_entry_msr_load: area(autoload.guest),
-    vm_exit_msr_load: area(autoload.host),
-    global_ctrl_field: run.vcpu.loadGlobalCtrl
-      ? {
-          guest: formatCounterSet(run.vcpu.guestGlobalCtrl),
-          host: formatCounterSet(run.vcpu.hostGlobalCtrl),
-        }
-      : null,
+    ...loadAreas(run.vcpu, (msr, value) => values.format(msr, value)),
     in_guest: registers(run.inGuest, values),
     after_exit: registers(run.afterExit, values),
     pebs_enabled_at_entry: formatCounterSet(run.pebsEnabledAtEntry),

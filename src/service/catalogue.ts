@@ -212,7 +212,7 @@ function modelOnKernelItem(kernel: KernelVariant, model: CpuModel): ModelOnKerne
 }
 
 /** A kernel's options by their wire names. */
-export function kernelOptionsItem(options: KernelOptions): KernelItem['options'] {
+function kernelOptionsItem(options: KernelOptions): KernelItem['options'] {
   return {
     group_throttle: options.groupThrottle,
     nmi_writes_pebs_only_if_on: options.nmiWritesPebsOnlyIfOn,

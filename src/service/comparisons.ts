@@ -3,7 +3,7 @@ import type { Comparison, ComparisonRequest, ComparisonRow } from '../../schemas
 import { COST_SCENARIOS, setUpOf } from '../pmu/cost-cases/cost-scenarios.js';
 import { DEFAULT_COST_MODEL, estimateCycles } from '../pmu/cost-cases/cycle-cost.js';
 import { measureWrites, msrWrites } from '../pmu/cost-cases/write-costs.js';
-import { csvRow } from './csv.js';
+import { csv } from './csv.js';
 import type { RaceVerdicts } from './explorations/race-verdicts.js';
 import { cpuModelById, kernelById } from './lookups.js';
 import { tryLater } from './problem-error.js';
@@ -123,10 +123,12 @@ function columnsOf({ rows }: Comparison): readonly string[] {
 export function toCsv(comparison: Comparison): string {
   const columns = columnsOf(comparison);
   const { rows } = comparison;
-  const table = rows.some(({ note }) => note !== undefined)
-    ? [[...columns, 'note'], ...rows.map((row) => [...cellsOf(row), row.note])]
-    : [columns, ...rows.map(cellsOf)];
-  return table.map(csvRow).join('');
+  return rows.some(({ note }) => note !== undefined)
+    ? csv(
+        [...columns, 'note'],
+        rows.map((row) => [...cellsOf(row), row.note]),
+      )
+    : csv(columns, rows.map(cellsOf));
 }
 
 export function toMarkdown(comparison: Comparison): string {

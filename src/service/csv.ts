@@ -1,9 +1,9 @@
-/** A line of CSV (RFC 4180) that a spreadsheet takes for text and numbers, never for a formula. */
+/** CSV (RFC 4180) that a spreadsheet takes for text and numbers, never for formulas. */
 
 export type CsvValue = string | number | undefined;
 
-export function csvRow(values: readonly CsvValue[]): string {
-  return `${values.map(field).join(',')}\r\n`;
+export function csv(columns: readonly string[], rows: readonly (readonly CsvValue[])[]): string {
+  return [columns, ...rows].map((row) => `${row.map(field).join(',')}\r\n`).join('');
 }
 
 function field(value: CsvValue): string {

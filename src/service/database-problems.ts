@@ -2,7 +2,7 @@
 import { awayReason, isKeyAnswered } from '../store/database-errors.js';
 import { type ProblemError, tryLater } from './problem-error.js';
 
-export interface DatabaseProblem {
+interface DatabaseProblem {
   readonly problem: ProblemError;
   /** Why the database is away; undefined where it is not. */
   readonly outage?: string;

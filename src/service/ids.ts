@@ -1,7 +1,8 @@
 /** Ids of resources: a prefix that says what it names, and twelve characters drawn at random. */
-import { randomBytes } from 'node:crypto';
+import { customAlphabet } from 'nanoid';
+
+const draw = customAlphabet('0123456789abcdefghijklmnopqrstuvwxyz', 12);
 
 export function randomId(prefix: 'host' | 'exp' | 'camp'): string {
-  const drawn = BigInt(`0x${randomBytes(8).toString('hex')}`).toString(36);
-  return `${prefix}_${drawn.slice(0, 12)}`;
+  return `${prefix}_${draw()}`;
 }

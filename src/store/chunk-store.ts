@@ -4,20 +4,20 @@ import type { Database } from './database.js';
 import type { Tables } from './tables.js';
 import { DEATHS, enteredBy, leftBy } from './work-store.js';
 
-export interface ChunkRow {
+interface ChunkRow {
   readonly cell: number;
   readonly first_walk: number;
   readonly walks: number;
 }
 
 /** A chunk that is taken up. */
-export interface TakenChunk extends ChunkRow {
+interface TakenChunk extends ChunkRow {
   /** How many runs of the service took it up before and ended without giving it back. */
   readonly deaths: number;
 }
 
 /** How far a campaign has come. */
-export interface ChunkCounts {
+interface ChunkCounts {
   readonly walksDone: number;
   readonly chunksLeft: number;
   readonly violatedCells: number;

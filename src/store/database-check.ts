@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { awayReason } from './database-errors.js';
 
-export interface DatabaseState {
+interface DatabaseState {
   readonly ok: boolean;
   /** Why it cannot be used. */
   readonly detail?: string;

@@ -40,7 +40,8 @@ const TEXTS =
 /** Why the database cannot be used, or undefined where the error means something else. */
 export function awayReason(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
-  const { code = '' } = error as { code?: string };
+  // An AbortError has a number.
+  const code = String((error as { code?: unknown }).code ?? '');
   const known = AWAY_CODES[code];
   if (known !== undefined) return known;
   if (code.startsWith('08')) return 'the connection to the database was lost';

@@ -10,7 +10,7 @@ import { answerColumns, CREATE, column, commitStatement, FETCH } from './host-st
 import type { StoredAnswer } from './idempotency-store.js';
 
 /** A host as it is kept; what is in `config` and `image` the service says. */
-export interface HostRow {
+interface HostRow {
   readonly id: string;
   readonly seq: number;
   readonly version: number;
@@ -52,7 +52,7 @@ export interface TraceChunk {
   readonly entries: string;
 }
 
-export interface NewHost {
+interface NewHost {
   readonly id: string;
   readonly config: object;
   readonly image: string;

@@ -5,7 +5,7 @@ import { connectionOptions, type Database, surviveBreaks } from './database.js';
 import { GroupCommit } from './group-commit.js';
 import type { Tables } from './tables.js';
 
-export interface KeyOf {
+interface KeyOf {
   /** Whose key it is. */
   readonly principal: string;
   readonly key: string;
@@ -130,7 +130,7 @@ export async function forgetAnswers(
 }
 
 /** A test has `explain` show that this reads the index on `seq`. */
-export const FORGET_ANSWERS = (hours: number, kept: number, limit: number) => sql`
+const FORGET_ANSWERS = (hours: number, kept: number, limit: number) => sql`
   with oldest as (
     select i.ctid, i.seq, i.created_at from idempotency_keys i order by i.seq limit ${limit}
   )

@@ -11,7 +11,7 @@ type Json<Value> = ColumnType<Value, string, string>;
 type Lives = ColumnType<string[], string[] | undefined, string[]>;
 type Timestamp = ColumnType<Date, Date | string | undefined, Date | string>;
 
-export interface HostTable {
+interface HostTable {
   id: string;
   /** The order in which hosts were made. */
   seq: Generated<number>;
@@ -28,14 +28,14 @@ export interface HostTable {
   created_at: Timestamp;
 }
 
-export interface HostTraceTable {
+interface HostTraceTable {
   host_id: string;
   /** Place of the newest entry among all that happened on the host. */
   last_index: number;
   entries: string;
 }
 
-export interface IdempotencyTable {
+interface IdempotencyTable {
   principal: string;
   key: string;
   fingerprint: string;
@@ -45,7 +45,7 @@ export interface IdempotencyTable {
   seq: Generated<number>;
 }
 
-export interface EventTable {
+interface EventTable {
   /** The transaction that wrote it: together with `seq` the order in which readers see events. */
   xid: Generated<string>;
   seq: Generated<number>;
@@ -56,13 +56,13 @@ export interface EventTable {
 }
 
 /** Where the events that are kept begin: one row. */
-export interface EventHorizonTable {
+interface EventHorizonTable {
   xid: string;
   seq: number;
 }
 
 /** An exploration or a campaign. */
-export interface WorkTable {
+interface WorkTable {
   id: string;
   seq: Generated<number>;
   state: WorkState;
@@ -83,12 +83,12 @@ export interface WorkTable {
 }
 
 /** The first violating walks, shrunk; made when the campaign ends. */
-export interface CampaignViolationsTable {
+interface CampaignViolationsTable {
   campaign_id: string;
   violations: Json<unknown>;
 }
 
-export interface CampaignChunkTable {
+interface CampaignChunkTable {
   campaign_id: string;
   n: number;
   cell: number;

@@ -26,7 +26,7 @@ export interface WorkRow {
   readonly finishedAt: Date | null;
 }
 
-export interface NewWork {
+interface NewWork {
   readonly id: string;
   /** The name of the token that asks for it; empty where the service has none. */
   readonly owner: string;
@@ -44,10 +44,10 @@ export interface WorkLimits {
 }
 
 /** What came of adding work: where it was added, how much of its owner's waits or runs, itself included. */
-export type Added = { readonly own: number } | { readonly full: keyof WorkLimits };
+type Added = { readonly own: number } | { readonly full: keyof WorkLimits };
 
 /** Work that is taken up. */
-export interface TakenWork extends WorkRow {
+interface TakenWork extends WorkRow {
   /** How many runs of the service took it up before and ended without giving it back. */
   readonly deaths: number;
 }

@@ -41,7 +41,7 @@ function withServer(
     const folder = await DataFolder.make();
     cleanup.add(() => folder.remove());
     try {
-      const server = await startEmbeddedPostgres({ dataDir: folder.path });
+      const server = await startEmbeddedPostgres({ dataDir: folder.path, name: 'test' });
       cleanup.add(() => server.stop());
       process.env.TEST_POSTGRES_URL = server.url;
       await scenario(options, { create: createDatabase, drop: dropDatabase });

@@ -9,6 +9,8 @@ import { LogFile } from '../../src/private-postgres/log-file.js';
 import { type Postmaster, stopPostmaster } from '../../src/private-postgres/postmaster.js';
 import { serverAccount } from '../../src/private-postgres/user.js';
 
+const NAME = 'test';
+
 export class StoppablePostgres {
   readonly url: string;
   private readonly how: Launch;
@@ -19,16 +21,16 @@ export class StoppablePostgres {
     this.how = how;
     this.port = port;
     this.postmaster = postmaster;
-    this.url = urlOf(port, how.password);
+    this.url = urlOf(port, how.login);
   }
 
   static async start(folder: string): Promise<StoppablePostgres> {
     const dir = await openDataDir(folder);
     const account = await serverAccount(dir.cluster);
-    const binaries = await findBinaries(account);
+    const binaries = await findBinaries(account, NAME);
     const log = new LogFile(dir.log, () => {});
-    const password = await prepareCluster(dir, binaries, account);
-    const how: Launch = { dir, binaries, account, password, log, settings: {} };
+    const login = await prepareCluster(dir, binaries, account, NAME);
+    const how: Launch = { dir, binaries, account, login, log, settings: {} };
     return new StoppablePostgres(how, await launch(how));
   }
 

@@ -54,7 +54,11 @@ function makeDir(t: Test): string {
 }
 
 async function start(t: Test, dataDir: string, lines: string[] = []): Promise<EmbeddedPostgres> {
-  const server = await startEmbeddedPostgres({ dataDir, onLog: (line) => lines.push(line) });
+  const server = await startEmbeddedPostgres({
+    dataDir,
+    name: 'lab',
+    onLog: (line) => lines.push(line),
+  });
   t.after(() => server.stop());
   return server;
 }
@@ -73,7 +77,7 @@ async function query(url: string, sql: string): Promise<unknown[][]> {
 /** The service's own process: prints the URL, or why there is none, and stays. */
 const SERVICE = `
 const { startEmbeddedPostgres } = await import(process.argv[1]);
-const started = startEmbeddedPostgres({ dataDir: process.argv[2] });
+const started = startEmbeddedPostgres({ dataDir: process.argv[2], name: 'lab' });
 await started.then(({ url }) => console.log(url), (error) => console.log(String(error)));
 setInterval(() => {}, 1e6);`;
 
@@ -135,7 +139,7 @@ function postmasterOf(dir: string): number {
 }
 
 async function refusal(dataDir: string): Promise<string> {
-  const error = await startEmbeddedPostgres({ dataDir }).then(
+  const error = await startEmbeddedPostgres({ dataDir, name: 'lab' }).then(
     async (server) => server.stop(),
     (error: unknown) => error,
   );
@@ -150,11 +154,11 @@ t.test('a start after a stop finds the data, and a password keeps others out', a
   await query(first.url, `create table kept as select 'Ärger' as word`);
   t.equal(statSync(join(data, 'postgres')).mode & 0o777, 0o700);
   t.equal(statSync(join(data, 'postgres-password')).mode & 0o777, 0o600);
-  t.match(new URL(first.url), { hostname: '127.0.0.1', pathname: '/pebslab', password: /.{32}/ });
+  t.match(new URL(first.url), { hostname: '127.0.0.1', pathname: '/lab', password: /.{32}/ });
   await t.rejects(query(first.url.replace(/:[^:@]+@/, ':wrong@'), 'select 1'), { code: '28P01' });
   const facts = `select current_setting('fsync'), current_setting('synchronous_commit'),
     current_setting('server_encoding'), current_setting('unix_socket_directories'),
-    current_setting('listen_addresses'), datlocale from pg_database where datname = 'pebslab'`;
+    current_setting('listen_addresses'), datlocale from pg_database where datname = 'lab'`;
   t.strictSame(await query(first.url, facts), [['on', 'on', 'UTF8', '', '127.0.0.1', 'C.UTF-8']]);
   await Promise.all([first.stop(), first.stop()]);
   t.strictSame(postgresIn(dir), [], 'nothing runs after a stop');
@@ -294,9 +298,11 @@ t.test('a directory that cannot be used is explained in a sentence', async (t) =
   renameSync(`${password}.away`, password);
 
   t.match(
-    await startEmbeddedPostgres({ dataDir: data, settings: { shared_buffers: 'many' } }).catch(
-      String,
-    ),
+    await startEmbeddedPostgres({
+      dataDir: data,
+      name: 'lab',
+      settings: { shared_buffers: 'many' },
+    }).catch(String),
     /DataDirError: The database in .* does not start: invalid value for parameter "shared_buffers"/,
   );
   rmSync(version);

@@ -87,7 +87,7 @@ t.test(
       rmSync(dir, { recursive: true });
       return t.pass('no mounting here', { skip: String(error) });
     }
-    const server = await startEmbeddedPostgres({ dataDir: dir });
+    const server = await startEmbeddedPostgres({ dataDir: dir, name: 'test' });
     const database = await openDatabase(server.url);
     const app = await buildApp({ storage: { database, isPrivate: true } });
     const status = async (): Promise<number> => (await app.inject('/readyz')).statusCode;

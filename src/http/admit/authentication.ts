@@ -16,7 +16,7 @@ declare module 'fastify' {
   }
 }
 
-export interface Principal {
+interface Principal {
   /** The name of the token; null where the service has no tokens. */
   readonly name: string | null;
   readonly scope: Scope;

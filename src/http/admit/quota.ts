@@ -18,7 +18,7 @@ declare module 'fastify' {
   }
 }
 
-export interface Charge {
+interface Charge {
   /** Gives half of it back, and tells the client what it has left. */
   halve(reply: FastifyReply): Promise<void>;
 }

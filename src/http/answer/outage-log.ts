@@ -7,7 +7,7 @@ declare module 'fastify' {
   }
 }
 
-export interface OutageLog {
+interface OutageLog {
   /** Counts a request that failed because of it. */
   add(reason: string): void;
 }

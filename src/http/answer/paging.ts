@@ -42,23 +42,20 @@ export function sendPage<T>(
   return result;
 }
 
-/** How many results of searches or campaigns go on a page, whatever is asked for: each has thousands of characters. */
-export const LONG_ITEMS_MAX = 100;
-
-/** A page of rows that the database numbers: `list` gives those after a number, in order. */
-export async function sendRows<T extends { readonly seq: number }>(
+/** A page of items that the database numbers: `list` gives those after a number, in order. */
+export async function sendRows<T>(
   reply: FastifyReply,
   query: PageQuery,
-  list: (after: number, limit: number) => Promise<T[]>,
+  list: (after: number, limit: number) => Promise<{ readonly seq: number; readonly item: T }[]>,
   itemsMax = query.limit,
 ): Promise<Page<T>> {
   const limit = Math.min(query.limit, itemsMax);
   const rows = await list(query.cursor === undefined ? 0 : numberIn(query.cursor), limit + 1);
-  const items = rows.slice(0, limit);
-  const hasMore = rows.length > items.length;
-  const cursor = hasMore ? encode(items.at(-1)?.seq ?? 0, 'seq') : null;
+  const shown = rows.slice(0, limit);
+  const hasMore = rows.length > shown.length;
+  const cursor = hasMore ? encode(shown.at(-1)?.seq ?? 0, 'seq') : null;
   if (cursor !== null) linkNext(reply, { cursor });
-  return { items, next_cursor: cursor, has_more: hasMore };
+  return { items: shown.map(({ item }) => item), next_cursor: cursor, has_more: hasMore };
 }
 
 /** Links the request's own address with some query parameters replaced. */

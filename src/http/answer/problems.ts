@@ -9,7 +9,7 @@ import { ProblemError } from '../../service/problem-error.js';
 import { ANSWER_HEADERS } from '../admit/origin.js';
 import type { RouteTable } from './route-table.js';
 
-export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
+const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
 export function useProblems(app: FastifyInstance, routes: RouteTable): void {
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply));

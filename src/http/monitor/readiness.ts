@@ -7,17 +7,17 @@ declare module 'fastify' {
   }
 }
 
-export interface CheckResult {
+interface CheckResult {
   readonly ok: boolean;
   readonly detail?: string;
 }
 
-export interface ReadinessReport {
+interface ReadinessReport {
   readonly status: 'ok' | 'unavailable';
   readonly checks: ({ readonly name: string } & CheckResult)[];
 }
 
-export type ReadinessCheck = () => CheckResult | Promise<CheckResult>;
+type ReadinessCheck = () => CheckResult | Promise<CheckResult>;
 
 export interface Readiness {
   /** Adds a part that must be well; a check that throws counts as not well. */

@@ -12,7 +12,7 @@ const CHOICES_MAX = 40;
 /** Guessing what a field was meant to be takes as long as everything else about a request. */
 const DESCRIBED_MAX = 5 * ITEMS_MAX;
 
-export interface Explanation {
+interface Explanation {
   readonly items: ProblemItem[];
   readonly more: number;
 }

@@ -1,13 +1,12 @@
 /** A campaign carried out by workers: its chunks, each once, and at the end what they found together. */
-import { setMaxListeners } from 'node:events';
 import type { CampaignRequest } from '../../../schemas/campaign.js';
 import type { AddJobs, WorkJob } from '../../jobs/work-queue.js';
 import { ChunkStore } from '../../store/chunk-store.js';
 import type { Database } from '../../store/database.js';
-import { awayReason } from '../../store/database-errors.js';
 import type { EventInput } from '../../store/event-store.js';
-import { DEATHS_MAX, finished, WorkStore } from '../../store/work-store.js';
-import { giveBack } from '../give-back.js';
+import { WorkStore } from '../../store/work-store.js';
+import { Pace } from '../long-work/pace.js';
+import { assertAlive, type Outcome, Pieces } from '../long-work/pieces.js';
 import { firstViolation } from './first-violation.js';
 import { type CampaignPlan, planCampaign } from './plan.js';
 import { firstWalksOf, mergeChunk, noTotals, type ShrunkViolation, summaryOf } from './totals.js';
@@ -17,8 +16,6 @@ import type { WalkPool } from './walk-pool.js';
 export const CAMPAIGN_CHUNK = 'campaign_chunk';
 export const CAMPAIGN_END = 'campaign_end';
 
-/** How often progress is told to those who listen. */
-const TELL_MILLIS = 2000;
 /** A plan of a thousand cells takes half a second to make, and its chunks come together. */
 const PLANS_MAX = 8;
 
@@ -43,28 +40,26 @@ export function endedEvent(id: string, data: object): EventInput {
 }
 
 export class CampaignWork {
-  private readonly database: Database;
   private readonly store: WorkStore;
+  private readonly pieces: Pieces;
   private readonly chunks: ChunkStore;
   private readonly pool: WalkPool;
   private readonly addJobs: AddJobs;
   private readonly plans = new Map<string, Promise<CampaignPlan>>();
-  private readonly toldAt = new Map<string, number>();
+  private readonly pace = new Pace();
 
   constructor(database: Database, pool: WalkPool, addJobs: AddJobs) {
-    this.database = database;
     this.store = new WorkStore(database, 'campaigns');
+    const failure = (id: string): EventInput => endedEvent(id, { state: 'failed' });
+    this.pieces = new Pieces(database, this.store, failure);
     this.chunks = new ChunkStore(database);
     this.pool = pool;
     this.addJobs = addJobs;
   }
 
-  async carryOutChunk(
-    { id, n }: { id: string; n: number },
-    signal: AbortSignal,
-  ): Promise<'done' | 'released'> {
+  async carryOutChunk({ id, n }: { id: string; n: number }, signal: AbortSignal): Promise<Outcome> {
     const release = (): Promise<void> => this.chunks.release(id, n);
-    return this.untilEnded(id, signal, release, async (ends) => {
+    return this.pieces.carryOut({ id, name: `${id} ${n}`, release }, signal, async (ends) => {
       const plan = await this.begin(id);
       if (plan === undefined) return;
       const chunk = await this.chunks.start(id, n);
@@ -81,9 +76,9 @@ export class CampaignWork {
   }
 
   /** Adds everything up and shrinks the first violating walks. */
-  async carryOutEnd({ id }: { id: string }, signal: AbortSignal): Promise<'done' | 'released'> {
+  async carryOutEnd({ id }: { id: string }, signal: AbortSignal): Promise<Outcome> {
     const release = (): Promise<void> => this.store.release(id);
-    return this.untilEnded(id, signal, release, async (ends) => {
+    return this.pieces.carryOut({ id, name: id, release }, signal, async (ends) => {
       const plan = await this.begin(id);
       if (plan === undefined) return;
       assertAlive((await this.store.start(id))?.deaths ?? 0, 'shrank what the walks had found');
@@ -108,46 +103,6 @@ export class CampaignWork {
     });
   }
 
-  /** Works until the campaign has ended, by a cancel for instance, or until this instance stops. */
-  private async untilEnded(
-    id: string,
-    signal: AbortSignal,
-    release: () => Promise<void>,
-    work: (ends: AbortSignal) => Promise<void>,
-  ): Promise<'done' | 'released'> {
-    const end = new AbortController();
-    const stop = this.database.notices.listen(finished(id), () => void this.heed(id, end));
-    const ends = AbortSignal.any([signal, end.signal]);
-    // At the end of a campaign every walk that is shrunk listens, and they may be many.
-    setMaxListeners(0, ends);
-    try {
-      await work(ends);
-      return 'done';
-    } catch (error) {
-      if (end.signal.aborted) return 'done';
-      const isAway = awayReason(error) !== undefined;
-      if (signal.aborted || isAway) {
-        const givenBack = giveBack(release);
-        // What the database refuses now it takes later; the rest is our own bug, and would come again.
-        if (isAway && !signal.aborted) throw error;
-        await givenBack;
-        return 'released';
-      }
-      const reason = error instanceof Error ? error.message.slice(0, 500) : 'unknown';
-      const found = { error: reason };
-      await this.store.finish(id, 'failed', found, [endedEvent(id, { state: 'failed' })]);
-      return 'done';
-    } finally {
-      stop();
-    }
-  }
-
-  /** A notice may also only mean that notices were missed. */
-  private async heed(id: string, end: AbortController): Promise<void> {
-    const row = await this.store.get(id).catch(() => null);
-    if (row === undefined || (row !== null && row.finishedAt !== null)) end.abort();
-  }
-
   /** The plan of a campaign that has not ended; undefined where there is nothing to do any more. */
   private async begin(id: string): Promise<CampaignPlan | undefined> {
     const row = await this.store.get(id);
@@ -168,24 +123,10 @@ export class CampaignWork {
   }
 
   private async tell(id: string, done: number): Promise<void> {
-    const now = performance.now();
-    if (now - (this.toldAt.get(id) ?? 0) < TELL_MILLIS) return;
-    // Campaigns whose last word is old may speak again: they need not be remembered.
-    for (const [other, at] of this.toldAt) {
-      if (now - at >= TELL_MILLIS) this.toldAt.delete(other);
-    }
-    this.toldAt.set(id, now);
+    if (!this.pace.isDue(id)) return;
     const event = { type: 'campaign.progress', subject: id, data: { done, unit: 'walks' } };
     await this.store.progress(id, {}, [event]);
   }
-}
-
-/** What kills whoever takes it up is not to be taken up for ever. */
-function assertAlive(deaths: number, what: string): void {
-  if (deaths < DEATHS_MAX) return;
-  throw new Error(
-    `${DEATHS_MAX} times the service ended while it ${what}, without giving it back: perhaps that takes more memory than there is`,
-  );
 }
 
 function violationEvent(

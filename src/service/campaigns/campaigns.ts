@@ -6,34 +6,30 @@ import type { Campaign, CampaignRequest, CampaignResults } from '../../../schema
 import type { WorkQueue } from '../../jobs/work-queue.js';
 import { ChunkStore } from '../../store/chunk-store.js';
 import type { Database } from '../../store/database.js';
-import { type WorkRow, WorkStore } from '../../store/work-store.js';
-import { type Reply, storedAnswer, type Ticket } from '../idempotency.js';
+import type { WorkRow } from '../../store/work-store.js';
+import type { Reply, Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
-import { missing } from '../refusals.js';
-import { assertAdded, limitsFor, type Owner, ownerName } from '../unfinished.js';
-import { waitForEnd } from '../waiting.js';
+import { LongWorks, type Owner, standingOf, type WorkKind } from '../long-work/long-works.js';
 import { campaignJobs, endedEvent } from './campaign-work.js';
 import { chunksOf, planCampaign } from './plan.js';
 import { mergeChunk, noTotals, resultsOf, type ShrunkViolation, summaryOf } from './totals.js';
 import type { ChunkResult } from './walk-chunk.js';
 
-/** How many campaigns may wait or run, in all and of one token. */
-const UNFINISHED_MAX = { all: 32, own: 8 };
+const KIND: WorkKind = {
+  table: 'campaigns',
+  noun: 'campaign',
+  limits: { all: 32, own: 8 },
+  retrySeconds: 30,
+};
 
-export class Campaigns {
-  private readonly database: Database;
-  private readonly store: WorkStore;
+export class Campaigns extends LongWorks<Campaign> {
   private readonly chunks: ChunkStore;
   private readonly queue: WorkQueue;
-  private readonly closing: AbortSignal;
 
-  /** Nobody waits any longer once `closing` is given. */
   constructor(database: Database, queue: WorkQueue, closing: AbortSignal) {
-    this.database = database;
-    this.store = new WorkStore(database, 'campaigns');
+    super(database, KIND, closing);
     this.chunks = new ChunkStore(database);
     this.queue = queue;
-    this.closing = closing;
   }
 
   async create(request: CampaignRequest, owner: Owner, ticket?: Ticket): Promise<Reply<Campaign>> {
@@ -52,41 +48,12 @@ export class Campaigns {
       violated_cells: 0,
       skipped_cells,
     };
-    const reply = {
-      status: 202,
-      headers: { location: `/v1/campaigns/${id}` },
-      body: resource,
-    };
-    const added = await this.store.add(
-      {
-        id,
-        owner: ownerName(owner),
-        lane: 'work',
-        request,
-        resource,
-        answer: ticket && storedAnswer(ticket, reply),
-      },
-      limitsFor(owner, UNFINISHED_MAX),
-      (trx) => this.chunks.add(trx, id, chunks),
+    const work = { lane: 'work', request, resource } as const;
+    const { reply } = await this.add(work, owner, ticket, (trx) =>
+      this.chunks.add(trx, id, chunks),
     );
-    assertAdded(added, UNFINISHED_MAX, 'campaigns', 30);
     void this.queue.offer(campaignJobs(id, [...chunks.keys()]));
     return reply;
-  }
-
-  /** The campaigns after a number in the order in which they were asked for, with their numbers. */
-  async list(after: number, limit: number): Promise<{ seq: number; item: Campaign }[]> {
-    const rows = await this.store.list(after, limit);
-    return Promise.all(rows.map(async (row) => ({ seq: row.seq, item: await this.item(row) })));
-  }
-
-  async get(id: string): Promise<Campaign> {
-    return this.item(await this.row(id));
-  }
-
-  /** Waits for the end of a campaign, at most so long; then it is read again. */
-  wait(id: string, millis: number): Promise<Campaign> {
-    return waitForEnd(this.database.notices, id, millis, this.closing, () => this.get(id));
   }
 
   /** Ends it at once, with the walks taken so far; one that has ended stays as it is. */
@@ -109,19 +76,9 @@ export class Campaigns {
     return resultsOf(plan, totals, campaign, violations);
   }
 
-  private async row(id: string): Promise<WorkRow> {
-    return (await this.store.get(id)) ?? missing('campaign', id);
-  }
-
-  private async item(row: WorkRow): Promise<Campaign> {
-    const resource = {
-      ...(row.resource as Campaign),
-      state: row.state,
-      created_at: row.createdAt.toISOString(),
-    };
-    if (row.finishedAt !== null) {
-      return { ...resource, finished_at: row.finishedAt.toISOString() };
-    }
+  protected async itemOf(row: WorkRow): Promise<Campaign> {
+    const resource = { ...(row.resource as Campaign), ...standingOf(row) };
+    if (row.finishedAt !== null) return resource;
     const { walksDone, violatedCells, walksPerSecond } = await this.chunks.counts(row.id);
     const { total } = resource.progress;
     return {

@@ -4,7 +4,7 @@
  * something when nothing was found, which is what most cells report.
  */
 
-export interface Interval {
+interface Interval {
   readonly low: number;
   readonly high: number;
 }

@@ -18,7 +18,7 @@ export interface ViolatingWalk {
 }
 
 /** What a thread needs to know to find it again. */
-export interface ViolationTask {
+interface ViolationTask {
   readonly cell: PlannedCell;
   readonly violating: ViolatingWalk;
   readonly stepsPerWalk: number;

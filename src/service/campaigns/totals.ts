@@ -19,7 +19,7 @@ export interface CampaignTotals {
   readonly cells: readonly CellTotals[];
 }
 
-export type CellTotals = Pick<ChunkResult, 'walks' | 'steps' | 'properties'>;
+type CellTotals = Pick<ChunkResult, 'walks' | 'steps' | 'properties'>;
 
 /** The totals before any walk: the neutral element. */
 export function noTotals({ cells }: CampaignPlan): CampaignTotals {
@@ -36,11 +36,6 @@ export function mergeChunk(totals: CampaignTotals, result: ChunkResult): Campaig
   const cells = [...totals.cells];
   cells[result.cell] = mergeCells(cells[result.cell]!, result);
   return { cells };
-}
-
-/** Totals of different chunks of one plan, together. */
-export function mergeTotals(one: CampaignTotals, other: CampaignTotals): CampaignTotals {
-  return { cells: one.cells.map((cell, at) => mergeCells(cell, other.cells[at]!)) };
 }
 
 function mergeCells(one: CellTotals, other: CellTotals): CellTotals {
@@ -66,7 +61,7 @@ function lower(one: FirstWalk | null, other: FirstWalk | null): FirstWalk | null
 }
 
 /** What a campaign's resource tells of its totals. */
-export interface CampaignSummary {
+interface CampaignSummary {
   readonly verdict: CampaignVerdict;
   readonly cells: number;
   readonly violated_cells: number;

@@ -23,7 +23,7 @@ export interface FirstWalk {
 }
 
 /** What a thread needs to know for a chunk. */
-export interface ChunkTask {
+interface ChunkTask {
   readonly cell: PlannedCell;
   readonly chunk: Chunk;
   readonly stepsPerWalk: number;

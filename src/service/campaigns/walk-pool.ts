@@ -4,7 +4,7 @@ import { Piscina } from 'piscina';
 const IDLE_MILLIS = 60_000;
 
 /** What the module `walk-worker.js` exports. */
-export type WalkJob = 'walkChunkHere' | 'firstViolationHere';
+type WalkJob = 'walkChunkHere' | 'firstViolationHere';
 
 export class WalkPool {
   private readonly threads: Piscina;

@@ -6,23 +6,16 @@ import type { AddJobs, WorkJob } from '../../jobs/work-queue.js';
 import type { Database } from '../../store/database.js';
 import type { EventInput } from '../../store/event-store.js';
 import type { Lane } from '../../store/tables.js';
-import {
-  cancelled,
-  DEATHS_MAX,
-  type WaitingWork,
-  type WorkRow,
-  WorkStore,
-} from '../../store/work-store.js';
-import { giveBack } from '../give-back.js';
+import { type WaitingWork, type WorkRow, WorkStore } from '../../store/work-store.js';
+import { Pace } from '../long-work/pace.js';
+import { assertAlive, type Outcome, Pieces } from '../long-work/pieces.js';
 import { largeSearch, optionsOf, smallSearch, TooLarge } from './bounded-search.js';
 import { runExploration } from './job.js';
 import type { StoredRequest } from './request.js';
 
 export const EXPLORATION = 'exploration';
-const DEADLY = `${DEATHS_MAX} times the service ended while it searched this, without giving it back: perhaps it takes more memory than there is`;
-/** How often progress is written, and how often it is told to those who listen. */
-const PROGRESS_MILLIS = 500;
-const TELL_MILLIS = 2000;
+/** How often progress is written. */
+const WRITE_MILLIS = 500;
 
 /**
  * Those who ask for much wait behind those who ask for little: the second search of one comes after the first of all. All
@@ -44,89 +37,59 @@ interface JobData {
 }
 
 export class ExplorationWork {
-  private readonly database: Database;
   private readonly store: WorkStore;
+  private readonly pieces: Pieces;
   private readonly scout: Scout;
   private readonly searchMegabytes: number;
   private readonly addJobs: AddJobs;
-  private readonly underWay = new Set<string>();
+  private readonly pace = new Pace();
 
   constructor(database: Database, scout: Scout, searchMegabytes: number, addJobs: AddJobs) {
-    this.database = database;
     this.store = new WorkStore(database, 'explorations');
+    this.pieces = new Pieces(database, this.store, (id) => endEvent(id, 'failed', {}));
     this.scout = scout;
     this.searchMegabytes = searchMegabytes;
     this.addJobs = addJobs;
   }
 
   /** `signal` ends when this instance stops: then the search is given back, and starts again elsewhere. */
-  async carryOut({ id, lane }: JobData, signal: AbortSignal): Promise<'done' | 'released'> {
+  async carryOut({ id, lane }: JobData, signal: AbortSignal): Promise<Outcome> {
     const waiting = await this.store.waiting(id);
     if (waiting === undefined) return 'done';
     if (waiting.lane !== lane) {
       await this.addJobs([explorationJob(waiting)]);
       return 'done';
     }
-    this.underWay.add(id);
-    try {
-      return await this.untilEnded(id, signal);
-    } catch (error) {
-      // The database is away. Whoever takes the search up then is not to think that this process has died.
-      void giveBack(async () => {
-        if (!this.underWay.has(id)) await this.store.release(id);
-      });
-      throw error;
-    } finally {
-      this.underWay.delete(id);
-    }
-  }
-
-  private async untilEnded(id: string, signal: AbortSignal): Promise<'done' | 'released'> {
-    const cancel = new AbortController();
-    const stop = this.database.notices.listen(cancelled(id), () => void this.heed(id, cancel));
-    try {
+    const release = (): Promise<void> => this.store.release(id);
+    return this.pieces.carryOut({ id, name: id, release }, signal, async (ends, unwanted) => {
       const row = await this.store.start(id);
-      if (row === undefined) return 'done';
-      if (row.cancelRequested) cancel.abort();
-      const found =
-        row.deaths >= DEATHS_MAX
-          ? { error: DEADLY }
-          : await this.search(row, AbortSignal.any([signal, cancel.signal]));
-      if (found === undefined) return await this.handOver(row);
-      if (signal.aborted && !cancel.signal.aborted) {
-        await this.store.release(id);
-        return 'released';
-      }
-      const state = 'error' in found ? 'failed' : cancel.signal.aborted ? 'cancelled' : 'succeeded';
+      if (row === undefined) return;
+      if (row.cancelRequested) unwanted.abort();
+      assertAlive(row.deaths, 'searched this');
+      const found = await this.search(row, ends);
+      if (found === undefined) return this.handOver(id);
+      const isCancelled = unwanted.signal.aborted;
+      if (!isCancelled) signal.throwIfAborted();
+      const state = isCancelled ? 'cancelled' : 'succeeded';
       await this.store.finish(id, state, found, endEvents(id, state, found));
-      return 'done';
-    } finally {
-      stop();
-    }
+    });
   }
 
   /** What the scout cannot finish waits for threads of its own. */
-  private async handOver({ id }: WorkRow): Promise<'done'> {
+  private async handOver(id: string): Promise<void> {
     await this.store.enlarge(id);
     const waiting = await this.store.waiting(id);
     if (waiting !== undefined) await this.addJobs([explorationJob(waiting)]);
-    return 'done';
   }
 
-  /** A notice may also only mean that notices were missed. */
-  private async heed(id: string, cancel: AbortController): Promise<void> {
-    const row = await this.store.get(id).catch(() => undefined);
-    if (row?.cancelRequested) cancel.abort();
-  }
-
-  /** What was found, or why nothing was; undefined where it is no small search. */
+  /** What was found; undefined where it is no small search. */
   private async search(
     row: WorkRow,
     signal: AbortSignal,
   ): Promise<Partial<Exploration> | undefined> {
     const { request, fold } = row.request as StoredRequest;
     const { model } = row.resource as Exploration;
-    const watch = new ProgressWriter(row.id, this.store);
+    const watch = new ProgressWriter(row.id, this.store, this.pace);
     try {
       const search = row.lane === 'small' ? smallSearch(this.scout) : largeSearch(this.scout);
       const options = optionsOf(request, fold, this.searchMegabytes);
@@ -138,7 +101,7 @@ export class ExplorationWork {
       return { ...outcome, progress: { ...watch.last, done } };
     } catch (error) {
       if (error instanceof TooLarge) return undefined;
-      return { error: error instanceof Error ? error.message.slice(0, 500) : 'unknown' };
+      throw error;
     } finally {
       await watch.settled;
     }
@@ -151,26 +114,25 @@ class ProgressWriter {
   settled: Promise<void> = Promise.resolve();
   private readonly id: string;
   private readonly store: WorkStore;
+  private readonly pace: Pace;
   private isWriting = false;
   private writtenAt = performance.now();
-  private toldAt = performance.now();
 
-  constructor(id: string, store: WorkStore) {
+  constructor(id: string, store: WorkStore, pace: Pace) {
     this.id = id;
     this.store = store;
+    this.pace = pace;
   }
 
   see(progress: Progress): void {
     this.last = progressItem(progress);
     const now = performance.now();
-    if (this.isWriting || now - this.writtenAt < PROGRESS_MILLIS) return;
-    const isTold = now - this.toldAt >= TELL_MILLIS;
+    if (this.isWriting || now - this.writtenAt < WRITE_MILLIS) return;
     this.isWriting = true;
     this.writtenAt = now;
-    if (isTold) this.toldAt = now;
     const event = { type: 'exploration.progress', subject: this.id, data: this.last };
     this.settled = this.store
-      .progress(this.id, { progress: this.last }, isTold ? [event] : [])
+      .progress(this.id, { progress: this.last }, this.pace.isDue(this.id) ? [event] : [])
       // Progress that cannot be written is written the next time.
       .catch(() => {})
       .finally(() => {
@@ -187,12 +149,13 @@ function endEvents(id: string, state: string, found: Partial<Exploration>): Even
       subject: id,
       data: { invariant: property.id, counterexample: property.counterexample?.id ?? null },
     })),
-    endedEvent(id, {
-      state,
-      verdict: found.verdict ?? null,
-      distinct_states: found.distinct_states ?? null,
-    }),
+    endEvent(id, state, found),
   ];
+}
+
+function endEvent(id: string, state: string, found: Partial<Exploration>): EventInput {
+  const { verdict = null, distinct_states = null } = found;
+  return endedEvent(id, { state, verdict, distinct_states });
 }
 
 function progressItem(progress: Progress): Exploration['progress'] {

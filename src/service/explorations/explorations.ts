@@ -8,35 +8,31 @@ import { WORDS_MAX } from '../../explorer/model.js';
 import type { WorkQueue } from '../../jobs/work-queue.js';
 import { MachineModel } from '../../model/machine-model.js';
 import type { Database } from '../../store/database.js';
-import { type WorkRow, WorkStore } from '../../store/work-store.js';
-import { type Reply, storedAnswer, type Ticket } from '../idempotency.js';
+import type { WorkRow } from '../../store/work-store.js';
+import type { Reply, Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
+import { LongWorks, type Owner, standingOf, type WorkKind } from '../long-work/long-works.js';
 import { ProblemError, ruleViolated } from '../problem-error.js';
-import { missing } from '../refusals.js';
-import { assertAdded, limitsFor, type Owner, ownerName } from '../unfinished.js';
-import { waitForEnd } from '../waiting.js';
 import { isMaybeSmall } from './bounded-search.js';
 import { endedEvent, explorationJob } from './exploration-work.js';
 import { type AskedExploration, askedExploration, type StoredRequest } from './request.js';
 import { worldOf } from './world.js';
 
-/** How many explorations may wait or run, in all and of one token. */
-const UNFINISHED_MAX = { all: 64, own: 16 };
+const KIND: WorkKind = {
+  table: 'explorations',
+  noun: 'exploration',
+  limits: { all: 64, own: 16 },
+  retrySeconds: 5,
+};
 /** How long a request to cancel waits for the end. */
 const CANCEL_MILLIS = 2000;
 
-export class Explorations {
-  private readonly database: Database;
-  private readonly store: WorkStore;
+export class Explorations extends LongWorks<Exploration> {
   private readonly queue: WorkQueue;
   private readonly searchMegabytes: number;
-  private readonly closing: AbortSignal;
 
-  /** Nobody waits any longer once `closing` is given. */
   constructor(database: Database, queue: WorkQueue, searchMegabytes: number, closing: AbortSignal) {
-    this.closing = closing;
-    this.database = database;
-    this.store = new WorkStore(database, 'explorations');
+    super(database, KIND, closing);
     this.queue = queue;
     this.searchMegabytes = searchMegabytes;
   }
@@ -57,52 +53,21 @@ export class Explorations {
     // A scenario's counts are pinned without folding, so by name it is searched without, unless asked otherwise.
     const fold = (request.fold ?? request.scenario === undefined) && machine.folding.length > 0;
     const resource = newResource(randomId('exp'), asked, model, fold ? machine.folding : []);
-    const reply = {
-      status: 202,
-      headers: { location: `/v1/explorations/${resource.id}` },
-      body: resource,
-    };
     const stored: StoredRequest = { request: asked, fold };
     const lane = isMaybeSmall(asked) ? 'small' : 'work';
-    const added = await this.store.add(
-      {
-        id: resource.id,
-        owner: ownerName(owner),
-        lane,
-        request: stored,
-        resource,
-        answer: ticket && storedAnswer(ticket, reply),
-      },
-      limitsFor(owner, UNFINISHED_MAX),
-    );
-    const { own } = assertAdded(added, UNFINISHED_MAX, 'explorations', 5);
+    const { reply, own } = await this.add({ lane, request: stored, resource }, owner, ticket);
     await this.queue.offer([explorationJob({ id: resource.id, lane, own })]);
     return reply;
-  }
-
-  /** The explorations after a number in the order in which they were asked for, with their numbers. */
-  async list(after: number, limit: number): Promise<{ seq: number; item: Exploration }[]> {
-    const rows = await this.store.list(after, limit);
-    return rows.map((row) => ({ seq: row.seq, item: explorationItem(row) }));
-  }
-
-  async get(id: string): Promise<Exploration> {
-    return explorationItem(await this.row(id));
-  }
-
-  async row(id: string): Promise<WorkRow> {
-    return (await this.store.get(id)) ?? missing('exploration', id);
-  }
-
-  /** Waits for the end of an exploration, at most so long; then it is read again. */
-  wait(id: string, millis: number): Promise<Exploration> {
-    return waitForEnd(this.database.notices, id, millis, this.closing, () => this.get(id));
   }
 
   /** Stops a search within moments; one that has ended stays as it is. */
   async cancel(id: string): Promise<Exploration> {
     await this.store.requestCancel(id, endedEvent(id, { state: 'cancelled' }));
     return this.wait(id, CANCEL_MILLIS);
+  }
+
+  protected itemOf(row: WorkRow): Exploration {
+    return { ...(row.resource as Exploration), attempts: row.attempts, ...standingOf(row) };
   }
 }
 
@@ -111,17 +76,6 @@ function assertMegabytes(asked: number | undefined, most: number): void {
   const pointer = '/bounds/megabytes';
   const detail = `may be at most ${most} here, since every search that runs at once has its share of the memory`;
   throw new ProblemError('value_out_of_range', `${pointer} ${detail}.`, [{ pointer, detail }]);
-}
-
-/** The resource of a row: what was found, and how the work stands. */
-export function explorationItem(row: WorkRow): Exploration {
-  return {
-    ...(row.resource as Exploration),
-    state: row.state,
-    attempts: row.attempts,
-    created_at: row.createdAt.toISOString(),
-    ...(row.finishedAt === null ? {} : { finished_at: row.finishedAt.toISOString() }),
-  };
 }
 
 function newResource(

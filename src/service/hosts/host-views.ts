@@ -29,6 +29,7 @@ import { GUEST, STEP_NAMES } from '../../pmu/machine/micro-step.js';
 import { ADDED, CLOSED, HOST_OWNED, isLeader, statusName } from '../../pmu/perf/perf-event.js';
 import type { TraceEntry } from '../../pmu/stepping/run.js';
 import type { Tally } from '../../pmu/stepping/tally.js';
+import { loadAreas } from '../load-areas.js';
 import {
   formatCounter,
   formatCounterSet,
@@ -69,13 +70,7 @@ export function eventItem(host: Host, at: number): PerfEventItem {
 export function vcpuItem(host: Host, at: number): VcpuItem {
   const record = host.vcpus[at]!;
   const vcpu = host.state.vcpus[at]!;
-  const { autoload } = vcpu;
   const caps = guestPmuCaps(host.kernel, host.model, host.world.guests[at]!);
-  const area = (side: Int32Array) =>
-    autoload.listed().map((msr) => ({
-      msr: msrName(msr) as VcpuItem['vm_entry_msr_load'][number]['msr'],
-      value: formatMsrValue(msr, side[msr]!, host.addresses),
-    }));
   return {
     id: record.id,
     ...(record.name === undefined ? {} : { name: record.name }),
@@ -87,14 +82,7 @@ export function vcpuItem(host: Host, at: number): VcpuItem {
     runs: record.runs,
     pmis: record.pmis,
     pmu: guestPmu(host, at),
-    vm_entry_msr_load: area(autoload.guest),
-    vm_exit_msr_load: area(autoload.host),
-    global_ctrl_field: vcpu.loadGlobalCtrl
-      ? {
-          guest: formatCounterSet(vcpu.guestGlobalCtrl),
-          host: formatCounterSet(vcpu.hostGlobalCtrl),
-        }
-      : null,
+    ...loadAreas(vcpu, (msr, value) => formatMsrValue(msr, value, host.addresses)),
   };
 }
 

@@ -27,7 +27,7 @@ export interface EventRecord {
   readonly sampling: Sampling;
 }
 
-export interface VcpuRecord {
+interface VcpuRecord {
   readonly id: string;
   readonly name?: string;
   /** Guest entries so far. */
@@ -65,7 +65,7 @@ export interface Host {
   tail: TraceTail;
 }
 
-export interface HostSpec {
+interface HostSpec {
   readonly id: string;
   readonly name?: string;
   readonly createdAt: string;

@@ -29,6 +29,9 @@ export interface ChangeTerms {
   readonly ticket?: Ticket | undefined;
 }
 
+/** Makes the answer to a change from the host it leads to and what was run for it. */
+export type ChangeView<Result, View> = (host: Host, run: Run, result: Result) => View;
+
 export class Hosts {
   private readonly store: HostStore;
   private readonly onTally: (tally: Tally) => void;
@@ -109,7 +112,7 @@ export class Hosts {
     id: string,
     terms: ChangeTerms,
     act: (session: HostSession) => Promise<Result> | Result,
-    view: (host: Host, run: Run, result: Result) => View,
+    view: ChangeView<Result, View>,
     location?: (view: View) => string,
   ): Promise<Reply<View>> {
     return new Promise((resolve, reject) => {

@@ -2,6 +2,7 @@
 import type { ActorOutcome } from '../../../schemas/actor.js';
 import type { Script, ScriptResult } from '../../../schemas/script.js';
 import type { Transition } from '../../../schemas/transition.js';
+import type { LogicalCpu } from '../../pmu/machine/state.js';
 import { type Run, TRACE_MAX } from '../../pmu/stepping/run.js';
 import type { Host } from './host.js';
 import { msrWriteItems, traceItem, vcpuPosition, violationItems } from './host-views.js';
@@ -26,8 +27,8 @@ export function transitionItem(
   };
 }
 
-export function actorItem(host: Host, run: Run, cpu: number): ActorOutcome {
-  return { cpu, ...outcomeOf(host, run, cpu) };
+export function actorItem(host: Host, run: Run, { index }: LogicalCpu): ActorOutcome {
+  return { cpu: index, ...outcomeOf(host, run, index) };
 }
 
 export function scriptItem(host: Host, run: Run, results: ScriptResult[]): Script {

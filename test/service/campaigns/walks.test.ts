@@ -11,12 +11,7 @@ import {
   type Chunk,
   planCampaign,
 } from '../../../src/service/campaigns/plan.js';
-import {
-  mergeTotals,
-  noTotals,
-  resultsOf,
-  summaryOf,
-} from '../../../src/service/campaigns/totals.js';
+import { noTotals, resultsOf, summaryOf } from '../../../src/service/campaigns/totals.js';
 import { walkChunk, walkChunkHere } from '../../../src/service/campaigns/walk-chunk.js';
 import { bodyOf, build, faults } from '../../helper.js';
 import { pool, RACE_LATE, RACE_PROMPT, request, results, walked } from './lab.js';
@@ -69,11 +64,6 @@ t.test(
     ] as const) {
       t.strictSame(await walked(threads, plan, chunks), whole, name);
     }
-    const [some, rest] = [cut(plan, 7).slice(0, 5), cut(plan, 7).slice(5)];
-    const [a, b] = [await walked(two, plan, some), await walked(two, plan, rest)];
-    t.strictSame(mergeTotals(a, b), whole, 'parts together');
-    t.strictSame(mergeTotals(b, a), whole, 'in either order');
-    t.strictSame(mergeTotals(whole, noTotals(plan)), whole, 'and nothing adds nothing');
     t.strictSame(await results(two, plan, whole), await results(one, plan, whole));
   },
 );

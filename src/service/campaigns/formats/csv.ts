@@ -4,7 +4,7 @@ import type {
   CampaignProperty,
   CampaignResults,
 } from '../../../../schemas/campaign.js';
-import { type CsvValue, csvRow } from '../../csv.js';
+import { type CsvValue, csv } from '../../csv.js';
 
 const COLUMNS = [
   'kernel',
@@ -32,7 +32,7 @@ export function campaignCsv(results: CampaignResults): string {
       ? [rowOf(results, cell, undefined)]
       : cell.properties.map((property) => rowOf(results, cell, property)),
   );
-  return [COLUMNS, ...rows].map(csvRow).join('');
+  return csv(COLUMNS, rows);
 }
 
 function rowOf(

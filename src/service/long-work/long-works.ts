@@ -1,0 +1,134 @@
+/** What explorations and campaigns have in common for those who ask for them: adding within limits, reading, waiting. */
+import type { Kysely } from 'kysely';
+import type { Database } from '../../store/database.js';
+import type { Lane, Tables, WorkState } from '../../store/tables.js';
+import {
+  finished,
+  type WorkLimits,
+  type WorkRow,
+  WorkStore,
+  type WorkTableName,
+} from '../../store/work-store.js';
+import { type Reply, storedAnswer, type Ticket } from '../idempotency.js';
+import { tryLater } from '../problem-error.js';
+import { missing } from '../refusals.js';
+
+/** A notice may be lost with its connection; the row is looked at anyway. */
+const LOOK_MILLIS = 1000;
+
+/** The name of the token that asks; null where the service has none, and then everybody is one. */
+export type Owner = string | null;
+
+export interface WorkKind {
+  /** Also what several of them are called, and their address. */
+  readonly table: WorkTableName;
+  readonly noun: string;
+  /** How many may wait or run, in all and of one token. */
+  readonly limits: WorkLimits;
+  /** After how many seconds it is worth asking again where too many wait. */
+  readonly retrySeconds: number;
+}
+
+export interface LongItem {
+  readonly id: string;
+  readonly finished_at?: string;
+}
+
+interface NewLongWork<Item> {
+  readonly lane: Lane;
+  readonly request: object;
+  readonly resource: Item;
+}
+
+export abstract class LongWorks<Item extends LongItem> {
+  protected readonly store: WorkStore;
+  private readonly database: Database;
+  private readonly kind: WorkKind;
+  private readonly closing: AbortSignal;
+
+  /** Nobody waits any longer once `closing` is given. */
+  constructor(database: Database, kind: WorkKind, closing: AbortSignal) {
+    this.store = new WorkStore(database, kind.table);
+    this.database = database;
+    this.kind = kind;
+    this.closing = closing;
+  }
+
+  /** The works after a number in the order in which they were asked for, with their numbers. */
+  async list(after: number, limit: number): Promise<{ seq: number; item: Item }[]> {
+    const rows = await this.store.list(after, limit);
+    return Promise.all(rows.map(async (row) => ({ seq: row.seq, item: await this.itemOf(row) })));
+  }
+
+  async get(id: string): Promise<Item> {
+    return this.itemOf(await this.row(id));
+  }
+
+  async row(id: string): Promise<WorkRow> {
+    return (await this.store.get(id)) ?? missing(this.kind.noun, id);
+  }
+
+  /** Waits for the end, whichever instance carries it out, at most so long; then it is read again. */
+  async wait(id: string, millis: number): Promise<Item> {
+    const until = performance.now() + millis;
+    for (;;) {
+      const left = until - performance.now();
+      const listening = new AbortController();
+      try {
+        // Listening comes before looking, so that no end falls in between.
+        const pause = Math.min(left, LOOK_MILLIS);
+        const { notices } = this.database;
+        const heard = notices.next(finished(id), pause, listening.signal, this.closing);
+        const item = await this.get(id);
+        if (left <= 0 || this.closing.aborted || item.finished_at !== undefined) return item;
+        await heard;
+      } finally {
+        listening.abort();
+      }
+    }
+  }
+
+  /** Stores what is asked for; refuses it where too much waits or runs. `more` writes in the same transaction. */
+  protected async add(
+    { lane, request, resource }: NewLongWork<Item>,
+    owner: Owner,
+    ticket: Ticket | undefined,
+    more?: (trx: Kysely<Tables>) => Promise<void>,
+  ): Promise<{ reply: Reply<Item>; own: number }> {
+    const { table, limits } = this.kind;
+    const { id } = resource;
+    const reply = { status: 202, headers: { location: `/v1/${table}/${id}` }, body: resource };
+    const answer = ticket && storedAnswer(ticket, reply);
+    const work = { id, owner: owner ?? '', lane, request, resource, answer };
+    // Where nobody can be told from anybody, there is nobody to leave places to.
+    const within = owner === null ? { ...limits, own: limits.all } : limits;
+    const added = await this.store.add(work, within, more);
+    if ('full' in added) throw this.full(added.full);
+    return { reply, own: added.own };
+  }
+
+  /** What clients read of a row. */
+  protected abstract itemOf(row: WorkRow): Item | Promise<Item>;
+
+  private full(which: keyof WorkLimits): Error {
+    const { table, limits, retrySeconds } = this.kind;
+    const detail =
+      which === 'all'
+        ? `${limits.all} ${table} are waiting already.`
+        : `${limits.own} ${table} of this token are waiting already; others keep their places.`;
+    return tryLater('too_many_requests', detail, retrySeconds);
+  }
+}
+
+/** How work stands, which its row knows better than what has been found. */
+export function standingOf({ state, createdAt, finishedAt }: WorkRow): {
+  state: WorkState;
+  created_at: string;
+  finished_at?: string;
+} {
+  return {
+    state,
+    created_at: createdAt.toISOString(),
+    ...(finishedAt === null ? {} : { finished_at: finishedAt.toISOString() }),
+  };
+}

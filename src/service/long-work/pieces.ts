@@ -1,0 +1,112 @@
+/**
+ * Carrying out long work, piece by piece or as a whole: each piece until it is done, until its work has ended or is no
+ * longer wanted, or until this instance stops, and then it is given back.
+ */
+import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Database } from '../../store/database.js';
+import { awayReason } from '../../store/database-errors.js';
+import type { EventInput } from '../../store/event-store.js';
+import { cancelled, DEATHS_MAX, finished, type WorkStore } from '../../store/work-store.js';
+
+/** What the database does not take back while it is away is offered again, so often and after such a pause. */
+const TRIES_MAX = 60;
+const PAUSE_MILLIS = 1000;
+const REASON_LENGTH_MAX = 500;
+
+export type Outcome = 'done' | 'released';
+
+interface Piece {
+  /** Of the work. */
+  readonly id: string;
+  /** Of the piece, which may be the whole. */
+  readonly name: string;
+  readonly release: () => Promise<void>;
+}
+
+export class Pieces {
+  private readonly database: Database;
+  private readonly store: WorkStore;
+  private readonly failure: (id: string) => EventInput;
+  private readonly underWay = new Set<string>();
+
+  /** `failure` is the event that tells of work that failed. */
+  constructor(database: Database, store: WorkStore, failure: (id: string) => EventInput) {
+    this.database = database;
+    this.store = store;
+    this.failure = failure;
+  }
+
+  /**
+   * `signal` is given when this instance stops. The work heeds `ends`, which is given then and when the work has ended or
+   * is no longer wanted, by `unwanted`.
+   */
+  async carryOut(
+    { id, name, release }: Piece,
+    signal: AbortSignal,
+    work: (ends: AbortSignal, unwanted: AbortController) => Promise<void>,
+  ): Promise<Outcome> {
+    const unwanted = new AbortController();
+    const look = (): void => void this.look(id, unwanted);
+    const stops = [cancelled(id), finished(id)].map((notice) =>
+      this.database.notices.listen(notice, look),
+    );
+    const ends = AbortSignal.any([signal, unwanted.signal]);
+    // At the end of a campaign every walk that is shrunk listens, and they may be many.
+    setMaxListeners(0, ends);
+    this.underWay.add(name);
+    try {
+      await work(ends, unwanted);
+      return 'done';
+    } catch (error) {
+      this.underWay.delete(name);
+      const isAway = awayReason(error) !== undefined;
+      if (signal.aborted || isAway) {
+        const givenBack = this.giveBack(name, release);
+        // What the database refuses now it takes later; the rest is our own bug, and would come again.
+        if (isAway && !signal.aborted) throw error;
+        await givenBack;
+        return 'released';
+      }
+      const reason = error instanceof Error ? error.message.slice(0, REASON_LENGTH_MAX) : 'unknown';
+      await this.store.finish(id, 'failed', { error: reason }, [this.failure(id)]);
+      return 'done';
+    } finally {
+      this.underWay.delete(name);
+      for (const stop of stops) stop();
+    }
+  }
+
+  /** A notice may also only mean that notices were missed. */
+  private async look(id: string, unwanted: AbortController): Promise<void> {
+    const row = await this.store.get(id).catch(() => null);
+    if (row === null) return;
+    if (row === undefined || row.cancelRequested || row.finishedAt !== null) unwanted.abort();
+  }
+
+  /**
+   * Whoever takes the piece up next is not to think that this process has died. Never rejects; a process that ends before
+   * it could give its work back is counted as one that died.
+   */
+  private async giveBack(name: string, release: () => Promise<void>): Promise<void> {
+    for (let tries = 1; tries <= TRIES_MAX; tries += 1) {
+      // By now this very process may be at it again.
+      if (this.underWay.has(name)) return;
+      try {
+        await release();
+        return;
+      } catch (error) {
+        if (awayReason(error) === undefined) return;
+        await sleep(PAUSE_MILLIS, undefined, { ref: false });
+      }
+    }
+  }
+}
+
+/** What kills whoever takes it up is not to be taken up for ever. */
+export function assertAlive(deaths: number, what: string): void {
+  if (deaths < DEATHS_MAX) return;
+  throw new Error(
+    `${DEATHS_MAX} times the service ended while it ${what}, without giving it back: perhaps that takes more memory than there is`,
+  );
+}
