@@ -64,7 +64,7 @@ export const InjectionSchema = Type.Object(
   {
     $id: 'Injection',
     additionalProperties: false,
-    oneOf: [{ required: ['nmi'] }, { required: ['overflow'] }],
+    oneOf: [{ type: 'object', required: ['nmi'] }, { type: 'object', required: ['overflow'] }],
     description:
       'an NMI, or an overflow whose NMI is late, right after a micro-step: one of the two',
     examples: [INJECTION_EXAMPLE, { at: 'k9_vmlaunch', occurrence: 1, overflow: ['PMC0'] }],
