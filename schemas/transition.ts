@@ -30,7 +30,7 @@ export const NmiSchema = Type.Object(
   {
     $id: 'Nmi',
     additionalProperties: false,
-    description: 'what an NMI finds; with neither list it is an NMI of another device',
+    description: 'what an NMI finds; with neither list it is an NMI from another source',
     examples: [{ throttle: ['PMC0'] }],
   },
 );
@@ -64,7 +64,10 @@ export const InjectionSchema = Type.Object(
   {
     $id: 'Injection',
     additionalProperties: false,
-    oneOf: [{ type: 'object', required: ['nmi'] }, { type: 'object', required: ['overflow'] }],
+    oneOf: [
+      { type: 'object', required: ['nmi'] },
+      { type: 'object', required: ['overflow'] },
+    ],
     description:
       'an NMI, or an overflow whose NMI is late, right after a micro-step: one of the two',
     examples: [INJECTION_EXAMPLE, { at: 'k9_vmlaunch', occurrence: 1, overflow: ['PMC0'] }],

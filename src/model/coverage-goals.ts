@@ -3,7 +3,7 @@
  */
 import { PEBS_VIA_PT } from '../pmu/arch/counter-set.js';
 import { freshHostValue } from '../pmu/invariants/lists.js';
-import { isInGuest, K9, VMX_ABORT } from '../pmu/machine/micro-step.js';
+import { isInGuest, K9_VMLAUNCH, VMX_ABORT } from '../pmu/machine/micro-step.js';
 import { type MachineState, RUN_VCPU } from '../pmu/machine/state.js';
 import type { World } from '../pmu/machine/world.js';
 import { ACTIVE, STOPPED } from '../pmu/perf/perf-event.js';
@@ -14,7 +14,7 @@ export interface Mark {
   seen(world: World, state: MachineState): boolean;
 }
 
-export const MARKS: readonly Mark[] = [
+export const COVERAGE_GOALS: readonly Mark[] = [
   {
     id: 'guest_entered',
     statement: 'A vCPU is in the guest.',
@@ -31,7 +31,7 @@ export const MARKS: readonly Mark[] = [
     statement: 'At VMLAUNCH the VM-exit load area holds a value that perf no longer wants.',
     seen: (world, state) =>
       state.cpus.some((cpu) => {
-        if (cpu.pc !== K9 || cpu.operation !== RUN_VCPU) {
+        if (cpu.pc !== K9_VMLAUNCH || cpu.operation !== RUN_VCPU) {
           return false;
         }
         const { autoload } = state.vcpus[cpu.target]!;

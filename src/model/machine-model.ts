@@ -10,11 +10,11 @@ import { STEP_NAMES } from '../pmu/machine/micro-step.js';
 import { MachineState } from '../pmu/machine/state.js';
 import { PEBS_UPDATE_DS_SW } from '../pmu/perf/data-cfg.js';
 import { NO_EVENT } from '../pmu/perf/perf-event.js';
-import { MARKS } from './coverage-goals.js';
+import { COVERAGE_GOALS } from './coverage-goals.js';
 import { type ExploredWorld, exploredWorld } from './explored-world.js';
 import { Steps } from './steps/steps.js';
 import { actorNumber } from './steps/told.js';
-import { Folder, symmetryOf } from './symmetry.js';
+import { SymmetryReducer, symmetryOf } from './symmetry.js';
 import { ACTOR_KINDS } from './vocabulary.js';
 import type { WorldSpec } from './world-spec.js';
 
@@ -51,11 +51,11 @@ export class MachineModel implements Model {
   private readonly invariantBits: Int32Array;
   /** What interchangeable parts `canonical` folds, in words; none where it would change nothing. */
   readonly folding: string[];
-  private readonly folder: Folder;
+  private readonly folder: SymmetryReducer;
   private readonly candidate: Int32Array;
   /** By micro-step: 1 where a property may be found. */
   private readonly looksAt: Uint8Array;
-  private readonly marks: readonly ((typeof MARKS)[number] | undefined)[];
+  private readonly marks: readonly ((typeof COVERAGE_GOALS)[number] | undefined)[];
 
   constructor(explored: ExploredWorld, properties: readonly string[]) {
     const { world, initial } = explored;
@@ -65,11 +65,11 @@ export class MachineModel implements Model {
     this.words = this.layout.words;
     const symmetry = symmetryOf(explored);
     this.folding = symmetry.described;
-    this.folder = new Folder(symmetry, initial, world.eventConfigs);
+    this.folder = new SymmetryReducer(symmetry, initial, world.eventConfigs);
     this.candidate = new Int32Array(this.words);
     this.base = new MachineState(initial);
     this.next = new MachineState(initial);
-    this.marks = properties.map((id) => MARKS.find((mark) => mark.id === id));
+    this.marks = properties.map((id) => COVERAGE_GOALS.find((mark) => mark.id === id));
     this.properties = properties.map((id, at) => ({
       id,
       kind: this.marks[at] === undefined ? 'always' : 'sometimes',

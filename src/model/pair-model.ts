@@ -9,7 +9,7 @@ import type { Model, Property, Successors } from '../explorer/model.js';
 import { WriteSink } from '../pmu/arch/write-sink.js';
 import { INVARIANTS, violatedAt } from '../pmu/invariants/index.js';
 import { nextStep } from '../pmu/machine/advance.js';
-import { RESTORE, V6 } from '../pmu/machine/micro-step.js';
+import { K11_RESTORE_PMU, V6_EXIT_LOAD } from '../pmu/machine/micro-step.js';
 import { IDLE, MachineState } from '../pmu/machine/state.js';
 import { exploredWorld } from './explored-world.js';
 import { MachineModel } from './machine-model.js';
@@ -200,5 +200,5 @@ export class ProductModel implements Model {
 
 /** Micro-steps in the order of a run; the repair after VM-exit may come before k10, so it counts as right after V6. */
 function order(step: number): number {
-  return step === RESTORE ? V6 : step;
+  return step === K11_RESTORE_PMU ? V6_EXIT_LOAD : step;
 }

@@ -79,7 +79,7 @@ const COUNTER_MASKS: ReadonlySet<Kind> = new Set(['counters', 'global_ctrl']);
 const MASKS_BY_MSR: ReadonlySet<Kind> = new Set(['msr_values', 'area_values']);
 
 /** Rewrites states into the representatives of their classes. */
-export class Folder {
+export class SymmetryReducer {
   private readonly symmetry: Symmetry;
   private readonly state: MachineState;
   private readonly counters: readonly number[];

@@ -5,7 +5,7 @@
 
 import { initialState, type Path, replay } from '../explorer/path.js';
 import { vcpuOfRun } from '../pmu/machine/begin.js';
-import { E2, K1, K12, REST, STEP_NAMES } from '../pmu/machine/micro-step.js';
+import { E2_ENABLED, K1_RUN, K12_FASTPATH, REST, STEP_NAMES } from '../pmu/machine/micro-step.js';
 import { EXIT_REENTER, IDLE, MachineState, NO_VCPU } from '../pmu/machine/state.js';
 import type { MachineModel } from './machine-model.js';
 import { cpuOf, kindOf, targetOf } from './steps/index.js';
@@ -92,7 +92,7 @@ class ScriptWriter implements StepScript {
       if (
         unfinished &&
         open.microSteps > 0 &&
-        !(open.last === K12 && cpu.exitReason === EXIT_REENTER)
+        !(open.last === K12_FASTPATH && cpu.exitReason === EXIT_REENTER)
       ) {
         open.action.kind = 'micro_step';
         open.action.count = open.microSteps;
@@ -120,13 +120,13 @@ class ScriptWriter implements StepScript {
     if (open === undefined) {
       return;
     }
-    if (open.action.action === 'transition' && open.last === K12 && executed === K1) {
+    if (open.action.action === 'transition' && open.last === K12_FASTPATH && executed === K1_RUN) {
       // The fast path re-enters: to a live host that is the next transition.
       const action = { action: 'transition', vcpu: open.action.vcpu, kind: 'round_trip' };
       this.begin(cpu, action, executed);
       return;
     }
-    if (open.action.action === 'pmu_disable' && executed === E2) {
+    if (open.action.action === 'pmu_disable' && executed === E2_ENABLED) {
       this.begin(cpu, { action: 'pmu_enable', cpu }, executed);
       return;
     }

@@ -9,7 +9,7 @@ import type {
   ModelOnKernel as ModelOnKernelItem,
 } from '../../schemas/catalogue.js';
 import type { Scenario as ScenarioItem } from '../../schemas/scenario.js';
-import { MARKS } from '../model/coverage-goals.js';
+import { COVERAGE_GOALS } from '../model/coverage-goals.js';
 import {
   canonicalId,
   MATRIX_SCENARIOS,
@@ -58,10 +58,12 @@ export const microSteps: readonly MicroStepItem[] = NAMED_STEPS.map((code) => ({
   sources: [stepSource(code), `src/pmu/semantics.md ${stepSection(code)}`],
 }));
 
-export const coverageGoals: readonly CoverageGoalItem[] = MARKS.map(({ id, statement }) => ({
-  id,
-  statement,
-}));
+export const coverageGoals: readonly CoverageGoalItem[] = COVERAGE_GOALS.map(
+  ({ id, statement }) => ({
+    id,
+    statement,
+  }),
+);
 
 export const scenarios: readonly ScenarioItem[] = [
   ...COST_SCENARIOS.map(costScenarioItem),

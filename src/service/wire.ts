@@ -1,6 +1,6 @@
 /**
  * The one place where engine values become JSON and back: 64-bit values, counter sets, counter names, addresses.
- * What cannot be meant is refused here, naming the field. How values are printed, stories share (model/values.ts).
+ * Invalid values are rejected here, naming the field. How values are printed, stories share (model/values.ts).
  */
 
 import type { ScriptAction } from '../../schemas/script.js';

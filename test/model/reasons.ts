@@ -5,14 +5,14 @@
 import type { ExploredWorld } from '../../src/model/explored-world.js';
 import { ACTOR_KINDS, type ActorKind } from '../../src/model/vocabulary.js';
 import {
-  E3_READ,
+  E3_READ_PEBS_ENABLED,
   GUEST,
   isInGuest,
-  K8,
-  K9,
-  V3,
-  V4,
-  V6,
+  K8_PREPARE,
+  K9_VMLAUNCH,
+  V3_INJECT,
+  V4_SAVE,
+  V6_EXIT_LOAD,
   VMX_ABORT,
 } from '../../src/pmu/machine/micro-step.js';
 import {
@@ -61,10 +61,10 @@ export const REASONS: readonly (readonly [RegExp, Truth])[] = [
     ({ cpu }) => (cpu.hardware.status | cpu.hardware.dsRecords) !== 0,
   ],
   [/^the vCPU is not in the guest$/, ({ cpu }) => cpu.pc !== GUEST],
-  [/^the vCPU is not about to execute VMLAUNCH$/, ({ cpu }) => cpu.pc !== K8],
+  [/^the vCPU is not about to execute VMLAUNCH$/, ({ cpu }) => cpu.pc !== K8_PREPARE],
   // KVM and the scheduler.
   [
-    /^KVM has a guest counter to reprogram first$/,
+    /^KVM must reprogram a guest counter first$/,
     ({ explored, state, cpu }) => differing(explored, state, cpu.currentVcpu).length > 0,
   ],
   [
@@ -160,10 +160,10 @@ export const REASONS: readonly (readonly [RegExp, Truth])[] = [
   // Overflows and NMIs.
   [
     /^nmi_in_e3 is false/,
-    ({ explored, cpu }) => explored.spec.nmi_in_e3 === false && cpu.pc === E3_READ,
+    ({ explored, cpu }) => explored.spec.nmi_in_e3 === false && cpu.pc === E3_READ_PEBS_ENABLED,
   ],
-  [/^no NMI can land inside VM-entry$/, ({ cpu }) => cpu.pc >= K9 && cpu.pc < V3],
-  [/^no NMI can land inside VM-exit$/, ({ cpu }) => cpu.pc >= V4 && cpu.pc <= V6],
+  [/^no NMI can land inside VM-entry$/, ({ cpu }) => cpu.pc >= K9_VMLAUNCH && cpu.pc < V3_INJECT],
+  [/^no NMI can land inside VM-exit$/, ({ cpu }) => cpu.pc >= V4_SAVE && cpu.pc <= V6_EXIT_LOAD],
   [
     /^(an NMI is being delivered already|an NMI makes the guest exit already)$/,
     ({ cpu }) => cpu.exitReason === EXIT_NMI && isInGuest(cpu.pc),

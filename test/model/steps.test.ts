@@ -174,7 +174,7 @@ t.test('where no NMI lands in e3, a foreign one is refused for that reason', asy
   breadthFirst(model, (words) => {
     const { state, spent } = model.unpacked(words);
     for (const step of model.steps.refused(state, spent)) {
-      if (actionOf(model.explored, state, step.label) === 'NMI of another device') {
+      if (actionOf(model.explored, state, step.label) === 'NMI from another source') {
         for (const reason of reasonsOf(model.explored, state, step)) reasons.add(reason);
       }
     }

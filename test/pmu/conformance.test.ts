@@ -31,7 +31,7 @@ import { ANY_PRECISE } from '../../src/pmu/kernels/pmu-support.js';
 import { VcpuPmu } from '../../src/pmu/kvm/vcpu-pmu.js';
 import { NMI } from '../../src/pmu/machine/actions.js';
 import type { PerfInput } from '../../src/pmu/machine/given-state.js';
-import { K8 } from '../../src/pmu/machine/micro-step.js';
+import { K8_PREPARE } from '../../src/pmu/machine/micro-step.js';
 import { EXIT_EXTERNAL_INTERRUPT, EXIT_HLT } from '../../src/pmu/machine/state.js';
 import { createState, createWorld } from '../../src/pmu/machine/world.js';
 import type { GuestPebs } from '../../src/pmu/perf/guest-switch.js';
@@ -397,7 +397,7 @@ class LiveHost {
     const counting = new Run(run.world, run.state);
     const throttle = setOf(step.nmiThrottleBeforeEntry) & COUNTERS;
     counting.startRun(0);
-    while (cpu.pc !== K8) {
+    while (cpu.pc !== K8_PREPARE) {
       counting.advance(cpu);
     }
     if (throttle !== 0) {

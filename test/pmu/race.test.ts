@@ -7,9 +7,9 @@ import { GUEST, nmiMayLandAfter, STEP_NAMES, stepCode } from '../../src/pmu/mach
 import { EXIT_EXTERNAL_INTERRUPT, IDLE } from '../../src/pmu/machine/state.js';
 import { capsOf, type Machine, machine, names, present, set } from './machine.js';
 
-const K1 = 'haswell-x';
-const K2 = 'ice-lake';
-const K3 = 'emerald-rapids';
+const K1_RUN = 'haswell-x';
+const K2_STATE = 'ice-lake';
+const K3_CROSS_MAPPED = 'emerald-rapids';
 const K4 = 'diamond-rapids';
 
 /** One host :pp event on PMC0 and a vCPU, at rest. */
@@ -30,7 +30,7 @@ function row(m: Machine): string {
   return `P ${names(cpuc.pebsEnabled)}, PE ${m.pe()}, GC ${missing.replace('I--', 'I')}`;
 }
 
-for (const model of ['sapphire-rapids', K3, K1]) {
+for (const model of ['sapphire-rapids', K3_CROSS_MAPPED, K1_RUN]) {
   t.test(`${model}: the race of the sheet, t0 to t7, before the series`, async (t) => {
     const m = pebsHost(model, 'upstream-base');
     t.equal(row(m), 'P PMC0, PE PMC0, GC I', 't0');
@@ -43,7 +43,7 @@ for (const model of ['sapphire-rapids', K3, K1]) {
     t.equal(row(m), 'P PMC0, PE -, GC I', 't2: KVM quiesces');
     t.strictSame(m.writesVia(), ['kvm_wrmsr IA32_PEBS_ENABLE=-'], 't2');
     const areas = ['IA32_DS_AREA 0/1', 'MSR_PEBS_DATA_CFG 0/2', 'IA32_PEBS_ENABLE -/PMC0'];
-    t.strictSame(m.areas(), model === K1 ? areas.slice(2) : areas, 't2: PE 1/0 in the areas');
+    t.strictSame(m.areas(), model === K1_RUN ? areas.slice(2) : areas, 't2: PE 1/0 in the areas');
 
     m.nmi(throttlePmc0);
     t.strictSame(
@@ -51,7 +51,7 @@ for (const model of ['sapphire-rapids', K3, K1]) {
       [
         'n1 IA32_PERF_GLOBAL_CTRL=-', // t3
         'n3 IA32_PERF_GLOBAL_STATUS_RESET=0x4000000000000000',
-        `stop IA32_PERFEVTSEL0=${model === K1 ? '0x30080' : '0x400030080'}`, // t4
+        `stop IA32_PERFEVTSEL0=${model === K1_RUN ? '0x30080' : '0x400030080'}`, // t4
         'n5 IA32_PEBS_ENABLE=-',
         `n9 IA32_PERF_GLOBAL_CTRL=${names(m.world.caps.intelCtrl)}`, // t5
       ],
@@ -123,7 +123,7 @@ for (const model of ['sapphire-rapids', K3, K1]) {
 }
 
 t.test('the overflow stolen by a stuck bit becomes a record, not a status bit', async (t) => {
-  const m = pebsHost(K1, 'upstream-base');
+  const m = pebsHost(K1_RUN, 'upstream-base');
   m.roundTrip({ nmi: { after: 'k8_prepare', ...throttlePmc0 } }).close(0);
   m.event({ counter: 'PMC0' }).latch(['PMC0']);
   t.equal(names(m.cpu.hardware.dsRecords), 'PMC0');
@@ -212,47 +212,47 @@ function accepts(m: Machine, kind: number, value: number, throttle: number): boo
 
 // §7.3: which class is vulnerable with which kernel. S61 is the landed series' first half: its PE behaviour is the same.
 const MATRIX: Readonly<Record<string, readonly string[]>> = {
-  'linux-7.2.6': [K1, K3, 'ice-lake-sp'],
-  'linux-6.12.107': [K1, K3, 'ice-lake-sp'],
-  'linux-6.1.187': [K1, 'ice-lake-sp'],
-  'pebs-v1': [K1],
-  'pebs-v2-1of4': [K1],
-  'pebs-v2-2of4': [K1],
-  'pebs-v2-3of4': [K1],
-  'pebs-v2-4of4': [K1],
-  'linux-6.1.192': [K1],
-  'linux-6.6.158': [K1],
-  'linux-6.12.117': [K1],
-  'linux-6.18.55': [K1],
-  'linux-7.3.4': [K1],
-  'zero-global-ctrl-e1': [K1],
-  'zero-global-ctrl-e2': [K1],
+  'linux-7.2.6': [K1_RUN, K3_CROSS_MAPPED, 'ice-lake-sp'],
+  'linux-6.12.107': [K1_RUN, K3_CROSS_MAPPED, 'ice-lake-sp'],
+  'linux-6.1.187': [K1_RUN, 'ice-lake-sp'],
+  'pebs-v1': [K1_RUN],
+  'pebs-v2-1of4': [K1_RUN],
+  'pebs-v2-2of4': [K1_RUN],
+  'pebs-v2-3of4': [K1_RUN],
+  'pebs-v2-4of4': [K1_RUN],
+  'linux-6.1.192': [K1_RUN],
+  'linux-6.6.158': [K1_RUN],
+  'linux-6.12.117': [K1_RUN],
+  'linux-6.18.55': [K1_RUN],
+  'linux-7.3.4': [K1_RUN],
+  'zero-global-ctrl-e1': [K1_RUN],
+  'zero-global-ctrl-e2': [K1_RUN],
   'zero-global-ctrl-e3': [],
   'post-exit-fixup': [],
-  'pebs-handler-guard': [K1],
-  'pebs-enable-all-always': [K1],
+  'pebs-handler-guard': [K1_RUN],
+  'pebs-enable-all-always': [K1_RUN],
   'never-switch-pebs-enable': [],
-  'linux-6.12.27': [K1, K3, 'ice-lake-sp'],
-  'linux-6.6': [K1, K3, 'ice-lake-sp'],
-  'linux-6.4-rc2': [K1, K3, 'ice-lake-sp'],
-  'linux-6.1': [K1, 'ice-lake-sp'],
-  'linux-5.6': [K1],
-  'linux-6.19': [K1, K3, 'ice-lake-sp'],
-  'linux-6.16': [K1, K3, 'ice-lake-sp'],
-  'linux-5.11': [K1],
-  'metrics-never-precise': [K1],
+  'linux-6.12.27': [K1_RUN, K3_CROSS_MAPPED, 'ice-lake-sp'],
+  'linux-6.6': [K1_RUN, K3_CROSS_MAPPED, 'ice-lake-sp'],
+  'linux-6.4-rc2': [K1_RUN, K3_CROSS_MAPPED, 'ice-lake-sp'],
+  'linux-6.1': [K1_RUN, 'ice-lake-sp'],
+  'linux-5.6': [K1_RUN],
+  'linux-6.19': [K1_RUN, K3_CROSS_MAPPED, 'ice-lake-sp'],
+  'linux-6.16': [K1_RUN, K3_CROSS_MAPPED, 'ice-lake-sp'],
+  'linux-5.11': [K1_RUN],
+  'metrics-never-precise': [K1_RUN],
   // Changes to perf's host side leave KVM's stale list as it is.
-  'pebs-handler-compares-last': [K1],
-  'pebs-enable-all-recheck': [K1],
-  'fixed-ctrl-recheck': [K1],
-  'fixed-ctrl-handler-clears': [K1],
-  'fixed-ctrl-always': [K1],
-  'host-side-hardened': [K1],
+  'pebs-handler-compares-last': [K1_RUN],
+  'pebs-enable-all-recheck': [K1_RUN],
+  'fixed-ctrl-recheck': [K1_RUN],
+  'fixed-ctrl-handler-clears': [K1_RUN],
+  'fixed-ctrl-always': [K1_RUN],
+  'host-side-hardened': [K1_RUN],
 };
 
 for (const kernel of KERNELS) {
   const vulnerable = present(MATRIX[kernel.id], `row for ${kernel.id}`);
-  for (const model of [K1, K2, K3, 'ice-lake-sp', K4]) {
+  for (const model of [K1_RUN, K2_STATE, K3_CROSS_MAPPED, 'ice-lake-sp', K4]) {
     if (model === K4 && !kernel.support.archPebs) {
       continue; // perf takes no precise event there.
     }
@@ -285,7 +285,7 @@ const POSITIONS: readonly (readonly [string, 'fine' | 'stuck'])[] = [
   ['k13_irq_on', 'fine'],
 ];
 
-for (const model of [K1, K3]) {
+for (const model of [K1_RUN, K3_CROSS_MAPPED]) {
   t.test(
     `${model}: where a throttling NMI must land to leave a bit stuck, before the series`,
     async (t) => {
@@ -319,7 +319,7 @@ for (const model of [K1, K3]) {
 t.test(
   'torn list: an NMI inside k4 makes the guest miss a stopped counter, and no more',
   async (t) => {
-    const m = pebsHost(K3, 'upstream-base');
+    const m = pebsHost(K3_CROSS_MAPPED, 'upstream-base');
     m.enter({ nmi: { after: 'k4_read_masks', ...throttlePmc0 } });
     t.equal(names(m.world.caps.intelCtrl & ~m.gc()), 'PMC0', 'the mask part is old');
     t.strictSame(m.areas(), ['IA32_DS_AREA 0/1', 'MSR_PEBS_DATA_CFG 0/2'], 'the PEBS part is new');
@@ -332,7 +332,7 @@ t.test(
   'overshoot: an NMI that leaves another PEBS event makes IA32_PEBS_ENABLE live again after the quiescing write',
   async (t) => {
     for (const after of ['k5_switch:IA32_PEBS_ENABLE', 'k6_timer', 'k7_lapic_wait', 'k8_prepare']) {
-      const m = pebsHost(K1, 'linux-6.12.117').event({
+      const m = pebsHost(K1_RUN, 'linux-6.12.117').event({
         counter: 'PMC1',
         preciseIp: 2,
         excludeGuest: true,
@@ -348,7 +348,7 @@ t.test(
 );
 
 t.test('a branch snapshot overshoots in the same way without any throttling', async (t) => {
-  const m = pebsHost(K1, 'linux-6.12.117').runTo('k7_lapic_wait').snapshot();
+  const m = pebsHost(K1_RUN, 'linux-6.12.117').runTo('k7_lapic_wait').snapshot();
   t.equal(m.pe(), 'PMC0');
   m.finish();
   t.strictSame(m.violated(), ['I3o', 'I12', 'I3'], 'nothing is stuck: perf wants the bit');
@@ -356,7 +356,7 @@ t.test('a branch snapshot overshoots in the same way without any throttling', as
 
 t.test('e1: any NMI turns the PMU on again, e2 keeps it off', async (t) => {
   const afterForeignNmi = (kernel: string): string =>
-    row(pebsHost(K1, kernel).runTo('k7_lapic_wait').nmi());
+    row(pebsHost(K1_RUN, kernel).runTo('k7_lapic_wait').nmi());
   t.equal(afterForeignNmi('zero-global-ctrl-e1'), 'P PMC0, PE -, GC I');
   t.equal(afterForeignNmi('zero-global-ctrl-e2'), 'P PMC0, PE -, GC 0');
   t.equal(afterForeignNmi('zero-global-ctrl-e3'), 'P PMC0, PE -, GC 0');
@@ -365,7 +365,7 @@ t.test('e1: any NMI turns the PMU on again, e2 keeps it off', async (t) => {
 t.test(
   'e2 is vulnerable on K1 only through a PMI that was pending before it zeroed the register',
   async (t) => {
-    const { stuck, overflowPositions } = stuckPositions(K1, 'zero-global-ctrl-e2');
+    const { stuck, overflowPositions } = stuckPositions(K1_RUN, 'zero-global-ctrl-e2');
     t.ok(stuck.size > 0);
     t.strictSame([...overflowPositions].sort(), [
       'k0_irq_off',
@@ -374,13 +374,13 @@ t.test(
       'k3_cross_mapped',
       'rest',
     ]);
-    const landed = stuckPositions(K1, 'linux-6.12.117').overflowPositions;
+    const landed = stuckPositions(K1_RUN, 'linux-6.12.117').overflowPositions;
     t.ok(landed.has('k7_lapic_wait'), 'the landed kernel also through one in the window');
   },
 );
 
 t.test('e3 does not go on while a PMI is pending', async (t) => {
-  const m = pebsHost(K1, 'zero-global-ctrl-e3').runTo('k3_cross_mapped').latch(['PMC0']);
+  const m = pebsHost(K1_RUN, 'zero-global-ctrl-e3').runTo('k3_cross_mapped').latch(['PMC0']);
   m.runTo('k3_zero_global_ctrl');
   t.equal(STEP_NAMES[nextStep(m.world, m.state, m.cpu)], 'k3_drain_pmi');
   t.throws(() => m.run.advance(m.cpu), /no PMI is pending/);
@@ -393,7 +393,7 @@ t.test(
   'e2 and e3: an NMI between the exit loads and `enabled := 1` leaves GLOBAL_CTRL 0 until the next section or NMI',
   async (t) => {
     for (const kernel of ['zero-global-ctrl-e2', 'zero-global-ctrl-e3']) {
-      const m = pebsHost(K1, kernel).roundTrip({ nmi: { after: 'k11_host' } });
+      const m = pebsHost(K1_RUN, kernel).roundTrip({ nmi: { after: 'k11_host' } });
       t.equal(row(m), 'P PMC0, PE PMC0, GC 0', 'n9 found the PMU off');
       t.strictSame(m.violated(), ['I7', 'I7e'], 'the events of the host do not count');
       t.equal(row(m.nmi()), 'P PMC0, PE PMC0, GC I');
@@ -402,7 +402,7 @@ t.test(
 );
 
 t.test('f repairs the stale value after a short window', async (t) => {
-  const m = pebsHost(K1, 'post-exit-fixup').runTo('k8_prepare').nmi(throttlePmc0);
+  const m = pebsHost(K1_RUN, 'post-exit-fixup').runTo('k8_prepare').nmi(throttlePmc0);
   m.runTo('k11_host');
   t.equal(m.stuck(), 'PMC0', 'stale between the exit loads and the repair');
   m.runTo('k11_fix_up');
@@ -412,7 +412,7 @@ t.test('f repairs the stale value after a short window', async (t) => {
 });
 
 t.test('f writes nothing when the list was fresh', async (t) => {
-  const m = pebsHost(K1, 'post-exit-fixup');
+  const m = pebsHost(K1_RUN, 'post-exit-fixup');
   m.writes();
   t.notOk(
     m
@@ -423,7 +423,7 @@ t.test('f writes nothing when the list was fresh', async (t) => {
 });
 
 /** A host with PMC0 stuck and the throttled event still open. */
-function stuckHost(model = K3, kernel = 'upstream-base'): Machine {
+function stuckHost(model = K3_CROSS_MAPPED, kernel = 'upstream-base'): Machine {
   const m = pebsHost(model, kernel).roundTrip({ nmi: { after: 'k8_prepare', ...throttlePmc0 } });
   m.writes();
   return m;
@@ -437,7 +437,7 @@ t.test('what takes a stuck bit out', async (t) => {
   // A plain event does it too while the throttled one is open: its opening reschedules both.
   healed(stuckHost().event({ counter: 'PMC1' }));
   // n5 with P changed; the other event was there all along, so P is not 0.
-  const two = pebsHost(K3, 'upstream-base').event({
+  const two = pebsHost(K3_CROSS_MAPPED, 'upstream-base').event({
     counter: 'PMC1',
     preciseIp: 2,
     excludeGuest: true,
@@ -445,7 +445,7 @@ t.test('what takes a stuck bit out', async (t) => {
   two.roundTrip({ nmi: { after: 'k8_prepare', ...throttlePmc0 } });
   t.equal(two.stuck(), 'PMC0');
   healed(two.nmi({ throttle: ['PMC1'] }));
-  const other = pebsHost(K3, 'upstream-base').event({
+  const other = pebsHost(K3_CROSS_MAPPED, 'upstream-base').event({
     counter: 'PMC1',
     preciseIp: 2,
     excludeGuest: true,
@@ -454,7 +454,7 @@ t.test('what takes a stuck bit out', async (t) => {
   t.equal(other.stuck(), 'PMC0');
   healed(other.snapshot());
   // A later k5 with P not 0, and an exit load of the fresh value.
-  const later = pebsHost(K1, 'upstream-base').event({
+  const later = pebsHost(K1_RUN, 'upstream-base').event({
     counter: 'PMC1',
     preciseIp: 2,
     excludeGuest: true,
@@ -471,20 +471,20 @@ t.test('what does not take a stuck bit out', async (t) => {
   still(stuckHost().close(0).event({ counter: 'PMC1' }), 'a plain event, once it is closed');
   still(stuckHost().disable(0).event({ counter: 'PMC1' }), 'a plain event, once it is disabled');
   still(stuckHost().nmi(), 'a foreign NMI');
-  const beside = pebsHost(K3, 'upstream-base').event({ counter: 'PMC1' });
+  const beside = pebsHost(K3_CROSS_MAPPED, 'upstream-base').event({ counter: 'PMC1' });
   beside.roundTrip({ nmi: { after: 'k8_prepare', ...throttlePmc0 } });
   still(beside.nmi({ overflow: ['PMC1'] }), 'a plain overflow');
   still(beside.close(1), 'the end of another event');
   still(stuckHost().snapshot(), 'a branch snapshot with P 0');
   still(stuckHost().roundTrip().roundTrip({ exit: 'hlt' }), 'round trips');
   still(stuckHost().close(0).event({ counter: 'PMC2' }), 'reserving the DS areas again');
-  still(stuckHost(K1, 'linux-6.12.117').roundTrip(), 'a round trip without isolation');
+  still(stuckHost(K1_RUN, 'linux-6.12.117').roundTrip(), 'a round trip without isolation');
 });
 
 // H7: v1 returns no DS and CFG entries once the guest stops using PEBS, and nobody clears them.
 t.test('v1 leaves a stale DS_AREA entry that a migrated vCPU loads on the wrong CPU', async (t) => {
   const drive = (kernel: string): Machine => {
-    const m = machine(K3, kernel, { cpus: 2 });
+    const m = machine(K3_CROSS_MAPPED, kernel, { cpus: 2 });
     m.event({ counter: 'FIXED1' }).event({ counter: 'FIXED1', cpu: 1 }).vcpu();
     return m.roundTrip().guestPebs([0]).roundTrip();
   };
@@ -506,7 +506,7 @@ t.test('v1 leaves a stale DS_AREA entry that a migrated vCPU loads on the wrong 
 
 // H6: a late microcode load turns K1 into K2 while the register sits in a vCPU's areas.
 t.test('a late microcode load freezes IA32_PEBS_ENABLE in the areas', async (t) => {
-  const m = pebsHost(K1, 'linux-6.12.117').roundTrip();
+  const m = pebsHost(K1_RUN, 'linux-6.12.117').roundTrip();
   m.loadMicrocode().close(0).event({ counter: 'PMC1' });
   m.writes();
   m.roundTrip();
@@ -523,7 +523,9 @@ t.test('a late microcode load freezes IA32_PEBS_ENABLE in the areas', async (t) 
 t.test(
   'an NMI that throttles a guest-only event makes GLOBAL_CTRL differ in value without effect',
   async (t) => {
-    const m = machine(K3, 'linux-6.12.117').event({ counter: 'PMC0', excludeHost: true }).vcpu();
+    const m = machine(K3_CROSS_MAPPED, 'linux-6.12.117')
+      .event({ counter: 'PMC0', excludeHost: true })
+      .vcpu();
     m.roundTrip({ nmi: { after: 'k8_prepare', ...throttlePmc0 } });
     t.equal(names(m.world.caps.intelCtrl & ~m.gc()), 'PMC0', 'the stale host field is loaded');
     t.strictSame(m.violated(), ['I7']);
@@ -534,7 +536,7 @@ t.test(
 );
 
 t.test('with GLOBAL_CTRL left out of the switch nothing stale is loaded', async (t) => {
-  const m = machine(K3, 'linux-6.12.117').event({ counter: 'PMC0' }).vcpu();
+  const m = machine(K3_CROSS_MAPPED, 'linux-6.12.117').event({ counter: 'PMC0' }).vcpu();
   m.roundTrip({ nmi: { after: 'k8_prepare', ...throttlePmc0 } });
   t.equal(m.vcpuOf(0).loadGlobalCtrl, 0);
   t.strictSame(m.violated(), []);

@@ -279,7 +279,7 @@ t.test('a throttled event that has to move stays off until the tick', async (t) 
 
 t.test('an event that finds no counter goes to the error state and disturbs nobody', async (t) => {
   const m = machine(K1, LANDED).event({ counter: 'PMC0' });
-  t.throws(() => m.event({ counter: 'PMC0' }), /taken/);
+  t.throws(() => m.event({ counter: 'PMC0' }), /in use by scheduled/);
   t.equal(m.status(1), 'error');
   t.equal(m.status(0), 'active');
   m.close(0).disable(1).enable(1);
@@ -431,7 +431,7 @@ t.test('an overflow needs an event, and a late one a counter that counts', async
   const m = machine(K1, LANDED).event(pebs('PMC0'));
   t.throws(() => m.nmi({ overflow: ['PMC1'] }), /active event/);
   t.throws(() => m.nmi({ throttle: ['PMC1'] }), /active events only/);
-  t.throws(() => m.latch(['PMC1']), /must count/);
+  t.throws(() => m.latch(['PMC1']), /only a running counter/);
   m.latch(['PMC0']).nmi();
   t.equal(names(m.cpu.hardware.dsRecords), '-', 'a foreign NMI serves what was pending');
 });

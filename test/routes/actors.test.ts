@@ -2,7 +2,7 @@
 import t from 'tap';
 import { openLab } from './lab.js';
 
-t.test('an NMI of another device writes no IA32_PEBS_ENABLE', async (t) => {
+t.test('an NMI from another source writes no IA32_PEBS_ENABLE', async (t) => {
   const lab = await openLab(t);
   const host = await lab.host();
   t.strictSame((await host.act('nmis')).msr_writes, [], 'without events perf has no handler');

@@ -94,11 +94,11 @@ function listEntry(msr: number): Rule {
 
 /** By the micro-step that is executed. */
 const BY_STEP: Readonly<Record<number, Rule>> = {
-  [code.D4]: (scene) =>
+  [code.D4_PEBS_ENABLE]: (scene) =>
     noPebsWrite(scene, scene.before.cpuc.pebsEnabled === 0, 'pebs_enabled is 0'),
-  [code.E3_READ]: ({ before }) =>
+  [code.E3_READ_PEBS_ENABLED]: ({ before }) =>
     of(before.cpuc.pebsEnabled === 0, 'pebs_enabled is 0', 'nothing to write'),
-  [code.E3_WRITE]: (scene) => {
+  [code.E3_PEBS_ENABLE]: (scene) => {
     const isRead = scene.before.cpuc.pebsEnableRead === 0;
     return noPebsWrite(
       scene,
@@ -106,14 +106,14 @@ const BY_STEP: Readonly<Record<number, Rule>> = {
       isRead ? 'pebs_enabled was read as 0' : 'the CPU has no such bit, and the WRMSR faults',
     );
   },
-  [code.E5]: ({ before }) =>
+  [code.E5_FIXED_CTRL]: ({ before }) =>
     of(
       before.cpuc.fixedCtrlRead === 0,
       'fixed_ctrl_val equals active_fixed_ctrl_val',
       'no write of IA32_FIXED_CTR_CTRL',
       [FIXED_CTR_CTRL],
     ),
-  [code.K4_LIST]: (scene) => {
+  [code.K4_LIST_BUILD]: (scene) => {
     const { present } = scene.after.cpuc.guestSwitchMsrs;
     return vcpuOf(scene)
       .autoload.listed()
@@ -123,17 +123,18 @@ const BY_STEP: Readonly<Record<number, Rule>> = {
         return of(true, reason, 'its entry in the load areas stays', [msr], 'entry');
       });
   },
-  [code.K9]: ({ after }) =>
+  [code.K9_VMLAUNCH]: ({ after }) =>
     of(after.exitReason === EXIT_VMFAIL, 'VMLAUNCH fails', 'nothing is loaded', EVERY_SWITCHED),
-  [code.V1]: byField,
-  [code.V2]: byArea,
-  [code.V5]: byField,
-  [code.V6]: (scene) =>
+  [code.V1_GUEST_STATE]: byField,
+  [code.V2_ENTRY_LOAD]: byArea,
+  [code.V5_HOST_STATE]: byField,
+  [code.V6_EXIT_LOAD]: (scene) =>
     scene.after.pc === code.VMX_ABORT
       ? of(true, 'a register refuses its value', 'VMX abort, the CPU shuts down')
       : byArea(scene),
-  [code.FIXUP]: (scene) => noPebsWrite(scene, true, 'VM-exit loaded nothing else than perf wants'),
-  ...Object.fromEntries(EVERY_SWITCHED.map((msr) => [code.K5 + msr, listEntry(msr)])),
+  [code.K11_FIX_UP]: (scene) =>
+    noPebsWrite(scene, true, 'VM-exit loaded nothing else than perf wants'),
+  ...Object.fromEntries(EVERY_SWITCHED.map((msr) => [code.K5_SWITCH + msr, listEntry(msr)])),
 };
 
 /** The NMI handler leaves the PMU off where it found it off. */

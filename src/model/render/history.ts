@@ -28,9 +28,9 @@ const REGISTERS: Readonly<Record<string, number>> = {
 
 /** Where PMU enable keeps what it has read until it writes it: by the micro-step that writes. */
 const READ_BEFORE: Readonly<Record<number, { register: string; from: string }>> = {
-  [code.E3_WRITE]: { register: 'hardware.pebsEnable', from: 'cpuc.pebsEnableRead' },
-  [code.E5_WRITE]: { register: 'hardware.fixedCtrl', from: 'cpuc.fixedCtrlRead' },
-  [code.E6]: { register: 'hardware.globalCtrl', from: 'cpuc.globalCtrlRead' },
+  [code.E3_PEBS_ENABLE]: { register: 'hardware.pebsEnable', from: 'cpuc.pebsEnableRead' },
+  [code.E5_WRMSR_FIXED_CTRL]: { register: 'hardware.fixedCtrl', from: 'cpuc.fixedCtrlRead' },
+  [code.E6_GLOBAL_CTRL]: { register: 'hardware.globalCtrl', from: 'cpuc.globalCtrlRead' },
 };
 
 /** What a micro-step k5 copies into a vCPU's load areas or VMCS fields, and from which half of the list. */
@@ -129,7 +129,7 @@ export function sourceOf(step: PathStep, place: Place): Place | undefined {
   const vcpu = step.before.cpus[index]!.target;
   if (place.kind === 'vcpu') {
     const half = LIST_HALVES[place.path];
-    const msr = executes - code.K5;
+    const msr = executes - code.K5_SWITCH;
     const isOwn = place.index === vcpu && msr >= 0 && msr < SWITCHED_MSRS && msrOf(place) === msr;
     return half !== undefined && isOwn ? { kind: 'cpu', index, path: half, nth: msr } : undefined;
   }
@@ -148,7 +148,7 @@ export function sourceOf(step: PathStep, place: Place): Place | undefined {
     case VM_EXIT_LOAD:
       return { kind: 'vcpu', index: vcpu, path: 'autoload.host', nth: msr };
     case VMCS_FIELD: {
-      const path = executes === code.V1 ? 'guestGlobalCtrl' : 'hostGlobalCtrl';
+      const path = executes === code.V1_GUEST_STATE ? 'guestGlobalCtrl' : 'hostGlobalCtrl';
       return { kind: 'vcpu', index: vcpu, path, nth: 0 };
     }
     default:

@@ -213,15 +213,15 @@ export class Provenance {
         ? `the NMI (step ${number})`
         : `step ${number} (${actionOf(this.model.explored, before, label)})`;
     }
-    if (executes >= code.V1 && executes <= code.V3) {
+    if (executes >= code.V1_GUEST_STATE && executes <= code.V3_INJECT) {
       return `VM-entry (step ${number})`;
     }
-    if (executes >= code.V4 && executes <= code.V6) {
+    if (executes >= code.V4_SAVE && executes <= code.V6_EXIT_LOAD) {
       return `VM-exit (step ${number})`;
     }
     const name = code.stepName(executes);
     const operation =
-      executes < code.K0 ? operationOf(this.model.explored, before, after, label) : '';
+      executes < code.K0_IRQ_OFF ? operationOf(this.model.explored, before, after, label) : '';
     return operation === ''
       ? `${name} (step ${number})`
       : `${name} of "${operation}" (step ${number})`;

@@ -7,7 +7,7 @@ import { FAULTS } from '../../pmu/invariants/faults.js';
 import { INVARIANTS, violatedAt } from '../../pmu/invariants/index.js';
 import { runningVcpu } from '../../pmu/invariants/invariant.js';
 import type { MachineState } from '../../pmu/machine/state.js';
-import { MARKS } from '../coverage-goals.js';
+import { COVERAGE_GOALS } from '../coverage-goals.js';
 import type { MachineModel } from '../machine-model.js';
 import { FieldWords } from './field-words.js';
 import { History } from './history.js';
@@ -29,7 +29,7 @@ export function summarise(
   const state = steps.at(-1)?.after ?? initial;
   const wrong = byPlace(faultsAt(model, property, state));
   if (wrong.length === 0) {
-    const { statement } = [...INVARIANTS, ...MARKS].find(({ id }) => id === property)!;
+    const { statement } = [...INVARIANTS, ...COVERAGE_GOALS].find(({ id }) => id === property)!;
     return { paragraph: statement, end: [] };
   }
   const words = new FieldWords(model.explored);

@@ -1,7 +1,7 @@
 /** What the host's users do to their perf events. */
 import type { WriteSink } from '../../pmu/arch/write-sink.js';
 import * as actions from '../../pmu/machine/actions.js';
-import { D1 } from '../../pmu/machine/micro-step.js';
+import { D1_N_ADDED } from '../../pmu/machine/micro-step.js';
 import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
 import type { ExploredWorld } from '../explored-world.js';
 import { AT_REST, allows } from './guards.js';
@@ -27,9 +27,13 @@ const ENABLE: StepKind = {
   effect: enable,
   words: (explored, _state, _cpu, target) => `enable ${eventName(explored, target)}`,
   by: 'perf',
-  executes: () => D1,
+  executes: () => D1_N_ADDED,
   script: (script, explored, _state, cpu, target) =>
-    script.begin(cpu.index, { action: 'enable_event', event: eventName(explored, target) }, D1),
+    script.begin(
+      cpu.index,
+      { action: 'enable_event', event: eventName(explored, target) },
+      D1_N_ADDED,
+    ),
 };
 
 function disable(
@@ -50,9 +54,13 @@ const DISABLE: StepKind = {
   effect: disable,
   words: (explored, _state, _cpu, target) => `disable ${eventName(explored, target)}`,
   by: 'perf',
-  executes: () => D1,
+  executes: () => D1_N_ADDED,
   script: (script, explored, _state, cpu, target) =>
-    script.begin(cpu.index, { action: 'disable_event', event: eventName(explored, target) }, D1),
+    script.begin(
+      cpu.index,
+      { action: 'disable_event', event: eventName(explored, target) },
+      D1_N_ADDED,
+    ),
 };
 
 function close(
@@ -73,9 +81,13 @@ const CLOSE: StepKind = {
   effect: close,
   words: (explored, _state, _cpu, target) => `close ${eventName(explored, target)}`,
   by: 'perf',
-  executes: () => D1,
+  executes: () => D1_N_ADDED,
   script: (script, explored, _state, cpu, target) =>
-    script.begin(cpu.index, { action: 'close_event', event: eventName(explored, target) }, D1),
+    script.begin(
+      cpu.index,
+      { action: 'close_event', event: eventName(explored, target) },
+      D1_N_ADDED,
+    ),
 };
 
 /** Opens the event as it was opened before, and enables it. */
@@ -99,9 +111,9 @@ const ADD: StepKind = {
   effect: add,
   words: (explored, _state, _cpu, target) => `open and enable ${eventName(explored, target)}`,
   by: 'perf',
-  executes: () => D1,
+  executes: () => D1_N_ADDED,
   script: (script, explored, _state, cpu, target) =>
-    script.begin(cpu.index, openedAgain(explored, target), D1),
+    script.begin(cpu.index, openedAgain(explored, target), D1_N_ADDED),
 };
 
 /** The `open_event` that made the event, once more. */

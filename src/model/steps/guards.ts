@@ -1,7 +1,7 @@
 /** The guards that several kinds of steps share. */
 
 import { refuseUnlessIdle } from '../../pmu/machine/guards.js';
-import { E3_READ, VMX_ABORT } from '../../pmu/machine/micro-step.js';
+import { E3_READ_PEBS_ENABLED, VMX_ABORT } from '../../pmu/machine/micro-step.js';
 import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
 import { IDLE } from '../../pmu/machine/state.js';
 import { NO_EVENT } from '../../pmu/perf/perf-event.js';
@@ -38,7 +38,7 @@ export const IDLE_CPU: Guard = {
 export const AT_REST: Guard = {
   holds: isAtRest,
   words: (_explored, _state, cpu) =>
-    refuseUnlessIdle(cpu) ?? 'KVM has a guest counter to reprogram first',
+    refuseUnlessIdle(cpu) ?? 'KVM must reprogram a guest counter first',
 };
 
 function isAtRest(explored: ExploredWorld, state: MachineState, cpu: LogicalCpu): boolean {
@@ -47,7 +47,7 @@ function isAtRest(explored: ExploredWorld, state: MachineState, cpu: LogicalCpu)
 
 export const INTERRUPTIBLE: Guard = {
   alwaysHolds: ({ nmiInE3 }) => nmiInE3,
-  holds: ({ nmiInE3 }, _state, cpu) => nmiInE3 || cpu.pc !== E3_READ,
+  holds: ({ nmiInE3 }, _state, cpu) => nmiInE3 || cpu.pc !== E3_READ_PEBS_ENABLED,
   words: 'nmi_in_e3 is false: nothing comes between the load of pebs_enabled and its WRMSR',
 };
 

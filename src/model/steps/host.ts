@@ -1,7 +1,7 @@
 /** What the host does on its own: its timer, sections of its PMU, and microcode. */
 import type { WriteSink } from '../../pmu/arch/write-sink.js';
 import * as actions from '../../pmu/machine/actions.js';
-import { D1 } from '../../pmu/machine/micro-step.js';
+import { D1_N_ADDED } from '../../pmu/machine/micro-step.js';
 import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
 import { tickHasWork } from '../../pmu/machine/tick-work.js';
 import type { ExploredWorld } from '../explored-world.js';
@@ -32,9 +32,9 @@ export const TICK: StepKind = {
   effect: tick,
   words: () => 'timer tick',
   by: 'perf',
-  executes: () => D1,
+  executes: () => D1_N_ADDED,
   script: (script, _explored, _state, cpu) =>
-    script.begin(cpu.index, { action: 'tick', cpu: cpu.index }, D1),
+    script.begin(cpu.index, { action: 'tick', cpu: cpu.index }, D1_N_ADDED),
 };
 
 function section(
@@ -55,9 +55,9 @@ export const SECTION: StepKind = {
   effect: section,
   words: () => 'PMU disable and enable',
   by: 'perf',
-  executes: () => D1,
+  executes: () => D1_N_ADDED,
   script: (script, _explored, _state, cpu) =>
-    script.begin(cpu.index, { action: 'pmu_disable', cpu: cpu.index }, D1),
+    script.begin(cpu.index, { action: 'pmu_disable', cpu: cpu.index }, D1_N_ADDED),
 };
 
 function loadMicrocode(

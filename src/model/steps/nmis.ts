@@ -100,8 +100,7 @@ const OVERFLOW: StepKind = {
   when: INTERRUPTIBLE,
   guards: [COUNTS, HAS_ACTIVE_EVENT, WRITES_RECORDS, NOT_LATCHED],
   effect: overflow,
-  words: (_explored, _state, _cpu, target) =>
-    `${counterName(target)} overflows; its NMI is on the way`,
+  words: (_explored, _state, _cpu, target) => `${counterName(target)} overflows; PMI pending`,
   by: 'nmi',
   source: NMI_SOURCE,
   script: (script, _explored, _state, cpu, target) =>
@@ -175,7 +174,7 @@ const FOREIGN_NMI: StepKind = {
   when: INTERRUPTIBLE,
   guards: [allows(actions.NMI)],
   effect: nmi,
-  words: () => 'NMI of another device',
+  words: () => 'NMI from another source',
   by: 'nmi',
   source: NMI_SOURCE,
   script: (script, _explored, _state, cpu) => script.nmi(cpu.index, {}),

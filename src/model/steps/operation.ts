@@ -35,7 +35,7 @@ export const ADVANCE: StepKind = {
   when: AT_ANY_TIME,
   guards: [allows(actions.ADVANCE)],
   effect: advance,
-  words: (explored, _state, cpu) => `${operationName(explored, cpu)} goes on`,
+  words: (explored, _state, cpu) => `${operationName(explored, cpu)} continues`,
   by: 'operation',
   executes: nextOfOperation,
   script: (script, explored, state, cpu) =>
@@ -64,7 +64,7 @@ const EXIT_AND_REENTER: StepKind = {
   when: AT_ANY_TIME,
   guards: [allows(actions.SET_EXIT), NOT_LEAVING],
   effect: exitAndReenter,
-  words: () => 'VM-exit that the fast path handles and re-enters',
+  words: () => 'VM-exit handled in the fastpath; the vCPU re-enters',
   by: 'operation',
   executes: nextOfOperation,
   script: (script, explored, state, cpu) => {

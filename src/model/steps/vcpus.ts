@@ -3,9 +3,9 @@
 import type { WriteSink } from '../../pmu/arch/write-sink.js';
 import { nextOverflowed } from '../../pmu/kvm/guest-counters.js';
 import * as actions from '../../pmu/machine/actions.js';
-import { hasSchedulableEvents, hasScheduledEvents } from '../../pmu/machine/event-work.js';
-import { D1, K0 } from '../../pmu/machine/micro-step.js';
+import { D1_N_ADDED, K0_IRQ_OFF } from '../../pmu/machine/micro-step.js';
 import { reprogramming } from '../../pmu/machine/reprogram.js';
+import { hasSchedulableEvents, hasScheduledEvents } from '../../pmu/machine/sched-in-out.js';
 import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
 import { NO_EVENT } from '../../pmu/perf/perf-event.js';
 import { type ExploredWorld, mayAct } from '../explored-world.js';
@@ -56,7 +56,7 @@ export const REPROGRAM: StepKind = {
   script: (script, { world }, state, cpu, target) => {
     // Part of the WRMSR that made it necessary; opening the event is no micro-step.
     if (reprogramming(world, state, target) !== 'open') {
-      script.goOn(cpu.index, D1);
+      script.goOn(cpu.index, D1_N_ADDED);
     }
   },
 };
@@ -68,7 +68,9 @@ function firstOfRun(
   _cpu: LogicalCpu,
   vcpu: number,
 ): number {
-  return nextOverflowed(state.vcpus[vcpu]!, vcpu, world.eventConfigs) === NO_EVENT ? K0 : D1;
+  return nextOverflowed(state.vcpus[vcpu]!, vcpu, world.eventConfigs) === NO_EVENT
+    ? K0_IRQ_OFF
+    : D1_N_ADDED;
 }
 
 function run(
@@ -124,9 +126,9 @@ const SWITCH_IN: StepKind = {
   words: (explored, _state, _cpu, target) =>
     `the thread of ${vcpuName(explored, target)} is switched in`,
   by: 'perf',
-  executes: () => D1,
+  executes: () => D1_N_ADDED,
   script: (script, explored, _state, cpu, target) =>
-    script.begin(cpu.index, { action: 'sched_in', vcpu: vcpuName(explored, target) }, D1),
+    script.begin(cpu.index, { action: 'sched_in', vcpu: vcpuName(explored, target) }, D1_N_ADDED),
 };
 
 const HAS_EVENTS_TO_TAKE: Guard = {
@@ -159,9 +161,9 @@ const SWITCH_OUT: StepKind = {
   words: (explored, _state, _cpu, target) =>
     `the thread of ${vcpuName(explored, target)} is switched out`,
   by: 'perf',
-  executes: () => D1,
+  executes: () => D1_N_ADDED,
   script: (script, explored, _state, cpu, target) =>
-    script.begin(cpu.index, { action: 'sched_out', vcpu: vcpuName(explored, target) }, D1),
+    script.begin(cpu.index, { action: 'sched_out', vcpu: vcpuName(explored, target) }, D1_N_ADDED),
 };
 
 function migrate(

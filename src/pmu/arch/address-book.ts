@@ -40,7 +40,7 @@ export class AddressBook {
     return AddressBook.of(this.added());
   }
 
-  /** The identity of an address, or undefined when the book is full. */
+  /** The handle of an address, or undefined when the book is full. */
   identify(address: U64): number | undefined {
     const known = this.values.findIndex(({ hi, lo }) => hi === address.hi && lo === address.lo);
     if (known >= 0) {
@@ -53,11 +53,11 @@ export class AddressBook {
     return this.values.length - 1;
   }
 
-  /** The address of an identity. */
+  /** The address of a handle. */
   valueOf(identity: number): U64 {
     const value = this.values[identity];
     if (value === undefined) {
-      throw new RangeError(`no address has identity ${identity}`);
+      throw new RangeError(`no address has the handle ${identity}`);
     }
     return value;
   }

@@ -12,7 +12,7 @@ import { type CounterSet, FIXED, GENERAL_PURPOSE } from './counter-set.js';
 import type { FixedCtrl } from './fixed-ctrl.js';
 import { DS_AREA, GLOBAL_CTRL, PEBS_DATA_CFG, PEBS_ENABLE } from './msr.js';
 
-/** The PMU registers of one logical CPU. Addresses are small identities, 0 is the null address. */
+/** The PMU registers of one logical CPU. Addresses are small handles, 0 is the null address. */
 export class Hardware extends recordOf({
   globalCtrl: { kind: 'global_ctrl', name: 'IA32_PERF_GLOBAL_CTRL' },
   pebsEnable: { kind: 'counters', name: 'IA32_PEBS_ENABLE' },

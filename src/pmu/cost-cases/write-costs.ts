@@ -11,7 +11,7 @@ import { addVcpu, closeEvent, guestWrmsr, openHostEvent } from '../stepping/oper
 import { Run } from '../stepping/run.js';
 import { type CostScenario, type SetUpStep, setUpOf } from './cost-scenarios.js';
 
-/** An identity for the guest's DS area that no CPU's has. */
+/** A handle for the guest's DS area that no CPU's has. */
 const GUEST_DS_AREA = 9;
 
 /** Writes of one round trip in the steady state. */

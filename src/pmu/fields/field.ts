@@ -16,7 +16,7 @@ export type Kind =
   | 'fixed_ctrl'
   /** A set of guest counters. */
   | 'guest_counters'
-  /** The identity of an address; 0 is null. */
+  /** The handle of an address; 0 is null. */
   | 'address'
   /** A value of MSR_PEBS_DATA_CFG. */
   | 'data_cfg'

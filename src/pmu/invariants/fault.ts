@@ -107,12 +107,12 @@ export function fires(cpu: SeenCpu, bits: number, whose: string): Fault[] {
 }
 
 export function mayStillRecord(cpu: SeenCpu): Fault[] {
-  return cpu.overshoot === 0
+  return cpu.wroteAfterQuiesce === 0
     ? []
     : [
         {
           says: 'A PEBS record of the host may complete in the guest',
-          place: onCpu(cpu, 'overshoot'),
+          place: onCpu(cpu, 'wroteAfterQuiesce'),
           bits: -1,
           desired: 0,
           because: [onCpu(cpu, 'hardware.pebsEnable')],

@@ -2,7 +2,7 @@
 import type { CounterSet } from '../arch/counter-set.js';
 import { firing, running } from '../arch/hardware.js';
 import { wantedCounters } from '../kvm/guest-counters.js';
-import { completeList, crossMappedCounters } from '../kvm/vcpu-run.js';
+import { crossMappedCounters, finishList } from '../kvm/vcpu-run.js';
 import type { World } from '../machine/world.js';
 import { readMasks } from '../perf/guest-switch.js';
 import { ACTIVE, counterSet, type PerfEvent } from '../perf/perf-event.js';
@@ -37,7 +37,7 @@ export function guestPebsNow(
   told.pebsDataCfg = vcpu.pebsDataCfg;
   told.crossMapped = crossMappedCounters(world, state.events, vcpu, cpu.target, cpu);
   readMasks(list, cpu.cpuc, world.caps);
-  return completeList(world, list, cpu.cpuc, told, state.noIsolation !== 0);
+  return finishList(world, list, cpu.cpuc, told, state.noIsolation !== 0);
 }
 
 export const guestInvariants: readonly Invariant[] = [
@@ -49,8 +49,9 @@ export const guestInvariants: readonly Invariant[] = [
     where: 'in the guest',
     points: IN_GUEST,
     sources: ['arch/x86/events/intel/core.c intel_guest_get_msrs()', 'src/pmu/semantics.md §7.7'],
-    holds: (_world, _state, { cpuc, hardware, overshoot }) =>
-      overshoot === 0 && (cpuc.pebsEnabled & ~cpuc.intelCtrlGuestMask & firing(hardware)) === 0,
+    holds: (_world, _state, { cpuc, hardware, wroteAfterQuiesce }) =>
+      wroteAfterQuiesce === 0 &&
+      (cpuc.pebsEnabled & ~cpuc.intelCtrlGuestMask & firing(hardware)) === 0,
   },
   {
     id: 'I3s',

@@ -1,6 +1,6 @@
 /** All invariants, and their evaluation at the points a CPU is at. */
 import { fullestState } from '../machine/given-state.js';
-import { K0, STEP_CODES } from '../machine/micro-step.js';
+import { K0_IRQ_OFF, STEP_CODES } from '../machine/micro-step.js';
 import type { MachineState } from '../machine/state.js';
 import type { World } from '../machine/world.js';
 import { guestInvariants } from './guest.js';
@@ -71,7 +71,7 @@ export function stepsEvaluated(world: World, initial: MachineState, mask: number
   return Uint8Array.from({ length: STEP_CODES }, (_, pc) => {
     const points = isolations.reduce((all, noIsolation) => {
       const state = fullestState(initial, pc, noIsolation);
-      const isNowhere = state.vcpus.length === 0 && pc >= K0;
+      const isNowhere = state.vcpus.length === 0 && pc >= K0_IRQ_OFF;
       return isNowhere ? all : all | pointsOf(world, state, state.cpus[0]!);
     }, 0);
     return INVARIANTS.some((one, at) => mask & (1 << at) && one.points & points) ? 1 : 0;

@@ -9,20 +9,20 @@ import { NOT_LISTED } from '../kvm/msr-autoload.js';
 import type { VcpuPmu } from '../kvm/vcpu-pmu.js';
 import {
   isInGuest,
-  K0,
-  K4_LIST,
-  K5,
-  K6,
-  K9,
-  K10,
-  K11,
+  K0_IRQ_OFF,
+  K3_ZERO_GLOBAL_CTRL,
+  K4_LIST_BUILD,
+  K5_SWITCH,
+  K6_TIMER,
+  K9_VMLAUNCH,
+  K10_NMI_EXIT,
+  K11_HOST,
+  K11_RESTORE_PMU,
   REST,
-  RESTORE,
-  V2,
-  V4,
-  V6,
+  V2_ENTRY_LOAD,
+  V4_SAVE,
+  V6_EXIT_LOAD,
   VMX_ABORT,
-  ZERO,
 } from '../machine/micro-step.js';
 import { type LogicalCpu, type MachineState, RUN_VCPU } from '../machine/state.js';
 import type { World } from '../machine/world.js';
@@ -77,28 +77,28 @@ export interface Invariant {
 /** The points a CPU is at. */
 export function pointsOf(world: World, state: SeenState, cpu: SeenCpu): number {
   const { pc } = cpu;
-  if (pc < K0) {
+  if (pc < K0_IRQ_OFF) {
     const resting = pc === REST && cpu.cpuc.enabled === 1;
     return resting ? QUIESCENT | HOST | RESTING : HOST;
   }
-  if (isInGuest(pc) || pc === V2) {
+  if (isInGuest(pc) || pc === V2_ENTRY_LOAD) {
     return switchesPebsEnable(world, state) ? IN_GUEST : IN_GUEST | UNSWITCHED;
   }
-  if (pc === V4) {
+  if (pc === V4_SAVE) {
     return EXIT;
   }
-  if (pc === V6) {
+  if (pc === V6_EXIT_LOAD) {
     return EXIT_LOADED;
   }
-  if (pc > K4_LIST && pc <= V2) {
+  if (pc > K4_LIST_BUILD && pc <= V2_ENTRY_LOAD) {
     return windowPoints(state, cpu);
   }
   if (pc === VMX_ABORT) {
     return SHUT_DOWN;
   }
-  if (pc > V6 || pc <= K4_LIST) {
+  if (pc > V6_EXIT_LOAD || pc <= K4_LIST_BUILD) {
     const quiescent = cpu.cpuc.enabled === 1 && !isBeforeRepair(world, pc);
-    return HOST | (quiescent ? QUIESCENT : 0) | (pc === K4_LIST ? LIST_BUILT : 0);
+    return HOST | (quiescent ? QUIESCENT : 0) | (pc === K4_LIST_BUILD ? LIST_BUILT : 0);
   }
   return 0;
 }
@@ -107,25 +107,33 @@ export function pointsOf(world: World, state: SeenState, cpu: SeenCpu): number {
 function windowPoints(state: SeenState, cpu: SeenCpu): number {
   const { pc } = cpu;
   let points = 0;
-  if (pc >= K5 && pc < K6 && cpu.cpuc.guestSwitchMsrs.present >> (pc - K5 + 1) === 0) {
+  if (
+    pc >= K5_SWITCH &&
+    pc < K6_TIMER &&
+    cpu.cpuc.guestSwitchMsrs.present >> (pc - K5_SWITCH + 1) === 0
+  ) {
     points |= LISTS_APPLIED;
   }
-  if (pc === K9) {
+  if (pc === K9_VMLAUNCH) {
     points |= VMLAUNCH;
   }
-  if (pc >= K5 + PEBS_ENABLE && pc < V2 && isPebsEnableListed(state.vcpus[cpu.target]!)) {
+  if (
+    pc >= K5_SWITCH + PEBS_ENABLE &&
+    pc < V2_ENTRY_LOAD &&
+    isPebsEnableListed(state.vcpus[cpu.target]!)
+  ) {
     points |= WINDOW;
   }
   return points;
 }
 
-/** A proposal that repairs something after the exit makes no promise before it has; one that zeroed a register none before entry. */
+/** A kernel that repairs something after VM-exit is not checked until the repair step; kernels that zero the register are not checked before entry. */
 function isBeforeRepair(world: World, pc: number): boolean {
   const { zeroGlobalCtrl, postExitFixup } = world.kvmOptions;
-  if (zeroGlobalCtrl !== 'no' && pc >= ZERO && pc <= K4_LIST) {
+  if (zeroGlobalCtrl !== 'no' && pc >= K3_ZERO_GLOBAL_CTRL && pc <= K4_LIST_BUILD) {
     return true;
   }
-  return postExitFixup && (pc === K10 || pc === K11 || pc === RESTORE);
+  return postExitFixup && (pc === K10_NMI_EXIT || pc === K11_HOST || pc === K11_RESTORE_PMU);
 }
 
 /** The vCPU a CPU runs, if any. */

@@ -77,7 +77,7 @@ export const pebsEnableInvariants: readonly Invariant[] = [
       'src/pmu/semantics.md §7.7 and §1.5',
     ],
     holds: (_world, state, cpu) =>
-      state.noIsolation === 0 || (cpu.overshoot === 0 && hostPebsBits(cpu) === 0),
+      state.noIsolation === 0 || (cpu.wroteAfterQuiesce === 0 && hostPebsBits(cpu) === 0),
   },
   {
     id: 'I12',

@@ -80,7 +80,7 @@ export const linux726: KernelVariant = {
   options: MAINLINE_2026,
   support: SUPPORT['7.2.6'],
   formulas: BEFORE_SERIES_FORMULAS,
-  completeList: completeBeforeSeries({ hostDataCfg: activeDataCfg, guestPebsEnable }),
+  finishList: completeBeforeSeries({ hostDataCfg: activeDataCfg, guestPebsEnable }),
   sources: [
     'Linux 7.2.6 arch/x86/events/intel/core.c intel_guest_get_msrs()',
     'mid-2026 mainline, the same function',
@@ -112,7 +112,7 @@ export const linux61187: KernelVariant = {
     ...BEFORE_SERIES_FORMULAS,
     MSR_PEBS_DATA_CFG: 'pebs_data_cfg / guest PEBS_DATA_CFG',
   },
-  completeList: completeBeforeSeries({ hostDataCfg: wantedDataCfg, guestPebsEnable }),
+  finishList: completeBeforeSeries({ hostDataCfg: wantedDataCfg, guestPebsEnable }),
   sources: ['Linux 6.1.187 arch/x86/events/intel/core.c intel_guest_get_msrs()', SHEET],
 };
 

@@ -47,7 +47,7 @@ export interface KernelVariant {
   readonly support: PmuSupport;
   /** The formulas of the list on K3, for people: MSR name → `host / guest`. */
   readonly formulas: Readonly<Record<string, string>>;
-  readonly completeList: SwitchFunction;
+  readonly finishList: SwitchFunction;
   readonly sources: readonly string[];
 }
 

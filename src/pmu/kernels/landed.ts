@@ -84,7 +84,7 @@ export const linux734: KernelVariant = {
     IA32_DS_AREA: 'ds / gp ? guest DS_AREA : ds',
     MSR_PEBS_DATA_CFG: 'active_pebs_data_cfg / gp ? guest PEBS_DATA_CFG : active_pebs_data_cfg',
   },
-  completeList: completeLandedList,
+  finishList: completeLandedList,
   sources: ['Linux 7.3.4 arch/x86/events/intel/core.c intel_guest_get_msrs()', MAINLINE_IDS, SHEET],
 };
 
@@ -149,7 +149,7 @@ export const linux61192: KernelVariant = {
     IA32_DS_AREA: 'ds / guest DS_AREA',
     MSR_PEBS_DATA_CFG: 'pebs_data_cfg / guest PEBS_DATA_CFG',
   },
-  completeList: completeIntermediateList,
+  finishList: completeIntermediateList,
   sources: [
     'Linux 6.1.192 arch/x86/events/intel/core.c intel_guest_get_msrs()',
     '6.1.189 change log',

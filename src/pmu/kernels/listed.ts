@@ -10,7 +10,7 @@ const GUEST_WITHOUT_PEBS = { pebsEnable: 0, dsArea: 0, pebsDataCfg: 0, crossMapp
 
 /** Whether the kernel switches IA32_PEBS_ENABLE around a guest while a host PEBS event is active. */
 export function switchesPebsEnable(
-  { completeList }: Pick<KernelVariant, 'completeList'>,
+  { finishList }: Pick<KernelVariant, 'finishList'>,
   caps: PmuCaps,
   noIsolation: boolean,
 ): boolean {
@@ -19,6 +19,6 @@ export function switchesPebsEnable(
   cpuc.intelCtrlHostMask = 1;
   const list = new SwitchList();
   readMasks(list, cpuc, caps);
-  completeList(list, { caps, noIsolation, cpuc, guest: GUEST_WITHOUT_PEBS });
+  finishList(list, { caps, noIsolation, cpuc, guest: GUEST_WITHOUT_PEBS });
   return (list.present & (1 << PEBS_ENABLE)) !== 0;
 }

@@ -30,7 +30,7 @@ export function runGuestPebs(list: SwitchList, input: SwitchInput): CounterSet {
   return guestPebs;
 }
 
-function completeList(list: SwitchList, input: SwitchInput): CounterSet {
+function finishList(list: SwitchList, input: SwitchInput): CounterSet {
   if (completeWithoutGuestPebs(list, input)) {
     return 0;
   }
@@ -70,7 +70,7 @@ export const pebsV1: KernelVariant = {
     IA32_DS_AREA: 'only if gp: ds / guest DS_AREA',
     MSR_PEBS_DATA_CFG: 'only if gp: active_pebs_data_cfg / guest PEBS_DATA_CFG',
   },
-  completeList,
+  finishList,
   sources: [
     'arch/x86/events/intel/core.c intel_guest_get_msrs()',
     'v1 cover letter, 14 Apr 2026, lkml.iu.edu/2604.1/10933',

@@ -67,7 +67,7 @@ function upTo(n: number): KernelVariant {
         ? 'active_pebs_data_cfg / guest PEBS_DATA_CFG'
         : 'active_pebs_data_cfg / gp ? guest PEBS_DATA_CFG : active_pebs_data_cfg',
     },
-    completeList: first ? afterFirstPatch : afterSecondPatch,
+    finishList: first ? afterFirstPatch : afterSecondPatch,
     sources: [
       'arch/x86/events/intel/core.c intel_guest_get_msrs()',
       'v2 cover letter, 23 Apr 2026, lkml.iu.edu/2604.2/11058',

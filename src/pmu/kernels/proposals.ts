@@ -84,7 +84,7 @@ export const proposals: readonly KernelVariant[] = [
       'IA32_PEBS_ENABLE is not switched even on CPUs without PEBS isolation. It saves every write, and host PEBS records may be written to guest memory there: do not do this.',
       {},
     ),
-    completeList: (list, input) =>
+    finishList: (list, input) =>
       input.caps.dsPebs && input.caps.pebsEpt ? completeWithGuestPebs(list, input) : 0,
     sources: [
       'arch/x86/events/intel/core.c intel_guest_get_msrs()',

@@ -62,7 +62,7 @@ const linux61227: KernelVariant = {
   options: BEFORE_6_16,
   support: derivedSupport(SUPPORT['6.12.107']),
   formulas: FAULTY_FORMULAS,
-  completeList: completeBeforeSeries({ hostDataCfg: activeDataCfg, guestPebsEnable: anyGuestPebs }),
+  finishList: completeBeforeSeries({ hostDataCfg: activeDataCfg, guestPebsEnable: anyGuestPebs }),
   sources: [C59A1F106F5C, NO_GUEST_PEBS_ENABLE, SHEET],
 };
 
@@ -79,7 +79,7 @@ const linux66: KernelVariant = {
     guestAdaptivePebs: true,
   }),
   formulas: OR_FORMULAS,
-  completeList: withOr(linux61227.completeList),
+  finishList: withOr(linux61227.finishList),
   sources: [C59A1F106F5C, OR_FOR_AND, NO_GUEST_PEBS_ENABLE, NARROWED, ADAPTIVE_GUESTS, SHEET],
 };
 
@@ -94,7 +94,7 @@ const linux64rc2: KernelVariant = {
     ...OR_FORMULAS,
     MSR_PEBS_DATA_CFG: 'pebs_data_cfg with its software bit 63 / guest PEBS_DATA_CFG',
   },
-  completeList: withOr(
+  finishList: withOr(
     completeBeforeSeries({ hostDataCfg: wantedDataCfg, guestPebsEnable: anyGuestPebs }),
   ),
   sources: [
@@ -143,7 +143,7 @@ export const linux56: KernelVariant = {
     guestPrecise3: { pmc0: [], fixed0: [] },
   }),
   formulas: { IA32_PERF_GLOBAL_CTRL: 'I & ~GM / G0' },
-  completeList: (list, input) => {
+  finishList: (list, input) => {
     completeWithoutGuestPebs(list, input);
     return 0;
   },

@@ -74,7 +74,7 @@ export function zeroGlobalCtrl(world: KvmWorld, cpu: PerfCpu, sink: WriteSink): 
 }
 
 /** k4, first half: perf reads its masks. */
-export function startList(world: KvmWorld, cpu: PerfCpu): void {
+export function beginList(world: KvmWorld, cpu: PerfCpu): void {
   readMasks(cpu.cpuc.guestSwitchMsrs, cpu.cpuc, world.caps);
 }
 
@@ -82,7 +82,7 @@ export function startList(world: KvmWorld, cpu: PerfCpu): void {
 let input: { -readonly [Field in keyof SwitchInput]: SwitchInput[Field] } | undefined;
 
 /** k4, second half: the kernel's own switch function completes the list. */
-export function completeList(
+export function finishList(
   world: KvmWorld,
   list: SwitchList,
   cpuc: CpuHwEvents,
@@ -94,7 +94,7 @@ export function completeList(
   input.cpuc = cpuc;
   input.guest = guest;
   input.noIsolation = noIsolation;
-  return world.kernel.completeList(list, input);
+  return world.kernel.finishList(list, input);
 }
 
 /**

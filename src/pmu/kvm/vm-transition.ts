@@ -1,5 +1,5 @@
 /**
- * What the hardware does in VM-entry and VM-exit: V1, V2, V5, V6.
+ * What the hardware does on VM-entry and VM-exit: V1, V2, V5, V6.
  *
  * Models: SDM vol. 3, "Loading Guest State", "Loading MSRs" (VM entries and VM exits); semantics.md §4. The VMCS
  * field of IA32_PERF_GLOBAL_CTRL is loaded with the guest or host state, strictly before the MSR-load area, which is

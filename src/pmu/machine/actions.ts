@@ -15,7 +15,6 @@ import { CLOSED, INACTIVE, OFF } from '../perf/perf-event.js';
 import { branchSnapshot, handleNmi, latchOverflow } from '../perf/pmi.js';
 import { advance, isBlocked } from './advance.js';
 import { begin, beginClose, beginDisable, beginEnable, beginRun } from './begin.js';
-import { hasSchedulableEvents, hasScheduledEvents, openEvent } from './event-work.js';
 import {
   refuseClose,
   refuseMigration,
@@ -24,8 +23,17 @@ import {
   refuseRun,
   refuseUnlessIdle,
 } from './guards.js';
-import { GUEST, isInGuest, K5, K8, REST, V2, VMX_ABORT } from './micro-step.js';
+import {
+  GUEST,
+  isInGuest,
+  K5_SWITCH,
+  K8_PREPARE,
+  REST,
+  V2_ENTRY_LOAD,
+  VMX_ABORT,
+} from './micro-step.js';
 import { refuseReprogramming, reprogram } from './reprogram.js';
+import { hasSchedulableEvents, hasScheduledEvents, openEvent } from './sched-in-out.js';
 import {
   DISABLE_EVENT,
   ENABLE_EVENT,
@@ -100,7 +108,7 @@ export function refusal(world: World, state: MachineState, action: Action): stri
     case SET_EXIT:
       return cpu.pc === GUEST ? null : 'the vCPU is not in the guest';
     case SET_ENTRY_FAILURE:
-      return cpu.pc === K8 ? null : 'the vCPU is not about to execute VMLAUNCH';
+      return cpu.pc === K8_PREPARE ? null : 'the vCPU is not about to execute VMLAUNCH';
     case NMI:
       return refuseNmi(world, state, cpu, action.value, action.throttle);
     case NMI_RESET:
@@ -110,7 +118,7 @@ export function refusal(world: World, state: MachineState, action: Action): stri
     case LATCH:
       return (action.value & ~running(cpu.hardware)) === 0
         ? null
-        : 'a counter that overflows must count';
+        : 'only a running counter can overflow';
     case START_TICK:
       return refuseUnlessIdle(cpu);
     case START_ENABLE:
@@ -225,7 +233,7 @@ export function perform(
       break;
     case SNAPSHOT:
       branchSnapshot(world, cpu, sink);
-      noteOvershoot(state, cpu);
+      noteWriteAfterQuiesce(state, cpu);
       break;
     case MICROCODE:
       state.noIsolation = 0;
@@ -249,7 +257,7 @@ export function refuseWrmsr(state: MachineState, vcpu: number): string | null {
 
 /**
  * A guest's WRMSR, which must not be refused: returns why it takes a #GP, or null where the register took the value. What
- * follows for the events behind its counters is REPROGRAM. `identify` gives an address its identity.
+ * follows for the events behind its counters is REPROGRAM. `identify` gives an address its handle.
  */
 export function guestWrmsr(
   world: World,
@@ -279,19 +287,20 @@ function deliverNmi(
   const cause = sink.beginNmi();
   handleNmi(world, state, cpu, throttle, false, sink, kind === NMI_RESET);
   sink.cause = cause;
-  noteOvershoot(state, cpu);
+  noteWriteAfterQuiesce(state, cpu);
 }
 
 /** Invariant I3o: somebody wrote IA32_PEBS_ENABLE after KVM had quiesced it. */
-function noteOvershoot(state: MachineState, cpu: LogicalCpu): void {
-  const quiesced = cpu.operation === RUN_VCPU && cpu.pc >= K5 + PEBS_ENABLE && cpu.pc < V2;
+function noteWriteAfterQuiesce(state: MachineState, cpu: LogicalCpu): void {
+  const quiesced =
+    cpu.operation === RUN_VCPU && cpu.pc >= K5_SWITCH + PEBS_ENABLE && cpu.pc < V2_ENTRY_LOAD;
   if (
     quiesced &&
     state.noIsolation !== 0 &&
     cpu.hardware.pebsEnable !== 0 &&
     state.vcpus[cpu.target]!.autoload.slotOf(PEBS_ENABLE) !== NOT_LISTED
   ) {
-    cpu.overshoot = 1;
+    cpu.wroteAfterQuiesce = 1;
   }
 }
 

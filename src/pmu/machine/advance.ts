@@ -8,13 +8,13 @@
 import { GLOBAL_CTRL, PEBS_ENABLE, SWITCHED_MSRS } from '../arch/msr.js';
 import type { WriteSink } from '../arch/write-sink.js';
 import {
-  completeList,
+  beginList,
   crossMappedCounters,
   deliverPmi,
+  finishList,
   fixUpPebsEnable,
   injectPmi,
   restorePmu,
-  startList,
   switchMsr,
   zeroGlobalCtrl,
 } from '../kvm/vcpu-run.js';
@@ -50,8 +50,8 @@ import {
 } from '../perf/schedule.js';
 import { beginResume, beginRun } from './begin.js';
 import { dispatcher } from './dispatch.js';
-import { closeIdleEvent, doEventWork, eventOfWork, hasEventWork } from './event-work.js';
 import * as step from './micro-step.js';
+import { closeIdleEvent, hasPending, pendingEvent, scheduleNext } from './sched-in-out.js';
 import {
   CLOSE_EVENT,
   EXIT_ENTRY_FAILURE,
@@ -103,21 +103,27 @@ function vcpuOf(state: MachineState, cpu: LogicalCpu) {
 }
 
 // PMU disable, the operation's work on events, PMU enable.
-row(step.REST, undefined, (_w, _s, cpu) => (cpu.operation === RUN_VCPU ? step.K0 : step.D1));
-row(step.D1, (_w, _s, cpu) => disableLogically(cpu));
-row(step.D2, (_w, _s, cpu, sink) => writeGlobalCtrlZero(cpu, sink, 'd2'));
-row(step.D4, (world, _s, cpu, sink) => disablePebs(world, cpu, sink), eventWorkOrEnable);
-row(step.BODY, doEventWork, eventWorkOrEnable);
-row(step.BODY_OTHER, doEventWork, eventWorkOrEnable);
-row(step.BODY_ADJUST, doEventWork, eventWorkOrEnable);
+row(step.REST, undefined, (_w, _s, cpu) =>
+  cpu.operation === RUN_VCPU ? step.K0_IRQ_OFF : step.D1_N_ADDED,
+);
+row(step.D1_N_ADDED, (_w, _s, cpu) => disableLogically(cpu));
+row(step.D2_GLOBAL_CTRL, (_w, _s, cpu, sink) => writeGlobalCtrlZero(cpu, sink, 'd2'));
 row(
-  step.E1_STOP,
+  step.D4_PEBS_ENABLE,
+  (world, _s, cpu, sink) => disablePebs(world, cpu, sink),
+  eventWorkOrEnable,
+);
+row(step.BODY_EVENT, scheduleNext, eventWorkOrEnable);
+row(step.BODY_OTHER_EVENT, scheduleNext, eventWorkOrEnable);
+row(step.BODY_ADJUST_FREQ, scheduleNext, eventWorkOrEnable);
+row(
+  step.E1_STOP_EVENT,
   (world, state, cpu, sink) => {
     stopMoving(world, state.events, nextToStop(state.events, cpu), cpu, sink);
   },
   placeOrEnable,
 );
-for (const code of [step.E1, step.E1_OTHER]) {
+for (const code of [step.E1_PLACE_EVENT, step.E1_PLACE_OTHER_EVENT]) {
   row(
     code,
     (world, state, cpu, sink) => {
@@ -126,102 +132,104 @@ for (const code of [step.E1, step.E1_OTHER]) {
     placeOrEnable,
   );
 }
-row(step.E2, (_w, _s, cpu) => enableLogically(cpu));
-row(step.E3_READ, (_w, _s, cpu) => readPebsEnabled(cpu));
+row(step.E2_ENABLED, (_w, _s, cpu) => enableLogically(cpu));
+row(step.E3_READ_PEBS_ENABLED, (_w, _s, cpu) => readPebsEnabled(cpu));
 row(
-  step.E3_WRITE,
+  step.E3_PEBS_ENABLE,
   (world, _s, cpu, sink) => writePebsEnable(world, cpu, sink, 'e3'),
   afterPebsEnable,
 );
-row(step.E5_READ, (_w, _s, cpu) => readFixedCtrl(cpu));
-row(step.E5_WRITE, (_w, _s, cpu, sink) => writeFixedCtrl(cpu, sink));
-row(step.E5, (world, _s, cpu) => noteFixedCtrl(world, cpu), afterFixedCtrl);
-row(step.E6_READ, (world, _s, cpu) => readGuestMask(world, cpu));
-row(step.E6, (world, state, cpu, sink) => {
+row(step.E5_READ_FIXED_CTRL, (_w, _s, cpu) => readFixedCtrl(cpu));
+row(step.E5_WRMSR_FIXED_CTRL, (_w, _s, cpu, sink) => writeFixedCtrl(cpu, sink));
+row(step.E5_FIXED_CTRL, (world, _s, cpu) => noteFixedCtrl(world, cpu), afterFixedCtrl);
+row(step.E6_READ_GUEST_MASK, (world, _s, cpu) => readGuestMask(world, cpu));
+row(step.E6_GLOBAL_CTRL, (world, state, cpu, sink) => {
   writeGlobalCtrlRead(cpu, sink);
   finishOperation(world, state, cpu);
 });
 
 // vmx_vcpu_run up to VMLAUNCH.
-row(step.K0, (_w, state, cpu) => {
+row(step.K0_IRQ_OFF, (_w, state, cpu) => {
   cpu.currentVcpu = cpu.target;
   deliverPmi(vcpuOf(state, cpu));
 });
-row(step.K1, (_w, _s, cpu) => {
+row(step.K1_RUN, (_w, _s, cpu) => {
   cpu.exitReason = NO_EXIT;
 });
-row(step.K2);
+row(step.K2_STATE);
 row(
-  step.K3,
+  step.K3_CROSS_MAPPED,
   (world, state, cpu) => {
     const vcpu = vcpuOf(state, cpu);
     vcpu.crossMapped = crossMappedCounters(world, state.events, vcpu, cpu.target, cpu);
   },
-  (world) => (world.kvmOptions.zeroGlobalCtrl === 'no' ? step.K4_READ : step.ZERO),
+  (world) =>
+    world.kvmOptions.zeroGlobalCtrl === 'no' ? step.K4_READ_MASKS : step.K3_ZERO_GLOBAL_CTRL,
 );
 row(
-  step.ZERO,
+  step.K3_ZERO_GLOBAL_CTRL,
   (world, _s, cpu, sink) => zeroGlobalCtrl(world, cpu, sink),
-  (world) => (world.kvmOptions.zeroGlobalCtrl === 'drained' ? step.DRAIN : step.K4_READ),
+  (world) =>
+    world.kvmOptions.zeroGlobalCtrl === 'drained' ? step.K3_DRAIN_PMI : step.K4_READ_MASKS,
 );
-row(step.DRAIN);
-row(step.K4_READ, (world, _s, cpu) => startList(world, cpu));
+row(step.K3_DRAIN_PMI);
+row(step.K4_READ_MASKS, (world, _s, cpu) => beginList(world, cpu));
 row(
-  step.K4_LIST,
+  step.K4_LIST_BUILD,
   (world, state, cpu) => {
     const { guestSwitchMsrs } = cpu.cpuc;
-    completeList(world, guestSwitchMsrs, cpu.cpuc, vcpuOf(state, cpu), state.noIsolation !== 0);
+    finishList(world, guestSwitchMsrs, cpu.cpuc, vcpuOf(state, cpu), state.noIsolation !== 0);
   },
   (_w, _s, cpu) => nextListed(cpu, GLOBAL_CTRL),
 );
 for (let msr = 0; msr < SWITCHED_MSRS; msr += 1) {
   row(
-    step.K5 + msr,
+    step.K5_SWITCH + msr,
     (world, state, cpu, sink) => {
       switchMsr(world, cpu, vcpuOf(state, cpu), msr, sink);
       if (msr === PEBS_ENABLE) {
-        cpu.overshoot = 0;
+        cpu.wroteAfterQuiesce = 0;
       }
     },
     (_w, _s, cpu) => nextListed(cpu, msr + 1),
   );
 }
-row(step.K6, (_w, state, cpu) => {
+row(step.K6_TIMER, (_w, state, cpu) => {
   // The list and the cross-mapped mask are not read again: forget them, so that equal futures are equal states.
   cpu.cpuc.guestSwitchMsrs.clear();
   vcpuOf(state, cpu).crossMapped = 0;
 });
-row(step.K7);
-row(step.K8);
+row(step.K7_LAPIC_WAIT);
+row(step.K8_PREPARE);
 row(
-  step.K9,
+  step.K9_VMLAUNCH,
   (_w, state, cpu) => {
     // Without isolation a record of an event that PEBS is on for may still be written in the guest (semantics.md §1.5, I3o).
     if (state.noIsolation !== 0 && hostPebsBits(cpu) !== 0) {
-      cpu.overshoot = 1;
+      cpu.wroteAfterQuiesce = 1;
     }
   },
   afterVmlaunch,
 );
 
 // The hardware's part, and the guest's.
-row(step.V1, (_w, state, cpu, sink) => loadGuestState(cpu, vcpuOf(state, cpu), sink));
-row(step.V2, (_w, state, cpu, sink) => loadEntryArea(cpu, vcpuOf(state, cpu), sink));
+row(step.V1_GUEST_STATE, (_w, state, cpu, sink) => loadGuestState(cpu, vcpuOf(state, cpu), sink));
+row(step.V2_ENTRY_LOAD, (_w, state, cpu, sink) => loadEntryArea(cpu, vcpuOf(state, cpu), sink));
 row(
-  step.V3,
+  step.V3_INJECT,
   (_w, state, cpu, sink) => injectPmi(vcpuOf(state, cpu), sink),
-  (_w, _s, cpu) => (cpu.exitReason === EXIT_NMI ? step.V4 : step.GUEST),
+  (_w, _s, cpu) => (cpu.exitReason === EXIT_NMI ? step.V4_SAVE : step.GUEST),
 );
 row(step.GUEST);
-row(step.V4, (_w, _s, cpu) => {
+row(step.V4_SAVE, (_w, _s, cpu) => {
   if (cpu.exitReason === NO_EXIT) {
     cpu.exitReason = EXIT_EXTERNAL_INTERRUPT;
   }
-  cpu.overshoot = 0;
+  cpu.wroteAfterQuiesce = 0;
 });
-row(step.V5, (_w, state, cpu, sink) => loadHostState(cpu, vcpuOf(state, cpu), sink));
+row(step.V5_HOST_STATE, (_w, state, cpu, sink) => loadHostState(cpu, vcpuOf(state, cpu), sink));
 row(
-  step.V6,
+  step.V6_EXIT_LOAD,
   (world, state, cpu, sink) => {
     if (!loadExitArea(world, cpu, vcpuOf(state, cpu), sink)) {
       cpu.pc = step.VMX_ABORT;
@@ -233,7 +241,7 @@ row(step.VMX_ABORT, undefined, step.VMX_ABORT);
 
 // Back in KVM.
 row(
-  step.K10,
+  step.K10_NMI_EXIT,
   (world, state, cpu, sink) => {
     const cause = sink.beginNmi();
     handleNmi(world, state, cpu, cpu.nmiThrottle, true, sink);
@@ -242,28 +250,28 @@ row(
   },
   afterExit,
 );
-row(step.K11, undefined, afterExit);
+row(step.K11_HOST, undefined, afterExit);
 row(
-  step.RESTORE,
+  step.K11_RESTORE_PMU,
   (world, _s, cpu, sink) => restorePmu(world, cpu, cpu.exitReason !== EXIT_VMFAIL, sink),
   afterExit,
 );
-row(step.FIXUP, (world, state, cpu, sink) => {
+row(step.K11_FIX_UP, (world, state, cpu, sink) => {
   fixUpPebsEnable(world, cpu, vcpuOf(state, cpu), sink);
 });
 row(
-  step.K12,
+  step.K12_FASTPATH,
   (_w, state, cpu) => {
     // The fast path does not re-enter while a request is pending (`kvm_vcpu_exit_request`).
     if (cpu.exitReason === EXIT_REENTER && vcpuOf(state, cpu).reprogram !== 0) {
       cpu.exitReason = EXIT_HLT;
     }
   },
-  (_w, _s, cpu) => (cpu.exitReason === EXIT_REENTER ? step.K1 : step.K13),
+  (_w, _s, cpu) => (cpu.exitReason === EXIT_REENTER ? step.K1_RUN : step.K13_IRQ_ON),
 );
-row(step.K13, (_w, _s, cpu) => {
+row(step.K13_IRQ_ON, (_w, _s, cpu) => {
   cpu.exitReason = NO_EXIT;
-  cpu.overshoot = 0;
+  cpu.wroteAfterQuiesce = 0;
   rest(cpu);
 });
 
@@ -296,31 +304,31 @@ export function nextStep(world: World, state: MachineState, cpu: LogicalCpu): nu
 export function isBlocked(world: World, state: MachineState, cpu: LogicalCpu): boolean {
   return (
     (cpu.hardware.status | cpu.hardware.dsRecords) !== 0 &&
-    nextStep(world, state, cpu) === step.DRAIN
+    nextStep(world, state, cpu) === step.K3_DRAIN_PMI
   );
 }
 
 function eventWorkOrEnable(world: World, state: MachineState, cpu: LogicalCpu): number {
-  if (!hasEventWork(world, state, cpu)) {
+  if (!hasPending(world, state, cpu)) {
     return placeOrEnable(world, state, cpu);
   }
   if (cpu.operation === TICK) {
-    return tickRestartsNext(world, state, cpu) ? step.BODY : step.BODY_ADJUST;
+    return tickRestartsNext(world, state, cpu) ? step.BODY_EVENT : step.BODY_ADJUST_FREQ;
   }
-  const isOther = isAboutEvent(cpu.operation) && eventOfWork(world, state, cpu) !== cpu.target;
-  return isOther ? step.BODY_OTHER : step.BODY;
+  const isOther = isAboutEvent(cpu.operation) && pendingEvent(world, state, cpu) !== cpu.target;
+  return isOther ? step.BODY_OTHER_EVENT : step.BODY_EVENT;
 }
 
 function placeOrEnable(_world: World, state: MachineState, cpu: LogicalCpu): number {
   const { events } = state;
   if (!hasAddedEvents(events, cpu)) {
-    return step.E2;
+    return step.E2_ENABLED;
   }
   if (nextToStop(events, cpu) !== NO_EVENT) {
-    return step.E1_STOP;
+    return step.E1_STOP_EVENT;
   }
   const isOther = isAboutEvent(cpu.operation) && nextToStart(events, cpu) !== cpu.target;
-  return isOther ? step.E1_OTHER : step.E1;
+  return isOther ? step.E1_PLACE_OTHER_EVENT : step.E1_PLACE_EVENT;
 }
 
 /** IA32_FIXED_CTR_CTRL comes next; a candidate fix first looks whether `pebs_enabled` has changed since it was read. */
@@ -328,15 +336,15 @@ function afterPebsEnable(world: World, _state: MachineState, cpu: LogicalCpu): n
   const { cpuc, hardware } = cpu;
   const changed = world.caps.pebsEnableMsr && hardware.pebsEnable !== cpuc.pebsEnabled;
   if (world.perfOptions.enableAllRechecksPebs && changed) {
-    return step.E3_READ;
+    return step.E3_READ_PEBS_ENABLED;
   }
-  return mustWriteFixedCtrl(world, cpu) ? step.E5_READ : step.E5;
+  return mustWriteFixedCtrl(world, cpu) ? step.E5_READ_FIXED_CTRL : step.E5_FIXED_CTRL;
 }
 
 /** The candidate fix `written` compares once more, and writes again what changed meanwhile. */
 function afterFixedCtrl(world: World, _state: MachineState, cpu: LogicalCpu): number {
   const again = world.perfOptions.fixedCtrl === 'written' && mustWriteFixedCtrl(world, cpu);
-  return again ? step.E5_READ : step.E6_READ;
+  return again ? step.E5_READ_FIXED_CTRL : step.E6_READ_GUEST_MASK;
 }
 
 /** k5 goes through the list in the order perf returned it. */
@@ -344,18 +352,18 @@ function nextListed(cpu: LogicalCpu, from: number): number {
   const { present } = cpu.cpuc.guestSwitchMsrs;
   for (let msr = from; msr < SWITCHED_MSRS; msr += 1) {
     if (present & (1 << msr)) {
-      return step.K5 + msr;
+      return step.K5_SWITCH + msr;
     }
   }
-  return step.K6;
+  return step.K6_TIMER;
 }
 
 /** A VMLAUNCH that fails outright loads nothing; one that fails its guest checks loads host state. */
 function afterVmlaunch(world: World, _state: MachineState, cpu: LogicalCpu): number {
   if (cpu.exitReason === EXIT_VMFAIL) {
-    return world.kvmOptions.zeroGlobalCtrl === 'no' ? step.K12 : step.RESTORE;
+    return world.kvmOptions.zeroGlobalCtrl === 'no' ? step.K12_FASTPATH : step.K11_RESTORE_PMU;
   }
-  return cpu.exitReason === EXIT_ENTRY_FAILURE ? step.V5 : step.V1;
+  return cpu.exitReason === EXIT_ENTRY_FAILURE ? step.V5_HOST_STATE : step.V1_GUEST_STATE;
 }
 
 /**
@@ -365,17 +373,17 @@ function afterVmlaunch(world: World, _state: MachineState, cpu: LogicalCpu): num
 function afterExit(world: World, _state: MachineState, cpu: LogicalCpu): number {
   const { zeroGlobalCtrl: zero, postExitFixup } = world.kvmOptions;
   const restores = zero === 'pmu_off' || zero === 'drained';
-  const afterHandling = postExitFixup ? step.FIXUP : step.K12;
+  const afterHandling = postExitFixup ? step.K11_FIX_UP : step.K12_FASTPATH;
   if (cpu.exitReason === EXIT_NMI) {
-    if (cpu.pc === step.V6) {
-      return restores ? step.RESTORE : step.K10;
+    if (cpu.pc === step.V6_EXIT_LOAD) {
+      return restores ? step.K11_RESTORE_PMU : step.K10_NMI_EXIT;
     }
-    return cpu.pc === step.RESTORE ? step.K10 : afterHandling;
+    return cpu.pc === step.K11_RESTORE_PMU ? step.K10_NMI_EXIT : afterHandling;
   }
-  if (cpu.pc === step.V6) {
-    return step.K11;
+  if (cpu.pc === step.V6_EXIT_LOAD) {
+    return step.K11_HOST;
   }
-  return cpu.pc === step.K11 && restores ? step.RESTORE : afterHandling;
+  return cpu.pc === step.K11_HOST && restores ? step.K11_RESTORE_PMU : afterHandling;
 }
 
 function finishOperation(world: World, state: MachineState, cpu: LogicalCpu): void {

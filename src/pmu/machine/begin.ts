@@ -6,7 +6,7 @@
  */
 import { nextOverflowed } from '../kvm/guest-counters.js';
 import { HOST_OWNED, INACTIVE, isScheduled, NO_EVENT, OFF } from '../perf/perf-event.js';
-import { closeIdleEvent, enablingReschedules } from './event-work.js';
+import { closeIdleEvent, enablingReschedules } from './sched-in-out.js';
 import {
   CLOSE_EVENT,
   IDLE,

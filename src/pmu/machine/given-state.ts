@@ -14,7 +14,7 @@ import {
   PerfEvent,
   type PerfEventConfig,
 } from '../perf/perf-event.js';
-import { K0, K3 } from './micro-step.js';
+import { K0_IRQ_OFF, K3_CROSS_MAPPED } from './micro-step.js';
 import { IDLE, MachineState, RUN_VCPU } from './state.js';
 import { createState, type World, withEvents } from './world.js';
 
@@ -24,7 +24,7 @@ export interface PerfInput {
   readonly hostMask: CounterSet;
   readonly pebsEnabled: CounterSet;
   readonly dataCfg: number;
-  /** Address identity. */
+  /** Address handle. */
   readonly ds: number;
 }
 
@@ -75,7 +75,7 @@ export function machineInRun(
   cpu.cpuc.activeFixedCtrl = named & FIXED;
   cpu.hardware.counterEnable = named;
   cpu.operation = RUN_VCPU;
-  cpu.pc = K3;
+  cpu.pc = K3_CROSS_MAPPED;
   return { world, state };
 }
 
@@ -93,7 +93,7 @@ export function fullestState(from: MachineState, pc: number, noIsolation: number
   const cpu = state.cpus[0]!;
   cpu.cpuc.enabled = 1;
   cpu.pc = pc;
-  cpu.operation = pc >= K0 ? RUN_VCPU : IDLE;
+  cpu.operation = pc >= K0_IRQ_OFF ? RUN_VCPU : IDLE;
   return state;
 }
 

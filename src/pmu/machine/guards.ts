@@ -2,8 +2,8 @@
 import type { CounterSet } from '../arch/counter-set.js';
 import { CLOSED, NO_EVENT } from '../perf/perf-event.js';
 import { activeEventOn } from '../perf/pmi.js';
-import { hasSchedulableEvents, hasScheduledEvents } from './event-work.js';
-import { isInGuest, K9, V3, V4, V6 } from './micro-step.js';
+import { isInGuest, K9_VMLAUNCH, V3_INJECT, V4_SAVE, V6_EXIT_LOAD } from './micro-step.js';
+import { hasSchedulableEvents, hasScheduledEvents } from './sched-in-out.js';
 import {
   EXIT_NMI,
   IDLE,
@@ -91,10 +91,10 @@ export function refuseNmi(
   overflow: CounterSet,
   throttle: CounterSet,
 ): string | null {
-  if (cpu.pc === K9 || (cpu.pc > K9 && cpu.pc < V3)) {
+  if (cpu.pc === K9_VMLAUNCH || (cpu.pc > K9_VMLAUNCH && cpu.pc < V3_INJECT)) {
     return 'no NMI can land inside VM-entry';
   }
-  if (cpu.pc >= V4 && cpu.pc <= V6) {
+  if (cpu.pc >= V4_SAVE && cpu.pc <= V6_EXIT_LOAD) {
     return 'no NMI can land inside VM-exit';
   }
   if (cpu.exitReason === EXIT_NMI && isInGuest(cpu.pc)) {

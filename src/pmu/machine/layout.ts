@@ -28,7 +28,7 @@ export interface LayoutOptions {
   readonly counters: CounterSet;
   /** Guest counters that guests of the world may enable. */
   readonly guestCounters: CounterSet;
-  /** The largest address identity. */
+  /** The largest address handle. */
   readonly addressMax: number;
   /** The largest data configuration; at most 2^24. */
   readonly dataCfgMax: number;

@@ -12,8 +12,8 @@ import {
   reprogrammingOf,
 } from '../kvm/guest-counters.js';
 import { beginClose, beginDisable, beginEnable } from './begin.js';
-import { openEvent } from './event-work.js';
 import { refuseClose, refuseReserve, refuseUnlessIdle } from './guards.js';
+import { openEvent } from './sched-in-out.js';
 import { DISABLE_EVENT, ENABLE_EVENT, type LogicalCpu, type MachineState } from './state.js';
 import type { World } from './world.js';
 

@@ -91,7 +91,7 @@ export class LogicalCpu
       },
       /** The event or vCPU the operation is about. */
       target: { kind: 'target', name: 'target', bookkeeping: true },
-      /** How far the operation has come in its list of events, where it goes through one; see event-work.ts and tick-work.ts. */
+      /** How far the operation has come in its list of events, where it goes through one; see sched-in-out.ts and tick-work.ts. */
       cursor: { kind: 'cursor', name: 'cursor', kept: 'walks_lists', bookkeeping: true },
       /** The vCPU whose thread's events are scheduled here, or NO_VCPU. */
       currentVcpu: { kind: 'vcpu', name: 'vCPU thread', initial: NO_VCPU },
@@ -108,7 +108,7 @@ export class LogicalCpu
        * On a CPU without isolation a record of a host event may be on its way into the guest: its bit in IA32_PEBS_ENABLE
        * was set at VMLAUNCH, or set again since KVM quiesced the register (invariants I3o, I3).
        */
-      overshoot: { kind: 'number', width: 1, name: 'a record may complete in the guest' },
+      wroteAfterQuiesce: { kind: 'number', width: 1, name: 'a record may complete in the guest' },
     },
     { hardware: Hardware, cpuc: CpuHwEvents },
   )

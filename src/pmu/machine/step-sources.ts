@@ -24,145 +24,153 @@ function switchRow(msr: number): Row {
   const cleared = 'KVM adds the entry of the list to its load areas, or clears it if both agree.';
   const zeroed =
     name === 'IA32_PEBS_ENABLE' ? ' Before it adds one it writes 0 to the register.' : '';
-  return [step.K5 + msr, `${name}: ${cleared}${zeroed}`, SWITCH_MSRS];
+  return [step.K5_SWITCH + msr, `${name}: ${cleared}${zeroed}`, SWITCH_MSRS];
 }
 
 const ROWS: readonly Row[] = [
-  [step.D1, 'PMU disable begins: enabled := 0.', `${CORE} x86_pmu_disable()`],
-  [step.D2, 'IA32_PERF_GLOBAL_CTRL := 0.', `${INTEL} __intel_pmu_disable_all()`],
+  [step.D1_N_ADDED, 'PMU disable begins: enabled := 0.', `${CORE} x86_pmu_disable()`],
+  [step.D2_GLOBAL_CTRL, 'IA32_PERF_GLOBAL_CTRL := 0.', `${INTEL} __intel_pmu_disable_all()`],
   [
-    step.D4,
+    step.D4_PEBS_ENABLE,
     'IA32_PEBS_ENABLE := 0, if pebs_enabled is not 0.',
     `${DS} intel_pmu_pebs_disable_all()`,
   ],
   [
-    step.BODY,
+    step.BODY_EVENT,
     'The event that the operation is about goes out or comes in, or the tick restarts a throttled one.',
     `${CORE} x86_pmu_add(), x86_pmu_del() or x86_pmu_start()`,
   ],
   [
-    step.BODY_OTHER,
+    step.BODY_OTHER_EVENT,
     'Another event goes out or comes in, because the operation reschedules it.',
     `${CORE} x86_pmu_add() or x86_pmu_del()`,
   ],
   [
-    step.BODY_ADJUST,
+    step.BODY_ADJUST_FREQ,
     'The tick stops and starts an event in frequency mode.',
     `${EVENTS} perf_adjust_freq_unthr_events()`,
   ],
   [
-    step.E1_STOP,
+    step.E1_STOP_EVENT,
     'A running event that is to move to another counter is stopped.',
     `${CORE} x86_pmu_enable() with x86_pmu_stop()`,
   ],
   [
-    step.E1,
+    step.E1_PLACE_EVENT,
     'The event that the operation is about is started on its counter.',
     `${CORE} x86_pmu_enable() with x86_pmu_start()`,
   ],
   [
-    step.E1_OTHER,
+    step.E1_PLACE_OTHER_EVENT,
     'Another event is started on its counter.',
     `${CORE} x86_pmu_enable() with x86_pmu_start()`,
   ],
-  [step.E2, 'PMU enable: enabled := 1.', `${CORE} x86_pmu_enable()`],
-  [step.E3_READ, 'perf loads pebs_enabled.', `${DS} intel_pmu_pebs_enable_all(), the load`],
+  [step.E2_ENABLED, 'PMU enable: enabled := 1.', `${CORE} x86_pmu_enable()`],
   [
-    step.E3_WRITE,
+    step.E3_READ_PEBS_ENABLED,
+    'perf loads pebs_enabled.',
+    `${DS} intel_pmu_pebs_enable_all(), the load`,
+  ],
+  [
+    step.E3_PEBS_ENABLE,
     'IA32_PEBS_ENABLE := the value loaded, if it is not 0.',
     `${DS} intel_pmu_pebs_enable_all(), the WRMSR`,
   ],
   [
-    step.E5_READ,
+    step.E5_READ_FIXED_CTRL,
     'perf loads fixed_ctrl_val; only if it differs from active_fixed_ctrl_val.',
     `${ENABLE_ALL}, the load of fixed_ctrl_val`,
   ],
-  [step.E5_WRITE, 'IA32_FIXED_CTR_CTRL := the value loaded.', `${ENABLE_ALL}, the WRMSR`],
   [
-    step.E5,
+    step.E5_WRMSR_FIXED_CTRL,
+    'IA32_FIXED_CTR_CTRL := the value loaded.',
+    `${ENABLE_ALL}, the WRMSR`,
+  ],
+  [
+    step.E5_FIXED_CTRL,
     'active_fixed_ctrl_val := fixed_ctrl_val, loaded again, if the register was written.',
     `${ENABLE_ALL}, active_fixed_ctrl_val is set`,
   ],
   [
-    step.E6_READ,
+    step.E6_READ_GUEST_MASK,
     'perf loads intel_ctrl_guest_mask.',
     `${ENABLE_ALL}, the load of intel_ctrl_guest_mask`,
   ],
   [
-    step.E6,
+    step.E6_GLOBAL_CTRL,
     'IA32_PERF_GLOBAL_CTRL := intel_ctrl & ~the mask loaded. The operation is over.',
     `${ENABLE_ALL}, the WRMSR`,
   ],
   [
-    step.K0,
+    step.K0_IRQ_OFF,
     "KVM switches interrupts off; the guest's APIC takes a PMI that was asked for.",
     `${X86} vcpu_enter_guest()`,
   ],
   [
-    step.K1,
+    step.K1_RUN,
     'The run loop begins, or begins again after the fastpath.',
     `${X86} vcpu_enter_guest()`,
   ],
-  [step.K2, 'KVM loads guest state that is not the PMU.', RUN],
+  [step.K2_STATE, 'KVM loads guest state that is not the PMU.', RUN],
   [
-    step.K3,
+    step.K3_CROSS_MAPPED,
     'KVM notes which host counters back a guest counter of another number.',
     `${SWITCH_MSRS} with intel_pmu_cross_mapped_check()`,
   ],
   [
-    step.ZERO,
+    step.K3_ZERO_GLOBAL_CTRL,
     'Proposals e1 to e3: KVM writes 0 to IA32_PERF_GLOBAL_CTRL; e2 and e3 also switch the PMU off.',
     PROPOSED,
   ],
-  [step.DRAIN, 'Proposal e3: KVM waits until no PMI is pending.', PROPOSED],
+  [step.K3_DRAIN_PMI, 'Proposal e3: KVM waits until no PMI is pending.', PROPOSED],
   [
-    step.K4_READ,
+    step.K4_READ_MASKS,
     'perf loads pebs_enabled and the masks, and begins the list.',
     `${INTEL} intel_guest_get_msrs(), the first read of pebs_enabled`,
   ],
-  [step.K4_LIST, 'perf completes the list.', `${INTEL} intel_guest_get_msrs()`],
+  [step.K4_LIST_BUILD, 'perf completes the list.', `${INTEL} intel_guest_get_msrs()`],
   ...Array.from({ length: SWITCHED_MSRS }, (_, msr) => switchRow(msr)),
   [
     LAST_K5,
     'The last of the k5 steps, whichever MSR it switches; requests may use this name.',
     SWITCH_MSRS,
   ],
-  [step.K6, 'KVM sets up LBR pass-through and the preemption timer.', RUN],
+  [step.K6_TIMER, 'KVM sets up LBR pass-through and the preemption timer.', RUN],
   [
-    step.K7,
+    step.K7_LAPIC_WAIT,
     'KVM waits for the expiry of the local APIC timer: the widest part of the window.',
     RUN,
   ],
-  [step.K8, 'KVM flushes buffers and loads registers.', `${VMX} vmx_vcpu_enter_exit()`],
+  [step.K8_PREPARE, 'KVM flushes buffers and loads registers.', `${VMX} vmx_vcpu_enter_exit()`],
   [
-    step.K9,
+    step.K9_VMLAUNCH,
     'VMLAUNCH or VMRESUME. If it fails outright, nothing is loaded.',
     `${VMX} vmx_vcpu_enter_exit(): VMLAUNCH or VMRESUME`,
   ],
   [
-    step.V1,
+    step.V1_GUEST_STATE,
     'VM-entry loads guest state: IA32_PERF_GLOBAL_CTRL from the VMCS field, if KVM has that on.',
     'SDM vol. 3, Loading Guest State',
   ],
   [
-    step.V2,
+    step.V2_ENTRY_LOAD,
     'VM-entry loads the MSRs of its load area, in order.',
     'SDM vol. 3, VM Entries: Loading MSRs',
   ],
   [
-    step.V3,
+    step.V3_INJECT,
     'VM-entry injects events; a pending NMI causes a VM-exit at once.',
     'SDM vol. 3, Event Injection',
   ],
   [step.GUEST, 'The guest runs.', 'SDM vol. 3, VMX Non-Root Operation'],
-  [step.V4, 'VM-exit saves guest state.', 'SDM vol. 3, Saving Guest State'],
+  [step.V4_SAVE, 'VM-exit saves guest state.', 'SDM vol. 3, Saving Guest State'],
   [
-    step.V5,
+    step.V5_HOST_STATE,
     'VM-exit loads host state: IA32_PERF_GLOBAL_CTRL from the VMCS field, if KVM has that on.',
     'SDM vol. 3, Loading Host State',
   ],
   [
-    step.V6,
+    step.V6_EXIT_LOAD,
     'VM-exit loads the MSRs of its load area, in order.',
     'SDM vol. 3, VM Exits: Loading MSRs',
   ],
@@ -172,32 +180,32 @@ const ROWS: readonly Row[] = [
     'SDM vol. 3, VM Exits: VMX Aborts',
   ],
   [
-    step.K10,
+    step.K10_NMI_EXIT,
     'The VM-exit was caused by an NMI: KVM calls the NMI handler.',
     `${VMX} vmx_handle_nmi() into ${INTEL} intel_pmu_handle_irq()`,
   ],
   [
-    step.K11,
+    step.K11_HOST,
     'Any other VM-exit: the first instruction in the host.',
     `${VMX} vmx_vcpu_enter_exit()`,
   ],
   [
-    step.RESTORE,
+    step.K11_RESTORE_PMU,
     'Proposals e2 and e3: the PMU counts as on again. If VMLAUNCH failed, IA32_PERF_GLOBAL_CTRL is restored, in e1 as well.',
     PROPOSED,
   ],
   [
-    step.FIXUP,
+    step.K11_FIX_UP,
     'Proposal f: KVM writes IA32_PEBS_ENABLE if it loaded another value than perf wants now.',
     PROPOSED,
   ],
   [
-    step.K12,
+    step.K12_FASTPATH,
     'KVM looks whether its fastpath can handle the exit and enter the guest again.',
     `${VMX} vmx_exit_handlers_fastpath()`,
   ],
   [
-    step.K13,
+    step.K13_IRQ_ON,
     'KVM switches interrupts on: pending ticks and IPIs run.',
     `${X86} vcpu_enter_guest(): local_irq_enable()`,
   ],
@@ -225,10 +233,15 @@ export function stepSource(code: number): string {
 
 /** The section of semantics.md that the micro-step follows. */
 export function stepSection(code: number): string {
-  if (code < step.K0) {
+  if (code < step.K0_IRQ_OFF) {
     return '§3.1';
   }
-  const isProposed = [step.ZERO, step.DRAIN, step.RESTORE, step.FIXUP].includes(code);
+  const isProposed = [
+    step.K3_ZERO_GLOBAL_CTRL,
+    step.K3_DRAIN_PMI,
+    step.K11_RESTORE_PMU,
+    step.K11_FIX_UP,
+  ].includes(code);
   return isProposed ? '§5e' : '§4';
 }
 

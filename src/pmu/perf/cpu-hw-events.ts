@@ -2,7 +2,7 @@
  * perf's own view of one logical CPU: `struct cpu_hw_events`.
  *
  * Models: Linux arch/x86/events/perf_event.h, semantics.md §1.2. Counts of events (`n_pebs`, `n_added`, …) are
- * not kept: they are read off the events themselves, so that no second truth can drift.
+ * not kept: they are read off the events themselves, so there is no second copy to go stale.
  * Leaves out: LBR, BTS, PT, topdown state, and the sample-period bookkeeping.
  */
 import { COUNTERS, type CounterSet } from '../arch/counter-set.js';
@@ -33,7 +33,7 @@ export class CpuHwEvents extends recordOf(
     },
     /** How often each place of `event_list` was given a counter, modulo TAGS. */
     tags: { kind: 'tags', name: 'tags', length: PLACES, kept: 'mixes', bookkeeping: true },
-    /** Identity of this CPU's DS area, 0 while no hardware event has reserved it. */
+    /** Handle of this CPU's DS area, 0 while no hardware event has reserved it. */
     ds: { kind: 'address', name: 'ds' },
     /** What perf wants in IA32_PEBS_ENABLE, host and guest events alike. */
     pebsEnabled: { kind: 'counters', name: 'pebs_enabled', kept: 'pebs_strays' },

@@ -15,7 +15,7 @@ import type { SwitchList } from './switch-list.js';
 /** What KVM tells perf of the vCPU about to run (`struct x86_guest_pebs`; before it, the kvm_pmu itself). */
 export interface GuestPebs {
   readonly pebsEnable: CounterSet;
-  /** Address identity of the guest's DS area. */
+  /** Address handle of the guest's DS area. */
   readonly dsArea: number;
   readonly pebsDataCfg: number;
   /** `host_cross_mapped_mask`. */

@@ -6,10 +6,10 @@
 import type { CounterSet } from '../arch/counter-set.js';
 import { Hardware } from '../arch/hardware.js';
 import { VcpuPmu } from '../kvm/vcpu-pmu.js';
-import { completeList } from '../kvm/vcpu-run.js';
+import { finishList } from '../kvm/vcpu-run.js';
 import * as actions from '../machine/actions.js';
 import { machineInRun, type PerfInput, stateOfPerf } from '../machine/given-state.js';
-import { K9, K12, V6 } from '../machine/micro-step.js';
+import { K9_VMLAUNCH, K12_FASTPATH, V6_EXIT_LOAD } from '../machine/micro-step.js';
 import { EXIT_EXTERNAL_INTERRUPT } from '../machine/state.js';
 import { createWorld, type World } from '../machine/world.js';
 import { type GuestPebs, readMasks } from '../perf/guest-switch.js';
@@ -33,7 +33,7 @@ export function calculateSwitchList(
   const { cpuc } = stateOfPerf(world, noIsolation, perf).cpus[0]!;
   const list = new SwitchList();
   readMasks(list, cpuc, world.caps);
-  completeList(world, list, cpuc, guest, noIsolation);
+  finishList(world, list, cpuc, guest, noIsolation);
   return list;
 }
 
@@ -64,7 +64,7 @@ export class RoundTripCalculator {
     const { world, state } = machineInRun(this.world, noIsolation, perf, vcpu, guest, throttle);
     const cpu = state.cpus[0]!;
     const run = new Run(world, state);
-    while (cpu.pc !== K9 - 1) {
+    while (cpu.pc !== K9_VMLAUNCH - 1) {
       run.advance(cpu);
     }
     const list = calculateSwitchList(world, noIsolation, perf, guest);
@@ -75,7 +75,7 @@ export class RoundTripCalculator {
     run.enter(0, EXIT_EXTERNAL_INTERRUPT);
     const inGuest = copyOf(cpu.hardware);
     run.act(actions.SET_EXIT, 0, 0, EXIT_EXTERNAL_INTERRUPT);
-    while (cpu.pc < V6 || (cpu.pc < K12 && world.kvmOptions.postExitFixup)) {
+    while (cpu.pc < V6_EXIT_LOAD || (cpu.pc < K12_FASTPATH && world.kvmOptions.postExitFixup)) {
       run.advance(cpu);
     }
     return {

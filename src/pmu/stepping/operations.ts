@@ -7,8 +7,8 @@ import { GUEST, SETUP } from '../arch/write-sink.js';
 import { guestEventConfig, wantedCounters } from '../kvm/guest-counters.js';
 import type { GuestFeatures } from '../kvm/guest-msrs.js';
 import * as actions from '../machine/actions.js';
-import { isFirstOfContext } from '../machine/event-work.js';
 import { reprogramming } from '../machine/reprogram.js';
+import { isFirstOfContext } from '../machine/sched-in-out.js';
 import { IDLE, type LogicalCpu } from '../machine/state.js';
 import * as machine from '../machine/world.js';
 import { placeEvent } from '../machine/world.js';
@@ -47,7 +47,7 @@ export function enableEvent(run: Run, at: number): void {
   if (lacksCounter) {
     throw new Refused(
       'perf',
-      'every counter the event may use is taken by events that are already scheduled (all events are pinned)',
+      'all counters this event can use are in use by scheduled events (all events are pinned)',
       '/counter',
       'EBUSY',
     );

@@ -13,13 +13,13 @@ import { vcpuOfRun } from '../machine/begin.js';
 import * as step from '../machine/micro-step.js';
 import {
   GUEST,
-  K5,
-  K6,
-  K8,
-  K12,
+  K5_SWITCH,
+  K6_TIMER,
+  K8_PREPARE,
+  K12_FASTPATH,
   STEP_CODES,
   STEP_NAMES,
-  V6,
+  V6_EXIT_LOAD,
   VMX_ABORT,
 } from '../machine/micro-step.js';
 import {
@@ -55,19 +55,19 @@ export const TRACE_MAX = 1000;
 /** Micro-steps that change nothing an invariant reads: evaluating after them would find what was found before. */
 const WITHOUT_EFFECT = new Uint8Array(STEP_CODES);
 for (const code of [
-  step.K0,
-  step.K1,
-  step.K2,
-  step.K3,
-  step.K4_READ,
-  step.K7,
-  step.K8,
-  step.V1,
-  step.V3,
+  step.K0_IRQ_OFF,
+  step.K1_RUN,
+  step.K2_STATE,
+  step.K3_CROSS_MAPPED,
+  step.K4_READ_MASKS,
+  step.K7_LAPIC_WAIT,
+  step.K8_PREPARE,
+  step.V1_GUEST_STATE,
+  step.V3_INJECT,
   step.GUEST,
-  step.V5,
-  step.K12,
-  step.D1,
+  step.V5_HOST_STATE,
+  step.K12_FASTPATH,
+  step.D1_N_ADDED,
 ]) {
   WITHOUT_EFFECT[code] = 1;
 }
@@ -134,14 +134,18 @@ export class Run {
     this.tally.happened += 1;
     if (executed === GUEST) {
       this.tally.entries += 1;
-    } else if (executed === V6 && cpu.exitReason !== EXIT_ENTRY_FAILURE && cpu.pc !== VMX_ABORT) {
+    } else if (
+      executed === V6_EXIT_LOAD &&
+      cpu.exitReason !== EXIT_ENTRY_FAILURE &&
+      cpu.pc !== VMX_ABORT
+    ) {
       this.tally.roundTrips += 1;
     }
     if (this.tally.sink.listed !== null) {
       this.note(cpu, vcpu, actorOf(executed), STEP_NAMES[executed]!);
     }
     // After a failed VMLAUNCH k12 is the first point at which the CPU is back in the host.
-    const isBack = executed === K12 && cpu.exitReason === EXIT_VMFAIL;
+    const isBack = executed === K12_FASTPATH && cpu.exitReason === EXIT_VMFAIL;
     if (WITHOUT_EFFECT[executed] === 0 || isBack) {
       this.evaluate(cpu, vcpu, STEP_NAMES[executed]!);
     }
@@ -210,7 +214,7 @@ export class Run {
     const cpu = this.startRun(vcpu);
     const fails = exitReason === EXIT_VMFAIL || exitReason === EXIT_ENTRY_FAILURE;
     while (isUnderWay(cpu) && cpu.pc !== GUEST) {
-      if (fails && cpu.pc === K8) {
+      if (fails && cpu.pc === K8_PREPARE) {
         this.act(actions.SET_ENTRY_FAILURE, cpu.index, 0, exitReason);
       }
       this.advance(cpu);
@@ -223,7 +227,7 @@ export class Run {
     if (cpu.pc === GUEST && cpu.exitReason === 0) {
       this.act(actions.SET_EXIT, cpu.index, 0, exitReason || EXIT_EXTERNAL_INTERRUPT);
     }
-    while (isUnderWay(cpu) && !(cpu.pc === K12 && cpu.exitReason === EXIT_REENTER)) {
+    while (isUnderWay(cpu) && !(cpu.pc === K12_FASTPATH && cpu.exitReason === EXIT_REENTER)) {
       this.advance(cpu);
     }
   }
@@ -231,7 +235,7 @@ export class Run {
   /** One VM-entry and the next VM-exit. */
   roundTrip(vcpu: number, exitReason: number): void {
     const cpu = this.startRun(vcpu);
-    if (cpu.pc === K12 && cpu.exitReason === EXIT_REENTER) {
+    if (cpu.pc === K12_FASTPATH && cpu.exitReason === EXIT_REENTER) {
       this.advance(cpu);
     }
     this.enter(vcpu, exitReason);
@@ -249,7 +253,9 @@ export class Run {
 
   private injectAfter(cpu: LogicalCpu, executed: number): void {
     const endsLists =
-      executed >= K5 && executed < K6 && nextStep(this.world, this.state, cpu) === K6;
+      executed >= K5_SWITCH &&
+      executed < K6_TIMER &&
+      nextStep(this.world, this.state, cpu) === K6_TIMER;
     for (const { kind, overflow, throttle } of this.injections.due(executed, endsLists)) {
       this.interrupt(kind, cpu, overflow, throttle);
     }
@@ -301,11 +307,11 @@ function isUnderWay({ operation, pc }: LogicalCpu): boolean {
 
 /** Whose micro-step it is. */
 function actorOf(executed: number): TraceEntry['actor'] {
-  if (executed < step.K0) {
+  if (executed < step.K0_IRQ_OFF) {
     return 'perf';
   }
   if (executed === GUEST) {
     return 'guest';
   }
-  return executed >= step.V1 && executed <= step.V6 ? 'cpu' : 'kvm';
+  return executed >= step.V1_GUEST_STATE && executed <= step.V6_EXIT_LOAD ? 'cpu' : 'kvm';
 }

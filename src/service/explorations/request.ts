@@ -1,7 +1,7 @@
-/** What a request for an exploration asks for, once what cannot be meant is refused. */
+/** What a request for an exploration asks for, once invalid values are rejected. */
 import type { ExplorationRequest } from '../../../schemas/exploration.js';
 import type { ExplorationModel } from '../../../schemas/exploration-model.js';
-import { MARKS } from '../../model/coverage-goals.js';
+import { COVERAGE_GOALS } from '../../model/coverage-goals.js';
 import {
   canonicalId,
   findScenario,
@@ -83,9 +83,9 @@ function unknownScenario(id: string, pointer: string): never {
 }
 
 function assertProperty(id: string, pointer: string): void {
-  const known = [...INVARIANTS, ...MARKS].some((property) => property.id === id);
+  const known = [...INVARIANTS, ...COVERAGE_GOALS].some((property) => property.id === id);
   if (!known) {
-    const ids = [...INVARIANTS, ...MARKS].map((property) => property.id);
+    const ids = [...INVARIANTS, ...COVERAGE_GOALS].map((property) => property.id);
     unknownName('invariant or mark', id, pointer, ids);
   }
 }

@@ -7,7 +7,15 @@
 import { FIXED, FIXED_BIT, GENERAL_PURPOSE } from '../../pmu/arch/counter-set.js';
 import { enableFixed } from '../../pmu/arch/fixed-ctrl.js';
 import { GUEST_EVENT_CODE } from '../../pmu/kvm/guest-counters.js';
-import { E1, E2, E3_READ, E3_WRITE, E5, E6, K0 } from '../../pmu/machine/micro-step.js';
+import {
+  E1_PLACE_EVENT,
+  E2_ENABLED,
+  E3_PEBS_ENABLE,
+  E3_READ_PEBS_ENABLED,
+  E5_FIXED_CTRL,
+  E6_GLOBAL_CTRL,
+  K0_IRQ_OFF,
+} from '../../pmu/machine/micro-step.js';
 import { type MachineState, TICK } from '../../pmu/machine/state.js';
 import { CPU_CONTEXT } from '../../pmu/machine/tick-work.js';
 import { TAGS } from '../../pmu/perf/cpu-hw-events.js';
@@ -24,7 +32,14 @@ import {
 } from '../../pmu/perf/perf-event.js';
 
 /** By micro-step of format 1, where it is not the same number: 5 to 10; those of `vmx_vcpu_run` began at 11. */
-const SECTION_STEPS = [E1, E2, E3_READ, E3_WRITE, E5, E6];
+const SECTION_STEPS = [
+  E1_PLACE_EVENT,
+  E2_ENABLED,
+  E3_READ_PEBS_ENABLED,
+  E3_PEBS_ENABLE,
+  E5_FIXED_CTRL,
+  E6_GLOBAL_CTRL,
+];
 const FIRST_RENUMBERED = 5;
 const RUN_BEGAN_AT = 11;
 
@@ -43,7 +58,7 @@ export function upgradeConfig(config: PerfEventConfig): PerfEventConfig {
 export function upgradeState(state: MachineState, configs: readonly PerfEventConfig[]): void {
   for (const cpu of state.cpus) {
     if (cpu.pc >= RUN_BEGAN_AT) {
-      cpu.pc += K0 - RUN_BEGAN_AT;
+      cpu.pc += K0_IRQ_OFF - RUN_BEGAN_AT;
     } else if (cpu.pc >= FIRST_RENUMBERED) {
       cpu.pc = SECTION_STEPS[cpu.pc - FIRST_RENUMBERED]!;
     }

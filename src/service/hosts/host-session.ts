@@ -15,7 +15,7 @@ import { msrCode } from '../../pmu/arch/msr.js';
 import { DEFAULT_FEATURES } from '../../pmu/kvm/guest-msrs.js';
 import * as actions from '../../pmu/machine/actions.js';
 import { isIsolatedWith } from '../../pmu/machine/boot.js';
-import { D4, isInGuest, stepCode } from '../../pmu/machine/micro-step.js';
+import { D4_PEBS_ENABLE, isInGuest, stepCode } from '../../pmu/machine/micro-step.js';
 import { type LogicalCpu, MachineState, SECTION } from '../../pmu/machine/state.js';
 import { CLOSED, HOST_OWNED, NO_COUNTER, NO_EVENT } from '../../pmu/perf/perf-event.js';
 import { asLeader, cpuAt, openAsked, samplingOf } from '../../pmu/stepping/host-events.js';
@@ -210,7 +210,7 @@ export class HostSession {
     const cpu = this.cpu(cpuIndex);
     this.injecting(inject, () => {
       this.run.act(actions.START_SECTION, cpu.index);
-      while (cpu.pc !== D4) {
+      while (cpu.pc !== D4_PEBS_ENABLE) {
         this.run.advance(cpu);
       }
     });

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { TransitionRequest } from '../../../schemas/transition.js';
 import * as actions from '../../pmu/machine/actions.js';
 import { vcpuOfRun } from '../../pmu/machine/begin.js';
-import { GUEST, K8, K12, VMX_ABORT } from '../../pmu/machine/micro-step.js';
+import { GUEST, K8_PREPARE, K12_FASTPATH, VMX_ABORT } from '../../pmu/machine/micro-step.js';
 import {
   EXIT_ENTRY_FAILURE,
   EXIT_NAMES,
@@ -89,7 +89,7 @@ function transitionOnce(
 ): void {
   const cpu = run.state.cpus[run.state.vcpus[vcpu]!.cpu]!;
   const runs = vcpuOfRun(run.world, cpu) === vcpu;
-  const reenters = runs && cpu.pc === K12 && cpu.exitReason === EXIT_REENTER;
+  const reenters = runs && cpu.pc === K12_FASTPATH && cpu.exitReason === EXIT_REENTER;
   const entered = runs && cpu.pc >= GUEST && !reenters && cpu.pc !== VMX_ABORT;
   switch (kind) {
     case 'vm_entry':
@@ -123,7 +123,7 @@ function microStep(run: Run, vcpu: number, exitReason: number): void {
   const fails = exitReason === EXIT_VMFAIL || exitReason === EXIT_ENTRY_FAILURE;
   if (cpu.pc === GUEST && cpu.exitReason === 0) {
     run.act(actions.SET_EXIT, cpu.index, 0, exitReason);
-  } else if (cpu.pc === K8 && fails) {
+  } else if (cpu.pc === K8_PREPARE && fails) {
     run.act(actions.SET_ENTRY_FAILURE, cpu.index, 0, exitReason);
   }
   run.advance(cpu);

@@ -63,7 +63,7 @@ export class Pieces {
       const isAway = awayReason(error) !== undefined;
       if (signal.aborted || isAway) {
         const givenBack = this.giveBack(name, release);
-        // What the database refuses now it takes later; the rest is our own bug, and would come again.
+        // Retry when the database is unavailable; anything else is a bug and would recur.
         if (isAway && !signal.aborted) throw error;
         await givenBack;
         return 'released';
@@ -77,7 +77,7 @@ export class Pieces {
     }
   }
 
-  /** A notice may also only mean that notices were missed. */
+  /** Notices can be spurious: re-read the row. */
   private async look(id: string, unwanted: AbortController): Promise<void> {
     const row = await this.store.get(id).catch(() => null);
     if (row === null) return;

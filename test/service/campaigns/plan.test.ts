@@ -98,7 +98,7 @@ t.test('unlimited drops the budgets of the actors, scenario keeps them', async (
   ]);
 });
 
-t.test('what cannot be meant is refused, naming the field', async (t) => {
+t.test('invalid values are rejected, naming the field', async (t) => {
   for (const [asked, pointer, code] of [
     [request({ kernels: ['linux-7.2.6', 'nope'] }), '/matrix/kernels/1', 'unknown_name'],
     [request({ cpu_models: ['nope'] }), '/matrix/cpu_models/0', 'unknown_name'],

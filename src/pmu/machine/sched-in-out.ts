@@ -59,23 +59,23 @@ const ADD = 1 << 8;
 const TICKED = 2 << 8;
 const NO_WORK = -1;
 
-/** The identity of a CPU's DS area: addresses are small numbers inside, 0 is null. */
+/** The handle of a CPU's DS area: addresses are small numbers inside, 0 is null. */
 export function dsAreaOf(cpu: LogicalCpu): number {
   return cpu.index + 1;
 }
 
 /** Whether the operation has an event left to take out, to put in, or to restart. */
-export function hasEventWork(world: World, state: MachineState, cpu: LogicalCpu): boolean {
+export function hasPending(world: World, state: MachineState, cpu: LogicalCpu): boolean {
   return nextWork(world, state, cpu) !== NO_WORK;
 }
 
 /** The event that the next piece of work is about; there is one. */
-export function eventOfWork(world: World, state: MachineState, cpu: LogicalCpu): number {
+export function pendingEvent(world: World, state: MachineState, cpu: LogicalCpu): number {
   return nextWork(world, state, cpu) & 0xff;
 }
 
 /** Takes the next event of the operation out, puts it in, or restarts it. */
-export function doEventWork(
+export function scheduleNext(
   world: World,
   state: MachineState,
   cpu: LogicalCpu,
