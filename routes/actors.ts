@@ -1,4 +1,4 @@
-/** The other actors of a host: NMIs, ticks, PMU sections; and scripts, which combine everything. */
+/** The other actors of a host: NMIs, ticks, PMU disable and enable; and scripts, which combine everything. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { CpuActionRequest } from '../schemas/actor.js';
 import { ActorOutcomeSchema, CpuActionRequestSchema, NmiRequestSchema } from '../schemas/actor.js';
@@ -12,20 +12,20 @@ import { runScript } from '../src/service/hosts/scripts.js';
 
 const CHANGE_PROBLEMS = hostChangeProblems('rule_violated');
 
-/** The routes that act on one CPU and take nothing but NMIs to land meanwhile. */
+/** The routes that act on one CPU and take only NMIs to inject. */
 const CPU_ACTIONS = [
   {
     path: 'ticks',
     operationId: 'tick',
     summary: 'A timer tick',
-    description: 'Starts throttled events again, between PMU disable and enable.',
+    description: 'Restarts throttled events, between PMU disable and enable.',
     act: (session: HostSession, { cpu, inject }: CpuActionRequest) => session.tick(cpu, inject),
   },
   {
     path: 'pmu/disable',
     operationId: 'disablePmu',
     summary: 'PMU disable',
-    description: 'perf_pmu_disable() on a CPU; the PMU stays off until PMU enable.',
+    description: 'perf_pmu_disable() on a CPU; the PMU stays disabled until PMU enable.',
     act: (session: HostSession, { cpu, inject }: CpuActionRequest) =>
       session.pmuDisable(cpu, inject),
   },
@@ -51,7 +51,7 @@ export const actorRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'deliverNmi',
         summary: 'An NMI in the host',
         description:
-          'Counters overflow and perf handles the PMI, throttling the events named; without counters it is a foreign NMI.',
+          'Counters overflow and perf handles the PMI, throttling the given events; without counters it is an NMI from another source.',
         params: HostParamsSchema,
         body: NmiRequestSchema,
         response: { 200: ActorOutcomeSchema, ...CHANGE_PROBLEMS },
@@ -104,7 +104,7 @@ export const actorRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'runScript',
         summary: 'Several actions as one transaction',
         description:
-          'Either all of them happen or none; the form in which a counterexample is handed out.',
+          'Either all of them take effect or none. Counterexamples include such a script.',
         params: HostParamsSchema,
         body: ScriptRequestSchema,
         response: {

@@ -1,4 +1,4 @@
-/** What an exploration found, step by step: counterexamples, and the states on a walk. */
+/** The findings of an exploration step by step: counterexamples, and the states on a walk. */
 import { type Static, Type } from 'typebox';
 import { CpuNumberSchema, MicroStepNameSchema, oneOf, prose, ref } from './common.js';
 import { ExplorationIdSchema, propertyId } from './exploration.js';
@@ -19,7 +19,7 @@ export const CounterexampleParamsSchema = Type.Object(
   {
     $id: 'CounterexampleParams',
     additionalProperties: false,
-    description: 'which counterexample is meant',
+    description: 'the counterexample',
     examples: [{ exploration: 'exp_1a', counterexample: 'I1-0' }],
   },
 );
@@ -27,19 +27,19 @@ export const CounterexampleParamsSchema = Type.Object(
 export const StateParamsSchema = Type.Object(
   {
     exploration: ref(ExplorationIdSchema),
-    '*': Type.String({ maxLength: 15_000, description: 'the path of the state: 0/3/1' }),
+    '*': Type.String({ maxLength: 15_000, description: 'the path of the state, as in 0/3/1' }),
   },
   {
     $id: 'StateParams',
     additionalProperties: false,
-    description: 'which state of an exploration is meant',
+    description: 'a state of an exploration',
     examples: [{ exploration: 'exp_1a', '*': '0/3/1' }],
   },
 );
 
 export const CounterexampleStepSchema = Type.Object(
   {
-    actor: oneOf(['kvm', 'perf', 'nmi', 'cpu', 'guest', 'host'], { description: 'who acts' }),
+    actor: oneOf(['kvm', 'perf', 'nmi', 'cpu', 'guest', 'host'], { description: 'the actor' }),
     cpu: ref(CpuNumberSchema),
     action: prose('what happens'),
     micro_step: Type.Optional(ref(MicroStepNameSchema)),
@@ -50,7 +50,7 @@ export const CounterexampleStepSchema = Type.Object(
     msr_writes: Type.Array(ref(TraceWriteSchema), { maxItems: 128, description: 'in order' }),
     state_change: Type.Array(prose('a field and its values'), {
       maxItems: 64,
-      description: 'what is different afterwards',
+      description: 'the changed fields',
     }),
   },
   {
@@ -76,7 +76,7 @@ export const CounterexampleSchema = Type.Object(
   {
     id: Type.String({ minLength: 3, maxLength: 44, description: 'its id' }),
     property: propertyId,
-    path: Type.String({ maxLength: 400_000, description: 'indices of successors: 0/3/1' }),
+    path: Type.String({ maxLength: 400_000, description: 'indices of successors, as in 0/3/1' }),
     steps: Type.Array(ref(CounterexampleStepSchema), {
       maxItems: 100_000,
       description: 'in order',
@@ -90,7 +90,7 @@ export const CounterexampleSchema = Type.Object(
   {
     $id: 'Counterexample',
     additionalProperties: false,
-    description: 'a shortest way to a violation',
+    description: 'a shortest path to a violation',
     examples: [
       {
         id: 'I1-0',
@@ -108,15 +108,15 @@ export type Counterexample = Static<typeof CounterexampleSchema>;
 export const CounterexampleTextSchema = Type.String({
   $id: 'CounterexampleText',
   maxLength: 4_000_000,
-  description: 'the same as a story or as a Mermaid sequence diagram',
+  description: 'the counterexample as text or as a Mermaid sequence diagram',
   examples: ['sequenceDiagram\n'],
 });
 
 export const WalkStateSchema = Type.Object(
   {
-    path: Type.String({ maxLength: 400_000, description: 'how it is reached' }),
-    violated: Type.Array(propertyId, { maxItems: 24, description: 'invariants that fail here' }),
-    witnessed: Type.Array(propertyId, { maxItems: 24, description: 'marks that are reached here' }),
+    path: Type.String({ maxLength: 400_000, description: 'the path to this state' }),
+    violated: Type.Array(propertyId, { maxItems: 24, description: 'invariants violated here' }),
+    witnessed: Type.Array(propertyId, { maxItems: 24, description: 'coverage goals reached here' }),
     cpus: Type.Array(Type.Array(prose('a field and its value'), { maxItems: 64 }), {
       maxItems: 8,
       description: 'CPU by CPU',
@@ -124,22 +124,22 @@ export const WalkStateSchema = Type.Object(
     enabled: Type.Array(
       Type.Object(
         {
-          path: Type.String({ maxLength: 400_000, description: 'where it leads' }),
+          path: Type.String({ maxLength: 400_000, description: 'the path after it' }),
           action: prose('what happens'),
         },
         { additionalProperties: false },
       ),
-      { maxItems: 128, description: 'the actions that are possible' },
+      { maxItems: 128, description: 'the enabled actions' },
     ),
     refused: Type.Array(
       Type.Object(
         {
-          action: prose('what does not happen'),
+          action: prose('the action'),
           guards: Type.Array(prose('a guard that is false'), { maxItems: 8 }),
         },
         { additionalProperties: false },
       ),
-      { maxItems: 256, description: 'the actions that are not, and why' },
+      { maxItems: 256, description: 'the actions that are not enabled, and why' },
     ),
   },
   {

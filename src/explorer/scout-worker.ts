@@ -1,4 +1,4 @@
-/** The scout's thread: one search after the other. */
+/** The warm thread: one search after the other. */
 import { parentPort } from 'node:worker_threads';
 import { loadModel } from './model.js';
 import type { ScoutAnswer, ScoutTask } from './scout.js';

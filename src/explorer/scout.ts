@@ -4,7 +4,7 @@ import type { ModelSource } from './model.js';
 import type { ExploreResult } from './result.js';
 import type { SearchOptions } from './search.js';
 
-/** One small search for the scout's thread. */
+/** One small search for the warm thread. */
 export interface ScoutTask {
   readonly number: number;
   readonly source: ModelSource;
@@ -17,7 +17,7 @@ export type ScoutAnswer =
 
 /**
  * A thread that stays warm for small searches: starting a thread and compiling its code takes longer than most of them.
- * Tasks run one after the other, so each must be bounded; a search the bounds cut short is for `explore`.
+ * Tasks run one after the other, so each must be bounded; a search that reaches its bounds is rerun by `explore`.
  */
 export class Scout {
   private worker: Worker | undefined;
@@ -27,7 +27,7 @@ export class Scout {
   >();
   private next = 0;
 
-  /** Rejects when the model breaks its contract or the thread dies; the thread is started again for the next task. */
+  /** Rejects if the model violates its contract or the thread dies; the next task restarts the thread. */
   search(source: ModelSource, options: SearchOptions): Promise<ExploreResult> {
     this.worker ??= this.start();
     const task: ScoutTask = { number: this.next++, source, options };
@@ -50,14 +50,14 @@ export class Scout {
     });
     worker.on('message', (answer: ScoutAnswer) => this.settle(worker, answer));
     worker.on('error', (error) => this.lose(error));
-    worker.on('exit', () => this.lose(new Error('the scout thread ended')));
+    worker.on('exit', () => this.lose(new Error('the search thread ended')));
     return worker;
   }
 
   private settle(worker: Worker, answer: ScoutAnswer): void {
     const waiting = this.waiting.get(answer.number);
     this.waiting.delete(answer.number);
-    // An idle scout keeps no process alive.
+    // An idle thread does not keep the process alive.
     if (this.waiting.size === 0) worker.unref();
     if ('result' in answer) waiting?.resolve(answer.result);
     else waiting?.reject(new Error(answer.error));

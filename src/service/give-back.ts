@@ -1,11 +1,11 @@
-/** Work that could not be ended because the database was away is given back as soon as it is there again. */
+/** Gives back work that could not be finished because the database was unavailable, once it is available again. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { awayReason } from '../store/database-errors.js';
 
 const TRIES_MAX = 60;
 const PAUSE_MILLIS = 1000;
 
-/** Never rejects; a process that ends before it could give its work back is counted as one that died. */
+/** Never rejects. A process that exits before it could give its work back counts as one that died. */
 export async function giveBack(release: () => Promise<void>): Promise<void> {
   for (let tries = 1; tries <= TRIES_MAX; tries += 1) {
     try {

@@ -1,21 +1,21 @@
-/** How much long work may wait or run, in all and of each who asks for it. */
+/** Limits on unfinished long work: in total, and per token. */
 
 import type { Added, WorkLimits } from '../store/work-store.js';
 import { tryLater } from './problem-error.js';
 
-/** The name of the token that asks; null where the service has none, and then everybody is one. */
+/** The name of the token; null if the service has no tokens: then all clients count as one. */
 export type Owner = string | null;
 
 export function ownerName(owner: Owner): string {
   return owner ?? '';
 }
 
-/** Where nobody can be told from anybody, there is nobody to leave places to. */
+/** Clients without tokens cannot be told apart, so one may use all places. */
 export function limitsFor(owner: Owner, limits: WorkLimits): WorkLimits {
   return owner === null ? { all: limits.all, own: limits.all } : limits;
 }
 
-/** What was added, or a problem that says why nothing was. */
+/** The work that was added, or the problem why it was not. */
 export function assertAdded(
   added: Added,
   limits: WorkLimits,
@@ -25,7 +25,7 @@ export function assertAdded(
   if ('own' in added) return added;
   const detail =
     added.full === 'all'
-      ? `${limits.all} ${what} are waiting already.`
-      : `${limits.own} ${what} of this token are waiting already; others keep their places.`;
+      ? `${limits.all} ${what} are already queued or running.`
+      : `${limits.own} ${what} of this token are already queued or running.`;
   throw tryLater('too_many_requests', detail, seconds);
 }

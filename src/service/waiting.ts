@@ -1,11 +1,11 @@
-/** Waiting for the end of long work, whichever instance carries it out. */
+/** Waits for long work to end, whichever instance runs it. */
 import type { Notices } from '../store/notices.js';
 import { finished } from '../store/work-store.js';
 
-/** A notice may be lost with its connection; the row is looked at anyway. */
+/** A notice may be lost with its connection, so the row is polled as well. */
 const LOOK_MILLIS = 1000;
 
-/** Reads the work again and again until it has ended, or so long, or until the service stops. */
+/** Reads the work until it ends, the timeout passes, or the service stops. */
 export async function waitForEnd<Item extends { readonly finished_at?: string }>(
   notices: Notices,
   id: string,
@@ -18,7 +18,7 @@ export async function waitForEnd<Item extends { readonly finished_at?: string }>
     const left = until - performance.now();
     const listening = new AbortController();
     try {
-      // Listening comes before looking, so that no end falls in between.
+      // Listen before reading, so that no end is missed in between.
       const pause = Math.min(left, LOOK_MILLIS);
       const heard = notices.next(finished(id), pause, listening.signal, closing);
       const item = await read();

@@ -1,6 +1,6 @@
 /**
  * The one place where engine values become JSON and back: 64-bit values, counter sets, counter names, addresses.
- * What cannot be meant is refused here, naming the field.
+ * Invalid values are rejected here, naming the field.
  */
 
 import type { AddressBook } from '../pmu/arch/address-book.js';
@@ -44,7 +44,7 @@ export function parseU64(value: U64Input, pointer: string): U64 {
     if (!Number.isSafeInteger(value)) {
       throw outOfRange(
         pointer,
-        'is a JSON number above 2^53-1, which is rounded on the way: send it as a hex string',
+        'is a JSON number above 2^53-1, which would be rounded: send it as a hex string',
       );
     }
     return { hi: Math.floor(value / TWO_32), lo: value % TWO_32 };
@@ -61,13 +61,13 @@ export function formatU64({ hi, lo }: U64): string {
   return `0x${(hi >>> 0).toString(16).padStart(8, '0')}${(lo >>> 0).toString(16).padStart(8, '0')}`;
 }
 
-/** Reads a mask of counters; bits that are neither counters nor bits of the PEBS and global control registers are refused. */
+/** Reads a mask of counters; rejects bits that are neither counters nor bits of the PEBS and global control registers. */
 export function parseCounterSet(value: U64Input, pointer: string): CounterSet {
   const { set, fits } = fromU64(parseU64(value, pointer));
   if (!fits) {
     throw outOfRange(
       pointer,
-      'has a bit that no counter has: 0 to 15, 32 to 42, 48, 58, 60, 61 and 63 can be set',
+      'sets a bit that is not defined: the valid ones are 0 to 15, 32 to 42, 48, 58, 60, 61 and 63',
     );
   }
   return set;
@@ -77,11 +77,11 @@ export function formatCounterSet(set: CounterSet): string {
   return formatU64(toU64(set));
 }
 
-/** Reads a value of MSR_PEBS_DATA_CFG, whose defined bits are below 32; one of the others stands for perf's own bit 63. */
+/** Reads a value of MSR_PEBS_DATA_CFG, whose defined bits are below 32; perf itself uses bit 63. */
 export function parseDataCfg(value: U64Input, pointer: string): number {
   const { hi, lo } = parseU64(value, pointer);
   if (hi !== 0) {
-    throw outOfRange(pointer, 'sets a bit above 31, and MSR_PEBS_DATA_CFG defines none');
+    throw outOfRange(pointer, 'sets a bit above 31, where MSR_PEBS_DATA_CFG defines none');
   }
   if (lo & PEBS_UPDATE_DS_SW) {
     throw outOfRange(pointer, 'sets bit 6, which MSR_PEBS_DATA_CFG does not define');
@@ -96,7 +96,7 @@ export function formatDataCfg(value: number): string {
   });
 }
 
-/** Reads a list of counter names of a CPU that has the counters of `available`. */
+/** Reads a list of counter names; the CPU has the counters in `available`. */
 export function parseCounters(
   names: readonly string[] | undefined,
   available: CounterSet,
@@ -113,7 +113,7 @@ export function parseCounters(
 export function parseCounter(name: string, available: CounterSet, pointer: string): number {
   const bit = counterBit(name);
   if (bit === undefined || (available & (1 << bit)) === 0) {
-    const detail = `names ${name}, a counter this CPU does not have`;
+    const detail = `names ${name}, which this CPU does not have`;
     throw ruleViolated(pointer, detail);
   }
   return bit;
@@ -124,7 +124,7 @@ export function formatCounter(bit: number): string | null {
   return bit < 0 ? null : counterName(bit);
 }
 
-/** The value of an MSR as JSON: each kind of register has its own form inside. */
+/** The value of an MSR as JSON; each kind of register is stored in its own form. */
 export function formatMsrValue(msr: number, value: number, addresses: AddressBook): string {
   if (msr === DS_AREA) {
     return formatU64(addresses.valueOf(value));

@@ -1,4 +1,4 @@
-/** What a host keeps beside its machine: the records of events and vCPUs, found by id or name. */
+/** What a host keeps besides its machine: the records of events and vCPUs, found by id or name. */
 import type { PerfEventCreate } from '../../../schemas/perf-event.js';
 import { counterName } from '../../pmu/arch/counter-set.js';
 import { DEFAULT_SAMPLE_FREQ } from '../../pmu/perf/open-rules.js';
@@ -15,7 +15,7 @@ export function samplingOf(body: PerfEventCreate): EventRecord['sampling'] {
   if (body.sample_period !== undefined && body.sample_freq !== undefined) {
     throw new Refused(
       'rule',
-      'perf_event_attr has one field for sample_period and sample_freq: give one of them',
+      'perf_event_attr has one field for sample_period and sample_freq: give only one of them',
       '/sample_freq',
     );
   }
@@ -25,7 +25,7 @@ export function samplingOf(body: PerfEventCreate): EventRecord['sampling'] {
   if (body.sample_freq !== undefined) {
     return { freq: body.sample_freq };
   }
-  // A precise event samples; like the perf tool, default to a frequency.
+  // A precise event samples. Like the perf tool, default to a frequency.
   return (body.precise_ip ?? 0) > 0 ? { freq: DEFAULT_SAMPLE_FREQ } : null;
 }
 

@@ -166,10 +166,10 @@ t.test('a body', async (t) => {
 
   t.test('with a field given twice, a __proto__ or bottomless nesting is refused', async (t) => {
     t.match(await errorsOf('/v1/host', '{"kernel":"a","cpu_model":"b","kernel":"c"}'), [
-      { pointer: '/kernel', detail: 'the field is given twice' },
+      { pointer: '/kernel', detail: 'the field is given more than once' },
     ]);
     t.match(await errorsOf('/v1/script', '{"actions":[{"action":"tick","\\u0061ction":"nmi"}]}'), [
-      { pointer: '/actions/0/action', detail: 'the field is given twice' },
+      { pointer: '/actions/0/action', detail: 'the field is given more than once' },
     ]);
     t.match(await errorsOf('/v1/host', '{"__proto__":{"kernel":"a"}}'), [
       { pointer: '/__proto__' },
