@@ -19,7 +19,6 @@ import { PageQuerySchema } from '../schemas/common.js';
 import { problems } from '../schemas/problem.js';
 import { ScenarioPageSchema, ScenarioSchema } from '../schemas/scenario.js';
 import { sendPage } from '../src/http/answer/paging.js';
-import { canonicalId } from '../src/model/worlds/scenarios.js';
 import {
   coverageGoals,
   cpuModels,
@@ -240,8 +239,6 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: ScenarioSchema, ...problems('validation', 'not_found') },
       },
     },
-    async ({ params: { id } }) =>
-      scenarioItemById(id) ??
-      notInCatalogue('scenario', id, idsOf(scenarios), { canonical: canonicalId(id) }),
+    async ({ params: { id } }) => scenarioItemById(id),
   );
 };

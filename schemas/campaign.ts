@@ -1,5 +1,7 @@
 /** Campaigns: seeded random walks over kernels, CPU models and scenarios, for worlds too large for a search. */
+
 import { type Static, Type } from 'typebox';
+import { CELLS_MAX } from '../src/model/vocabulary.js';
 import {
   count,
   defaulted,
@@ -14,8 +16,6 @@ import {
 import { propertyId } from './exploration.js';
 import { HostCreateSchema } from './host.js';
 import { ScriptActionSchema } from './script.js';
-
-export const CELLS_MAX = 1000;
 
 export const CampaignIdSchema = Type.String({
   $id: 'CampaignId',

@@ -1,5 +1,7 @@
 /** The static catalogue: CPU models, kernels, invariants, micro-steps, coverage goals. */
 import { type Static, Type } from 'typebox';
+import { VERDICTS } from '../src/explorer/verdicts.js';
+import { PLATFORM_CLASSES } from '../src/pmu/vocabulary.js';
 import {
   MicroStepNameSchema,
   nullable,
@@ -21,8 +23,6 @@ export const CatalogueParamsSchema = Type.Object(
     examples: [{ id: 'emerald-rapids' }],
   },
 );
-
-export const PLATFORM_CLASSES = ['K1', 'K2', 'K3', 'K4'] as const;
 
 export const PlatformClassSchema = oneOf(PLATFORM_CLASSES, {
   $id: 'PlatformClass',
@@ -463,8 +463,6 @@ export const CoverageGoalSchema = Type.Object(
   },
 );
 export type CoverageGoal = Static<typeof CoverageGoalSchema>;
-
-export const VERDICTS = ['holds', 'violated', 'witnessed', 'unreachable', 'undecided'] as const;
 
 export const VerdictSchema = oneOf(VERDICTS, {
   $id: 'Verdict',

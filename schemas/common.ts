@@ -1,5 +1,7 @@
 /** Shared schemas: 64-bit values, names of registers and counters, ids, paging. */
+
 import { type Static, type TSchema, type TUnsafe, Type } from 'typebox';
+import { CPUS_MAX, VIA_NAMES } from '../src/pmu/vocabulary.js';
 
 /** A schema with its own name in `components/schemas`. */
 export type NamedSchema = TSchema & { $id: string };
@@ -207,8 +209,6 @@ export const TimestampSchema = Type.String({
   examples: ['2026-11-23T12:00:00.000Z'],
 });
 
-export const CPUS_MAX = 8;
-
 export const CpuNumberSchema = Type.Integer({
   $id: 'CpuNumber',
   minimum: 0,
@@ -226,15 +226,7 @@ export const MicroStepNameSchema = Type.String({
   examples: ['k4_list_build', 'k5_switch:IA32_PEBS_ENABLE', 'guest'],
 });
 
-export const WRITE_VIAS = [
-  'kvm_wrmsr',
-  'perf_wrmsr',
-  'vm_entry_load',
-  'vm_exit_load',
-  'vmcs_field',
-] as const;
-
-export const WriteViaSchema = oneOf(WRITE_VIAS, {
+export const WriteViaSchema = oneOf(VIA_NAMES, {
   $id: 'WriteVia',
   description: 'how a value was written to an MSR',
   examples: ['kvm_wrmsr'],

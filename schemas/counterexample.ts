@@ -1,5 +1,6 @@
 /** The findings of an exploration step by step: counterexamples, and the states on a walk. */
 import { type Static, Type } from 'typebox';
+import { STORY_ACTORS } from '../src/model/vocabulary.js';
 import { CpuNumberSchema, MicroStepNameSchema, oneOf, prose, ref } from './common.js';
 import { ExplorationIdSchema, propertyId } from './exploration.js';
 import { HostCreateSchema } from './host.js';
@@ -39,7 +40,7 @@ export const StateParamsSchema = Type.Object(
 
 export const CounterexampleStepSchema = Type.Object(
   {
-    actor: oneOf(['kvm', 'perf', 'nmi', 'cpu', 'guest', 'host'], { description: 'the actor' }),
+    actor: oneOf(STORY_ACTORS, { description: 'the actor' }),
     cpu: ref(CpuNumberSchema),
     action: prose('what happens'),
     micro_step: Type.Optional(ref(MicroStepNameSchema)),
@@ -139,7 +140,7 @@ export const WalkStateSchema = Type.Object(
         },
         { additionalProperties: false },
       ),
-      { maxItems: 256, description: 'the actions that are not enabled, and why' },
+      { maxItems: 512, description: 'the actions that are not enabled, and why' },
     ),
   },
   {

@@ -1,28 +1,10 @@
 /** A world to explore: its parts, and how often each actor may act. */
 import { type Static, Type } from 'typebox';
+import { ACTOR_KINDS, NMI_TIMINGS } from '../src/model/vocabulary.js';
 import { HostOptionsSchema } from './catalogue.js';
 import { oneOf, ref, SlugSchema, U64InputSchema } from './common.js';
 import { EVENT_CREATE_FIELDS } from './perf-event.js';
 import { VCPU_CREATE_FIELDS, WrmsrRequestSchema } from './vcpu.js';
-
-export const ACTOR_KINDS = [
-  'nmi_throttle',
-  'foreign_nmi',
-  'tick',
-  'event_add',
-  'event_del',
-  'event_enable',
-  'event_disable',
-  'pmu_section',
-  'guest_wrmsr',
-  'migrate',
-  'vmfail',
-  'fastpath_reenter',
-  'bpf_snapshot',
-  'microcode_load',
-  'nmi_reset',
-] as const;
-export type ActorKind = (typeof ACTOR_KINDS)[number];
 
 export const ExploredActorSchema = Type.Object(
   {
@@ -91,7 +73,7 @@ export const ExplorationModelSchema = Type.Object(
       }),
     ),
     nmi_timing: Type.Optional(
-      oneOf(['prompt', 'late'], {
+      oneOf(NMI_TIMINGS, {
         description:
           'prompt: an overflow and its NMI are one step, possible while the counter counts; late: the overflow is latched and its NMI arrives any number of micro-steps later',
       }),

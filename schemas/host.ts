@@ -1,8 +1,9 @@
 /** A simulated host: a CPU model running a kernel. */
+
 import { type Static, Type } from 'typebox';
+import { CPUS_MAX } from '../src/pmu/vocabulary.js';
 import { HostOptionsSchema, PlatformClassSchema } from './catalogue.js';
 import {
-  CPUS_MAX,
   count,
   NameSchema,
   pageOf,

@@ -2,6 +2,7 @@
  * All expected failures. A code is the last part of the problem's `type` (`/problems/<code>`); GET of that path returns the
  * explanation. Our own bugs are not listed: they throw from `assert` and reach the client as `internal`, without their text.
  */
+
 interface ProblemEntry {
   readonly status: number;
   readonly title: string;

@@ -1,5 +1,7 @@
 /** The body of every failure (RFC 9457), and the pages that explain the codes. */
+
 import { type Static, Type } from 'typebox';
+import { ERRNOS } from '../src/pmu/vocabulary.js';
 import { oneOf, prose, ref } from './common.js';
 import { PROBLEM_CODES, PROBLEMS, type ProblemCode } from './problem-codes.js';
 
@@ -52,7 +54,7 @@ export const ProblemSchema = Type.Object(
       }),
     ),
     errno: Type.Optional(
-      oneOf(['EINVAL', 'EBUSY', 'EOPNOTSUPP'], {
+      oneOf(ERRNOS, {
         description: 'the error perf_event_open(2) would return; only with perf_errno',
       }),
     ),

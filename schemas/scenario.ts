@@ -1,10 +1,10 @@
 /** Named worlds to explore, with their known verdicts and counts. */
 import { type Static, Type } from 'typebox';
+import { ACTOR_KINDS } from '../src/model/vocabulary.js';
 import { VerdictSchema } from './catalogue.js';
 import { count, pageOf, prose, ref, SlugSchema, SourcesSchema } from './common.js';
 import { ExplorationBoundsSchema } from './exploration.js';
 import {
-  ACTOR_KINDS,
   ExplorationModelSchema,
   ExploredActorSchema,
   ExploredEventSchema,

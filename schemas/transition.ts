@@ -1,5 +1,7 @@
 /** Moves a vCPU between host and guest, with NMIs landing at micro-steps that the client chooses. */
+
 import { type Static, Type } from 'typebox';
+import { EXIT_REASONS } from '../src/pmu/vocabulary.js';
 import { count, counters, defaulted, MicroStepNameSchema, oneOf, ref } from './common.js';
 import { MsrViewSchema, msrWriteCounts, violationList } from './msr.js';
 import { TraceItemSchema } from './trace.js';
@@ -81,14 +83,6 @@ export const INJECT_FIELD = {
 };
 
 export const TRANSITION_KINDS = ['vm_entry', 'vm_exit', 'round_trip', 'micro_step'] as const;
-export const EXIT_REASONS = [
-  'external_interrupt',
-  'nmi',
-  'hlt',
-  'fastpath_reenter',
-  'vmfail',
-  'entry_failure',
-] as const;
 
 /** Shared by the route and the script action. */
 export const TRANSITION_FIELDS = {

@@ -1,12 +1,9 @@
 import type { StopReason } from './budget.js';
 import type { Evidence } from './evidence.js';
 import type { Property } from './model.js';
+import type { Verdict } from './verdicts.js';
 
-/**
- * - `holds`, `violated`: of an 'always' property. `witnessed`, `unreachable`: of a 'sometimes' property.
- * - `undecided`: the search was stopped too early.
- */
-export type Verdict = 'holds' | 'violated' | 'witnessed' | 'unreachable' | 'undecided';
+export type { Verdict };
 
 export interface PropertyResult {
   readonly id: string;

@@ -2,7 +2,6 @@
  * The machine as a model for the explorer: states are packed machines with what each actor has spent, steps are those of
  * `steps/`, properties are invariants and the marks of interesting states.
  */
-import { ACTOR_KINDS, type ExplorationModel } from '../../schemas/exploration-model.js';
 import type { Model, Property, Successors } from '../explorer/model.js';
 import { WriteSink } from '../pmu/arch/write-sink.js';
 import { INVARIANTS, stepsEvaluated, violatedAt } from '../pmu/invariants/index.js';
@@ -13,13 +12,14 @@ import { PEBS_UPDATE_DS_SW } from '../pmu/perf/data-cfg.js';
 import { NO_EVENT } from '../pmu/perf/perf-event.js';
 import { MARKS } from './coverage-goals.js';
 import { type ExploredWorld, exploredWorld } from './explored-world.js';
-import { EnabledSteps } from './steps/enabled-steps.js';
 import { Steps } from './steps/steps.js';
 import { Folder, symmetryOf } from './symmetry.js';
+import { ACTOR_KINDS } from './vocabulary.js';
+import type { WorldSpec } from './world-spec.js';
 
 /** What a worker needs to make the model of its own. */
 export interface MachineModelArgs {
-  readonly model: ExplorationModel;
+  readonly model: WorldSpec;
   /** Ids of invariants and marks. */
   readonly properties: readonly string[];
 }
@@ -30,7 +30,7 @@ const SUCCESSORS_MAX = 96;
 /** How a worker thread makes its own. */
 export function createModel(args: unknown): MachineModel {
   const { model, properties } = args as MachineModelArgs;
-  return new MachineModel(exploredWorld(model, ''), properties);
+  return new MachineModel(exploredWorld(model), properties);
 }
 
 export class MachineModel implements Model {
@@ -39,7 +39,6 @@ export class MachineModel implements Model {
   readonly properties: readonly Property[];
   readonly explored: ExploredWorld;
   readonly steps: Steps;
-  readonly enabled: EnabledSteps;
   readonly layout: Layout;
   private readonly base: MachineState;
   private readonly next: MachineState;
@@ -61,7 +60,6 @@ export class MachineModel implements Model {
     const { world, initial } = explored;
     this.explored = explored;
     this.steps = new Steps(explored);
-    this.enabled = new EnabledSteps(this.steps);
     this.layout = new Layout(world, initial, layoutOptions(explored));
     this.words = this.layout.words;
     const symmetry = symmetryOf(explored);
@@ -93,7 +91,7 @@ export class MachineModel implements Model {
   expand(states: Int32Array, at: number, out: Successors): void {
     const { base, next, spent, nextSpent, labels, words } = this;
     this.layout.unpack(states, at, base, spent);
-    const found = this.enabled.find(base, spent, labels);
+    const found = this.steps.find(base, spent, labels);
     let { count } = out;
     for (let nth = 0; nth < found; nth += 1) {
       const last = nth === found - 1;

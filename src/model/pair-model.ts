@@ -5,7 +5,6 @@
  * Kernels make different numbers of micro-steps (their lists differ), so an operation advances on both where both would
  * make the same micro-step, and otherwise on the one that is behind. Everything else happens on both at once.
  */
-import { ACTOR_KINDS, type ExplorationModel } from '../../schemas/exploration-model.js';
 import type { Model, Property, Successors } from '../explorer/model.js';
 import { WriteSink } from '../pmu/arch/write-sink.js';
 import { INVARIANTS, violatedAt } from '../pmu/invariants/index.js';
@@ -14,10 +13,13 @@ import { RESTORE, V6 } from '../pmu/machine/micro-step.js';
 import { IDLE, MachineState } from '../pmu/machine/state.js';
 import { exploredWorld } from './explored-world.js';
 import { MachineModel } from './machine-model.js';
-import * as steps from './steps/step-labels.js';
+import { codeOf, labelOf, STEP_KINDS } from './steps/index.js';
+import { ADVANCE, OPERATION_STEPS } from './steps/operation.js';
+import { ACTOR_KINDS } from './vocabulary.js';
+import type { WorldSpec } from './world-spec.js';
 
 export interface ProductModelArgs {
-  readonly model: ExplorationModel;
+  readonly model: WorldSpec;
   readonly other: string;
   readonly properties: readonly string[];
 }
@@ -27,6 +29,10 @@ const PROPERTIES: readonly Property[] = [
   { id: 'only_first_fails', kind: 'always' },
   { id: 'only_other_fails', kind: 'always' },
 ];
+
+/** The kinds of steps by which an operation under way goes on; the first has each machine make its own next micro-step. */
+const WAYS_ON = OPERATION_STEPS.map((kind) => STEP_KINDS.indexOf(kind));
+const GO_ON = STEP_KINDS.indexOf(ADVANCE);
 
 export function createModel(args: unknown): ProductModel {
   return new ProductModel(args as ProductModelArgs);
@@ -42,15 +48,15 @@ class Side {
   readonly sink = new WriteSink();
   count = 0;
 
-  constructor(spec: ExplorationModel) {
-    this.model = new MachineModel(exploredWorld(spec, ''), []);
+  constructor(spec: WorldSpec) {
+    this.model = new MachineModel(exploredWorld(spec), []);
     this.state = new MachineState(this.model.explored.initial);
     this.next = new MachineState(this.model.explored.initial);
   }
 
   load(words: Int32Array, at: number): void {
     this.model.layout.unpack(words, at, this.state, this.spent);
-    this.count = this.model.enabled.find(this.state, this.spent, this.labels);
+    this.count = this.model.steps.find(this.state, this.spent, this.labels);
   }
 
   allows(label: number): boolean {
@@ -101,10 +107,7 @@ export class ProductModel implements Model {
     this.load(states, at);
     for (let nth = 0; nth < first.count; nth += 1) {
       const label = first.labels[nth]!;
-      if (isAdvance(label)) {
-        continue;
-      }
-      if (other.allows(label)) {
+      if (!WAYS_ON.includes(codeOf(label)) && other.allows(label)) {
         this.append(label, label, label, out);
       }
     }
@@ -149,7 +152,7 @@ export class ProductModel implements Model {
   }
 
   private advance(cpu: number, out: Successors): void {
-    const label = steps.labelOf(steps.ADVANCE, cpu, 0);
+    const label = labelOf(GO_ON, cpu, 0);
     const a = this.first.state.cpus[cpu]!;
     const b = this.other.state.cpus[cpu]!;
     if (a.operation === IDLE && b.operation === IDLE) {
@@ -168,9 +171,9 @@ export class ProductModel implements Model {
     if (firstGoes || otherGoes) {
       this.append(label, firstGoes ? label : undefined, otherGoes ? label : undefined, out);
     }
-    for (const step of [steps.EXIT_AND_REENTER, steps.FAIL_VMLAUNCH]) {
-      const both = steps.labelOf(step, cpu, 0);
-      if (this.first.allows(both) && this.other.allows(both)) {
+    for (const code of WAYS_ON) {
+      const both = labelOf(code, cpu, 0);
+      if (code !== GO_ON && this.first.allows(both) && this.other.allows(both)) {
         this.append(both, both, both, out);
       }
     }
@@ -188,10 +191,6 @@ export class ProductModel implements Model {
     out.labels[out.count] = label;
     out.count += 1;
   }
-}
-
-function isAdvance(label: number): boolean {
-  return steps.stepOf(label) <= steps.FAIL_VMLAUNCH;
 }
 
 /** Micro-steps in the order of a run; the repair after VM-exit may come before k10, so it counts as right after V6. */

@@ -1,14 +1,13 @@
 /** A path as what a client needs to replay it: a host to make, and a script for it. */
-import type { ExplorationModel } from '../../schemas/exploration-model.js';
-import type { HostCreate } from '../../schemas/host.js';
-import type { ScriptAction } from '../../schemas/script.js';
 import type { Path } from '../explorer/path.js';
 import type { MachineModel } from './machine-model.js';
+import type { ScriptStep } from './steps/step-kind.js';
 import { scriptOfPath, setUpActions } from './to-script.js';
+import type { HostSpec, WorldSpec } from './world-spec.js';
 
 export interface ReplayScript {
-  readonly host: HostCreate;
-  readonly script: ScriptAction[];
+  readonly host: HostSpec;
+  readonly script: ScriptStep[];
 }
 
 export function replayScript(model: MachineModel, path: Path): ReplayScript {
@@ -16,7 +15,7 @@ export function replayScript(model: MachineModel, path: Path): ReplayScript {
   return { host: hostOf(spec), script: [...setUpActions(spec), ...scriptOfPath(model, path)] };
 }
 
-function hostOf(spec: ExplorationModel): HostCreate {
+function hostOf(spec: WorldSpec): HostSpec {
   const { cpu_model, kernel, microcode, stepping, cpus, options } = spec;
   return {
     cpu_model,

@@ -9,7 +9,6 @@
  * The representative is the least packed state over all orders of the vCPUs, the events sorted by what their counters
  * hold; it is the same for every member of a class.
  */
-import { isDeepStrictEqual } from 'node:util';
 import { GENERAL_PURPOSE } from '../pmu/arch/counter-set.js';
 import { GLOBAL_CTRL, PEBS_ENABLE } from '../pmu/arch/msr.js';
 import type { Kind } from '../pmu/fields/field.js';
@@ -61,16 +60,16 @@ export function symmetryOf(explored: ExploredWorld): Symmetry {
       (vcpu, at) =>
         vcpu.cpu === initial.vcpus[0]!.cpu &&
         vcpu.pebsDataCfg === initial.vcpus[0]!.pebsDataCfg &&
-        isDeepStrictEqual(world.guests[at], world.guests[0]),
+        JSON.stringify(world.guests[at]) === JSON.stringify(world.guests[0]),
     );
   const names = (group: readonly number[]): string =>
-    group.map((at) => host.events[at]?.name ?? `event ${at}`).join(', ');
+    group.map((at) => host.eventNames[at] ?? `event ${at}`).join(', ');
   return {
     events: groups,
     vcpuOrders: alike ? permutations(initial.vcpus.map((_, at) => at)) : [],
     described: [
       ...groups.map((group) => `events ${names(group)} with their counters`),
-      ...(alike ? [`vCPUs ${host.vcpus.map(({ name, id }) => name ?? id).join(', ')}`] : []),
+      ...(alike ? [`vCPUs ${host.vcpuNames.join(', ')}`] : []),
     ],
   };
 }

@@ -11,7 +11,7 @@ import type {
 import type { Scenario as ScenarioItem } from '../../schemas/scenario.js';
 import { MARKS } from '../model/coverage-goals.js';
 import {
-  findScenario,
+  canonicalId,
   MATRIX_SCENARIOS,
   SCENARIOS,
   type Scenario,
@@ -35,6 +35,7 @@ import {
 } from '../pmu/machine/step-sources.js';
 import { symbolsIn } from '../pmu/symbols.js';
 import { openAfter, setUpScript } from './cost-set-up.js';
+import { notInCatalogue } from './lookups.js';
 import { formatCounterSet, formatU64 } from './wire.js';
 
 export const cpuModels: readonly CpuModelItem[] = CPU_MODELS.map(cpuModelItem);
@@ -134,9 +135,13 @@ function isVerdictOfInvariant(verdict: string): boolean {
 }
 
 /** A scenario by id; in the matrix a kernel's alias will do. */
-export function scenarioItemById(id: string): ScenarioItem | undefined {
-  const canonical = findScenario(id)?.id ?? id;
-  return scenarios.find((scenario) => scenario.id === canonical);
+export function scenarioItemById(id: string): ScenarioItem {
+  const canonical = canonicalId(id);
+  const ids = scenarios.map((known) => known.id);
+  return (
+    scenarios.find((known) => known.id === canonical) ??
+    notInCatalogue('scenario', id, ids, { canonical })
+  );
 }
 
 /** A kernel by id or alias. */

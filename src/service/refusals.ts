@@ -1,5 +1,5 @@
 /** What the machine refuses, as problems that name the field. */
-
+import { WorldError } from '../model/world-error.js';
 import { Refused } from '../pmu/stepping/refused.js';
 import { ProblemError } from './problem-error.js';
 
@@ -29,6 +29,9 @@ export function problemAt<Result>(pointer: string, act: () => Result): Result {
 }
 
 function asProblem(error: unknown, pointer: string): unknown {
+  if (error instanceof WorldError) {
+    return problemOf(error, pointer + error.place);
+  }
   if (error instanceof Refused) {
     return problemOf(error, pointer);
   }
@@ -44,6 +47,7 @@ const CODES = {
   rule: 'rule_violated',
   perf: 'perf_errno',
   limit: 'limit_reached',
+  range: 'value_out_of_range',
 } as const;
 
 function problemOf(refused: Refused, pointer: string): ProblemError {

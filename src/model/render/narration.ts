@@ -2,30 +2,35 @@
  * A path told for people and machines: each step with its actor, its MSR writes and what it changed, as JSON, as a story,
  * and as a sequence diagram.
  */
-import type { CounterexampleStep } from '../../../schemas/counterexample.js';
 import type { Path } from '../../explorer/path.js';
 import { initialState, replay } from '../../explorer/path.js';
-import { counterName, counterNames } from '../../pmu/arch/counter-set.js';
+import { counterNames } from '../../pmu/arch/counter-set.js';
 import { msrName, VIA_NAMES } from '../../pmu/arch/msr.js';
 import { WriteSink } from '../../pmu/arch/write-sink.js';
-import { nextOverflowed } from '../../pmu/kvm/guest-counters.js';
-import { nextStep } from '../../pmu/machine/advance.js';
-import { D1, K0, REST, STEP_NAMES, VMX_ABORT } from '../../pmu/machine/micro-step.js';
-import {
-  isAboutEvent,
-  type MachineState,
-  OPERATION_NAMES,
-  RUN_VCPU,
-} from '../../pmu/machine/state.js';
-import { NMI_SOURCE, stepSource } from '../../pmu/machine/step-sources.js';
-import { NO_EVENT, statusName } from '../../pmu/perf/perf-event.js';
-import { formatMsrValue } from '../../service/wire.js';
+import { STEP_NAMES, VMX_ABORT } from '../../pmu/machine/micro-step.js';
+import type { MachineState } from '../../pmu/machine/state.js';
+import { stepSource } from '../../pmu/machine/step-sources.js';
+import { statusName } from '../../pmu/perf/perf-event.js';
 import type { MachineModel } from '../machine-model.js';
-import * as steps from '../steps/step-labels.js';
+import { cpuOf, kindOf } from '../steps/index.js';
+import { eventName, vcpuName } from '../steps/names.js';
+import { actionOf, actorOf, executedStep } from '../steps/told.js';
+import { formatMsrValue } from '../values.js';
+import type { StoryActor } from '../vocabulary.js';
 
-/** A step with what the other forms need of it. */
-export interface ToldStep extends CounterexampleStep {
-  readonly label: number;
+/** A step as it is told in every form. */
+export interface ToldStep {
+  label: number;
+  actor: StoryActor;
+  cpu: number;
+  /** What happens. */
+  action: string;
+  micro_step?: string;
+  /** Where it stands in the kernel or the SDM. */
+  source: string;
+  msr_writes: { msr: string; via: (typeof VIA_NAMES)[number]; value: string; row: string }[];
+  /** What is different afterwards. */
+  state_change: string[];
 }
 
 /** Replays a path and tells every step. */
@@ -45,16 +50,16 @@ function tell(model: MachineModel, before: Int32Array, after: Int32Array, label:
   const { state: acting, spent } = model.unpacked(before);
   const sink = new WriteSink();
   sink.listed = [];
-  const cpu = acting.cpus[steps.cpuOf(label)]!;
-  const executes = executedStep(model, acting, label);
+  const cpu = acting.cpus[cpuOf(label)]!;
+  const executes = executedStep(model.explored, acting, label);
   model.steps.take(acting, spent, label, sink);
   return {
     label,
-    actor: actorOf(model, from, label),
+    actor: actorOf(model.explored, from, label),
     cpu: cpu.index,
-    action: actionOf(model, from, label),
+    action: actionOf(model.explored, from, label),
     ...(executes === undefined ? {} : { micro_step: STEP_NAMES[executes]! }),
-    source: executes === undefined ? sourceOf(label) : stepSource(executes),
+    source: executes === undefined ? (kindOf(label).source ?? '') : stepSource(executes),
     msr_writes: sink.take().map(({ msr, via, value, row }) => ({
       msr: msrName(msr),
       via: VIA_NAMES[via]!,
@@ -63,143 +68,6 @@ function tell(model: MachineModel, before: Int32Array, after: Int32Array, label:
     })),
     state_change: changes(model, from, to),
   };
-}
-
-/** The micro-step that the label makes its CPU execute, or undefined for what happens at once. */
-export function executedStep(
-  model: MachineModel,
-  state: MachineState,
-  label: number,
-): number | undefined {
-  const step = steps.stepOf(label);
-  const cpu = state.cpus[steps.cpuOf(label)]!;
-  switch (step) {
-    case steps.ADVANCE:
-    case steps.EXIT_AND_REENTER:
-    case steps.FAIL_VMLAUNCH:
-      return nextStep(model.explored.world, state, cpu);
-    case steps.RUN:
-      return firstOfRun(model, state, steps.targetOf(label));
-    case steps.SWITCH_OUT:
-    case steps.SWITCH_IN:
-    case steps.TICK:
-    case steps.ENABLE:
-    case steps.DISABLE:
-    case steps.CLOSE:
-    case steps.ADD:
-    case steps.SECTION:
-      return STEP_NAMES.indexOf('d1_n_added');
-    default:
-      return undefined;
-  }
-}
-
-/** The micro-step with which a vCPU's run begins: KVM may have to reprogram a counter first. */
-export function firstOfRun(model: MachineModel, state: MachineState, vcpu: number): number {
-  const { eventConfigs } = model.explored.world;
-  return nextOverflowed(state.vcpus[vcpu]!, vcpu, eventConfigs) === NO_EVENT ? K0 : D1;
-}
-
-function actorOf(model: MachineModel, state: MachineState, label: number): ToldStep['actor'] {
-  const step = steps.stepOf(label);
-  if (isNmi(step)) {
-    return 'nmi';
-  }
-  if (step === steps.FLIP_GLOBAL_CTRL || step === steps.FLIP_PEBS_ENABLE) {
-    return 'guest';
-  }
-  const cpu = state.cpus[steps.cpuOf(label)]!;
-  const runs = step === steps.RUN || (step <= steps.FAIL_VMLAUNCH && cpu.operation === RUN_VCPU);
-  if (!runs) {
-    return step === steps.MIGRATE || step === steps.LOAD_MICROCODE ? 'host' : 'perf';
-  }
-  const next = executedStep(model, state, label) ?? REST;
-  const name = STEP_NAMES[next]!;
-  return name === 'guest' ? 'guest' : name.startsWith('v') ? 'cpu' : 'kvm';
-}
-
-/** Whether a step is an overflow or an NMI. */
-function isNmi(step: number): boolean {
-  return (
-    (step >= steps.OVERFLOW_AND_THROTTLE && step <= steps.SNAPSHOT) || step === steps.RESET_NMI
-  );
-}
-
-function eventName(model: MachineModel, at: number): string {
-  return model.explored.host.events[at]?.name ?? `event ${at}`;
-}
-
-function vcpuName(model: MachineModel, at: number): string {
-  return model.explored.host.vcpus[at]?.name ?? `vCPU ${at}`;
-}
-
-/** What the step does, in words. */
-export function actionOf(model: MachineModel, state: MachineState, label: number): string {
-  const target = steps.targetOf(label);
-  const cpu = state.cpus[steps.cpuOf(label)]!;
-  switch (steps.stepOf(label)) {
-    case steps.ADVANCE:
-      return `${describeOperation(model, cpu.operation, cpu.target)} goes on`;
-    case steps.EXIT_AND_REENTER:
-      return 'VM-exit that the fast path handles and re-enters';
-    case steps.FAIL_VMLAUNCH:
-      return 'VMLAUNCH fails';
-    case steps.RUN:
-      return `${vcpuName(model, target)} runs`;
-    case steps.SWITCH_OUT:
-      return `the thread of ${vcpuName(model, target)} is switched out`;
-    case steps.SWITCH_IN:
-      return `the thread of ${vcpuName(model, target)} is switched in`;
-    case steps.REPROGRAM:
-      return `KVM reprograms ${eventName(model, target)}`;
-    case steps.TICK:
-      return 'timer tick';
-    case steps.ENABLE:
-      return `enable ${eventName(model, target)}`;
-    case steps.DISABLE:
-      return `disable ${eventName(model, target)}`;
-    case steps.CLOSE:
-      return `close ${eventName(model, target)}`;
-    case steps.ADD:
-      return `open and enable ${eventName(model, target)}`;
-    case steps.SECTION:
-      return 'PMU disable and enable';
-    case steps.MIGRATE:
-      return `${vcpuName(model, target)} migrates to CPU ${cpu.index}`;
-    case steps.FLIP_PEBS_ENABLE:
-      return `the guest flips its IA32_PEBS_ENABLE for ${eventName(model, target)}`;
-    case steps.FLIP_GLOBAL_CTRL:
-      return `the guest flips its IA32_PERF_GLOBAL_CTRL for ${eventName(model, target)}`;
-    case steps.OVERFLOW_AND_THROTTLE:
-      return `${counterName(target)} overflows and the NMI throttles its event`;
-    case steps.FOREIGN_NMI:
-      return 'NMI of another device';
-    case steps.OVERFLOW:
-      return `${counterName(target)} overflows; its NMI is on the way`;
-    case steps.LATE_NMI:
-      return 'the NMI arrives';
-    case steps.LATE_NMI_THROTTLE:
-      return `the NMI arrives and throttles ${counterNames(model.steps.latchedActive(cpu)).join(', ')}`;
-    case steps.SNAPSHOT:
-      return 'a BPF program takes a branch snapshot';
-    case steps.RESET_NMI:
-      return 'an NMI whose status never clears: after 100 loops the handler resets the PMU';
-    default:
-      return 'late microcode load';
-  }
-}
-
-function describeOperation(model: MachineModel, operation: number, target: number): string {
-  if (operation === RUN_VCPU) {
-    return vcpuName(model, target);
-  }
-  const name = OPERATION_NAMES[operation]!.replaceAll('_', ' ');
-  return isAboutEvent(operation) ? `${name} ${eventName(model, target)}` : name;
-}
-
-function sourceOf(label: number): string {
-  const step = steps.stepOf(label);
-  return isNmi(step) && step !== steps.SNAPSHOT ? NMI_SOURCE : '';
 }
 
 /** The fields that differ, as `name: before -> after`. */
@@ -212,7 +80,7 @@ function changes(model: MachineModel, from: MachineState, to: MachineState): str
   };
   const set = (value: number): string => counterNames(value).join('+') || '0';
   from.events.forEach((event, at) => {
-    note(eventName(model, at), statusName(event), statusName(to.events[at]!));
+    note(eventName(model.explored, at), statusName(event), statusName(to.events[at]!));
   });
   from.cpus.forEach((cpu, at) => {
     const other = to.cpus[at]!;
@@ -235,8 +103,12 @@ function changes(model: MachineModel, from: MachineState, to: MachineState): str
   from.vcpus.forEach((vcpu, at) => {
     const listed = (state: MachineState): string =>
       state.vcpus[at]!.autoload.listed().map(msrName).join('+');
-    note(`${vcpuName(model, at)} load areas`, listed(from) || 'empty', listed(to) || 'empty');
-    note(`${vcpuName(model, at)} CPU`, String(vcpu.cpu), String(to.vcpus[at]!.cpu));
+    note(
+      `${vcpuName(model.explored, at)} load areas`,
+      listed(from) || 'empty',
+      listed(to) || 'empty',
+    );
+    note(`${vcpuName(model.explored, at)} CPU`, String(vcpu.cpu), String(to.vcpus[at]!.cpu));
   });
   return lines;
 }

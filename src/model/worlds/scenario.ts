@@ -1,7 +1,7 @@
 /** What a named world is, and the pieces that several are made of. */
-import type { ExplorationModel } from '../../../schemas/exploration-model.js';
 import type { Verdict } from '../../explorer/result.js';
-import { kernelById } from '../../service/lookups.js';
+import { findKernel } from '../../pmu/kernels/index.js';
+import type { ActorSpec, VcpuSpec, WorldSpec } from '../world-spec.js';
 import { SCENARIO_COUNTS, type ScenarioCounts } from './counts.js';
 
 export interface Scenario {
@@ -9,7 +9,7 @@ export interface Scenario {
   /** What the scenario is called without its CPU model and kernel. */
   readonly world: string;
   readonly title: string;
-  readonly model: ExplorationModel;
+  readonly model: WorldSpec;
   readonly properties: string[];
   /** By property. */
   readonly expected: Readonly<Record<string, Verdict>>;
@@ -18,8 +18,7 @@ export interface Scenario {
   readonly sources: readonly string[];
 }
 
-export type Model = ExplorationModel;
-type Actor = NonNullable<Model['actors']>[number]['kind'];
+export type Model = WorldSpec;
 
 export const HOST_PEBS = {
   counter: 'PMC0',
@@ -28,7 +27,7 @@ export const HOST_PEBS = {
   exclude_guest: true,
 };
 export const HOST_PEBS_1 = { ...HOST_PEBS, counter: 'PMC1' };
-export const GUEST_PEBS: NonNullable<Model['vcpus']>[number] = {
+export const GUEST_PEBS: VcpuSpec = {
   wrmsr: [
     { msr: 'IA32_PERF_GLOBAL_CTRL', value: '0x0' },
     { msr: 'IA32_DS_AREA', value: '0xffff888000049000' },
@@ -37,7 +36,7 @@ export const GUEST_PEBS: NonNullable<Model['vcpus']>[number] = {
     { msr: 'IA32_PERF_GLOBAL_CTRL', value: '0x1' },
   ],
 };
-export const GUEST_COUNTING: NonNullable<Model['vcpus']>[number] = {
+export const GUEST_COUNTING: VcpuSpec = {
   wrmsr: [
     { msr: 'IA32_PERF_GLOBAL_CTRL', value: '0x1' },
     { msr: 'IA32_PERFEVTSEL0', value: '0x43003c' },
@@ -54,7 +53,10 @@ export type PlatformClass = keyof typeof CLASS_MODELS;
 
 /** The model that stands for a class on a kernel; null where there is none on which perf takes a precise event. */
 export function classModel(platform: PlatformClass, kernelId: string): string | null {
-  const kernel = kernelById(kernelId, '/kernel');
+  const kernel = findKernel(kernelId);
+  if (kernel === undefined) {
+    throw new RangeError(`there is no kernel ${kernelId}`);
+  }
   if (platform === 'K4' && !kernel.support.archPebs) {
     return null;
   }
@@ -64,7 +66,7 @@ export function classModel(platform: PlatformClass, kernelId: string): string | 
     : CLASS_MODELS[platform];
 }
 
-export function actors(...kinds: Actor[]): NonNullable<Model['actors']> {
+export function actors(...kinds: ActorSpec['kind'][]): ActorSpec[] {
   return kinds.map((kind) => ({ kind }));
 }
 

@@ -4,13 +4,13 @@
  * Identity 0 is the null address, 1 to 8 are the DS areas of the logical CPUs in their cpu_entry_area; what a guest
  * writes to IA32_DS_AREA gets the next free number.
  */
+import { CPUS_MAX } from '../vocabulary.js';
 import type { U64 } from './counter-set.js';
 
 const NULL_ADDRESS: U64 = { hi: 0, lo: 0 };
 /** The debug store of CPU 0 in the cpu_entry_area, and the distance to the next CPU's (x86_64, typical layout). */
 const DS_AREA_BASE: U64 = { hi: 0xfffffe00, lo: 0x00016000 };
 const CPU_STRIDE = 0x0003b000;
-const CPUS_MAX = 8;
 /** How many different addresses one book holds. */
 export const ADDRESSES_MAX = 4096;
 

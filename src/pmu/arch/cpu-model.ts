@@ -5,6 +5,7 @@
  * Models: Linux arch/x86/events/intel/{core,ds}.c (`x86_pmu` flags, `intel_check_pebs_isolation`), semantics.md §2.1. The
  * rows are in `cpu-models.ts`.
  */
+import type { PlatformClass } from '../vocabulary.js';
 import { type CounterSet, fixed, generalPurpose, PERF_METRICS } from './counter-set.js';
 
 /** One microcode entry: PEBS is isolated at this stepping from this revision on. */
@@ -76,7 +77,7 @@ export interface PmuCaps {
 }
 
 /** K1 no isolation; K2 isolation without EPT-friendly PEBS; K3 with; K4 no DS-based PEBS: architectural PEBS, or none. */
-export type PlatformClass = 'K1' | 'K2' | 'K3' | 'K4';
+export type { PlatformClass };
 
 /** Whether a counter stopped before VM-entry can still write no record in the guest (`!pebs_no_isolation`). */
 export function isIsolated(model: CpuModel, stepping: number, microcode: number): boolean {

@@ -23,15 +23,9 @@ export const EVENTSEL = 16;
 export const COUNTER = 32;
 export const MSR_CODES = 64;
 
-/** How a write reaches the register; the codes are array indices. */
-export const VIA_NAMES = [
-  'kvm_wrmsr',
-  'perf_wrmsr',
-  'vm_entry_load',
-  'vm_exit_load',
-  'vmcs_field',
-] as const;
-export type ViaName = (typeof VIA_NAMES)[number];
+export { VIA_NAMES, type ViaName } from '../vocabulary.js';
+
+/** How a write reaches the register: places in VIA_NAMES. */
 export const KVM_WRMSR = 0;
 export const PERF_WRMSR = 1;
 export const VM_ENTRY_LOAD = 2;

@@ -4,11 +4,13 @@
  * What is constant (CPU model, kernel, event configurations) is in the `World`. Write counts, names and history are
  * nowhere here: they cannot influence what happens next.
  */
+
 import { Hardware } from '../arch/hardware.js';
 import { recordOf } from '../fields/record.js';
 import { VcpuPmu } from '../kvm/vcpu-pmu.js';
 import { CpuHwEvents } from '../perf/cpu-hw-events.js';
 import { type PerfCpu, PerfEvent } from '../perf/perf-event.js';
+import { EXIT_REASONS } from '../vocabulary.js';
 import { REST } from './micro-step.js';
 
 // What a logical CPU is doing; the target is an event or a vCPU.
@@ -62,16 +64,8 @@ export const EXIT_REENTER = 4;
 export const EXIT_VMFAIL = 5;
 /** The guest-state checks failed (reason 33): host state and the exit area are loaded. */
 export const EXIT_ENTRY_FAILURE = 6;
-export const EXIT_NAMES = [
-  'none',
-  'external_interrupt',
-  'nmi',
-  'hlt',
-  'fastpath_reenter',
-  'vmfail',
-  'entry_failure',
-] as const;
-export type ExitReasonName = Exclude<(typeof EXIT_NAMES)[number], 'none'>;
+export const EXIT_NAMES = ['none', ...EXIT_REASONS] as const;
+export type { ExitReasonName } from '../vocabulary.js';
 
 export const NO_VCPU = -1;
 

@@ -6,6 +6,7 @@
  * constraint is that counter.
  * Leaves out: event codes, privileges (EACCES), hardware reservation by others.
  */
+
 import {
   type CounterSet,
   FIXED_BIT,
@@ -13,6 +14,7 @@ import {
   PSEUDO_COUNTERS,
 } from '../arch/counter-set.js';
 import type { PmuCaps } from '../arch/cpu-model.js';
+import type { Errno } from '../vocabulary.js';
 import { HOST_OWNED, NO_COUNTER, type PerfEventConfig } from './perf-event.js';
 
 /** PEBS_DATA_CFG_GP: precise_ip 1 takes the IP from the general-purpose register group of the record. */
@@ -29,7 +31,7 @@ export function eventCodeOf(counter: number): number {
 /** The default of the perf tool, samples a second. */
 export const DEFAULT_SAMPLE_FREQ = 4000;
 
-export type Errno = 'EINVAL' | 'EBUSY' | 'EOPNOTSUPP';
+export type { Errno };
 
 export interface OpenRefusal {
   readonly errno: Errno;

@@ -13,7 +13,7 @@ const kept = new Map<string, MachineModel>();
 
 export function modelOf({ model, properties }: PlannedCell): MachineModel {
   const key = JSON.stringify([model, properties]);
-  const made = kept.get(key) ?? new MachineModel(exploredWorld(model, ''), properties);
+  const made = kept.get(key) ?? new MachineModel(exploredWorld(model), properties);
   kept.delete(key);
   kept.set(key, made);
   for (const [oldest] of kept) {

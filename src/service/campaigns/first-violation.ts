@@ -5,6 +5,7 @@ import { shortcut } from '../../explorer/shortcut.js';
 import { shrink } from '../../explorer/shrink.js';
 import { pathOfWalk } from '../../explorer/walk.js';
 import { replayScript } from '../../model/replay-script.js';
+import { scriptActions } from '../wire.js';
 import { modelOf } from './cell-models.js';
 import type { CampaignPlan, PlannedCell } from './plan.js';
 import type { WalkPool } from './walk-pool.js';
@@ -60,6 +61,6 @@ export function firstViolationHere(task: ViolationTask): CampaignViolation {
     steps: path.length,
     path: formatPath(path),
     host,
-    ...(script.length > SCRIPT_ACTIONS_MAX ? {} : { script }),
+    ...(script.length > SCRIPT_ACTIONS_MAX ? {} : { script: scriptActions(script) }),
   };
 }

@@ -3,15 +3,16 @@
  * none, and its walks cut into chunks. A plan follows from the request alone and survives JSON, so whoever needs it
  * makes it again.
  */
-import { type CampaignRequest, CELLS_MAX } from '../../../schemas/campaign.js';
+import type { CampaignRequest } from '../../../schemas/campaign.js';
 import type { ExplorationModel } from '../../../schemas/exploration-model.js';
 import { WORDS_MAX } from '../../explorer/model.js';
 import { seedFor } from '../../explorer/prng.js';
-import { exploredWorld } from '../../model/explored-world.js';
 import { MachineModel } from '../../model/machine-model.js';
+import { CELLS_MAX } from '../../model/vocabulary.js';
 import type { Scenario } from '../../model/worlds/scenarios.js';
 import { findInvariant } from '../../pmu/invariants/index.js';
 import { worldById } from '../explorations/request.js';
+import { worldOf } from '../explorations/world.js';
 import { cpuModelById, kernelById } from '../lookups.js';
 import { ProblemError, ruleViolated } from '../problem-error.js';
 import { Slices } from '../slices.js';
@@ -152,7 +153,7 @@ function withoutBudgets(model: ExplorationModel): ExplorationModel {
 /** Why a world cannot be set up on its CPU model, or null when it can. */
 function obstacle(model: ExplorationModel, properties: readonly string[]): string | null {
   try {
-    const { words } = new MachineModel(exploredWorld(model, ''), properties);
+    const { words } = new MachineModel(worldOf(model, ''), properties);
     return words <= WORDS_MAX ? null : `a state needs more than ${WORDS_MAX * 32} bits`;
   } catch (error) {
     if (error instanceof ProblemError) {

@@ -6,7 +6,6 @@ import type { Exploration, ExplorationRequest } from '../../../schemas/explorati
 import type { ExplorationModel } from '../../../schemas/exploration-model.js';
 import { WORDS_MAX } from '../../explorer/model.js';
 import type { WorkQueue } from '../../jobs/work-queue.js';
-import { exploredWorld } from '../../model/explored-world.js';
 import { MachineModel } from '../../model/machine-model.js';
 import type { Database } from '../../store/database.js';
 import { type WorkRow, WorkStore } from '../../store/work-store.js';
@@ -19,6 +18,7 @@ import { waitForEnd } from '../waiting.js';
 import { isMaybeSmall } from './bounded-search.js';
 import { endedEvent, explorationJob } from './exploration-work.js';
 import { type AskedExploration, askedExploration, type StoredRequest } from './request.js';
+import { worldOf } from './world.js';
 
 /** How many explorations may wait or run, in all and of one token. */
 const UNFINISHED_MAX = { all: 64, own: 16 };
@@ -49,7 +49,7 @@ export class Explorations {
     assertMegabytes(request.bounds?.megabytes, this.searchMegabytes);
     const { request: asked, model } = askedExploration(request);
     // Setting the world up here refuses what cannot be meant before anything is queued.
-    const machine = new MachineModel(exploredWorld(model, '/model'), asked.properties);
+    const machine = new MachineModel(worldOf(model, '/model'), asked.properties);
     if (machine.words > WORDS_MAX) {
       const detail = `needs ${machine.words * 32} bits a state, and a search keeps at most ${WORDS_MAX * 32}: take fewer events, vCPUs or budgets`;
       throw ruleViolated('/model', detail);

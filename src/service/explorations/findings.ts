@@ -11,6 +11,7 @@ import { INVARIANTS } from '../../pmu/invariants/index.js';
 import type { WorkRow } from '../../store/work-store.js';
 import { ProblemError } from '../problem-error.js';
 import { missing } from '../refusals.js';
+import { scriptActions } from '../wire.js';
 import type { StoredRequest } from './request.js';
 
 /** Telling a step takes about 0.1 ms of the event loop. */
@@ -20,12 +21,14 @@ const TOLD_STEPS_MAX = 1000;
 export function counterexample(row: WorkRow, id: string): Counterexample {
   const { model, path, property } = find(row, id);
   const steps = narrate(model, path);
+  const { host, script } = replayScript(model, path);
   return {
     id,
     property,
     path: path.join('/'),
     steps: steps.map(({ label: _, ...step }) => step),
-    ...replayScript(model, path),
+    host,
+    script: scriptActions(script),
   };
 }
 
@@ -75,8 +78,5 @@ function find(row: WorkRow, id: string): { model: MachineModel; path: Path; prop
 
 function modelOf(row: WorkRow): MachineModel {
   const { model } = row.resource as Exploration;
-  return new MachineModel(
-    exploredWorld(model, ''),
-    (row.request as StoredRequest).request.properties,
-  );
+  return new MachineModel(exploredWorld(model), (row.request as StoredRequest).request.properties);
 }

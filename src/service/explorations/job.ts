@@ -2,15 +2,15 @@
  * One exploration carried out: its searches, and their findings as a resource.
  */
 import type { Exploration } from '../../../schemas/exploration.js';
-import type { ExplorationModel } from '../../../schemas/exploration-model.js';
 import type { ExploreOptions, ExploreWatch } from '../../explorer/explore.js';
 import type { ModelSource } from '../../explorer/model.js';
-import { formatPath, type Path, replay } from '../../explorer/path.js';
+import { formatPath } from '../../explorer/path.js';
 import type { ExploreResult, PropertyResult, Verdict } from '../../explorer/result.js';
+import { withoutEach } from '../../model/assumptions.js';
 import type { MachineModelArgs } from '../../model/machine-model.js';
-import { createModel as createPair, type ProductModelArgs } from '../../model/pair-model.js';
-import { actionOf, executedStep } from '../../model/render/narration.js';
-import { STEP_NAMES } from '../../pmu/machine/micro-step.js';
+import type { ProductModelArgs } from '../../model/pair-model.js';
+import { tellPair } from '../../model/render/pair-story.js';
+import type { WorldSpec } from '../../model/world-spec.js';
 import type { Search } from './bounded-search.js';
 import type { AskedExploration } from './request.js';
 
@@ -26,7 +26,7 @@ type Outcome = Partial<Exploration>;
 export async function runExploration(
   search: Search,
   request: AskedExploration['request'],
-  model: ExplorationModel,
+  model: WorldSpec,
   options: ExploreOptions,
   watch: ExploreWatch,
 ): Promise<Outcome> {
@@ -54,7 +54,7 @@ export async function runExploration(
 
 type Find = (source: ModelSource, more: Partial<ExploreOptions>) => Promise<ExploreResult>;
 
-export function machineSource(model: ExplorationModel, properties: readonly string[]): ModelSource {
+export function machineSource(model: WorldSpec, properties: readonly string[]): ModelSource {
   const args: MachineModelArgs = { model, properties };
   return { module: MACHINE_MODULE, args };
 }
@@ -109,7 +109,7 @@ function propertyItem(result: PropertyResult): Exploration['properties'][number]
 
 /** Drops one part of the world after the other and asks whether anything is still violated. */
 async function assumptionsOf(
-  model: ExplorationModel,
+  model: WorldSpec,
   properties: readonly string[],
   find: Find,
   signal: AbortSignal | undefined,
@@ -129,49 +129,6 @@ async function assumptionsOf(
     findings.push({ assumption, needed: verdict === 'holds', verdict });
   }
   return findings;
-}
-
-/** The world without late NMIs, without one actor, event or vCPU. */
-function withoutEach(model: ExplorationModel): { assumption: string; model: ExplorationModel }[] {
-  const { actors = [], events = [], vcpus = [] } = model;
-  const leads = (at: number): boolean =>
-    events.some((event) => event.group_leader === (events[at]?.name ?? `e${at}`));
-  return [
-    ...(model.nmi_timing === 'late'
-      ? [{ assumption: 'late NMIs', model: { ...model, nmi_timing: 'prompt' as const } }]
-      : []),
-    ...(model.nmi_in_e3 === false
-      ? []
-      : [
-          {
-            assumption: 'NMIs between the load of pebs_enabled and the WRMSR in PMU enable',
-            model: { ...model, nmi_in_e3: false },
-          },
-        ]),
-    ...actors.map((actor) => ({
-      assumption: `the actor ${actor.kind}`,
-      model: { ...model, actors: actors.filter((other) => other !== actor) },
-    })),
-    ...events.flatMap((event, at) =>
-      leads(at)
-        ? []
-        : [
-            {
-              assumption: `the event ${event.name ?? `e${at}`}`,
-              model: { ...model, events: named(events).filter((_, nth) => nth !== at) },
-            },
-          ],
-    ),
-    ...vcpus.map((vcpu, at) => ({
-      assumption: `the vCPU ${vcpu.name ?? `v${at}`}`,
-      model: { ...model, vcpus: vcpus.filter((_, nth) => nth !== at) },
-    })),
-  ];
-}
-
-/** Events keep the names they had before one of them is left out. */
-function named(events: NonNullable<ExplorationModel['events']>) {
-  return events.map((event, at) => ({ name: `e${at}`, ...event }));
 }
 
 async function differenceOf(
@@ -194,49 +151,4 @@ async function differenceOf(
       ? [args.model.kernel, args.other]
       : [args.other, args.model.kernel];
   return { kernel, other, steps: path.length, ...tellPair(args, path) };
-}
-
-/** The schedule in words, and the first step after which the two machines' registers differ. */
-function tellPair(
-  args: ProductModelArgs,
-  path: Path,
-): { schedule: string[]; msrs_part_at: string | null } {
-  const pair = createPair(args);
-  const start = new Int32Array(pair.words);
-  pair.initial(start);
-  let before: Int32Array = start;
-  let partAt: string | null = null;
-  const schedule = replay(pair, path).map(({ label, state }, at) => {
-    pair.load(before, 0);
-    const executed = executedStep(pair.first.model, pair.first.state, label);
-    const action = actionOf(pair.first.model, pair.first.state, label);
-    const what = executed === undefined ? action : `${STEP_NAMES[executed]} (${action})`;
-    pair.load(state, 0);
-    const differs = pair.first.state.cpus.some((cpu, index) => {
-      const other = pair.other.state.cpus[index]!;
-      return cpu.pc === other.pc && hasOtherRegisters(cpu.hardware, other.hardware);
-    });
-    if (differs) {
-      partAt ??= `step ${at + 1}: ${what}`;
-    }
-    before = state;
-    return what;
-  });
-  return { schedule, msrs_part_at: partAt };
-}
-
-type Registers = {
-  readonly globalCtrl: number;
-  readonly pebsEnable: number;
-  readonly dsArea: number;
-  readonly pebsDataCfg: number;
-};
-
-function hasOtherRegisters(a: Registers, b: Registers): boolean {
-  return (
-    a.globalCtrl !== b.globalCtrl ||
-    a.pebsEnable !== b.pebsEnable ||
-    a.dsArea !== b.dsArea ||
-    a.pebsDataCfg !== b.pebsDataCfg
-  );
 }

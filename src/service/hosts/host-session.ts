@@ -14,18 +14,19 @@ import { COUNTERS, PSEUDO_COUNTERS } from '../../pmu/arch/counter-set.js';
 import { msrCode } from '../../pmu/arch/msr.js';
 import { DEFAULT_FEATURES } from '../../pmu/kvm/guest-msrs.js';
 import * as actions from '../../pmu/machine/actions.js';
+import { isIsolatedWith } from '../../pmu/machine/boot.js';
 import { D4, isInGuest, stepCode } from '../../pmu/machine/micro-step.js';
 import { type LogicalCpu, MachineState, SECTION } from '../../pmu/machine/state.js';
-import { planOpen } from '../../pmu/perf/open-rules.js';
-import { CLOSED, HOST_OWNED, isLeader, NO_COUNTER, NO_EVENT } from '../../pmu/perf/perf-event.js';
+import { CLOSED, HOST_OWNED, NO_COUNTER, NO_EVENT } from '../../pmu/perf/perf-event.js';
+import { asLeader, cpuAt, openAsked, samplingOf } from '../../pmu/stepping/host-events.js';
 import type { Injection } from '../../pmu/stepping/injections.js';
 import * as operations from '../../pmu/stepping/operations.js';
 import { Refused } from '../../pmu/stepping/refused.js';
 import { Run } from '../../pmu/stepping/run.js';
 import { Slices } from '../slices.js';
 import { parseCounter, parseCounters, parseDataCfg, parseU64, type U64Input } from '../wire.js';
-import { EVENTS_MAX, type Host, isIsolatedWith, VCPUS_MAX } from './host.js';
-import { guestEventRecord, only, samplingOf } from './host-records.js';
+import { EVENTS_MAX, type Host, VCPUS_MAX } from './host.js';
+import { guestEventRecord, only } from './host-records.js';
 import { withEntries } from './trace-text.js';
 import { makeTransitions, type TransitionCounts } from './transitions.js';
 
@@ -69,34 +70,26 @@ export class HostSession {
       throw new Refused('limit', `a host can have at most ${EVENTS_MAX} perf events`);
     }
     const cpu = this.cpu(body.cpu ?? 0);
-    const sampling = samplingOf(body);
-    const plan = planOpen(this.run.world.caps, {
+    const at = openAsked(this.run, body, {
       cpu: cpu.index,
       counter:
         body.counter === undefined
           ? NO_COUNTER
           : parseCounter(body.counter, this.run.world.caps.intelCtrl | PSEUDO_COUNTERS, '/counter'),
-      preciseIp: body.precise_ip ?? 0,
-      excludeHost: body.exclude_host ?? false,
-      excludeGuest: body.exclude_guest ?? false,
-      sampling: sampling === null ? null : 'freq' in sampling ? 'freq' : 'period',
-      largePebs: body.large_pebs ?? false,
-      auxOutput: body.aux_output ?? false,
       dataCfg:
         body.pebs_data_cfg === undefined
           ? null
           : parseDataCfg(body.pebs_data_cfg, '/pebs_data_cfg'),
-      leader: body.group_leader === undefined ? NO_EVENT : this.leader(body.group_leader, cpu),
+      leader:
+        body.group_leader === undefined
+          ? NO_EVENT
+          : asLeader(this.run, this.eventSlot(body.group_leader, '/group_leader'), cpu),
     });
-    if ('errno' in plan) {
-      throw new Refused('perf', plan.reason, `/${plan.field}`, plan.errno);
-    }
-    const at = operations.openHostEvent(this.run, plan, body.disabled ?? false);
     draft.events[at] = {
       id: `ev_${this.takeId()}`,
       ...(body.name === undefined ? {} : { name: body.name }),
       ...(body.counter === undefined ? {} : { requestedCounter: body.counter }),
-      sampling,
+      sampling: samplingOf(body),
     };
     return at;
   }
@@ -261,33 +254,7 @@ export class HostSession {
   }
 
   private cpu(index: number): LogicalCpu {
-    const cpu = this.draft.state.cpus[index];
-    if (cpu === undefined) {
-      throw new Refused(
-        'rule',
-        `the host has ${this.draft.state.cpus.length} CPUs, counted from 0`,
-        '/cpu',
-      );
-    }
-    return cpu;
-  }
-
-  private leader(reference: string, cpu: LogicalCpu): number {
-    const at = this.eventSlot(reference, '/group_leader');
-    const config = this.run.world.eventConfigs[at]!;
-    const leads =
-      config.owner === HOST_OWNED &&
-      isLeader(this.draft.state.events[at]!, config) &&
-      config.cpu === cpu.index;
-    if (!leads) {
-      throw new Refused(
-        'perf',
-        'a group leader must be a host event on the same CPU and must not belong to another group',
-        '/group_leader',
-        'EINVAL',
-      );
-    }
-    return at;
+    return cpuAt(this.run, index);
   }
 
   private injecting(inject: readonly InjectionItem[] | undefined, act: () => void): void {

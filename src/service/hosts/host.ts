@@ -7,9 +7,10 @@ import { AddressBook } from '../../pmu/arch/address-book.js';
 import type { U64 } from '../../pmu/arch/counter-set.js';
 import type { CpuModel } from '../../pmu/arch/cpu-model.js';
 import type { KernelVariant } from '../../pmu/kernels/kernel-variant.js';
-import { capsOf, isIsolatedOn } from '../../pmu/kernels/pmu-support.js';
+import { boot } from '../../pmu/machine/boot.js';
 import type { MachineState } from '../../pmu/machine/state.js';
-import { createState, createWorld, type World } from '../../pmu/machine/world.js';
+import type { World } from '../../pmu/machine/world.js';
+import type { Sampling } from '../../pmu/stepping/host-events.js';
 import { Tally } from '../../pmu/stepping/tally.js';
 import { NO_TAIL, type TraceTail } from './trace-text.js';
 
@@ -23,7 +24,7 @@ export interface EventRecord {
   readonly id: string;
   readonly name?: string;
   readonly requestedCounter?: string;
-  readonly sampling: { readonly period: number } | { readonly freq: number } | null;
+  readonly sampling: Sampling;
 }
 
 export interface VcpuRecord {
@@ -77,16 +78,14 @@ export interface HostSpec {
 }
 
 export function createHost(spec: HostSpec): Host {
-  const { cpus, options: wanted, ...identity } = spec;
+  const { cpus: _, options: wanted, ...identity } = spec;
   const options = {
     group_throttle: wanted.group_throttle ?? spec.kernel.options.groupThrottle,
     autoload_slots_taken: wanted.autoload_slots_taken ?? 0,
   };
-  const world = createWorld({
-    model: spec.model,
-    caps: capsOf(spec.kernel, spec.model),
-    kernel: spec.kernel,
-    options: { groupThrottle: options.group_throttle },
+  const { world, state } = boot({
+    ...spec,
+    groupThrottle: options.group_throttle,
     autoloadSlotsTaken: options.autoload_slots_taken,
   });
   return {
@@ -95,21 +94,12 @@ export function createHost(spec: HostSpec): Host {
     version: 0,
     addresses: new AddressBook(),
     world,
-    state: createState(world, cpus, !isIsolatedWith(spec, spec.stepping, spec.microcode)),
+    state,
     events: [],
     vcpus: [],
     nextId: 1,
     tally: new Tally(),
-    violated: new Int32Array(cpus),
+    violated: new Int32Array(spec.cpus),
     tail: NO_TAIL,
   };
-}
-
-/** Whether PEBS is isolated with a microcode revision, which may exceed the 32 bits that revisions have. */
-export function isIsolatedWith(
-  { kernel, model }: Pick<Host, 'kernel' | 'model'>,
-  stepping: number,
-  microcode: U64,
-): boolean {
-  return isIsolatedOn(kernel, model, stepping, microcode.hi > 0 ? 0xffffffff : microcode.lo);
 }

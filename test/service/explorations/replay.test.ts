@@ -6,7 +6,9 @@ import { initialState, type Path } from '../../../src/explorer/path.js';
 import { Random } from '../../../src/explorer/prng.js';
 import { createModel, type MachineModel } from '../../../src/model/machine-model.js';
 import { replayScript } from '../../../src/model/replay-script.js';
-import { ADVANCE, cpuOf, REPROGRAM, stepOf } from '../../../src/model/steps/step-labels.js';
+import { cpuOf, kindOf } from '../../../src/model/steps/index.js';
+import { ADVANCE } from '../../../src/model/steps/operation.js';
+import { REPROGRAM } from '../../../src/model/steps/vcpus.js';
 import { SCENARIOS } from '../../../src/model/worlds/scenarios.js';
 import { findCpuModel } from '../../../src/pmu/arch/cpu-models.js';
 import { findKernel } from '../../../src/pmu/kernels/index.js';
@@ -15,7 +17,7 @@ import { type LogicalCpu, type MachineState, RUN_VCPU } from '../../../src/pmu/m
 import { createHost } from '../../../src/service/hosts/host.js';
 import { HostSession } from '../../../src/service/hosts/host-session.js';
 import { runScript } from '../../../src/service/hosts/scripts.js';
-import { parseU64 } from '../../../src/service/wire.js';
+import { parseU64, scriptActions } from '../../../src/service/wire.js';
 import { present } from '../../pmu/machine.js';
 
 const SEED = 7;
@@ -63,8 +65,8 @@ class RandomWalk {
       .subarray(0, this.out.count)
       .findIndex(
         (label) =>
-          stepOf(label) === REPROGRAM ||
-          (stepOf(label) === ADVANCE && cpus[cpuOf(label)]!.operation !== RUN_VCPU),
+          kindOf(label) === REPROGRAM ||
+          (kindOf(label) === ADVANCE && cpus[cpuOf(label)]!.operation !== RUN_VCPU),
       );
   }
 }
@@ -85,7 +87,7 @@ async function liveState(model: MachineModel, path: Path): Promise<MachineState>
       options: host.options ?? {},
     }),
   );
-  const actions = script.map((action) =>
+  const actions = scriptActions(script).map((action) =>
     action.action === 'transition' ? { ...TRANSITION_DEFAULTS, ...action } : action,
   );
   await runScript(session, { actions });

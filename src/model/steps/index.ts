@@ -1,0 +1,43 @@
+/**
+ * All kinds of steps. Searches try them in this order, CPU by CPU, and paths count them in it; rows side by side whose
+ * targets are of one sort (events, vCPUs) take turns target by target.
+ */
+import { EVENT_STEPS } from './events.js';
+import { GUEST_STEPS } from './guests.js';
+import { LOAD_MICROCODE, SECTION, TICK } from './host.js';
+import { NMI_STEPS } from './nmis.js';
+import { OPERATION_STEPS } from './operation.js';
+import type { StepKind } from './step-kind.js';
+import { VCPU_STEPS } from './vcpus.js';
+
+export const STEP_KINDS: readonly StepKind[] = [
+  ...OPERATION_STEPS,
+  ...VCPU_STEPS,
+  TICK,
+  ...GUEST_STEPS,
+  ...EVENT_STEPS,
+  SECTION,
+  ...NMI_STEPS,
+  LOAD_MICROCODE,
+];
+
+/** The label of a step: its kind's place in the list in bits 0–4, its CPU in bits 5–7, its target from bit 8 on. */
+export function labelOf(code: number, cpu: number, target: number): number {
+  return code | (cpu << 5) | (target << 8);
+}
+
+export function codeOf(label: number): number {
+  return label & 31;
+}
+
+export function kindOf(label: number): StepKind {
+  return STEP_KINDS[codeOf(label)]!;
+}
+
+export function cpuOf(label: number): number {
+  return (label >> 5) & 7;
+}
+
+export function targetOf(label: number): number {
+  return label >> 8;
+}

@@ -1,0 +1,47 @@
+/** Steps in words: what each does, who does it, and which micro-step it is. */
+import { STEP_NAMES } from '../../pmu/machine/micro-step.js';
+import { type MachineState, RUN_VCPU } from '../../pmu/machine/state.js';
+import type { ExploredWorld } from '../explored-world.js';
+import type { StoryActor } from '../vocabulary.js';
+import { cpuOf, kindOf, targetOf } from './index.js';
+import type { RefusedStep } from './steps.js';
+
+/** What the step does. */
+export function actionOf(explored: ExploredWorld, state: MachineState, label: number): string {
+  return kindOf(label).words(explored, state, state.cpus[cpuOf(label)]!, targetOf(label));
+}
+
+/** The micro-step that the label makes its CPU execute, or undefined for what happens at once. */
+export function executedStep(
+  explored: ExploredWorld,
+  state: MachineState,
+  label: number,
+): number | undefined {
+  const { executes } = kindOf(label);
+  return executes?.(explored, state, state.cpus[cpuOf(label)]!, targetOf(label));
+}
+
+export function actorOf(explored: ExploredWorld, state: MachineState, label: number): StoryActor {
+  const { by } = kindOf(label);
+  if (by !== 'operation') {
+    return by;
+  }
+  if (state.cpus[cpuOf(label)]!.operation !== RUN_VCPU) {
+    return 'perf';
+  }
+  const name = STEP_NAMES[executedStep(explored, state, label) ?? 0]!;
+  return name === 'guest' ? 'guest' : name.startsWith('v') ? 'cpu' : 'kvm';
+}
+
+/** Why a step is refused, each reason once. */
+export function reasonsOf(
+  explored: ExploredWorld,
+  state: MachineState,
+  { label, guards }: RefusedStep,
+): string[] {
+  const cpu = state.cpus[cpuOf(label)]!;
+  const reasons = guards.map(({ words }) =>
+    typeof words === 'string' ? words : words(explored, state, cpu, targetOf(label)),
+  );
+  return [...new Set(reasons)];
+}

@@ -1,0 +1,30 @@
+/** The closed lists of worlds to explore. Constants only: schemas list them, and nothing else is shared with JSON. */
+
+export const ACTOR_KINDS = [
+  'nmi_throttle',
+  'foreign_nmi',
+  'tick',
+  'event_add',
+  'event_del',
+  'event_enable',
+  'event_disable',
+  'pmu_section',
+  'guest_wrmsr',
+  'migrate',
+  'vmfail',
+  'fastpath_reenter',
+  'bpf_snapshot',
+  'microcode_load',
+  'nmi_reset',
+] as const;
+export type ActorKind = (typeof ACTOR_KINDS)[number];
+
+export const NMI_TIMINGS = ['prompt', 'late'] as const;
+export type NmiTiming = (typeof NMI_TIMINGS)[number];
+
+/** How many worlds a campaign walks through. */
+export const CELLS_MAX = 1000;
+
+/** Who does a step of a story. */
+export const STORY_ACTORS = ['kvm', 'perf', 'nmi', 'cpu', 'guest', 'host'] as const;
+export type StoryActor = (typeof STORY_ACTORS)[number];
