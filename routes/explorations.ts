@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { PageQuerySchema } from '../schemas/common.js';
 import {
   CounterexampleParamsSchema,
+  CounterexampleQuerySchema,
   CounterexampleSchema,
   CounterexampleTextSchema,
   StateParamsSchema,
@@ -138,8 +139,9 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'getCounterexample',
         summary: 'Get a counterexample',
         description:
-          'The shortest path to a violation: as JSON with a script that replays it, as text, or as a Mermaid sequence diagram.',
+          'The shortest path to a violation: as JSON with a script that replays it, as text that begins with what is wrong and why, or as a Mermaid sequence diagram.',
         params: CounterexampleParamsSchema,
+        querystring: CounterexampleQuerySchema,
         response: {
           200: {
             description: 'the counterexample',
@@ -149,18 +151,19 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
               [MERMAID_TYPE]: { schema: CounterexampleTextSchema },
             },
           },
-          ...readProblems('not_found', 'not_acceptable'),
+          ...readProblems('validation', 'not_found', 'not_acceptable'),
         },
       },
     },
-    async ({ params, answerType }, reply) => {
+    async ({ params, query, answerType }, reply) => {
+      const all = query.steps === 'all';
       const row = await explorations.row(params.exploration);
       reply.type(answerType);
       switch (answerType) {
         case TEXT_TYPE:
-          return reply.send(counterexampleStory(row, params.counterexample));
+          return reply.send(counterexampleStory(row, params.counterexample, all));
         case MERMAID_TYPE:
-          return reply.send(counterexampleDiagram(row, params.counterexample));
+          return reply.send(counterexampleDiagram(row, params.counterexample, all));
         default:
           return reply.send(counterexample(row, params.counterexample));
       }

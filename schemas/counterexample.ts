@@ -2,7 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { STORY_ACTORS } from '../src/model/vocabulary.js';
 import { CpuNumberSchema, MicroStepNameSchema, oneOf, prose, ref } from './common.js';
-import { ExplorationIdSchema, propertyId } from './exploration.js';
+import { EndValueSchema, ExplorationIdSchema, propertyId, whose } from './exploration.js';
 import { HostCreateSchema } from './host.js';
 import { ScriptActionSchema } from './script.js';
 import { TraceWriteSchema } from './trace.js';
@@ -38,6 +38,39 @@ export const StateParamsSchema = Type.Object(
   },
 );
 
+export const CounterexampleQuerySchema = Type.Object(
+  {
+    steps: Type.Optional(
+      oneOf(['telling', 'all'], {
+        description:
+          'all: the story and the diagram also spell out the steps that only mark time, which they otherwise fold',
+      }),
+    ),
+  },
+  {
+    $id: 'CounterexampleQuery',
+    additionalProperties: false,
+    description: 'how a counterexample is shown',
+    examples: [{ steps: 'all' }],
+  },
+);
+
+export const FieldChangeSchema = Type.Object(
+  {
+    of: whose,
+    field: Type.String({ maxLength: 80, description: 'as the kernel or the SDM calls it' }),
+    before: prose('its value before'),
+    after: prose('its value after'),
+    bits: Type.Optional(prose('of a set, if a few bits changed: those')),
+  },
+  {
+    $id: 'FieldChange',
+    additionalProperties: false,
+    description: 'a field that changes',
+    examples: [{ of: 'cpu0', field: 'pebs_enabled', before: 'PMC0', after: '0', bits: '-PMC0' }],
+  },
+);
+
 export const CounterexampleStepSchema = Type.Object(
   {
     actor: oneOf(STORY_ACTORS, { description: 'the actor' }),
@@ -51,7 +84,18 @@ export const CounterexampleStepSchema = Type.Object(
     msr_writes: Type.Array(ref(TraceWriteSchema), { maxItems: 128, description: 'in order' }),
     state_change: Type.Array(prose('a field and its values'), {
       maxItems: 64,
-      description: 'the changed fields',
+      description: 'the changed fields, as text',
+    }),
+    changes: Type.Array(ref(FieldChangeSchema), {
+      maxItems: 64,
+      description: 'the changed fields, as data',
+    }),
+    decisions: Type.Array(prose('a reason, and the omitted action'), {
+      maxItems: 8,
+      description: 'decisions of the step not to act',
+    }),
+    folded: Type.Boolean({
+      description: 'whether the step writes and changes nothing',
     }),
   },
   {
@@ -66,7 +110,10 @@ export const CounterexampleStepSchema = Type.Object(
         micro_step: 'k0_irq_off',
         source: 'arch/x86/kvm/x86.c vcpu_enter_guest()',
         msr_writes: [],
-        state_change: [],
+        state_change: ['vCPU thread: none -> v0'],
+        changes: [{ of: 'cpu0', field: 'vCPU thread', before: 'none', after: 'v0' }],
+        decisions: [],
+        folded: false,
       },
     ],
   },
@@ -77,10 +124,19 @@ export const CounterexampleSchema = Type.Object(
   {
     id: Type.String({ minLength: 3, maxLength: 44, description: 'its id' }),
     property: propertyId,
+    summary: Type.String({
+      maxLength: 4000,
+      description:
+        'what is wrong, which step wrote it, the origin of the value, and the changes since',
+    }),
     path: Type.String({ maxLength: 400_000, description: 'indices of successors, as in 0/3/1' }),
     steps: Type.Array(ref(CounterexampleStepSchema), {
       maxItems: 100_000,
       description: 'in order',
+    }),
+    end: Type.Array(ref(EndValueSchema), {
+      maxItems: 64,
+      description: 'the fields that are wrong at the end; none for a coverage goal',
     }),
     host: ref(HostCreateSchema, 'the host to replay it on: POST /v1/hosts'),
     script: Type.Array(ref(ScriptActionSchema), {
@@ -96,8 +152,10 @@ export const CounterexampleSchema = Type.Object(
       {
         id: 'I1-0',
         property: 'I1',
+        summary: 'PMC0 is stuck in IA32_PEBS_ENABLE: the NMI (step 1) wrote PMC0.',
         path: '0',
         steps: [],
+        end: [],
         host: { cpu_model: 'emerald-rapids', kernel: 'linux-7.2.6' },
         script: [],
       },
@@ -113,15 +171,26 @@ export const CounterexampleTextSchema = Type.String({
   examples: ['sequenceDiagram\n'],
 });
 
+/** By part of the machine, the fields that differ from those of a new one. */
+function partsOf(description: string, maxItems: number) {
+  return Type.Array(Type.Array(prose('a field and its value'), { maxItems: 128 }), {
+    maxItems,
+    description: `${description}: the fields that are not as at boot`,
+  });
+}
+
 export const WalkStateSchema = Type.Object(
   {
     path: Type.String({ maxLength: 400_000, description: 'the path to this state' }),
     violated: Type.Array(propertyId, { maxItems: 24, description: 'invariants violated here' }),
     witnessed: Type.Array(propertyId, { maxItems: 24, description: 'coverage goals reached here' }),
-    cpus: Type.Array(Type.Array(prose('a field and its value'), { maxItems: 64 }), {
+    machine: Type.Array(prose('a field and its value'), {
       maxItems: 8,
-      description: 'CPU by CPU',
+      description: 'what belongs to no part',
     }),
+    cpus: partsOf('CPU by CPU', 8),
+    vcpus: partsOf('vCPU by vCPU', 16),
+    events: partsOf('event by event', 64),
     enabled: Type.Array(
       Type.Object(
         {
@@ -147,7 +216,19 @@ export const WalkStateSchema = Type.Object(
     $id: 'WalkState',
     additionalProperties: false,
     description: 'a state on the walk through a world',
-    examples: [{ path: '', violated: [], witnessed: [], cpus: [], enabled: [], refused: [] }],
+    examples: [
+      {
+        path: '',
+        violated: [],
+        witnessed: [],
+        machine: [],
+        cpus: [['IA32_PERF_GLOBAL_CTRL 0x0001000f000000ff']],
+        vcpus: [],
+        events: [],
+        enabled: [],
+        refused: [],
+      },
+    ],
   },
 );
 export type WalkState = Static<typeof WalkStateSchema>;

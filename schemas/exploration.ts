@@ -2,14 +2,17 @@
 import { type Static, Type } from 'typebox';
 import { VerdictSchema } from './catalogue.js';
 import {
+  CpuNumberSchema,
   count,
   nullable,
   oneOf,
+  PmuMsrNameSchema,
   pageOf,
   prose,
   ref,
   SlugSchema,
   TimestampSchema,
+  U64Schema,
 } from './common.js';
 import { ExplorationModelSchema } from './exploration-model.js';
 
@@ -126,7 +129,8 @@ export const ExplorationRequestSchema = Type.Object(
     ),
     assumptions: Type.Optional(
       Type.Boolean({
-        description: 'find out which parts of the world a violation needs by dropping each in turn',
+        description:
+          'find out which parts of the world a violation needs, by dropping each part and all but one of each kind, and the smallest world that still has one',
       }),
     ),
   },
@@ -237,6 +241,93 @@ export const AssumptionSchema = Type.Object(
   },
 );
 
+export const SmallestWorldSchema = Type.Object(
+  {
+    model: ref(ExplorationModelSchema, 'the world'),
+    without: Type.Array(prose('what was dropped'), { maxItems: 64, description: 'in order' }),
+    steps: Type.Optional(count('length of its shortest counterexample')),
+    minimal: Type.Boolean({
+      description: 'nothing more can be dropped; false when a search for that was cut short',
+    }),
+  },
+  {
+    $id: 'SmallestWorld',
+    additionalProperties: false,
+    description: 'the smallest world in which something is still violated',
+    examples: [
+      {
+        model: { cpu_model: 'emerald-rapids', kernel: 'linux-7.2.6', vcpus: [{}] },
+        without: ['all NMIs but one', 'late NMIs'],
+        steps: 23,
+        minimal: true,
+      },
+    ],
+  },
+);
+
+export const PartingRegisterSchema = Type.Object(
+  {
+    msr: ref(PmuMsrNameSchema),
+    kernel: ref(U64Schema, 'on the kernel that fails'),
+    other: ref(U64Schema, 'on the other'),
+  },
+  {
+    $id: 'PartingRegister',
+    additionalProperties: false,
+    description: 'a register that differs between two kernels',
+    examples: [
+      { msr: 'IA32_PEBS_ENABLE', kernel: '0x0000000000000000', other: '0x0000000000000001' },
+    ],
+  },
+);
+
+export const whose = Type.String({
+  maxLength: 80,
+  description: 'the CPU, vCPU or event; empty for the machine as a whole',
+});
+
+export const EndValueSchema = Type.Object(
+  {
+    of: whose,
+    field: Type.String({ maxLength: 80, description: 'as the kernel or the SDM calls it' }),
+    hardware: prose('what it holds'),
+    desired: prose('what it should hold'),
+    bits: Type.Optional(prose('of a set: the bits in which the two differ')),
+  },
+  {
+    $id: 'EndValue',
+    additionalProperties: false,
+    description: 'a field that is wrong at the end of a counterexample',
+    examples: [
+      {
+        of: 'cpu0',
+        field: 'IA32_PEBS_ENABLE',
+        hardware: '0x0000000000000001',
+        desired: '0x0000000000000000',
+        bits: 'PMC0',
+      },
+    ],
+  },
+);
+
+export const MsrPartingSchema = Type.Object(
+  {
+    step: count('which step of the schedule'),
+    cpu: ref(CpuNumberSchema),
+    registers: Type.Array(ref(PartingRegisterSchema), {
+      maxItems: 8,
+      description: 'those that differ, with both values',
+    }),
+  },
+  {
+    $id: 'MsrParting',
+    additionalProperties: false,
+    description: 'where the registers of two kernels first differ',
+    examples: [{ step: 11, cpu: 0, registers: [] }],
+  },
+);
+export type MsrParting = Static<typeof MsrPartingSchema>;
+
 export const KernelDifferenceSchema = Type.Object(
   {
     kernel: ref(SlugSchema, 'the kernel on which an invariant is violated'),
@@ -250,6 +341,20 @@ export const KernelDifferenceSchema = Type.Object(
       prose('the first step after which the registers differ'),
       'null if they never differ',
     ),
+    msrs_part: Type.Optional(nullable(ref(MsrPartingSchema), 'null when they never do')),
+    property: Type.Optional({ ...propertyId, description: 'the invariant that fails' }),
+    summary: Type.Optional(
+      Type.String({
+        maxLength: 4000,
+        description: 'what is wrong on the kernel that fails, and why',
+      }),
+    ),
+    end: Type.Optional(
+      Type.Array(ref(EndValueSchema), {
+        maxItems: 64,
+        description: 'the fields that are wrong at the end on the kernel that fails',
+      }),
+    ),
   },
   {
     $id: 'KernelDifference',
@@ -261,12 +366,18 @@ export const KernelDifferenceSchema = Type.Object(
         kernel: 'linux-7.2.6',
         other: 'linux-6.12.117',
         steps: 1,
-        schedule: ['v0 runs'],
+        schedule: ['k0_irq_off (v0 runs)'],
         msrs_part_at: null,
+        msrs_part: null,
+        property: 'I1',
+        summary: 'PMC0 is stuck in IA32_PEBS_ENABLE: the NMI (step 1) wrote PMC0.',
+        end: [],
       },
     ],
   },
 );
+
+export type KernelDifference = Static<typeof KernelDifferenceSchema>;
 
 export const ExplorationSchema = Type.Object(
   {
@@ -308,6 +419,7 @@ export const ExplorationSchema = Type.Object(
         description: 'the parts of the world that the violation needs',
       }),
     ),
+    smallest_world: Type.Optional(ref(SmallestWorldSchema)),
     difference: Type.Optional(
       nullable(ref(KernelDifferenceSchema), 'null if no schedule distinguishes the kernels'),
     ),

@@ -1,3 +1,5 @@
+import { actorSets, fewest, pathWithFewest } from './fewest-actors.js';
+import { type Layer, STEP_NUMBERS } from './layer.js';
 import { expandInto, type Model, type Successors, successorsFor } from './model.js';
 import { initialState, type Path, replay } from './path.js';
 import type { Levels } from './strategy.js';
@@ -16,7 +18,7 @@ export interface Evidence {
   readonly states: number;
   /** Distinct runs of this length that end in one; null if there were too many states on them to count. */
   readonly paths: number | null;
-  /** One for each class of symmetric states, the one with the lexicographically first path first. */
+  /** One for each class of symmetric states: fewest actors first, then the one with the lexicographically first path. */
   readonly groups: readonly EvidenceGroup[];
 }
 
@@ -25,7 +27,7 @@ export interface EvidenceGroup {
   readonly state: readonly number[];
   readonly states: number;
   readonly paths: number | null;
-  /** At most `pathsMax` of its paths; the first is the lexicographically least. */
+  /** At most `pathsMax` of its paths; the first is the lexicographically least of those with the fewest actors. */
   readonly listed: readonly Path[];
 }
 
@@ -84,14 +86,33 @@ export function explain(
     depth,
     states: ends.table.count,
     paths,
-    groups: [...groups.values()].slice(0, limits.groupsMax).map(({ nodes, ...group }) => ({
-      ...group,
-      listed: listPaths(layers, depth, nodes, limits.pathsMax),
-    })),
+    groups: inOrder(model, layers, [...groups.values()])
+      .slice(0, limits.groupsMax)
+      .map(({ nodes, first, ...group }) => ({
+        ...group,
+        listed: listPaths(layers, depth, nodes, limits.pathsMax, first),
+      })),
   };
 }
 
-/** For each level, the stored states from which the targets can be reached in the remaining steps. */
+/** The groups with their first path, fewest actors first. */
+function inOrder<Group extends { readonly nodes: readonly number[] }>(
+  model: Model,
+  layers: readonly Layer[],
+  groups: readonly Group[],
+): (Group & { first: Path | null })[] {
+  const sets = actorSets(model, layers);
+  if (sets === null) return groups.map((group) => ({ ...group, first: null }));
+  return groups
+    .map((group) => ({ group, actors: fewest(sets, group.nodes) }))
+    .sort((a, b) => a.actors - b.actors)
+    .map(({ group, actors }) => ({
+      ...group,
+      first: pathWithFewest(model, layers, sets, group.nodes, actors),
+    }));
+}
+
+/** For each level the stored states from which the targets can be reached in the steps that are left. */
 function keepBackwards(
   model: Model,
   fold: boolean,
@@ -122,16 +143,7 @@ function keepBackwards(
   return kept;
 }
 
-/** Real states of one level on the way to the targets. */
-interface Layer {
-  readonly table: VisitedTable;
-  /** Runs from the initial state to each. */
-  readonly paths: number[];
-  /** For each, the steps that lead to it: pairs of a node in the layer above and a successor index. */
-  readonly steps: number[][];
-}
-
-/** Null if there are too many real states on the way. */
+/** Null when the real states on the way are too many to hold. */
 function countForwards(model: Model, fold: boolean, kept: readonly VisitedTable[]): Layer[] | null {
   const { words } = model;
   const real = successorsFor(model, 1);
@@ -154,7 +166,7 @@ function countForwards(model: Model, fold: boolean, kept: readonly VisitedTable[
         }
         const child = layer.table.find(real.words, k * words);
         layer.paths[child] = (layer.paths[child] as number) + (above.paths[node] as number);
-        layer.steps[child]?.push(node, k);
+        layer.steps[child]?.push(node, k, real.labels[k] as number);
       }
     }
     if (layer.table.count === 0) throw asymmetry(model, above.table.states);
@@ -163,22 +175,27 @@ function countForwards(model: Model, fold: boolean, kept: readonly VisitedTable[
   return layers;
 }
 
-/** Up to `max` paths to the nodes of the last layer. Nodes and steps are in order of discovery, so the first is the least. */
+/**
+ * Up to `max` paths to the nodes of the last layer, one of them first where that is given. Nodes and steps are in order of
+ * discovery, so that the others come in order.
+ */
 function listPaths(
   layers: readonly Layer[],
   depth: number,
   nodes: readonly number[],
   max: number,
+  first: Path | null,
 ): Path[] {
-  const listed: Path[] = [];
+  const listed: Path[] = first === null ? [] : [first];
+  const firstKey = first?.join();
   const extend = (level: number, node: number, tail: readonly number[]): void => {
     if (listed.length >= max) return;
     if (level === 0) {
-      listed.push(tail);
+      if (tail.join() !== firstKey) listed.push(tail);
       return;
     }
     const steps = layers[level]?.steps[node] ?? [];
-    for (let i = 0; i < steps.length; i += 2)
+    for (let i = 0; i < steps.length; i += STEP_NUMBERS)
       extend(level - 1, steps[i] as number, [steps[i + 1] as number, ...tail]);
   };
   for (const node of nodes) extend(depth, node, []);

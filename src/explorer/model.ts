@@ -25,6 +25,11 @@ export interface Model {
   /** Describes the state at `at` in words, or, with `label`, the action with that label in it. */
   describe(states: Int32Array, at: number, label?: number): string;
   /**
+   * The actor of the action with a label, 0 to 30, or -1 if it has none. Of equally short runs those with the fewest
+   * actors are reported first.
+   */
+  actorOf?(label: number): number;
+  /**
    * Rewrites the state at `at` into the representative of its class of symmetric states. Sound only if the symmetry
    * commutes with `expand` and preserves `check`, and the representative is the same for all members of a class.
    */

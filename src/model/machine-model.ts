@@ -13,6 +13,7 @@ import { NO_EVENT } from '../pmu/perf/perf-event.js';
 import { MARKS } from './coverage-goals.js';
 import { type ExploredWorld, exploredWorld } from './explored-world.js';
 import { Steps } from './steps/steps.js';
+import { actorNumber } from './steps/told.js';
 import { Folder, symmetryOf } from './symmetry.js';
 import { ACTOR_KINDS } from './vocabulary.js';
 import type { WorldSpec } from './world-spec.js';
@@ -164,6 +165,10 @@ export class MachineModel implements Model {
     const spent = new Int32Array(ACTOR_KINDS.length);
     this.layout.unpack(words, 0, state, spent);
     return { state, spent };
+  }
+
+  actorOf(label: number): number {
+    return actorNumber(label);
   }
 
   describe(states: Int32Array, at: number, label?: number): string {

@@ -15,6 +15,7 @@ import { exploredWorld } from './explored-world.js';
 import { MachineModel } from './machine-model.js';
 import { codeOf, labelOf, STEP_KINDS } from './steps/index.js';
 import { ADVANCE, OPERATION_STEPS } from './steps/operation.js';
+import { actorNumber } from './steps/told.js';
 import { ACTOR_KINDS } from './vocabulary.js';
 import type { WorldSpec } from './world-spec.js';
 
@@ -130,6 +131,10 @@ export class ProductModel implements Model {
     const firstFails = (this.violated(this.first) & this.invariants) !== 0;
     const otherFails = (this.violated(this.other) & this.invariants) !== 0;
     return (firstFails && !otherFails ? 1 : 0) | (otherFails && !firstFails ? 2 : 0);
+  }
+
+  actorOf(label: number): number {
+    return actorNumber(label);
   }
 
   describe(): string {

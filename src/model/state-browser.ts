@@ -1,9 +1,9 @@
 /** A state on a walk through a world: what it is, where one can go from it, and why not elsewhere. */
 import { formatPath, type Path, walkTo } from '../explorer/path.js';
-import { counterNames } from '../pmu/arch/counter-set.js';
-import { STEP_NAMES } from '../pmu/machine/micro-step.js';
-import { type LogicalCpu, OPERATION_NAMES } from '../pmu/machine/state.js';
+import type { RecordInState } from '../pmu/machine/records.js';
+import type { MachineState } from '../pmu/machine/state.js';
 import type { MachineModel } from './machine-model.js';
+import { FieldWords, isThere, type Part } from './render/field-words.js';
 import { cpuOf } from './steps/index.js';
 import { actionOf, reasonsOf } from './steps/told.js';
 
@@ -12,8 +12,11 @@ export interface WalkState {
   /** Invariants that fail here, and marks that are reached. */
   violated: string[];
   witnessed: string[];
-  /** By CPU: its fields in words. */
+  /** The fields that differ from a new record's, in words: of the machine, and by CPU, vCPU and event. */
+  machine: string[];
   cpus: string[][];
+  vcpus: string[][];
+  events: string[][];
   enabled: { path: string; action: string }[];
   refused: { action: string; guards: string[] }[];
 }
@@ -27,11 +30,19 @@ export function walkState(model: MachineModel, path: Path): WalkState {
     model.properties
       .filter((property, at) => property.kind === kind && (place.found & (1 << at)) !== 0)
       .map(({ id }) => id);
+  const words = new FieldWords(explored);
+  const parts = (kind: RecordInState['kind']): string[][] =>
+    words.parts
+      .filter(({ record }) => record.kind === kind)
+      .map((part) => fieldLines(words, part, state));
   return {
     path: formatPath(path),
     violated: found('always'),
     witnessed: found('sometimes'),
-    cpus: state.cpus.map(cpuLines),
+    machine: parts('machine')[0]!,
+    cpus: parts('cpu'),
+    vcpus: parts('vcpu'),
+    events: parts('event'),
     enabled: place.successors.map(({ index, label }) => ({
       path: formatPath([...path, index]),
       action: actionOf(explored, state, label),
@@ -43,15 +54,13 @@ export function walkState(model: MachineModel, path: Path): WalkState {
   };
 }
 
-function cpuLines({ pc, operation, hardware, cpuc }: LogicalCpu): string[] {
-  const set = (value: number): string => counterNames(value).join('+') || '0';
-  return [
-    `micro-step ${STEP_NAMES[pc]}`,
-    `operation ${OPERATION_NAMES[operation]}`,
-    `enabled ${cpuc.enabled}`,
-    `pebs_enabled ${set(cpuc.pebsEnabled)}`,
-    `IA32_PEBS_ENABLE ${set(hardware.pebsEnable)}`,
-    `IA32_PERF_GLOBAL_CTRL ${set(hardware.globalCtrl)}`,
-    `overflows latched ${set(hardware.status | hardware.dsRecords)}`,
-  ];
+/** The fields that differ from those of a new record, and every entry of a list or a load area. */
+function fieldLines(words: FieldWords, { record, items }: Part, state: MachineState): string[] {
+  const now = record.of(state).words;
+  return items
+    .filter((item) => {
+      const { initial = 0 } = item.field;
+      return item.listing === null ? now[item.at] !== initial : isThere(item, now);
+    })
+    .map((item) => `${item.name} ${words.item(item, now)}`);
 }

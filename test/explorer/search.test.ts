@@ -94,6 +94,52 @@ t.test('every shortest run is counted, and the first is the lexicographically le
   t.equal(limited?.groups[0]?.listed.length, 1);
 });
 
+t.test('of equally short runs those with the fewest actors come first', async (t) => {
+  const random = new Random(7);
+  for (let round = 0; round < 200; round += 1) {
+    // Five layers of four nodes; an edge has the label, and so the actor, of a random number; 0 is nobody.
+    const edges: Record<number, { node: number; label: number }[]> = { 1: [] };
+    for (let node = 1; node <= 17; node += 1) {
+      const layer = node === 1 ? 0 : Math.ceil((node - 1) / 4);
+      edges[node] = Array.from({ length: 3 }, () => ({
+        node: 4 * layer + 2 + random.below(4),
+        label: random.below(5),
+      }));
+    }
+    const model: Model = {
+      ...graph({}, [18, 19]),
+      actorOf: (label) => label - 1,
+      expand(states, at, out) {
+        for (const { node, label } of edges[states[at] as number] ?? []) {
+          out.words[out.count] = node;
+          out.labels[out.count++] = label;
+        }
+      },
+    };
+    const { evidence } = search(model, { pathsMax: 1000 }).properties[0] ?? {};
+    if (!evidence) continue;
+    const actors = (path: readonly number[]): number => {
+      const labels = walkTo(model, path).steps.map(({ label }) => label);
+      return new Set(labels.filter((label) => label > 0)).size;
+    };
+    const least = evidence.groups.map(({ listed }) => {
+      t.equal(new Set(listed.map(formatPath)).size, listed.length, 'each run once');
+      const few = Math.min(...listed.map(actors));
+      const [first] = listed
+        .filter((path) => actors(path) === few)
+        .map(formatPath)
+        .sort();
+      t.equal(formatPath(listed[0] ?? []), first, `round ${round}`);
+      return few;
+    });
+    t.same(least, [...least].sort(), 'and groups in the order of their first runs');
+    t.equal(
+      evidence.groups.reduce((sum, { listed }) => sum + listed.length, 0),
+      evidence.paths,
+    );
+  }
+});
+
 t.test('two edges to the same state are two runs', async (t) => {
   const { evidence } =
     search(graph({ 1: [2, 3, 2], 2: [4], 3: [4], 4: [1] }, [4])).properties[0] ?? {};

@@ -3,7 +3,7 @@ import t from 'tap';
 import type { ExplorationModel } from '../../schemas/exploration-model.js';
 import { initialState, replay } from '../../src/explorer/path.js';
 import { createModel, type MachineModel } from '../../src/model/machine-model.js';
-import { narrate } from '../../src/model/render/narration.js';
+import { renderPath } from '../../src/model/render/rendered-steps.js';
 import { replayScript } from '../../src/model/replay-script.js';
 import { walkState } from '../../src/model/state-browser.js';
 import { ACTOR_KINDS } from '../../src/model/vocabulary.js';
@@ -134,7 +134,7 @@ t.test('a run that starts with an overflow noted is told from its first section 
     model: present(Object.values(WORLDS)[0], 'world'),
     properties: [],
   });
-  const told = [1, 2, 3, 4, 5].flatMap((seed) => narrate(model, randomPath(model, seed).path));
+  const told = [1, 2, 3, 4, 5].flatMap((seed) => renderPath(model, randomPath(model, seed).path));
   const first = told
     .filter(({ action }) => action === 'v0 runs')
     .map(({ micro_step: step }) => step);

@@ -1,50 +1,130 @@
-/** A schedule on which two kernels part, told. */
-import { type Path, replay } from '../../explorer/path.js';
-import { STEP_NAMES } from '../../pmu/machine/micro-step.js';
-import { ProductModel, type ProductModelArgs } from '../pair-model.js';
-import { actionOf, executedStep } from '../steps/told.js';
+/** Two kernels on one schedule: what each step is, where the registers part, and why the one fails. */
+import type { Path } from '../../explorer/path.js';
+import { initialState, replay } from '../../explorer/path.js';
+import { readMsr } from '../../pmu/arch/hardware.js';
+import { FIXED_CTR_CTRL, msrName, SWITCHED_MSRS } from '../../pmu/arch/msr.js';
+import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
+import type { MachineModel } from '../machine-model.js';
+import { createModel, type ProductModelArgs } from '../pair-model.js';
+import { formatMsrValue } from '../values.js';
+import { type PathStep, pathStep } from './path-steps.js';
+import type { EndValue } from './provenance.js';
+import { titleOf } from './rendered-steps.js';
+import { faultsAt, summarise } from './summary.js';
 
-/** The schedule in words, and the first step after which the two machines' registers differ. */
-export function tellPair(
-  args: ProductModelArgs,
-  path: Path,
-): { schedule: string[]; msrs_part_at: string | null } {
-  const pair = new ProductModel(args);
-  const start = new Int32Array(pair.words);
-  pair.initial(start);
-  let before: Int32Array = start;
-  let partAt: string | null = null;
-  const schedule = replay(pair, path).map(({ label, state }, at) => {
-    pair.load(before, 0);
-    const executed = executedStep(pair.first.model.explored, pair.first.state, label);
-    const action = actionOf(pair.first.model.explored, pair.first.state, label);
-    const what = executed === undefined ? action : `${STEP_NAMES[executed]} (${action})`;
-    pair.load(state, 0);
-    const differs = pair.first.state.cpus.some((cpu, index) => {
-      const other = pair.other.state.cpus[index]!;
-      return cpu.pc === other.pc && hasOtherRegisters(cpu.hardware, other.hardware);
-    });
-    if (differs) {
-      partAt ??= `step ${at + 1}: ${what}`;
-    }
-    before = state;
-    return what;
-  });
-  return { schedule, msrs_part_at: partAt };
+/** Where the registers of a CPU differ for the first time, with both values. */
+export interface MsrParting {
+  readonly step: number;
+  readonly cpu: number;
+  registers: { msr: string; kernel: string; other: string }[];
 }
 
-type Registers = {
-  readonly globalCtrl: number;
-  readonly pebsEnable: number;
-  readonly dsArea: number;
-  readonly pebsDataCfg: number;
-};
+export interface PairStory {
+  readonly property: string;
+  readonly summary: string;
+  schedule: string[];
+  readonly msrs_part_at: string | null;
+  readonly msrs_part: MsrParting | null;
+  end: EndValue[];
+}
 
-function hasOtherRegisters(a: Registers, b: Registers): boolean {
-  return (
-    a.globalCtrl !== b.globalCtrl ||
-    a.pebsEnable !== b.pebsEnable ||
-    a.dsArea !== b.dsArea ||
-    a.pebsDataCfg !== b.pebsDataCfg
-  );
+/** One of the two machines along the path. */
+interface Side {
+  readonly model: MachineModel;
+  /** Where its words begin in a state of the pair. */
+  readonly at: number;
+  readonly steps: PathStep[];
+  state: MachineState;
+}
+
+/** `fails` says which of the two is the one that fails, the first or the other. */
+export function pairStory(args: ProductModelArgs, path: Path, fails: 'first' | 'other'): PairStory {
+  const pair = createModel(args);
+  const { initial } = pair.first.model.explored;
+  const first: Side = { model: pair.first.model, at: 0, steps: [], state: initial };
+  const other: Side = {
+    model: pair.other.model,
+    at: pair.first.model.words,
+    steps: [],
+    state: pair.other.model.explored.initial,
+  };
+  const [failing, holding] = fails === 'first' ? [first, other] : [other, first];
+  let before = initialState(pair);
+  let parting: MsrParting | null = null;
+  const schedule = replay(pair, path).map(({ label, state }, nth) => {
+    const taken = [failing, holding].map((side) => take(side, nth + 1, label, before, state));
+    before = state;
+    parting ??= partingAt(nth + 1, failing, holding);
+    const [own, others] = taken;
+    if (own !== undefined) {
+      const what = titleOf(failing.model, own);
+      return others === undefined
+        ? `${what}, on ${failing.model.explored.spec.kernel} alone`
+        : what;
+    }
+    return `${titleOf(holding.model, others!)}, on ${holding.model.explored.spec.kernel} alone`;
+  });
+  const property = args.properties.find(
+    (id) => faultsAt(failing.model, id, failing.state).length > 0,
+  )!;
+  const { paragraph, end } = summarise(failing.model, property, failing.steps);
+  const part = parting as MsrParting | null;
+  return {
+    property,
+    summary: paragraph,
+    schedule,
+    msrs_part_at: part === null ? null : `step ${part.step}: ${schedule[part.step - 1]}`,
+    msrs_part: part,
+    end: [...end],
+  };
+}
+
+/** The step of one of the two; undefined where it stands still while the other catches up. */
+function take(
+  side: Side,
+  number: number,
+  label: number,
+  before: Int32Array,
+  after: Int32Array,
+): PathStep | undefined {
+  const { model, at } = side;
+  const own = (words: Int32Array): Int32Array => words.slice(at, at + model.words);
+  const [from, to] = [own(before), own(after)];
+  if (from.every((word, nth) => word === to[nth])) {
+    return undefined;
+  }
+  const step = pathStep(model, number, label, from, to);
+  side.steps.push(step);
+  side.state = step.after;
+  return step;
+}
+
+/** The registers in which the two differ, on a CPU that is at the same micro-step on both. */
+function partingAt(step: number, failing: Side, holding: Side): MsrParting | null {
+  for (const [index, cpu] of failing.state.cpus.entries()) {
+    const same = holding.state.cpus[index]!;
+    const registers = cpu.pc === same.pc ? differing(cpu, same, failing, holding) : [];
+    if (registers.length > 0) {
+      return { step, cpu: index, registers };
+    }
+  }
+  return null;
+}
+
+function differing(
+  cpu: LogicalCpu,
+  same: LogicalCpu,
+  failing: Side,
+  holding: Side,
+): MsrParting['registers'] {
+  const msrs = [...Array(SWITCHED_MSRS).keys(), FIXED_CTR_CTRL];
+  const value = ({ hardware }: LogicalCpu, msr: number): number =>
+    msr === FIXED_CTR_CTRL ? hardware.fixedCtrl : readMsr(hardware, msr);
+  return msrs
+    .filter((msr) => value(cpu, msr) !== value(same, msr))
+    .map((msr) => ({
+      msr: msrName(msr),
+      kernel: formatMsrValue(msr, value(cpu, msr), failing.model.explored.host.addresses),
+      other: formatMsrValue(msr, value(same, msr), holding.model.explored.host.addresses),
+    }));
 }

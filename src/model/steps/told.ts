@@ -1,9 +1,10 @@
 /** Steps in words: what each does, who does it, and which micro-step it is. */
 import { STEP_NAMES } from '../../pmu/machine/micro-step.js';
-import { type MachineState, RUN_VCPU } from '../../pmu/machine/state.js';
+import { IDLE, type MachineState, RUN_VCPU } from '../../pmu/machine/state.js';
 import type { ExploredWorld } from '../explored-world.js';
-import type { StoryActor } from '../vocabulary.js';
+import { ACTOR_KINDS, type StoryActor } from '../vocabulary.js';
 import { cpuOf, kindOf, targetOf } from './index.js';
+import { operationName } from './names.js';
 import type { RefusedStep } from './steps.js';
 
 /** What the step does. */
@@ -31,6 +32,26 @@ export function actorOf(explored: ExploredWorld, state: MachineState, label: num
   }
   const name = STEP_NAMES[executedStep(explored, state, label) ?? 0]!;
   return name === 'guest' ? 'guest' : name.startsWith('v') ? 'cpu' : 'kvm';
+}
+
+/** The operation that a step of a CPU belongs to: the one under way, or the one that it starts. */
+export function operationOf(
+  explored: ExploredWorld,
+  before: MachineState,
+  after: MachineState,
+  label: number,
+): string {
+  const from = before.cpus[cpuOf(label)]!;
+  return operationName(explored, from.operation === IDLE ? after.cpus[cpuOf(label)]! : from);
+}
+
+/** Who acts, as a number: an actor of the world, or a vCPU that runs or whose thread is switched; -1 for what continues. */
+export function actorNumber(label: number): number {
+  const { actor, about } = kindOf(label);
+  if (actor !== undefined) {
+    return ACTOR_KINDS.indexOf(actor);
+  }
+  return about === 'vcpu' ? ACTOR_KINDS.length + targetOf(label) : -1;
 }
 
 /** Why a step is refused, each reason once. */

@@ -21,7 +21,7 @@ export class Hardware extends recordOf({
   /** Counters whose own control lets them count: IA32_PERFEVTSELk.EN, or a non-zero field of IA32_FIXED_CTR_CTRL. */
   counterEnable: {
     kind: 'counters',
-    name: 'counters enabled by their own control',
+    name: 'counter enable bits',
     kept: 'strays',
   },
   /** Its enabled counters are in `counterEnable` too. */

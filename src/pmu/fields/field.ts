@@ -96,6 +96,10 @@ export interface Field {
   readonly length?: number;
   /** Bits, of a `number`. */
   readonly width?: number;
+  /** What the values of a `number` stand for. */
+  readonly names?: readonly string[];
+  /** It keeps the machine going and tells a reader nothing: a story leaves its changes out. */
+  readonly bookkeeping?: true;
   /** `always` where absent. */
   readonly kept?: Kept;
   /** The micro-steps after which it matters, by the beginnings of their names; it is 0 otherwise. */

@@ -17,7 +17,7 @@ import {
 } from './invariant.js';
 
 /** The record group of LBR entries in MSR_PEBS_DATA_CFG. */
-const PEBS_DATA_CFG_LBR = 8;
+export const PEBS_DATA_CFG_LBR = 8;
 // The list that is built to judge, and what KVM would tell perf for it; reused, so that judging allocates nothing.
 const list = new SwitchList();
 const told = { pebsEnable: 0, dsArea: 0, pebsDataCfg: 0, crossMapped: 0 };
@@ -158,7 +158,7 @@ export const guestInvariants: readonly Invariant[] = [
 ];
 
 /** Whether the kernel keeps an event of the guest off by rule: guest PEBS beside host PEBS, or on another counter's number. */
-function isForcedOff(
+export function isForcedOff(
   world: World,
   state: SeenState,
   cpu: SeenCpu,

@@ -48,7 +48,12 @@ function isFresh(
 }
 
 /** Whether an MSR is in the load areas exactly when the list said host and guest differ. */
-function isListed(world: World, cpu: SeenCpu, autoload: Seen<MsrAutoload>, msr: number): boolean {
+export function isListed(
+  world: World,
+  cpu: SeenCpu,
+  autoload: Seen<MsrAutoload>,
+  msr: number,
+): boolean {
   const list = cpu.cpuc.guestSwitchMsrs;
   const differs = (list.present & (1 << msr)) !== 0 && list.host[msr] !== list.guest[msr];
   const forced = msr === GLOBAL_CTRL && world.kvmOptions.zeroGlobalCtrl !== 'no';

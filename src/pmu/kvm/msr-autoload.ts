@@ -15,11 +15,17 @@ export const NOT_LISTED = -1;
 
 export class MsrAutoload extends recordOf({
   /** Bit m is set when MSR code m is listed. */
-  present: { kind: 'msrs', name: 'MSRs in the load areas' },
+  present: { kind: 'msrs', name: 'MSRs in the load areas', bookkeeping: true },
   /** How many entries each area has. */
-  count: { kind: 'number', name: 'count', kept: 'follows' },
+  count: { kind: 'number', name: 'count', kept: 'follows', bookkeeping: true },
   /** MSR codes in array order, the first `count` valid. */
-  order: { kind: 'msr_order', name: 'order', length: SWITCHED_MSRS, kept: 'follows' },
+  order: {
+    kind: 'msr_order',
+    name: 'order',
+    length: SWITCHED_MSRS,
+    kept: 'follows',
+    bookkeeping: true,
+  },
   /** Values by MSR code; 0 where the MSR is not listed. */
   host: { kind: 'area_values', name: 'VM-exit MSR-load area', length: SWITCHED_MSRS },
   guest: { kind: 'area_values', name: 'VM-entry MSR-load area', length: SWITCHED_MSRS },

@@ -11,7 +11,7 @@ import { VcpuPmu } from '../kvm/vcpu-pmu.js';
 import { CpuHwEvents } from '../perf/cpu-hw-events.js';
 import { type PerfCpu, PerfEvent } from '../perf/perf-event.js';
 import { EXIT_REASONS } from '../vocabulary.js';
-import { REST } from './micro-step.js';
+import { REST, STEP_NAMES } from './micro-step.js';
 
 // What a logical CPU is doing; the target is an event or a vCPU.
 export const IDLE = 0;
@@ -73,15 +73,35 @@ export class LogicalCpu
   extends recordOf(
     {
       /** The micro-step executed last. */
-      pc: { kind: 'number', width: 6, name: 'micro-step', initial: REST },
-      operation: { kind: 'number', width: 4, name: 'operation', initial: IDLE },
+      pc: {
+        kind: 'number',
+        width: 6,
+        name: 'micro-step',
+        initial: REST,
+        names: STEP_NAMES,
+        bookkeeping: true,
+      },
+      operation: {
+        kind: 'number',
+        width: 4,
+        name: 'operation',
+        initial: IDLE,
+        names: OPERATION_NAMES,
+        bookkeeping: true,
+      },
       /** The event or vCPU the operation is about. */
-      target: { kind: 'target', name: 'target' },
+      target: { kind: 'target', name: 'target', bookkeeping: true },
       /** How far the operation has come in its list of events, where it goes through one; see event-work.ts and tick-work.ts. */
-      cursor: { kind: 'cursor', name: 'cursor', kept: 'walks_lists' },
+      cursor: { kind: 'cursor', name: 'cursor', kept: 'walks_lists', bookkeeping: true },
       /** The vCPU whose thread's events are scheduled here, or NO_VCPU. */
       currentVcpu: { kind: 'vcpu', name: 'vCPU thread', initial: NO_VCPU },
-      exitReason: { kind: 'number', width: 3, name: 'exit reason', initial: NO_EXIT },
+      exitReason: {
+        kind: 'number',
+        width: 3,
+        name: 'exit reason',
+        initial: NO_EXIT,
+        names: EXIT_NAMES,
+      },
       /** Counters that the NMI taken in the guest is to throttle once KVM hands it to perf at k10. */
       nmiThrottle: { kind: 'counters', name: 'to be throttled at k10', kept: 'overflows' },
       /**

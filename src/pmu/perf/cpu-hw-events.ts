@@ -32,7 +32,7 @@ export class CpuHwEvents extends recordOf(
       kept: 'ticks_and_overflows',
     },
     /** How often each place of `event_list` was given a counter, modulo TAGS. */
-    tags: { kind: 'tags', name: 'tags', length: PLACES, kept: 'mixes' },
+    tags: { kind: 'tags', name: 'tags', length: PLACES, kept: 'mixes', bookkeeping: true },
     /** Identity of this CPU's DS area, 0 while no hardware event has reserved it. */
     ds: { kind: 'address', name: 'ds' },
     /** What perf wants in IA32_PEBS_ENABLE, host and guest events alike. */
@@ -66,7 +66,7 @@ export class CpuHwEvents extends recordOf(
     /** What PMU enable has made of `intel_ctrl_guest_mask` and not yet written to IA32_PERF_GLOBAL_CTRL. */
     globalCtrlRead: {
       kind: 'global_ctrl',
-      name: 'IA32_PERF_GLOBAL_CTRL to be written',
+      name: 'IA32_PERF_GLOBAL_CTRL as computed',
       during: ['e6_read_guest_mask'],
     },
   },

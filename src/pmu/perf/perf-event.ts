@@ -67,7 +67,7 @@ export interface PerfEventConfig {
 /** What changes while the event lives. */
 export class PerfEvent extends recordOf({
   /** One of the constants above. */
-  status: { kind: 'number', width: 3, name: 'status' },
+  status: { kind: 'number', width: 3, name: 'status', names: [...STATUSES, 'stopped'] },
   /** `hw.interrupts == MAX_INTERRUPTS`: perf counts the event as throttled. */
   mark: { kind: 'number', width: 1, name: 'throttled', kept: 'marks' },
   /** `cpuc->events[]` has no pointer to it for its counter: the NMI handler does not find it. */
@@ -80,7 +80,7 @@ export class PerfEvent extends recordOf({
     kept: 'throttles_idle_members',
   },
   /** Its place among the open events of its context; the members of a group stand together, the leader first. */
-  rank: { kind: 'rank', name: 'rank', kept: 'reorders' },
+  rank: { kind: 'rank', name: 'rank', kept: 'reorders', bookkeeping: true },
   /** Its group leader was closed while it was open: it goes on alone, and is not pinned. */
   detached: { kind: 'number', width: 1, name: 'detached', kept: 'detaches' },
   /** Its place in `cpuc->event_list`, or NOT_LISTED. */
@@ -89,9 +89,10 @@ export class PerfEvent extends recordOf({
     name: 'place in event_list',
     initial: NOT_LISTED,
     kept: 'detaches',
+    bookkeeping: true,
   },
   /** `hw.last_tag` with `hw.last_cpu`: which use of its place was its own; NO_TAG before the first. */
-  tag: { kind: 'tag', name: 'last_tag', initial: NO_TAG, kept: 'mixes' },
+  tag: { kind: 'tag', name: 'last_tag', initial: NO_TAG, kept: 'mixes', bookkeeping: true },
   /** KVM re-creates a guest counter's event when this changes. */
   preciseIp: { kind: 'number', width: 2, name: 'precise_ip', kept: 'vcpu_events' },
   /** The counter (set bit) the event holds or held last. */

@@ -74,7 +74,10 @@ async function tryScout(
     },
   });
   // A client that cancels does not wait for the scout, which ends within its own limits.
-  const result = await Promise.race([scouting, abortOf(signal)]);
+  const ended = new AbortController();
+  const result = await Promise.race([scouting, abortOf(signal, ended.signal)]).finally(() => {
+    ended.abort();
+  });
   return result !== undefined && isFinal(result.cut, limits) ? result : undefined;
 }
 
@@ -94,9 +97,10 @@ function isFinal(cut: StopReason | null, limits: Limits): boolean {
   }
 }
 
-function abortOf(signal: AbortSignal | undefined): Promise<undefined> {
+/** Listens until the search has ended: an exploration makes many with one signal. */
+function abortOf(signal: AbortSignal | undefined, ended: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {
-    signal?.addEventListener('abort', () => resolve(undefined), { once: true });
+    signal?.addEventListener('abort', () => resolve(undefined), { once: true, signal: ended });
   });
 }
 

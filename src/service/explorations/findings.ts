@@ -1,10 +1,13 @@
-/** What an exploration found, told: counterexamples as steps, scripts, stories and diagrams, and walks through its states. */
+/** What an exploration found: counterexamples as steps, scripts, stories and diagrams, and walks through its states. */
 import type { Counterexample, WalkState } from '../../../schemas/counterexample.js';
 import type { Exploration } from '../../../schemas/exploration.js';
 import { type Path, PathError, parsePath } from '../../explorer/path.js';
 import { exploredWorld } from '../../model/explored-world.js';
 import { MachineModel } from '../../model/machine-model.js';
-import { mermaid, narrate, story } from '../../model/render/narration.js';
+import { stepsOfPath } from '../../model/render/path-steps.js';
+import { renderPath, renderSteps } from '../../model/render/rendered-steps.js';
+import { summarise } from '../../model/render/summary.js';
+import { toMermaid, toText } from '../../model/render/text.js';
 import { replayScript } from '../../model/replay-script.js';
 import { walkState } from '../../model/state-browser.js';
 import { INVARIANTS } from '../../pmu/invariants/index.js';
@@ -14,37 +17,41 @@ import { missing } from '../refusals.js';
 import { scriptActions } from '../wire.js';
 import type { StoredRequest } from './request.js';
 
-/** Telling a step takes about 0.1 ms of the event loop. */
+/** Rendering a step takes about 0.2 ms of the event loop. */
 const TOLD_STEPS_MAX = 1000;
 
 /** A counterexample by its id, `<property>-<number>`. */
 export function counterexample(row: WorkRow, id: string): Counterexample {
   const { model, path, property } = find(row, id);
-  const steps = narrate(model, path);
+  const steps = stepsOfPath(model, path);
+  const { paragraph, end } = summarise(model, property, steps);
   const { host, script } = replayScript(model, path);
   return {
     id,
     property,
+    summary: paragraph,
     path: path.join('/'),
-    steps: steps.map(({ label: _, ...step }) => step),
+    steps: renderSteps(model, steps).map(({ number: _, title: __, ...step }) => step),
+    end: [...end],
     host,
     script: scriptActions(script),
   };
 }
 
-export function counterexampleStory(row: WorkRow, id: string): string {
+/** As a text; `all` spells out the steps that only mark time. */
+export function counterexampleStory(row: WorkRow, id: string, all: boolean): string {
   const { model, path, property } = find(row, id);
   const { spec } = model.explored;
   const statement = INVARIANTS.find((invariant) => invariant.id === property)?.statement ?? '';
-  return story(
-    `${property} on ${spec.kernel}, ${spec.cpu_model}: ${statement}`,
-    narrate(model, path),
-  );
+  const steps = stepsOfPath(model, path);
+  const title = `${property} on ${spec.kernel}, ${spec.cpu_model}: ${statement}`;
+  const { paragraph, end } = summarise(model, property, steps);
+  return toText({ title, paragraph, steps: renderSteps(model, steps), end }, all);
 }
 
-export function counterexampleDiagram(row: WorkRow, id: string): string {
+export function counterexampleDiagram(row: WorkRow, id: string, all: boolean): string {
   const { model, path } = find(row, id);
-  return mermaid(narrate(model, path));
+  return toMermaid(renderPath(model, path), all);
 }
 
 /** The state at a path, what is possible there, and why the rest is not. */
@@ -70,7 +77,7 @@ function find(row: WorkRow, id: string): { model: MachineModel; path: Path; prop
   if (link.steps > TOLD_STEPS_MAX) {
     throw new ProblemError(
       'limit_reached',
-      `The counterexample has ${link.steps} steps, and at most ${TOLD_STEPS_MAX} are told: search breadth-first, or set bounds.depth.`,
+      `The counterexample has ${link.steps} steps, and only counterexamples of up to ${TOLD_STEPS_MAX} steps are rendered: search breadth-first, or set bounds.depth.`,
     );
   }
   return { model: modelOf(row), path: parsePath(link.path), property };

@@ -6,11 +6,11 @@ import type { ExploreOptions, ExploreWatch } from '../../explorer/explore.js';
 import type { ModelSource } from '../../explorer/model.js';
 import { formatPath } from '../../explorer/path.js';
 import type { ExploreResult, PropertyResult, Verdict } from '../../explorer/result.js';
-import { withoutEach } from '../../model/assumptions.js';
 import type { MachineModelArgs } from '../../model/machine-model.js';
 import type { ProductModelArgs } from '../../model/pair-model.js';
-import { tellPair } from '../../model/render/pair-story.js';
+import { pairStory } from '../../model/render/pair-story.js';
 import type { WorldSpec } from '../../model/world-spec.js';
+import { assumptionsOf, type Judged } from './assumptions.js';
 import type { Search } from './bounded-search.js';
 import type { AskedExploration } from './request.js';
 
@@ -41,7 +41,7 @@ export async function runExploration(
   };
   const assumptions =
     request.assumptions && outcome.verdict === 'violated'
-      ? { assumptions: await assumptionsOf(model, properties, find, watch.signal) }
+      ? await assumptionsOf(model, (world) => judge(world, properties, find), watch.signal)
       : {};
   const difference =
     request.compare_with === undefined
@@ -107,28 +107,18 @@ function propertyItem(result: PropertyResult): Exploration['properties'][number]
   };
 }
 
-/** Drops one part of the world after the other and asks whether anything is still violated. */
-async function assumptionsOf(
-  model: WorldSpec,
-  properties: readonly string[],
-  find: Find,
-  signal: AbortSignal | undefined,
-): Promise<NonNullable<Exploration['assumptions']>> {
-  const findings: NonNullable<Exploration['assumptions']> = [];
-  for (const { assumption, model: without } of withoutEach(model)) {
-    if (signal?.aborted) {
-      break;
-    }
-    const result = await find(machineSource(without, properties), {
-      fold: false,
-      stopAtFirstViolation: true,
-      groupsMax: 1,
-      pathsMax: 1,
-    });
-    const verdict = verdictOf(result.properties, result.complete);
-    findings.push({ assumption, needed: verdict === 'holds', verdict });
-  }
-  return findings;
+/** Whether anything is violated in a world. */
+async function judge(world: WorldSpec, properties: readonly string[], find: Find): Promise<Judged> {
+  const result = await find(machineSource(world, properties), {
+    fold: false,
+    stopAtFirstViolation: true,
+    groupsMax: 1,
+    pathsMax: 1,
+  });
+  const depths = result.properties
+    .filter(({ kind, evidence }) => kind === 'always' && evidence !== null)
+    .map(({ evidence }) => evidence?.depth ?? 0);
+  return { verdict: verdictOf(result.properties, result.complete), steps: Math.min(...depths) };
 }
 
 async function differenceOf(
@@ -146,9 +136,8 @@ async function differenceOf(
   if (found === undefined || path === undefined) {
     return null;
   }
+  const fails = found.id === 'only_first_fails' ? 'first' : 'other';
   const [kernel, other] =
-    found.id === 'only_first_fails'
-      ? [args.model.kernel, args.other]
-      : [args.other, args.model.kernel];
-  return { kernel, other, steps: path.length, ...tellPair(args, path) };
+    fails === 'first' ? [args.model.kernel, args.other] : [args.other, args.model.kernel];
+  return { kernel, other, steps: path.length, ...pairStory(args, path, fails) };
 }

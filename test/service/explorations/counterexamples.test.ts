@@ -47,8 +47,8 @@ async function counterexample(t: Test, of: Exploration, id: string): Promise<Cou
   return bodyOf(t, await app.inject(url), CounterexampleSchema);
 }
 
-async function told(of: Exploration, id: string, accept: string): Promise<string> {
-  const url = `/v1/explorations/${of.id}/counterexamples/${id}`;
+async function told(of: Exploration, id: string, accept: string, query = ''): Promise<string> {
+  const url = `/v1/explorations/${of.id}/counterexamples/${id}${query}`;
   const response = await app.inject({ url, headers: { accept } });
   t.equal(response.statusCode, 200);
   t.match(response.headers['content-type'], accept);
@@ -164,16 +164,28 @@ t.test('no schedule shorter than the counterexample violates anything', async (t
 
 t.test('the counterexample comes as a story and as a sequence diagram', async (t) => {
   const race = await explored(t, RACE);
-  const { steps } = await counterexample(t, race, 'I1-0');
-  const story = await told(race, 'I1-0', 'text/plain');
-  t.match(story, /I1 on upstream-base, emerald-rapids/);
+  const { steps, summary, end } = await counterexample(t, race, 'I1-0');
+  const short = await told(race, 'I1-0', 'text/plain');
+  t.match(short, /I1 on upstream-base, emerald-rapids/);
+  t.ok(short.includes(`\n\n${summary}\n\n`), 'it opens with the summary');
+  t.strictSame(
+    end.map(({ field, bits }) => [field, bits]),
+    [['IA32_PEBS_ENABLE', 'PMC0']],
+  );
+  for (const { hardware, desired } of end) {
+    t.ok(short.includes(`hardware  ${hardware}\n`) && short.includes(`desired   ${desired}\n`));
+  }
+  const url = `/v1/explorations/${race.id}/counterexamples/I1-0?steps=some`;
+  problemOf(t, await app.inject(url), 'validation');
+  const story = await told(race, 'I1-0', 'text/plain', '?steps=all');
+  t.ok(story.length > short.length, 'and folds what only marks time');
   for (const source of new Set(steps.map((step) => step.source))) t.match(story, source);
   const microSteps = steps.flatMap(({ micro_step }) => micro_step ?? []);
   t.ok(
-    microSteps.every((name) => story.includes(name)),
-    'every micro-step is in it',
+    microSteps.every((name) => story.includes(name) && short.includes(name)),
+    'every micro-step is in both',
   );
-  const diagram = await told(race, 'I1-0', 'text/vnd.mermaid');
+  const diagram = await told(race, 'I1-0', 'text/vnd.mermaid', '?steps=all');
   t.match(diagram, /^sequenceDiagram\n/);
   const lines = diagram.trim().split('\n').slice(1);
   t.ok(lines.length >= steps.length, 'a line for each step');
@@ -289,8 +301,11 @@ t.test('a walk says what is possible and, of the rest, which guards are false', 
   t.strictSame(throttled.state.witnessed, ['event_throttled']);
   t.match(throttled.guards(/PMC0|throttle/), /the budget of nmi_throttle is spent/);
   t.match(throttled.follow(/tick/), /^\d+\/\d+$/, 'the tick is possible now');
-  t.match(start.state.cpus[0]?.join('\n'), /pebs_enabled PMC0[\s\S]*IA32_PEBS_ENABLE PMC0/);
-  t.match(throttled.state.cpus[0]?.join('\n'), /pebs_enabled 0/);
+  t.ok(start.state.cpus[0]?.includes('pebs_enabled PMC0'));
+  t.ok(start.state.cpus[0]?.includes('IA32_PEBS_ENABLE PMC0'));
+  t.match(throttled.state.cpus[0]?.join('\n'), /^((?!pebs_enabled)[\s\S])*$/, 'as at boot');
+  t.ok(throttled.state.events[0]?.includes('status stopped'));
+  t.ok(running.state.cpus[0]?.includes('vCPU thread v0'));
 });
 
 t.test('what is not there is not found', async (t) => {
@@ -320,6 +335,16 @@ t.test('two kernels on one schedule: the shortest one that tells them apart', as
   const part = Number(/^step (\d+)/.exec(msrs_part_at ?? '')?.[1]);
   t.ok(part >= 1 && part <= steps);
   t.ok(msrs_part_at?.endsWith(schedule[part - 1] ?? 'missing'), 'the step is one of the schedule');
+  const { msrs_part = null, summary = '', end, property } = race.difference ?? {};
+  t.equal(msrs_part?.step, part);
+  t.match(msrs_part?.registers, [{ msr: /^(IA32|MSR)_/, kernel: /^0x/, other: /^0x/ }]);
+  for (const { kernel, other } of msrs_part?.registers ?? []) t.not(kernel, other);
+  t.equal(property, 'I1');
+  t.match(summary, /^PMC0 is stuck in IA32_PEBS_ENABLE: VM-exit \(step \d+\) loaded the value/);
+  t.match(end, [{ field: 'IA32_PEBS_ENABLE', bits: 'PMC0' }]);
+  for (const [, number] of summary.matchAll(/step (\d+)/g)) t.ok(Number(number) <= steps);
+  t.ok(schedule.every((one) => !/goes on/.test(one)));
+  t.ok(schedule.some((one) => one === 'k5_switch:IA32_PEBS_ENABLE, on upstream-base alone'));
   const turned = await explored(t, {
     ...RACE,
     model: { ...RACE.model, kernel: 'linux-6.12.117' },
@@ -338,6 +363,10 @@ t.test('H2 needs a late NMI, both events, and their coming and going; nothing el
     (result.assumptions ?? []).map((one) => [one.assumption, one.needed]),
   );
   t.strictSame(needed, {
+    'all events but one': true,
+    'all actors but one': true,
+    'all NMIs but one': false,
+    'all acts of each actor but one': false,
     'late NMIs': true,
     'the actor nmi_throttle': true,
     'the actor event_enable': false,
@@ -348,12 +377,24 @@ t.test('H2 needs a late NMI, both events, and their coming and going; nothing el
   for (const { needed, verdict } of result.assumptions ?? []) {
     t.equal(verdict, needed ? 'holds' : 'violated');
   }
+  t.match(result.smallest_world, {
+    model: {
+      actors: [
+        { kind: 'event_disable', budget: 1 },
+        { kind: 'nmi_throttle', budget: 1 },
+      ],
+      nmi_timing: 'late',
+    },
+    steps: 12,
+    minimal: true,
+  });
+  t.equal(result.smallest_world?.model.events?.length, 2);
 });
 
 t.test(
   'the main race needs its NMI, its event and its vCPU, but no late NMIs and no tick',
   async (t) => {
-    const { assumptions = [] } = await explored(t, {
+    const { assumptions = [], smallest_world } = await explored(t, {
       scenario: 'matrix-upstream-base-k3-late',
       assumptions: true,
     });
@@ -368,6 +409,16 @@ t.test(
     ] as const) {
       t.equal(needed.get(assumption), expected, assumption);
     }
+    const { model, steps, minimal, without } = smallest_world ?? { without: [] };
+    t.match(model, { actors: [{ kind: 'nmi_throttle', budget: 1 }], nmi_timing: 'prompt' });
+    t.ok(minimal, without.join(', '));
+    const again = await explored(t, { model, properties: ['I1'], assumptions: true });
+    t.match(again.properties, [{ verdict: 'violated', counterexample: { steps } }]);
+    t.ok(
+      again.assumptions?.every(({ needed }) => needed),
+      'nothing more can be dropped',
+    );
+    t.strictSame(again.smallest_world?.without, []);
   },
 );
 

@@ -1,0 +1,241 @@
+/** How a field came to be wrong, in a sentence: who wrote it, from where, what has changed since, and who left it so. */
+import { counterNames } from '../../pmu/arch/counter-set.js';
+import type { Fault, Place } from '../../pmu/invariants/fault.js';
+import * as code from '../../pmu/machine/micro-step.js';
+import type { MachineState } from '../../pmu/machine/state.js';
+import type { MachineModel } from '../machine-model.js';
+import { actionOf, operationOf } from '../steps/told.js';
+import { decisionsOf } from './decisions.js';
+import type { FieldWords } from './field-words.js';
+import { type History, msrOf, sourceOf } from './history.js';
+import type { PathStep } from './path-steps.js';
+
+/** A field that is wrong at the end of a path, beside what it should be. */
+export interface EndValue {
+  /** Whose field it is. */
+  readonly of: string;
+  readonly field: string;
+  readonly hardware: string;
+  readonly desired: string;
+  /** Of a set: the bits in which the two differ. */
+  readonly bits?: string;
+}
+
+/** Where a wrong value comes from. */
+interface Origin {
+  readonly text: string;
+  /** The step that made the value; 0 where it was there from the start. */
+  readonly step: number;
+}
+
+const END = Number.POSITIVE_INFINITY;
+
+export class Provenance {
+  private readonly model: MachineModel;
+  private readonly history: History;
+  private readonly state: MachineState;
+  private readonly words: FieldWords;
+
+  constructor(model: MachineModel, words: FieldWords, history: History, state: MachineState) {
+    this.model = model;
+    this.history = history;
+    this.state = state;
+    this.words = words;
+  }
+
+  /** The value at the end of the path. */
+  endValue(faults: readonly Fault[]): EndValue {
+    const { place, desired } = faults[0]!;
+    const bits = bitsOf(faults);
+    const value = this.history.value(place, this.state);
+    const { kind, field, name } = this.history.item(place);
+    return {
+      of: this.words.partName(place),
+      field: name,
+      hardware: this.words.exact(kind, value, field),
+      desired: this.words.exact(kind, bits === -1 ? desired : value ^ bits, field),
+      ...(bits === -1 ? {} : { bits: counterNames(bits).join('+') }),
+    };
+  }
+
+  /** What is wrong with a place, and why. */
+  sentence(faults: readonly Fault[]): string {
+    const { place } = faults[0]!;
+    const bits = bitsOf(faults);
+    const written = this.history.writer(place, bits, END);
+    const origin = this.originOf(place, bits, written);
+    const reasons = this.reasons(faults, bits, written, origin);
+    const first = reasons[0]?.step ?? END;
+    const since = Math.max(written?.number ?? 0, first === END ? 0 : first);
+    const parts = [
+      origin.text,
+      ...reasons.map(({ text }) => text),
+      this.leftAlone(place, origin.step, written?.number ?? 0, since),
+    ].filter((text) => text !== '');
+    const claims = faults.map((fault) => this.claim(fault)).join(', and ');
+    return `${[claims, parts.join('; ')].filter((text) => text !== '').join(': ')}.`;
+  }
+
+  private claim({ says, place, bits, desired, event }: Fault): string {
+    const { kind, field, name } = this.history.item(place);
+    const value = this.history.value(place, this.state);
+    const names = counterNames(bits);
+    return says
+      .replace('{bits}', names.join('+'))
+      .replace('{is}', names.length > 1 ? 'are' : 'is')
+      .replace('{place}', `${this.ownerOf(place)}${name}`)
+      .replace('{value}', this.words.value(kind, value, field))
+      .replace('{desired}', this.words.value(kind, desired, field))
+      .replace('{event}', this.words.partName({ kind: 'event', index: event ?? 0 }));
+  }
+
+  /** Who wrote a place last, followed back to where the value was made. */
+  private originOf(place: Place, bits: number, written: PathStep | undefined): Origin {
+    const isHardware = msrOf(place) !== undefined;
+    if (written === undefined) {
+      const text = `it has held ${this.valueIn(place, this.state)} since before step 1`;
+      return { text: isHardware ? text : '', step: 0 };
+    }
+    const source = sourceOf(written, place);
+    const step = written.number;
+    if (source === undefined) {
+      const text = isHardware
+        ? `${this.who(written)} wrote ${this.valueIn(place, written.after)}`
+        : this.changeOf(place, bits, written, '');
+      return { text, step };
+    }
+    const carried = this.history.writer(source, bits, step - 1);
+    if (source.kind === 'vcpu') {
+      return this.loaded(written, source, bits, carried);
+    }
+    const { name } = this.history.item(source);
+    const at = carried === undefined ? '' : ` at step ${carried.number}`;
+    const text =
+      place.kind === 'vcpu'
+        ? `${this.who(written)} took it from the list built${at}`
+        : `${this.who(written)} wrote ${name}${at}`;
+    return { text, step: carried?.number ?? 0 };
+  }
+
+  /** VM-entry or VM-exit loaded it from a load area or a VMCS field, where KVM had put it. */
+  private loaded(
+    written: PathStep,
+    source: Place,
+    bits: number,
+    carried: PathStep | undefined,
+  ): Origin {
+    const { field, listing } = this.history.item(source);
+    const area = listing === null ? field.name : `the ${field.name}`;
+    if (carried === undefined) {
+      return { text: `${this.who(written)} loaded what ${area} held from the start`, step: 0 };
+    }
+    const list = sourceOf(carried, source);
+    const built = list && this.history.writer(list, bits, carried.number - 1);
+    const from = built === undefined ? '' : `, from the list built at step ${built.number}`;
+    return {
+      text: `${this.who(written)} loaded the value that step ${carried.number} put into ${area}${from}`,
+      step: built?.number ?? carried.number,
+    };
+  }
+
+  /** What has changed since the value was made, so that it is wrong now. */
+  private reasons(
+    faults: readonly Fault[],
+    bits: number,
+    written: PathStep | undefined,
+    origin: Origin,
+  ): Origin[] {
+    const places = faults.flatMap(({ because }) => because);
+    const distinct = places.filter(
+      (place, at) => places.findIndex(({ path }) => path === place.path) === at,
+    );
+    return distinct
+      .flatMap((place) => {
+        const mask = this.isSet(place) ? bits : -1;
+        const step = this.history.changer(place, mask, END);
+        if (step === undefined || (written !== undefined && step.number <= origin.step)) {
+          return [];
+        }
+        const had = written !== undefined && step.number < written.number ? 'had ' : '';
+        return [{ text: this.changeOf(place, mask, step, had), step: step.number }];
+      })
+      .sort((a, b) => a.step - b.step);
+  }
+
+  private changeOf(place: Place, bits: number, step: PathStep, had: string): string {
+    const { kind, name, field } = this.history.item(place);
+    const [before, after] = [step.before, step.after].map((state) =>
+      this.history.value(place, state),
+    ) as [number, number];
+    const whose = `${this.ownerOf(place)}${name}`;
+    if (this.isSet(place) && bits !== -1) {
+      const verb = (after & bits) === 0 ? 'cleared' : 'set';
+      return `${this.who(step)} ${had}${verb} it in ${whose}`;
+    }
+    if (field.width === 1) {
+      return `${this.who(step)} ${had}${after === 0 ? 'cleared' : 'set'} ${this.ownerOf(place)}"${name}"`;
+    }
+    const [from, to] = [before, after].map((value) => this.words.value(kind, value, field));
+    return `${this.who(step)} ${had}changed ${whose} from ${from} to ${to}`;
+  }
+
+  /** Who could have written the register since, or the entry before it was loaded, and did not. */
+  private leftAlone(place: Place, origin: number, written: number, since: number): string {
+    const msr = msrOf(place);
+    const isEntry = place.kind === 'vcpu';
+    const left = this.history.steps.flatMap((step) =>
+      decisionsOf(this.model.explored.world, step)
+        .filter(({ msrs, of }) => {
+          const counts =
+            of === 'entry'
+              ? step.number > origin && (isEntry || step.number < written)
+              : !isEntry && step.number >= since;
+          return counts && msr !== undefined && msrs.includes(msr);
+        })
+        .map(({ reason }) => `step ${step.number} (${reason})`),
+    );
+    return left.length === 0 ? '' : `left as it was by ${left.join(', ')}`;
+  }
+
+  private valueIn(place: Place, state: MachineState): string {
+    return this.words.item(this.history.item(place), this.history.words(place, state));
+  }
+
+  private isSet(place: Place): boolean {
+    const { kind } = this.history.item(place);
+    return kind === 'counters' || kind === 'global_ctrl';
+  }
+
+  /** A step by who takes it. */
+  private who({ executes, label, number, before, after, writes }: PathStep): string {
+    if (executes === undefined) {
+      return writes.some(({ row }) => row === 'n1')
+        ? `the NMI (step ${number})`
+        : `step ${number} (${actionOf(this.model.explored, before, label)})`;
+    }
+    if (executes >= code.V1 && executes <= code.V3) {
+      return `VM-entry (step ${number})`;
+    }
+    if (executes >= code.V4 && executes <= code.V6) {
+      return `VM-exit (step ${number})`;
+    }
+    const name = code.stepName(executes);
+    const operation =
+      executes < code.K0 ? operationOf(this.model.explored, before, after, label) : '';
+    return operation === ''
+      ? `${name} (step ${number})`
+      : `${name} of "${operation}" (step ${number})`;
+  }
+
+  /** Whose field a place is, where that is not plain. */
+  private ownerOf(place: Place): string {
+    const isPlain = place.kind === 'cpu' && this.state.cpus.length === 1;
+    const isEntry = this.history.item(place).listing !== null;
+    return isPlain || isEntry ? '' : `${this.words.partName(place)}'s `;
+  }
+}
+
+/** All bits that are wrong at one place; -1 where the value as a whole is. */
+function bitsOf(faults: readonly Fault[]): number {
+  return faults.reduce((all, { bits }) => all | bits, 0);
+}
