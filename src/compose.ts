@@ -1,7 +1,7 @@
 /** The one place that opens the database and the queue, and creates the services and the worker. */
 import type { Registry } from 'prom-client';
 import type { Config } from './config/configuration.js';
-import { Scout } from './explorer/scout.js';
+import { WarmSearchThread } from './explorer/warm-search-thread.js';
 import { type AddJobs, WorkQueue } from './jobs/work-queue.js';
 import { startEmbeddedPostgres } from './private-postgres/server.js';
 import { CAMPAIGN_CHUNK, CAMPAIGN_END, CampaignWork } from './service/campaigns/campaign-work.js';
@@ -114,12 +114,12 @@ export async function compose(
     onError,
   });
   const keys = new IdempotencyStore(database.url, onError);
-  const scout = new Scout();
+  const warmThread = new WarmSearchThread();
   const hosts = new HostStore(database, HOSTS_MAX);
   const events = new Events(database, onError);
   await events.open();
   const worker =
-    config.role === 'api' ? undefined : composeWorker(config, storage, queue, scout, warn);
+    config.role === 'api' ? undefined : composeWorker(config, storage, queue, warmThread, warn);
   return {
     services: {
       hosts: new Hosts(
@@ -128,7 +128,7 @@ export async function compose(
       ),
       explorations: new Explorations(database, queue, config.searchMegabytes, closing),
       campaigns: new Campaigns(database, queue, closing),
-      comparisons: new Comparisons(new RaceVerdicts(scout)),
+      comparisons: new Comparisons(new RaceVerdicts(warmThread)),
       events,
       idempotency: new Idempotency(keys),
     },
@@ -138,7 +138,7 @@ export async function compose(
       await queue.close();
       await events.close();
       await keys.close();
-      await scout.close();
+      await warmThread.close();
       await worker?.close();
     },
   };
@@ -152,12 +152,12 @@ function composeWorker(
   config: Config,
   { database, isPrivate }: Storage,
   queue: WorkQueue,
-  scout: Scout,
+  warmThread: WarmSearchThread,
   warn: Surroundings['warn'],
 ): Omit<Composition, 'services'> {
   const { queueUrl, searchMegabytes, workerConcurrency } = config;
   const addJobs: AddJobs = (jobs) => queue.add(jobs);
-  const explorations = new ExplorationWork(database, scout, searchMegabytes, addJobs);
+  const explorations = new ExplorationWork(database, warmThread, searchMegabytes, addJobs);
   const pool = new WalkPool(workerConcurrency);
   const campaigns = new CampaignWork(database, pool, addJobs);
   const house = new Housekeeping(database, queue, config);

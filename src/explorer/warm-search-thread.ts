@@ -5,13 +5,13 @@ import type { ExploreResult } from './result.js';
 import type { SearchOptions } from './search.js';
 
 /** One small search for the warm thread. */
-export interface ScoutTask {
+export interface WarmSearchTask {
   readonly number: number;
   readonly source: ModelSource;
   readonly options: SearchOptions;
 }
 
-export type ScoutAnswer =
+export type WarmSearchAnswer =
   | { readonly number: number; readonly result: ExploreResult }
   | { readonly number: number; readonly error: string };
 
@@ -19,7 +19,7 @@ export type ScoutAnswer =
  * A thread that stays warm for small searches: starting a thread and compiling its code takes longer than most of them.
  * Tasks run one after the other, so each must be bounded; a search that reaches its bounds is rerun by `explore`.
  */
-export class Scout {
+export class WarmSearchThread {
   private worker: Worker | undefined;
   private readonly waiting = new Map<
     number,
@@ -30,7 +30,7 @@ export class Scout {
   /** Rejects if the model violates its contract or the thread dies; the next task restarts the thread. */
   search(source: ModelSource, options: SearchOptions): Promise<ExploreResult> {
     this.worker ??= this.start();
-    const task: ScoutTask = { number: this.next++, source, options };
+    const task: WarmSearchTask = { number: this.next++, source, options };
     const answer = new Promise<ExploreResult>((resolve, reject) => {
       this.waiting.set(task.number, { resolve, reject });
     });
@@ -44,17 +44,17 @@ export class Scout {
   }
 
   private start(): Worker {
-    const worker = new Worker(new URL('./scout-worker.js', import.meta.url), {
+    const worker = new Worker(new URL('./warm-search-worker.js', import.meta.url), {
       execArgv: [],
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES_MAX },
     });
-    worker.on('message', (answer: ScoutAnswer) => this.settle(worker, answer));
+    worker.on('message', (answer: WarmSearchAnswer) => this.settle(worker, answer));
     worker.on('error', (error) => this.lose(error));
     worker.on('exit', () => this.lose(new Error('the search thread ended')));
     return worker;
   }
 
-  private settle(worker: Worker, answer: ScoutAnswer): void {
+  private settle(worker: Worker, answer: WarmSearchAnswer): void {
     const waiting = this.waiting.get(answer.number);
     this.waiting.delete(answer.number);
     // An idle thread does not keep the process alive.
