@@ -18,7 +18,7 @@ export interface Binaries {
   readonly major: string;
 }
 
-/** Programs the account can run, copied to where it can if need be. */
+/** Programs that the account can run, copied if necessary. */
 export async function findBinaries(account: Account | undefined): Promise<Binaries> {
   const found = await findPackage();
   const native =
@@ -51,7 +51,7 @@ export async function findPackage(): Promise<Package> {
   }
 }
 
-/** Samples of all that is read; an umask at installation time touches them all alike. */
+/** Samples of the files that are read; an umask during installation affects all of them alike. */
 async function isReachable(native: string, account: Account): Promise<boolean> {
   const share = join(native, 'share', 'postgresql', 'postgres.bki');
   const program = join(native, 'bin', 'postgres');

@@ -1,4 +1,4 @@
-/** Asks the server whether it is there, and makes the database the first time. */
+/** Checks whether the server answers, and creates the database the first time. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { ROLE } from './cluster.js';
@@ -7,18 +7,18 @@ import { codeOf } from './data-dir.js';
 export const DATABASE = 'pebslab';
 
 const CONNECT_MILLIS_MAX = 2_000;
-/** Room for a slow disk to take a new database. */
+/** Enough for a slow disk to create a database. */
 const QUERY_MILLIS_MAX = 30_000;
 const GOODBYE_MILLIS_MAX = 500;
 
 export function urlOf(port: number, password: string): string {
-  // Said here lest PGSSLMODE in the environment asks for what a loopback server has not.
+  // Explicit, so that PGSSLMODE in the environment cannot request SSL, which a loopback server lacks.
   return `postgres://${ROLE}:${password}@127.0.0.1:${port}/${DATABASE}?sslmode=disable`;
 }
 
-/** Returns undefined when the server answers and has the database, else what was wrong. */
+/** Returns undefined if the server answers and has the database, otherwise the error. */
 export async function ask(port: number, password: string): Promise<string | undefined> {
-  // Not the database itself: asked for in vain, it would leave a FATAL in the log of a first start.
+  // Not the database itself: if it does not exist yet, connecting would log a FATAL on the first start.
   const client = new pg.Client({
     host: '127.0.0.1',
     port,
@@ -29,7 +29,7 @@ export async function ask(port: number, password: string): Promise<string | unde
     connectionTimeoutMillis: CONNECT_MILLIS_MAX,
     query_timeout: QUERY_MILLIS_MAX,
   });
-  // A connection that breaks later than it is needed must not end the service.
+  // A connection that breaks after its last use must not end the service.
   client.on('error', () => {});
   try {
     await client.connect();
@@ -42,7 +42,7 @@ export async function ask(port: number, password: string): Promise<string | unde
   } catch (error) {
     return codeOf(error) ?? String(error);
   } finally {
-    // A server that hangs never says goodbye.
+    // A server that hangs never closes the connection.
     const goodbye = sleep(GOODBYE_MILLIS_MAX, undefined, { ref: false });
     await Promise.race([client.end().catch(() => {}), goodbye]);
   }
