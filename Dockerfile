@@ -1,19 +1,19 @@
-# Two stages: the first compiles, the second carries only what the running service needs.
+# Two stages: the first compiles, the second contains only what the service needs at run time.
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# With install scripts: the database comes as a package that links its files after it is unpacked.
+# With install scripts: the database package creates its symbolic links in one.
 RUN npm ci --omit=dev
 COPY tsconfig.json ./
 COPY src ./src
 COPY routes ./routes
 COPY schemas ./schemas
-# `npm start` compiles, so the compiler and its types are dependencies; here their work is done.
+# `npm start` compiles, so the compiler and its types are dependencies; after this they are not needed.
 RUN npx tsc -p src/tsconfig.json \
  && rm -rf node_modules/typescript node_modules/@types node_modules/.bin/tsc node_modules/.bin/tsserver
 
 FROM node:24-bookworm-slim
-# An init: whatever a killed database leaves behind has a parent that reaps it.
+# An init, to reap the processes that a killed database leaves behind.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends tini \
  && rm -rf /var/lib/apt/lists/*
@@ -23,12 +23,12 @@ WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
-# The folder must exist with its owner before it becomes a volume, or the volume would be root's.
+# The directory must exist with its owner before it becomes a volume, or root would own the volume.
 RUN install -d -o node -g node -m 0700 /data
 VOLUME /data
 USER node
 EXPOSE 8080
-# After a crash the database may take two minutes to recover before anything is answered.
+# After a crash the database may take two minutes to recover before the service answers.
 HEALTHCHECK --start-period=150s --interval=10s --timeout=3s CMD ["node", "-e", "fetch('http://127.0.0.1:'+process.env.PORT+'/readyz').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"]
 ENTRYPOINT ["tini", "--"]
 CMD ["node", "dist/src/server.js"]

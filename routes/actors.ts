@@ -1,4 +1,4 @@
-/** The other actors of a host: NMIs, ticks, PMU sections; and scripts, which combine everything. */
+/** The other actors of a host: NMIs, ticks, PMU disable and enable; and scripts, which combine everything. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { ActorOutcomeSchema, CpuActionRequestSchema, NmiRequestSchema } from '../schemas/actor.js';
 import { HostParamsSchema } from '../schemas/host.js';
@@ -28,7 +28,7 @@ export const actorRoutes: FastifyPluginAsyncTypebox = async (app) => {
       operationId: 'deliverNmi',
       summary: 'An NMI in the host',
       description:
-        'Counters overflow and perf handles the PMI, throttling the events named; without counters it is a foreign NMI.',
+        'Counters overflow and perf handles the PMI, throttling the given events; without counters it is an NMI from another source.',
       body: NmiRequestSchema,
     },
     act: (session, body) => session.nmi(body),
@@ -41,7 +41,7 @@ export const actorRoutes: FastifyPluginAsyncTypebox = async (app) => {
       ...CPU_ACTION,
       operationId: 'tick',
       summary: 'A timer tick',
-      description: 'Starts throttled events again, between PMU disable and enable.',
+      description: 'Restarts throttled events, between PMU disable and enable.',
     },
     act: (session, { cpu, inject }) => session.tick(cpu, inject),
   });
@@ -53,7 +53,7 @@ export const actorRoutes: FastifyPluginAsyncTypebox = async (app) => {
       ...CPU_ACTION,
       operationId: 'disablePmu',
       summary: 'PMU disable',
-      description: 'perf_pmu_disable() on a CPU; the PMU stays off until PMU enable.',
+      description: 'perf_pmu_disable() on a CPU; the PMU stays disabled until PMU enable.',
     },
     act: (session, { cpu, inject }) => session.pmuDisable(cpu, inject),
   });
@@ -76,8 +76,7 @@ export const actorRoutes: FastifyPluginAsyncTypebox = async (app) => {
       tags: ['actors'],
       operationId: 'runScript',
       summary: 'Several actions as one transaction',
-      description:
-        'Either all of them happen or none; the form in which a counterexample is handed out.',
+      description: 'Either all of them take effect or none. Counterexamples include such a script.',
       params: HostParamsSchema,
       body: ScriptRequestSchema,
       response: {

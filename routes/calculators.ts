@@ -17,7 +17,7 @@ const JSON_TYPE = 'application/json';
 const CSV_TYPE = 'text/csv';
 const MARKDOWN_TYPE = 'text/markdown';
 
-/** 1,000 steps with every field in full length. */
+/** 1,000 steps with every field at full length. */
 const ROUND_TRIPS_BYTES_MAX = 512 * 1024;
 
 export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
@@ -30,9 +30,9 @@ export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['calculators'],
         operationId: 'calculateSwitchList',
-        summary: 'What perf hands KVM in a given state',
+        summary: 'The switch list that perf returns to KVM',
         description:
-          'Returns the list of perf_guest_get_msrs() in the order of the kernel, and what KVM makes of each entry.',
+          'Returns the list of perf_guest_get_msrs() for a given state in kernel order, and what KVM does with each entry.',
         body: SwitchListRequestSchema,
         response: {
           200: SwitchListSchema,
@@ -53,7 +53,7 @@ export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'calculateRoundTrips',
         summary: 'Successive runs of one vCPU from given states',
         description:
-          'The MSR-load areas start empty and persist from step to step. Before each step perf has loaded its own values; a throttling NMI lands after the lists are applied and before VM-entry.',
+          'The MSR-load areas start empty and persist from step to step. Before each step the registers hold the values perf wants; a throttling NMI lands after the lists are applied and before VM-entry.',
         body: RoundTripsRequestSchema,
         response: {
           200: RoundTripsSchema,
@@ -71,7 +71,7 @@ export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['calculators'],
         operationId: 'compareKernels',
-        summary: 'What a round trip costs, kernel by kernel',
+        summary: 'The cost of a round trip, kernel by kernel',
         description:
           'MSR writes of one round trip in the steady state, for each kernel, CPU model and scenario; as JSON, CSV or Markdown.',
         body: ComparisonRequestSchema,
@@ -108,7 +108,7 @@ export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
   );
 };
 
-/** Given, with the problem to answer, when the client hangs up or the service stops. */
+/** Aborted, with the problem to answer, when the client hangs up or the service stops. */
 function endOf({ closing }: FastifyInstance, { raw }: FastifyReply): AbortSignal {
   const end = new AbortController();
   const stop = (): void => end.abort(tryLater('unavailable', 'The service is stopping.', 1));

@@ -33,9 +33,9 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['campaigns'],
         operationId: 'runCampaign',
-        summary: 'Walk at random through many worlds',
+        summary: 'Run a campaign',
         description:
-          'Every kernel on every CPU model in every scenario gets so many seeded random walks; the same request gives the same results. Answers 202 at once; with `Prefer: wait=N` it waits up to N seconds (60 at most) and answers 200 if it has ended.',
+          'Takes seeded random walks for every combination of kernel, CPU model and scenario; the same request gives the same results. Answers 202 at once; with `Prefer: wait=N` it waits up to N seconds (at most 60) and answers 200 if the campaign has ended.',
         body: CampaignRequestSchema,
         response: {
           200: CampaignSchema,
@@ -57,9 +57,9 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['campaigns'],
         operationId: 'listCampaigns',
-        summary: 'The campaigns',
+        summary: 'List campaigns',
         description:
-          'Lists the campaigns that are kept, oldest first; a page has at most 100, whatever `limit` says.',
+          'Lists the stored campaigns, oldest first; a page has at most 100, even if `limit` is higher.',
         querystring: PageQuerySchema,
         response: { 200: CampaignPageSchema, ...readProblems('validation') },
       },
@@ -74,8 +74,8 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['campaigns'],
         operationId: 'getCampaign',
-        summary: 'A campaign',
-        description: 'How far it has come; with `Prefer: wait=N` it waits for the end.',
+        summary: 'Get a campaign',
+        description: 'Its state and progress; `Prefer: wait=N` waits for the end.',
         params: CampaignParamsSchema,
         response: { 200: CampaignSchema, ...readProblems('not_found') },
       },
@@ -91,7 +91,7 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
         tags: ['campaigns'],
         operationId: 'cancelCampaign',
         summary: 'Cancel a campaign',
-        description: 'Ends it with the walks taken so far; one that has ended stays as it is.',
+        description: 'Ends it with the walks taken so far; a campaign that has ended is unchanged.',
         params: CampaignParamsSchema,
         response: { 200: CampaignSchema, ...readProblems('not_found') },
       },
@@ -106,9 +106,9 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['campaigns'],
         operationId: 'getCampaignResults',
-        summary: 'What the walks found',
+        summary: 'Get the results of a campaign',
         description:
-          'Rates of violation by cell and invariant with their 95 % confidence intervals, and the first violating walk of each as a script: as JSON, CSV, JUnit XML or KTAP. Before the end they are those of the walks taken so far.',
+          'Violation rates by cell and invariant with 95 % confidence intervals, and the first violating walk of each as a script: as JSON, CSV, JUnit XML or KTAP. While the campaign runs, they cover the walks taken so far.',
         params: CampaignParamsSchema,
         querystring: CampaignResultsQuerySchema,
         response: {

@@ -1,4 +1,4 @@
-/** What the simulator knows: CPU models, kernels, invariants, micro-steps, coverage goals, scenarios. */
+/** The catalogue: CPU models, kernels, invariants, micro-steps, coverage goals, scenarios. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import {
   CatalogueParamsSchema,
@@ -41,7 +41,7 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['catalogue'],
         operationId: 'listCpuModels',
-        summary: 'The CPU models',
+        summary: 'List CPU models',
         description: 'Lists the CPU models, each with its platform class and its sources.',
         querystring: PageQuerySchema,
         response: { 200: CpuModelPageSchema, ...problems('validation') },
@@ -56,7 +56,7 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['catalogue'],
         operationId: 'getCpuModel',
-        summary: 'A CPU model',
+        summary: 'Get a CPU model',
         description: 'What perf and KVM conclude from a CPU model.',
         params: CatalogueParamsSchema,
         response: { 200: CpuModelSchema, ...problems('validation', 'not_found') },
@@ -73,8 +73,8 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['catalogue'],
         operationId: 'listKernels',
-        summary: 'The kernels',
-        description: 'Lists the kernel variants, each with its patches and how certain they are.',
+        summary: 'List kernels',
+        description: 'Lists the kernel variants, each with its patches and its certainty.',
         querystring: PageQuerySchema,
         response: { 200: KernelPageSchema, ...problems('validation') },
       },
@@ -88,8 +88,9 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['catalogue'],
         operationId: 'getKernel',
-        summary: 'A kernel',
-        description: 'What a kernel variant does differently, by its id or an alias.',
+        summary: 'Get a kernel',
+        description:
+          'A kernel variant by its id or an alias: its options, its patches, and how it treats each CPU model.',
         params: CatalogueParamsSchema,
         response: { 200: KernelSchema, ...problems('validation', 'not_found') },
       },
@@ -103,8 +104,9 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['catalogue'],
         operationId: 'listInvariants',
-        summary: 'The invariants',
-        description: 'Lists what must be true of a machine, and where that is evaluated.',
+        summary: 'List invariants',
+        description:
+          'Lists the conditions that a machine must satisfy, and where they are checked.',
         querystring: PageQuerySchema,
         response: { 200: InvariantPageSchema, ...problems('validation') },
       },
@@ -118,8 +120,8 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['catalogue'],
         operationId: 'getInvariant',
-        summary: 'An invariant',
-        description: 'One invariant: in words, as a predicate, and where it is evaluated.',
+        summary: 'Get an invariant',
+        description: 'An invariant in words and as a predicate, and where it is checked.',
         params: InvariantParamsSchema,
         response: { 200: InvariantSchema, ...problems('validation', 'not_found') },
       },
@@ -135,9 +137,9 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['catalogue'],
         operationId: 'listMicroSteps',
-        summary: 'The micro-steps',
+        summary: 'List micro-steps',
         description:
-          'Lists the steps between which NMIs land, in the order of a PMU disable/enable and of a run of a vCPU.',
+          'Lists the micro-steps, between which NMIs land, in the order of a PMU disable/enable and of a vCPU run.',
         querystring: PageQuerySchema,
         response: { 200: MicroStepPageSchema, ...problems('validation') },
       },
@@ -151,7 +153,7 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['catalogue'],
         operationId: 'getMicroStep',
-        summary: 'A micro-step',
+        summary: 'Get a micro-step',
         description: 'What happens in one micro-step, and whether an NMI may land right after it.',
         params: MicroStepParamsSchema,
         response: { 200: MicroStepSchema, ...problems('validation', 'not_found') },
@@ -168,9 +170,9 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['catalogue'],
         operationId: 'listCoverageGoals',
-        summary: 'The coverage goals',
+        summary: 'List coverage goals',
         description:
-          'Lists the states that a search should reach before its verdict "holds" says much.',
+          'Lists the states that a search should reach; a verdict "holds" without them may be vacuous.',
         querystring: PageQuerySchema,
         response: { 200: CoverageGoalPageSchema, ...problems('validation') },
       },
@@ -184,8 +186,8 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['catalogue'],
         operationId: 'getCoverageGoal',
-        summary: 'A coverage goal',
-        description: 'What is true of a state that reaches the goal.',
+        summary: 'Get a coverage goal',
+        description: 'The condition that a state must satisfy to reach the goal.',
         params: CatalogueParamsSchema,
         response: { 200: CoverageGoalSchema, ...problems('validation', 'not_found') },
       },
@@ -201,8 +203,8 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['catalogue'],
         operationId: 'listScenarios',
-        summary: 'The scenarios',
-        description: 'Named worlds to explore, each with the verdicts and counts known of it.',
+        summary: 'List scenarios',
+        description: 'Lists the named worlds to explore, each with its known verdicts and counts.',
         querystring: PageQuerySchema,
         response: { 200: ScenarioPageSchema, ...problems('validation') },
       },
@@ -216,7 +218,7 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['catalogue'],
         operationId: 'listMatrix',
-        summary: 'The matrix',
+        summary: 'List the matrix',
         description: 'The main race for every kernel, platform class and NMI timing.',
         querystring: PageQuerySchema,
         response: { 200: ScenarioPageSchema, ...problems('validation') },
@@ -231,8 +233,8 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['catalogue'],
         operationId: 'getScenario',
-        summary: 'A scenario',
-        description: 'One named world and what is known of it.',
+        summary: 'Get a scenario',
+        description: 'A named world with its known verdicts and counts.',
         params: CatalogueParamsSchema,
         response: { 200: ScenarioSchema, ...problems('validation', 'not_found') },
       },

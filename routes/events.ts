@@ -18,9 +18,9 @@ export const eventRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['events'],
         operationId: 'getEvents',
-        summary: 'What happens',
+        summary: 'Events, as pages or as a stream',
         description:
-          'Events after a cursor, oldest first, without one from the oldest that is kept. With `Accept: text/event-stream` they come as they happen, after `after` or `Last-Event-ID`, without either from now on. A token may have 20 streams open, all together 200.',
+          'Events after a cursor, or from the oldest stored one, oldest first. With `Accept: text/event-stream` they are sent live, after `after` or `Last-Event-ID`, or from now on. Limits: 20 open streams per token, 200 in total.',
         querystring: EventQuerySchema,
         response: {
           200: {

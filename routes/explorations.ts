@@ -41,7 +41,7 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'explore',
         summary: 'Search every interleaving of a world',
         description:
-          'Answers 202 at once; with `Prefer: wait=N` it waits up to N seconds (60 at most) and answers 200 if the search has ended.',
+          'Answers 202 at once; with `Prefer: wait=N` it waits up to N seconds (at most 60) and answers 200 if the search has ended.',
         body: ExplorationRequestSchema,
         response: {
           200: ExplorationSchema,
@@ -70,9 +70,9 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['explorations'],
         operationId: 'listExplorations',
-        summary: 'The explorations',
+        summary: 'List explorations',
         description:
-          'Lists the explorations that are kept, oldest first; a page has at most 100, whatever `limit` says.',
+          'Lists the stored explorations, oldest first; a page has at most 100, even if `limit` is higher.',
         querystring: PageQuerySchema,
         response: { 200: ExplorationPageSchema, ...readProblems('validation') },
       },
@@ -87,8 +87,8 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['explorations'],
         operationId: 'getExploration',
-        summary: 'An exploration',
-        description: 'How it stands, and what it has found.',
+        summary: 'Get an exploration',
+        description: 'Its state, progress and findings.',
         params: ExplorationParamsSchema,
         response: { 200: ExplorationSchema, ...readProblems('not_found') },
       },
@@ -104,7 +104,7 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         tags: ['explorations'],
         operationId: 'cancelExploration',
         summary: 'Cancel an exploration',
-        description: 'Stops the search; one that has ended stays as it is.',
+        description: 'Stops the search; an exploration that has ended is unchanged.',
         params: ExplorationParamsSchema,
         response: { 200: ExplorationSchema, ...readProblems('not_found') },
       },
@@ -119,9 +119,9 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['explorations'],
         operationId: 'getCounterexample',
-        summary: 'A counterexample',
+        summary: 'Get a counterexample',
         description:
-          'The shortest way to a violation: as JSON with a script that replays it, as a story that opens with what is wrong and why, or as a Mermaid sequence diagram.',
+          'The shortest path to a violation: as JSON with a script that replays it, as text that begins with what is wrong and why, or as a Mermaid sequence diagram.',
         params: CounterexampleParamsSchema,
         querystring: CounterexampleQuerySchema,
         response: {
@@ -152,15 +152,15 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
   );
 
-  // A client that joins an empty path may leave out the last slash; both name the initial state.
+  // A client that appends an empty path may omit the trailing slash; both forms name the initial state.
   app.get(
     '/explorations/:exploration/states',
     {
       schema: {
         tags: ['explorations'],
         operationId: 'getInitialState',
-        summary: 'Where the walk begins',
-        description: 'The initial state, as the state at the empty path.',
+        summary: 'Get the initial state',
+        description: 'The initial state, which is the state at the empty path.',
         params: ExplorationParamsSchema,
         response: { 200: WalkStateSchema, ...readProblems('not_found') },
       },
@@ -174,9 +174,9 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['explorations'],
         operationId: 'getState',
-        summary: 'A state on the walk',
+        summary: 'Get a state on a walk',
         description:
-          'The state at a path, the actions possible there, and for the others the guards that are false.',
+          'The state at a path, the enabled actions, and for the others the guards that are false.',
         params: StateParamsSchema,
         response: { 200: WalkStateSchema, ...readProblems('not_found') },
       },

@@ -1,4 +1,4 @@
-/** The routes that watch the service itself; they stand outside /v1. */
+/** Monitoring of the service itself, outside /v1. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import {
   ExpositionSchema,
@@ -18,8 +18,8 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['operations'],
         operationId: 'getLiveness',
-        summary: 'Whether the process answers',
-        description: 'Says only that the process runs; restart it when this fails.',
+        summary: 'Liveness',
+        description: 'Reports only that the process responds; restart it if this fails.',
         response: { 200: LivenessSchema, ...problems('bad_request') },
       },
     },
@@ -32,8 +32,8 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['operations'],
         operationId: 'getReadiness',
-        summary: 'Whether this instance can serve',
-        description: 'Lists every part and how it is; 503 when one is not well, or on shutdown.',
+        summary: 'Readiness',
+        description: 'Checks every part; 503 if one fails, or during shutdown.',
         response: { 200: ReadinessSchema, 503: ReadinessSchema, ...problems('bad_request') },
       },
     },
@@ -53,7 +53,8 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
         tags: ['operations'],
         operationId: 'getMetrics',
         summary: 'Metrics for Prometheus',
-        description: 'Of the service and of the process, as OpenMetrics where that is asked for.',
+        description:
+          'Metrics of the service and of the process, as OpenMetrics if the client accepts that.',
         response: {
           200: {
             description: 'the metrics',

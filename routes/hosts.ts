@@ -1,4 +1,4 @@
-/** Simulated hosts: making, reading and deleting them; their registers, counts and trace. */
+/** Simulated hosts: creating, reading and deleting them; their registers, counts and trace. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { NothingSchema, PageQuerySchema } from '../schemas/common.js';
 import { HostCreateSchema, HostPageSchema, HostParamsSchema, HostSchema } from '../schemas/host.js';
@@ -24,8 +24,9 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['hosts'],
         operationId: 'createHost',
-        summary: 'Make a host',
-        description: 'A CPU model running a kernel; its PEBS isolation follows from the microcode.',
+        summary: 'Create a host',
+        description:
+          'A CPU model running a kernel; stepping and microcode decide about PEBS isolation.',
         body: HostCreateSchema,
         response: {
           201: HostSchema,
@@ -43,7 +44,7 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['hosts'],
         operationId: 'listHosts',
-        summary: 'The hosts',
+        summary: 'List hosts',
         description: 'Lists the hosts, oldest first.',
         querystring: PageQuerySchema,
         response: { 200: HostPageSchema, ...readProblems('validation') },
@@ -59,8 +60,8 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['hosts'],
         operationId: 'getHost',
-        summary: 'A host',
-        description: 'What the host is and how much it holds.',
+        summary: 'Get a host',
+        description: 'The configuration of the host, and the number of its parts.',
         params: HostParamsSchema,
         response: { 200: HostSchema, ...readProblems('not_found') },
       },
@@ -79,7 +80,7 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
         tags: ['hosts'],
         operationId: 'deleteHost',
         summary: 'Delete a host',
-        description: 'Deletes the host with everything on it.',
+        description: 'Deletes the host and everything on it.',
         params: HostParamsSchema,
         response: { 204: NothingSchema, ...readProblems('not_found', 'precondition_failed') },
       },
@@ -96,9 +97,9 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['hosts'],
         operationId: 'getMsrs',
-        summary: 'The registers of a CPU',
+        summary: 'Get the registers of a CPU',
         description:
-          'What each switched MSR holds, what perf wants there, and which bits are stuck or lost.',
+          'The value of each switched MSR, the value perf wants, and the bits that are stuck or lost.',
         params: HostParamsSchema,
         querystring: MsrQuerySchema,
         response: { 200: MsrsSchema, ...readProblems('validation', 'rule_violated', 'not_found') },
@@ -122,7 +123,7 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['hosts'],
         operationId: 'getHostMetrics',
-        summary: 'The counts of a host',
+        summary: 'Get the counts of a host',
         description:
           'MSR writes by register and mechanism, NMIs, throttles, violations, estimated cycles.',
         params: HostParamsSchema,
@@ -138,7 +139,7 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['hosts'],
         operationId: 'getTrace',
-        summary: 'The last micro-steps of a host',
+        summary: 'Get the trace of a host',
         description: 'The newest 1,000 micro-steps with their MSR writes, oldest first.',
         params: HostParamsSchema,
         querystring: TraceQuerySchema,

@@ -43,7 +43,7 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
       operationId: 'openPerfEvent',
       summary: 'Open a perf event',
       description:
-        "As perf_event_open(2): perf's own rules pick the counter, and refuse with the errno perf would give.",
+        "As perf_event_open(2): perf's own rules choose the counter, or reject the event with the errno of perf.",
       params: HostParamsSchema,
       body: PerfEventCreateSchema,
       response: {
@@ -62,8 +62,8 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['perf-events'],
         operationId: 'listPerfEvents',
-        summary: 'The perf events',
-        description: "Lists the open events, KVM's own included.",
+        summary: 'List perf events',
+        description: 'Lists the open events, including those that KVM opened.',
         params: HostParamsSchema,
         querystring: PageQuerySchema,
         response: { 200: PerfEventPageSchema, ...readProblems('validation', 'not_found') },
@@ -84,8 +84,8 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['perf-events'],
         operationId: 'getPerfEvent',
-        summary: 'A perf event',
-        description: 'Where the event stands and on which counter.',
+        summary: 'Get a perf event',
+        description: 'The state of the event and its counter.',
         params: EventParamsSchema,
         response: { 200: PerfEventSchema, ...readProblems('not_found') },
       },
@@ -103,7 +103,7 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
       ...EVENT_ACTION,
       operationId: 'enablePerfEvent',
       summary: 'Enable a perf event',
-      description: 'Schedules it between PMU disable and enable; NMIs may land in between.',
+      description: 'Schedules the event between PMU disable and enable; NMIs may land in between.',
     },
     act: (session, { inject }, { event }) => {
       const at = slotOf(session.draft, event);
@@ -120,7 +120,7 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
       ...EVENT_ACTION,
       operationId: 'disablePerfEvent',
       summary: 'Disable a perf event',
-      description: 'Takes it off its counter between PMU disable and enable.',
+      description: 'Takes the event off its counter between PMU disable and enable.',
     },
     act: (session, { inject }, { event }) => {
       const at = slotOf(session.draft, event);
@@ -138,7 +138,7 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
         tags: ['perf-events'],
         operationId: 'closePerfEvent',
         summary: 'Close a perf event',
-        description: 'Closes it; an event that holds no counter touches no register.',
+        description: 'Closes the event; if it is on no counter, no register is written.',
         params: EventParamsSchema,
         body: EventActionRequestSchema,
         response: {

@@ -1,4 +1,4 @@
-/** The address in a problem's `type` answers here with what the code means. */
+/** The pages that the `type` of a problem refers to. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import {
   ProblemParamsSchema,
@@ -19,8 +19,8 @@ export const problemRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['operations'],
         operationId: 'listProblems',
-        summary: 'Every kind of problem',
-        description: 'Lists the codes this service refuses requests with.',
+        summary: 'List kinds of problems',
+        description: 'Lists the codes of all problems that this service returns.',
         response: { 200: ProblemTypesSchema, ...problems('bad_request') },
       },
     },
@@ -34,8 +34,8 @@ export const problemRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['operations'],
         operationId: 'getProblem',
-        summary: 'What a kind of problem means',
-        description: 'Explains a code in plain text, or as JSON where that is asked for.',
+        summary: 'Explain a kind of problem',
+        description: 'Explains a code in plain text, or as JSON if the client prefers that.',
         params: ProblemParamsSchema,
         response: {
           200: {

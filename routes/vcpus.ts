@@ -41,7 +41,7 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
       tags: ['vcpus'],
       operationId: 'addVcpu',
       summary: 'Add a vCPU',
-      description: 'Its MSR-load areas start empty; its guest sees a PMU unless said otherwise.',
+      description: 'Its MSR-load areas start empty; by default its guest sees a PMU.',
       params: HostParamsSchema,
       body: VcpuCreateSchema,
       response: { 201: VcpuSchema, ...CHANGE_PROBLEMS },
@@ -57,7 +57,7 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['vcpus'],
         operationId: 'listVcpus',
-        summary: 'The vCPUs',
+        summary: 'List vCPUs',
         description: 'Lists the vCPUs of the host.',
         params: HostParamsSchema,
         querystring: PageQuerySchema,
@@ -77,8 +77,8 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['vcpus'],
         operationId: 'getVcpu',
-        summary: 'A vCPU',
-        description: 'Where it is in its run, what its guest sees, and what its load areas hold.',
+        summary: 'Get a vCPU',
+        description: 'Its position, the PMU its guest sees, and its MSR-load areas.',
         params: VcpuParamsSchema,
         response: { 200: VcpuSchema, ...readProblems('not_found') },
       },
@@ -94,9 +94,9 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
     schema: {
       ...ON_VCPU,
       operationId: 'guestWrmsr',
-      summary: 'A WRMSR of the guest',
+      summary: 'Execute a WRMSR in the guest',
       description:
-        'KVM emulates it: the answer is what the guest sees afterwards, or the #GP it takes.',
+        'KVM emulates it: the answer is the PMU the guest sees afterwards, or the #GP it takes.',
       body: WrmsrRequestSchema,
       response: { 200: WrmsrSchema, ...CHANGE_PROBLEMS },
     },
@@ -118,7 +118,7 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
       operationId: 'makeTransitions',
       summary: 'Move a vCPU between host and guest',
       description:
-        'VM-entries, VM-exits, round trips or single micro-steps, with NMIs landing right after the micro-steps named.',
+        'VM-entries, VM-exits, round trips or single micro-steps, with NMIs landing right after the given micro-steps.',
       body: TransitionRequestSchema,
       response: { 200: TransitionSchema, ...CHANGE_PROBLEMS },
     },
@@ -135,7 +135,7 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
       ...ON_VCPU,
       operationId: 'migrateVcpu',
       summary: 'Move a vCPU to another CPU',
-      description: 'Its events leave with it; its MSR-load areas go where it goes.',
+      description: 'Its events and its MSR-load areas move with it.',
       body: MigrateRequestSchema,
       response: { 200: VcpuSchema, ...CHANGE_PROBLEMS },
     },

@@ -1,4 +1,4 @@
-/** Lets a client try its token before it has work to do. */
+/** Lets a client test its token. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { problems } from '../schemas/problem.js';
 import { WhoAmISchema } from '../schemas/whoami.js';
@@ -10,9 +10,9 @@ export const whoamiRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags: ['operations'],
         operationId: 'getWhoAmI',
-        summary: 'Who the service takes the client for',
+        summary: 'Identify the caller',
         description:
-          'The name and scope of the token that was sent. Where the service asks for no tokens, the name is null and everything is allowed.',
+          'The name and scope of the token. If the service has no tokens, the name is null and everything is allowed.',
         response: { 200: WhoAmISchema, ...problems('validation') },
       },
     },

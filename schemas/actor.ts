@@ -1,4 +1,4 @@
-/** The other actors of a host: NMIs, ticks, PMU sections, migration, microcode, BPF. */
+/** The other actors of a host: NMIs, ticks, PMU disable and enable, migration, microcode, BPF. */
 import { type Static, Type } from 'typebox';
 import { CpuNumberSchema, counters, defaulted, ref, U64InputSchema } from './common.js';
 import { INJECT_FIELD, msrViews, NMI_RESET_FIELD, OUTCOME_FIELDS } from './transition.js';
@@ -8,14 +8,14 @@ const cpu = defaulted(
     minimum: 0,
     maximum: 7,
     default: 0,
-    description: 'the CPU it happens on',
+    description: 'the CPU',
   }),
 );
 
 /** Each shared by its route and the script action. */
 export const NMI_FIELDS = {
   cpu,
-  overflow: Type.Optional(counters('counters that overflow and are not throttled')),
+  overflow: Type.Optional(counters('counters that overflow without being throttled')),
   throttle: Type.Optional(counters('counters that overflow and whose events perf throttles')),
   ...NMI_RESET_FIELD,
 };
@@ -25,12 +25,12 @@ export const OVERFLOW_FIELDS = {
 };
 export const CPU_ACTION_FIELDS = { cpu, ...INJECT_FIELD };
 export const MIGRATE_FIELDS = { cpu: ref(CpuNumberSchema, 'the CPU to move to') };
-export const MICROCODE_FIELDS = { microcode: ref(U64InputSchema, 'the revision that is loaded') };
+export const MICROCODE_FIELDS = { microcode: ref(U64InputSchema, 'the revision to load') };
 
 export const NmiRequestSchema = Type.Object(NMI_FIELDS, {
   $id: 'NmiRequest',
   additionalProperties: false,
-  description: 'an NMI on a CPU; with neither list it is one of another device',
+  description: 'an NMI on a CPU; with neither list it is an NMI from another source',
   examples: [{ cpu: 0, throttle: ['PMC0'] }],
 });
 export type NmiRequest = Static<typeof NmiRequestSchema>;
@@ -38,7 +38,7 @@ export type NmiRequest = Static<typeof NmiRequestSchema>;
 export const CpuActionRequestSchema = Type.Object(CPU_ACTION_FIELDS, {
   $id: 'CpuActionRequest',
   additionalProperties: false,
-  description: 'a tick or a PMU section on a CPU, with the NMIs that land in it',
+  description: 'a tick, a PMU disable or a PMU enable on a CPU, with the NMIs that land in it',
   examples: [{ cpu: 0 }],
 });
 export type CpuActionRequest = Static<typeof CpuActionRequestSchema>;
@@ -54,7 +54,7 @@ export type EventActionRequest = Static<typeof EventActionRequestSchema>;
 export const MigrateRequestSchema = Type.Object(MIGRATE_FIELDS, {
   $id: 'MigrateRequest',
   additionalProperties: false,
-  description: 'where a vCPU moves to',
+  description: 'the CPU a vCPU moves to',
   examples: [{ cpu: 1 }],
 });
 export type MigrateRequest = Static<typeof MigrateRequestSchema>;
@@ -64,7 +64,7 @@ export const ActorOutcomeSchema = Type.Object(
   {
     $id: 'ActorOutcome',
     additionalProperties: false,
-    description: 'what an action did on a CPU',
+    description: 'the outcome of an action on a CPU',
     examples: [{ cpu: 0, msrs: [], msr_writes: [], throttles: 0, violations: [] }],
   },
 );

@@ -1,4 +1,4 @@
-/** Campaigns: seeded random walks over kernels, CPU models and scenarios, far beyond what a search can exhaust. */
+/** Campaigns: seeded random walks over kernels, CPU models and scenarios, for worlds too large for a search. */
 
 import { type Static, Type } from 'typebox';
 import { CELLS_MAX } from '../src/model/vocabulary.js';
@@ -31,7 +31,7 @@ export const CampaignParamsSchema = Type.Object(
   {
     $id: 'CampaignParams',
     additionalProperties: false,
-    description: 'which campaign is meant',
+    description: 'the campaign',
     examples: [{ campaign: 'camp_1a' }],
   },
 );
@@ -45,13 +45,13 @@ export const CampaignMatrixSchema = Type.Object(
     cpu_models: slugs(20, 'the CPU models'),
     scenarios: slugs(
       50,
-      'scenarios that can be explored, by id or world, with the CPU model and kernel of each cell; one world named twice counts once',
+      'scenarios that can be explored, by id or world; each cell uses its own CPU model and kernel, and duplicates of a world count once',
     ),
   },
   {
     $id: 'CampaignMatrix',
     additionalProperties: false,
-    description: `each kernel on each CPU model in each scenario is a cell, ${CELLS_MAX} at most`,
+    description: `each combination of kernel, CPU model and scenario is a cell; at most ${CELLS_MAX}`,
     examples: [
       {
         kernels: ['linux-7.2.6', 'linux-6.12.117'],
@@ -62,17 +62,17 @@ export const CampaignMatrixSchema = Type.Object(
   },
 );
 
-const walks = { minimum: 1, maximum: 1_000_000, description: 'how many walks each cell gets' };
-const stepsPerWalk = { minimum: 1, maximum: 100_000, description: 'how long a walk may become' };
+const walks = { minimum: 1, maximum: 1_000_000, description: 'walks per cell' };
+const stepsPerWalk = { minimum: 1, maximum: 100_000, description: 'the maximum length of a walk' };
 const seed = {
   minimum: 0,
   maximum: 4_294_967_295,
-  description: 'names the walks: the same seed gives the same results',
+  description: 'selects the walks: the same seed gives the same results',
 };
 const BUDGETS = ['unlimited', 'scenario'] as const;
 const budgets = {
   description:
-    'unlimited: every actor of the scenario acts as often as it likes; scenario: as often as its budget says',
+    'unlimited: every actor may act any number of times; scenario: as often as its budget allows',
 };
 
 export const CampaignRequestSchema = Type.Object(
@@ -87,8 +87,7 @@ export const CampaignRequestSchema = Type.Object(
   {
     $id: 'CampaignRequest',
     additionalProperties: false,
-    description:
-      'what to walk through; the cells times walks times steps_per_walk may be 1e12 at most',
+    description: 'a matrix to walk; cells × walks × steps_per_walk may be at most 1e12',
     examples: [
       {
         name: 'nightly',
@@ -110,16 +109,16 @@ export type CampaignRequest = Static<typeof CampaignRequestSchema>;
 export const CampaignProgressSchema = Type.Object(
   {
     done: count('walks taken'),
-    total: count('walks to take; cells that are skipped have none'),
-    unit: oneOf(['walks'], { description: 'what is counted' }),
+    total: count('walks to take; skipped cells have none'),
+    unit: oneOf(['walks'], { description: 'the unit of done and total' }),
     rate_per_second: Type.Optional(
-      Type.Number({ minimum: 0, maximum: 1e12, description: 'lately' }),
+      Type.Number({ minimum: 0, maximum: 1e12, description: 'the current rate' }),
     ),
   },
   {
     $id: 'CampaignProgress',
     additionalProperties: false,
-    description: 'how far a campaign has come',
+    description: 'the progress of a campaign',
     examples: [{ done: 12_000, total: 20_000, unit: 'walks', rate_per_second: 1500 }],
   },
 );
@@ -128,7 +127,7 @@ export const CampaignStateSchema = oneOf(
   ['queued', 'running', 'succeeded', 'failed', 'cancelled'],
   {
     $id: 'CampaignState',
-    description: 'how the work stands or ended',
+    description: 'the state of the work',
     examples: ['running'],
   },
 );
@@ -137,7 +136,7 @@ export type CampaignState = Static<typeof CampaignStateSchema>;
 export const CampaignVerdictSchema = oneOf(['violated', 'undecided'], {
   $id: 'CampaignVerdict',
   description:
-    'violated: some walk violated an invariant; undecided: none did, which proves nothing',
+    'violated: at least one walk violated an invariant; undecided: none did, which proves nothing',
   examples: ['violated'],
 });
 export type CampaignVerdict = Static<typeof CampaignVerdictSchema>;
@@ -147,7 +146,7 @@ export const CampaignSchema = Type.Object(
     id: ref(CampaignIdSchema),
     name: Type.Optional(ref(NameSchema)),
     state: ref(CampaignStateSchema),
-    verdict: ref(CampaignVerdictSchema, 'as far as it has come'),
+    verdict: ref(CampaignVerdictSchema, 'so far'),
     progress: ref(CampaignProgressSchema),
     created_at: ref(TimestampSchema),
     finished_at: Type.Optional(ref(TimestampSchema)),
@@ -156,15 +155,15 @@ export const CampaignSchema = Type.Object(
     steps_per_walk: Type.Integer(stepsPerWalk),
     seed: Type.Integer(seed),
     budgets: oneOf(BUDGETS, budgets),
-    cells: count('how many cells the matrix has'),
-    violated_cells: count('in how many an invariant was violated so far'),
-    skipped_cells: count('how many have no world to walk through'),
+    cells: count('number of cells'),
+    violated_cells: count('number of cells with at least one violation so far'),
+    skipped_cells: count('number of cells without a world to walk'),
     error: Type.Optional(prose('why the work failed')),
   },
   {
     $id: 'Campaign',
     additionalProperties: false,
-    description: 'random walks over a matrix, and how far they have come',
+    description: 'random walks over a matrix, and their progress',
     examples: [
       {
         id: 'camp_1a',
@@ -194,23 +193,23 @@ export const CampaignPageSchema = pageOf('CampaignPage', CampaignSchema, 'a page
 
 export const CampaignViolationSchema = Type.Object(
   {
-    walk: count('the number of the walk, from 0: with the seed it names the walk'),
-    walk_steps: count('the steps of the walk until the violation'),
-    steps: count('the steps that are left of them when it is shrunk'),
-    path: Type.String({ maxLength: 400_000, description: 'the shrunk walk: 0/3/1' }),
+    walk: count('the number of the walk, from 0; with the seed it identifies the walk'),
+    walk_steps: count('steps of the walk until the violation'),
+    steps: count('steps left after shrinking'),
+    path: Type.String({ maxLength: 400_000, description: 'the shrunk walk, as in 0/3/1' }),
     host: ref(HostCreateSchema, 'the host to replay it on: POST /v1/hosts'),
     script: Type.Optional(
       Type.Array(ref(ScriptActionSchema), {
         maxItems: 1000,
         description:
-          'the actions: POST /v1/hosts/{host}/scripts; left out where it would take more than 1000',
+          'the actions: POST /v1/hosts/{host}/scripts; absent if there would be more than 1000',
       }),
     ),
   },
   {
     $id: 'CampaignViolation',
     additionalProperties: false,
-    description: 'the first walk that violates an invariant, shrunk',
+    description: 'the first walk that violates the invariant, shrunk',
     examples: [
       {
         walk: 3,
@@ -230,12 +229,15 @@ const rate = (description: string) => Type.Number({ minimum: 0, maximum: 1, desc
 export const CampaignPropertySchema = Type.Object(
   {
     id: propertyId,
-    violated_walks: count('how many walks violated it'),
-    rate: rate('violated walks by walks'),
+    violated_walks: count('number of walks that violated it'),
+    rate: rate('violated_walks / walks'),
     rate_low: rate('lower end of the 95 % confidence interval (Wilson)'),
     rate_high: rate('upper end of the 95 % confidence interval (Wilson)'),
     first: Type.Optional(
-      ref(CampaignViolationSchema, 'there once the cell is done and its first walk was shrunk'),
+      ref(
+        CampaignViolationSchema,
+        'present once the cell is done and its first violating walk is shrunk',
+      ),
     ),
   },
   {
@@ -254,20 +256,20 @@ export const CampaignCellSchema = Type.Object(
     scenario: ref(SlugSchema, 'the world of the scenario'),
     status: oneOf(['violated', 'clean', 'skipped', 'incomplete'], {
       description:
-        'violated: some walk violated an invariant; clean: all walks were taken and none did; skipped: there is no such world; incomplete: some walks were not taken, and none of the others violated anything',
+        'violated: at least one walk violated an invariant; clean: all walks were taken and none did; skipped: there is no such world; incomplete: not all walks were taken, and none of them violated an invariant',
     }),
-    reason: Type.Optional(prose('why it is skipped')),
+    reason: Type.Optional(prose('why it was skipped')),
     walks: count('walks taken'),
-    steps: count('steps taken; a walk that has violated every invariant ends there'),
+    steps: count('steps taken; a walk ends once it has violated every invariant'),
     properties: Type.Array(ref(CampaignPropertySchema), {
       maxItems: 24,
-      description: 'the invariants of the scenario; none where the cell is skipped',
+      description: 'the invariants of the scenario; empty if the cell is skipped',
     }),
   },
   {
     $id: 'CampaignCell',
     additionalProperties: false,
-    description: 'what the walks of a kernel on a CPU model in a scenario found',
+    description: 'the results of a kernel on a CPU model in a scenario',
     examples: [
       {
         kernel: 'linux-6.12.117',
@@ -299,7 +301,7 @@ export const CampaignResultsSchema = Type.Object(
   {
     $id: 'CampaignResults',
     additionalProperties: false,
-    description: 'the results of a campaign, which depend on the request and nothing else',
+    description: 'the results of a campaign; they depend only on the request',
     examples: [
       { id: 'camp_1a', state: 'running', seed: 1, walks: 1000, steps_per_walk: 1000, cells: [] },
     ],
@@ -325,7 +327,7 @@ export const CampaignResultsQuerySchema = Type.Object(
   {
     $id: 'CampaignResultsQuery',
     additionalProperties: false,
-    description: 'in which format',
+    description: 'the format of the results',
     examples: [{ format: 'ktap' }],
   },
 );

@@ -19,7 +19,7 @@ export const CatalogueParamsSchema = Type.Object(
   {
     $id: 'CatalogueParams',
     additionalProperties: false,
-    description: 'which entry of the catalogue is meant',
+    description: 'an entry of the catalogue',
     examples: [{ id: 'emerald-rapids' }],
   },
 );
@@ -27,7 +27,7 @@ export const CatalogueParamsSchema = Type.Object(
 export const PlatformClassSchema = oneOf(PLATFORM_CLASSES, {
   $id: 'PlatformClass',
   description:
-    'what the switch list depends on. K1: no PEBS isolation, so a counter that is off may still write a record after VM-entry. K2: isolation, and no PEBS for guests. K3: isolation, and EPT-friendly PEBS, so guests may use it. K4: no PEBS through the DS area: architectural PEBS, or none',
+    'the class that decides about the switch list. K1: no PEBS isolation, so a counter that is off may still write a record after VM-entry. K2: isolation, and no PEBS for guests. K3: isolation, and EPT-friendly PEBS, so guests may use it. K4: no PEBS through the DS area: architectural PEBS, or none',
   examples: ['K3'],
 });
 export type PlatformClass = Static<typeof PlatformClassSchema>;
@@ -35,12 +35,12 @@ export type PlatformClass = Static<typeof PlatformClassSchema>;
 export const MicrocodeRowSchema = Type.Object(
   {
     stepping: Type.Integer({ minimum: 0, maximum: 15, description: 'the stepping of the CPU' }),
-    revision: ref(U64Schema, 'the first microcode revision that isolates PEBS'),
+    revision: ref(U64Schema, 'the first microcode revision with PEBS isolation'),
   },
   {
     $id: 'MicrocodeRow',
     additionalProperties: false,
-    description: 'from which microcode revision on a stepping isolates PEBS',
+    description: 'the microcode revision from which a stepping isolates PEBS',
     examples: [{ stepping: 2, revision: '0x0000000000000037' }],
   },
 );
@@ -49,7 +49,7 @@ export const PebsTraitsSchema = Type.Object(
   {
     format: nullable(
       Type.Integer({ minimum: 0, maximum: 15 }),
-      'the PEBS record format; null where it does not apply or was not read',
+      'the PEBS record format; null if it does not apply or is not known',
     ),
     kind: oneOf(['ds', 'arch', 'none'], {
       description: 'through the DS area, architectural PEBS, or none',
@@ -61,17 +61,17 @@ export const PebsTraitsSchema = Type.Object(
   {
     $id: 'PebsTraits',
     additionalProperties: false,
-    description: 'what PEBS a CPU model has',
+    description: 'the PEBS features of a CPU model',
     examples: [{ format: 4, kind: 'ds', baseline: true, ept: true, capable: '0xffffffffffffffff' }],
   },
 );
 
 export const IsolationTraitsSchema = Type.Object(
   {
-    default: Type.Boolean({ description: 'whether PEBS is isolated without any microcode' }),
+    default: Type.Boolean({ description: 'whether PEBS is isolated regardless of the microcode' }),
     microcode: Type.Array(ref(MicrocodeRowSchema), {
       maxItems: 32,
-      description: 'which microcode isolates it where the model alone does not',
+      description: 'the microcode that isolates PEBS, if the model alone does not',
     }),
   },
   {
@@ -90,7 +90,7 @@ export const CounterCountsSchema = Type.Object(
   {
     $id: 'CounterCounts',
     additionalProperties: false,
-    description: 'how many counters there are',
+    description: 'the number of counters',
     examples: [{ general_purpose: 8, fixed: 4 }],
   },
 );
@@ -98,7 +98,7 @@ export const CounterCountsSchema = Type.Object(
 export const CpuModelSchema = Type.Object(
   {
     id: ref(SlugSchema),
-    title: prose('the name people use'),
+    title: prose('the common name'),
     family: Type.Integer({ minimum: 0, maximum: 255, description: 'CPUID family' }),
     model: Type.Integer({ minimum: 0, maximum: 255, description: 'CPUID model' }),
     perfmon_version: Type.Integer({ minimum: 0, maximum: 15, description: 'CPUID 0AH version' }),
@@ -111,15 +111,14 @@ export const CpuModelSchema = Type.Object(
     }),
     platform_class: ref(
       PlatformClassSchema,
-      'its class on the newest release; a kernel lists the classes of all models on it',
+      'its class on the newest release; GET /v1/kernels/{id} lists the classes of all models on a kernel',
     ),
     sources: ref(SourcesSchema),
   },
   {
     $id: 'CpuModel',
     additionalProperties: false,
-    description:
-      'a CPU model as the simulator knows it, with the flags that linux-7.3.4 sets for it',
+    description: 'a CPU model, with the flags that linux-7.3.4 sets for it',
     examples: [
       {
         id: 'emerald-rapids',
@@ -142,14 +141,14 @@ export type CpuModel = Static<typeof CpuModelSchema>;
 
 export const KernelPatchSchema = Type.Object(
   {
-    n: Type.Integer({ minimum: 1, maximum: 100, description: 'its place in the series' }),
+    n: Type.Integer({ minimum: 1, maximum: 100, description: 'its number in the series' }),
     title: prose('the subject of the patch'),
-    behavioural: Type.Boolean({ description: 'whether it changes what is written to an MSR' }),
+    behavioural: Type.Boolean({ description: 'whether it changes any MSR write' }),
   },
   {
     $id: 'KernelPatch',
     additionalProperties: false,
-    description: 'a patch that a kernel variant carries on top of its base',
+    description: 'a patch of a kernel variant on top of its base',
     examples: [{ n: 1, title: "Don't write PEBS_ENABLED", behavioural: true }],
   },
 );
@@ -157,21 +156,21 @@ export const KernelPatchSchema = Type.Object(
 export const HostOptionsSchema = Type.Object(
   {
     group_throttle: Type.Optional(
-      Type.Boolean({ description: 'throttling stops the whole group, as from 6.16 on' }),
+      Type.Boolean({ description: 'throttling stops the whole group, as in 6.16 and later' }),
     ),
     autoload_slots_taken: Type.Optional(
       Type.Integer({
         minimum: 0,
         maximum: 8,
-        description: 'slots of each MSR-load area that users other than perf hold, of 8',
+        description:
+          'slots of each MSR-load area, out of 8, that are taken by other users than perf',
       }),
     ),
   },
   {
     $id: 'HostOptions',
     additionalProperties: false,
-    description:
-      'what may be set apart from the kernel: its group throttling, and how full the areas are',
+    description: 'settings that override the kernel or fill the MSR-load areas',
     examples: [{ group_throttle: false, autoload_slots_taken: 0 }],
   },
 );
@@ -181,22 +180,22 @@ export const KernelOptionsSchema = Type.Object(
   {
     group_throttle: Type.Boolean({ description: 'throttling stops the whole group' }),
     nmi_writes_pebs_only_if_on: Type.Boolean({
-      description: 'the NMI handler writes IA32_PEBS_ENABLE only while the PMU is on',
+      description: 'the NMI handler writes IA32_PEBS_ENABLE only while the PMU is enabled',
     }),
     enable_all_always_writes_pebs: Type.Boolean({
-      description: 'enabling the PMU writes IA32_PEBS_ENABLE even when nothing wants it',
+      description: 'enabling the PMU writes IA32_PEBS_ENABLE even if pebs_enabled is 0',
     }),
     nmi_switches_pebs: Type.Boolean({
       description:
-        'the NMI handler writes 0 to IA32_PEBS_ENABLE on entry and the wanted bits on exit, each only if perf wants any then, as up to 5.6',
+        'the NMI handler writes 0 to IA32_PEBS_ENABLE on entry and pebs_enabled on exit, each only if pebs_enabled is not 0 then, as in 5.6 and earlier',
     }),
     removal_narrows_data_cfg: Type.Boolean({
       description:
-        'removing the last PEBS event but one forgets the wanted MSR_PEBS_DATA_CFG, as from 6.4 to 6.8',
+        'removing the second to last PEBS event loses the MSR_PEBS_DATA_CFG that perf wants, as in 6.4 to 6.8',
     }),
     throttles_idle_members: Type.Boolean({
       description:
-        'throttling and the tick stop and start members of a group that are off, as in 6.16.0',
+        'throttling and the tick also stop and start group members that are off, as in 6.16.0',
     }),
     loses_moved_events: Type.Boolean({
       description:
@@ -206,13 +205,13 @@ export const KernelOptionsSchema = Type.Object(
       description: 'how IA32_PERF_GLOBAL_CTRL is zeroed before the list is built',
     }),
     post_exit_fixup: Type.Boolean({
-      description: 'after the VM-exit loads a stale IA32_PEBS_ENABLE is written again',
+      description: 'a stale IA32_PEBS_ENABLE is rewritten after the VM-exit loads',
     }),
   },
   {
     $id: 'KernelOptions',
     additionalProperties: false,
-    description: 'what a kernel variant does at the points where kernels differ',
+    description: 'the behaviour of a kernel variant where kernels differ',
     examples: [
       {
         group_throttle: false,
@@ -236,26 +235,27 @@ export const ModelOnKernelSchema = Type.Object(
     cpu_model: ref(SlugSchema),
     platform_class: ref(PlatformClassSchema),
     known: Type.Boolean({
-      description: 'whether the kernel has a case for the model; otherwise its generic branch runs',
+      description:
+        'whether the kernel has a case for the model; otherwise it uses the generic branch',
     }),
     pebs: oneOf(['ds', 'arch', 'none'], {
-      description: 'the PEBS that the kernel finds: none where it does not know the format',
+      description: 'the kind of PEBS that the kernel detects; none if it does not know the format',
     }),
     pebs_ept: Type.Boolean({ description: 'whether perf lets KVM expose DS-based PEBS to guests' }),
     precise_ip_max: Type.Integer({
       minimum: 0,
       maximum: 3,
-      description: 'the highest precise_ip; perf refuses more with EOPNOTSUPP',
+      description: 'the highest precise_ip; perf rejects higher ones with EOPNOTSUPP',
     }),
     certainty: oneOf(CERTAINTIES, {
-      description: 'whether this was read in the source of the release, or is derived',
+      description: 'whether this was read in the source of the release or derived',
     }),
-    source: prose('where it was read, or of what it is derived'),
+    source: prose('where it was read, or what it was derived from'),
   },
   {
     $id: 'ModelOnKernel',
     additionalProperties: false,
-    description: 'what a kernel makes of a CPU model',
+    description: 'how a kernel treats a CPU model',
     examples: [
       {
         cpu_model: 'emerald-rapids',
@@ -280,18 +280,18 @@ export const KernelSchema = Type.Object(
     date: Type.String({
       pattern: '^[0-9]{4}(-[0-9]{2}){0,2}$',
       maxLength: 10,
-      description: 'when it was posted or released: a year, a month or a day',
+      description: 'the date of the posting or release: a year, a month or a day',
       examples: ['2026-04-23'],
     }),
     base: Type.Optional(ref(SlugSchema, 'the kernel it changes')),
     patches: Type.Array(ref(KernelPatchSchema), { maxItems: 100, description: 'oldest first' }),
     certainty: oneOf(CERTAINTIES, {
-      description: 'whether its code was read, or its behaviour derived from descriptions',
+      description: 'whether its code was read, or its behaviour was derived from descriptions',
     }),
     options: ref(KernelOptionsSchema, 'the options it sets'),
     cpu_models: Type.Array(ref(ModelOnKernelSchema), {
       maxItems: 64,
-      description: 'what it makes of each CPU model of the catalogue',
+      description: 'how it treats each CPU model of the catalogue',
     }),
     guest_global_ctrl_at_reset: oneOf(['zero', 'general_purpose'], {
       description:
@@ -350,7 +350,7 @@ export const InvariantParamsSchema = Type.Object(
   {
     $id: 'InvariantParams',
     additionalProperties: false,
-    description: 'which invariant is meant',
+    description: 'the invariant',
     examples: [{ id: 'I1' }],
   },
 );
@@ -360,19 +360,19 @@ export const SymbolMeaningSchema = Type.Object(
     symbol: Type.String({
       minLength: 1,
       maxLength: 16,
-      description: 'the letters, as the predicate or formula has them',
+      description: 'the letters, as in the predicate or formula',
     }),
-    meaning: prose('the register, field or set that they stand for'),
+    meaning: prose('the register, field or set they stand for'),
   },
   {
     $id: 'SymbolMeaning',
     additionalProperties: false,
-    description: 'what the letters in a predicate or formula stand for',
+    description: 'the meaning of letters in a predicate or formula',
     examples: [{ symbol: 'PE', meaning: 'IA32_PEBS_ENABLE' }],
   },
 );
 
-/** The letters of whatever is shown beside it. */
+/** The letters of the predicate or formulas beside it. */
 export function symbolMeanings(description: string) {
   return Type.Array(ref(SymbolMeaningSchema), { maxItems: 64, description });
 }
@@ -380,16 +380,16 @@ export function symbolMeanings(description: string) {
 export const InvariantSchema = Type.Object(
   {
     id: ref(InvariantIdSchema),
-    statement: prose('what must hold, in words'),
-    predicate: prose('the same as a formula'),
+    statement: prose('the invariant in words'),
+    predicate: prose('the invariant as a formula'),
     symbols: symbolMeanings('the letters in the predicate'),
-    where: prose('at which points it is checked'),
+    where: prose('where it is checked'),
     sources: ref(SourcesSchema),
   },
   {
     $id: 'Invariant',
     additionalProperties: false,
-    description: 'something that must be true of every state where it is checked',
+    description: 'a condition that every state must satisfy where it is checked',
     examples: [
       {
         id: 'I1',
@@ -419,7 +419,7 @@ export const MicroStepParamsSchema = Type.Object(
   {
     $id: 'MicroStepParams',
     additionalProperties: false,
-    description: 'which micro-step is meant',
+    description: 'the micro-step',
     examples: [{ id: 'k4_list_build' }],
   },
 );
@@ -427,16 +427,16 @@ export const MicroStepParamsSchema = Type.Object(
 export const MicroStepSchema = Type.Object(
   {
     id: ref(MicroStepNameSchema),
-    statement: prose('what happens in it'),
+    statement: prose('what happens'),
     nmi_may_land_after: Type.Boolean({
-      description: 'whether an NMI may land right after it; in the guest it causes a VM-exit',
+      description: 'whether an NMI may land right after it; an NMI in the guest causes a VM-exit',
     }),
     sources: ref(SourcesSchema),
   },
   {
     $id: 'MicroStep',
     additionalProperties: false,
-    description: 'one indivisible change, between two of which NMIs land',
+    description: 'one indivisible step; NMIs land between micro-steps',
     examples: [
       {
         id: 'k4_list_build',
@@ -452,13 +452,13 @@ export type MicroStep = Static<typeof MicroStepSchema>;
 export const CoverageGoalSchema = Type.Object(
   {
     id: ref(SlugSchema),
-    statement: prose('what is true of a state that reaches it'),
+    statement: prose('the condition that a state must satisfy'),
   },
   {
     $id: 'CoverageGoal',
     additionalProperties: false,
     description:
-      'a state that a search should reach, so that a verdict "holds" is known to have seen what matters: witnessed, or unreachable',
+      'a kind of state that a search should reach, as a guard against vacuous verdicts: witnessed or unreachable',
     examples: [{ id: 'guest_entered', statement: 'A vCPU is in the guest.' }],
   },
 );
@@ -466,7 +466,7 @@ export type CoverageGoal = Static<typeof CoverageGoalSchema>;
 
 export const VerdictSchema = oneOf(VERDICTS, {
   $id: 'Verdict',
-  description: 'what a search found; undecided when a bound was reached first',
+  description: 'the result of a search; undecided if a bound was reached first',
   examples: ['violated'],
 });
 

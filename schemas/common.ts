@@ -1,14 +1,14 @@
-/** What every resource shares: 64-bit values, names of registers and counters, ids, paging. */
+/** Shared schemas: 64-bit values, names of registers and counters, ids, paging. */
 
 import { type Static, type TSchema, type TUnsafe, Type } from 'typebox';
 import { CPUS_MAX, VIA_NAMES } from '../src/pmu/vocabulary.js';
 
-/** A schema that stands in `components/schemas` under its own name. */
+/** A schema with its own name in `components/schemas`. */
 export type NamedSchema = TSchema & { $id: string };
 
 /**
- * Points at a named schema instead of copying it, so that the document, both validators and the
- * serialiser each hold one copy, and types still flow.
+ * Refers to a named schema instead of copying it: the document, both validators and the serialiser
+ * each hold one copy, and its type is kept.
  */
 export function ref<S extends TSchema>(schema: S, description?: string): TUnsafe<Static<S>> {
   const { $id } = schema as { $id?: string };
@@ -18,7 +18,7 @@ export function ref<S extends TSchema>(schema: S, description?: string): TUnsafe
   );
 }
 
-/** A value or null; only for answers, because a failed union explains itself badly in a request. */
+/** A value or null; only for answers, because a union gives poor errors in requests. */
 export function nullable<S extends TSchema>(
   schema: S,
   description: string,
@@ -26,7 +26,7 @@ export function nullable<S extends TSchema>(
   return Type.Unsafe<Static<S> | null>({ anyOf: [schema, { type: 'null' }], description });
 }
 
-/** A string out of a closed list, written as JSON Schema's `enum` so that errors list the choices. */
+/** A string from a closed list, as JSON Schema's `enum`, so that errors list the choices. */
 export function oneOf<const T extends readonly string[]>(
   values: T,
   options: Record<string, unknown> = {},
@@ -46,7 +46,7 @@ export function tagged<const S extends readonly TSchema[]>(
   const values = branches.map((branch) => constantOf(branch, tag));
   return Type.Unsafe<Static<S[number]>>({
     type: 'object',
-    properties: { [tag]: { type: 'string', enum: values, description: 'which of them it is' } },
+    properties: { [tag]: { type: 'string', enum: values, description: 'the kind' } },
     discriminator: { propertyName: tag },
     required: [tag],
     oneOf: branches.map((branch) => ref(branch)),
@@ -60,8 +60,8 @@ function constantOf(branch: TSchema, tag: string): unknown {
 }
 
 /**
- * A field that may be left out, and that a handler still finds: the validator fills in the
- * default before it looks for missing fields.
+ * An optional field that a handler always finds: the validator fills in the default before it
+ * checks for missing fields.
  */
 export function defaulted<S extends TSchema>(schema: S & { default?: unknown }): S {
   return Type.Optional(schema) as unknown as S;
@@ -69,12 +69,12 @@ export function defaulted<S extends TSchema>(schema: S & { default?: unknown }):
 
 const SAFE_MAX = Number.MAX_SAFE_INTEGER;
 
-/** A number of things that happened: never negative, and exact in every client. */
+/** A count: never negative, and exact in every client. */
 export function count(description: string): ReturnType<typeof Type.Integer> {
   return Type.Integer({ minimum: 0, maximum: SAFE_MAX, description });
 }
 
-/** Prose for people, bounded so that no answer grows without limit. */
+/** Text for people, bounded so that no answer grows without limit. */
 export function prose(
   description: string,
   options: Record<string, unknown> = {},
@@ -109,7 +109,7 @@ export const MsrIndexSchema = Type.String({
   pattern: '^0x[0-9a-f]{1,4}$',
   minLength: 3,
   maxLength: 6,
-  description: 'the index of an MSR in hex',
+  description: 'the number of an MSR in hex',
   examples: ['0x3f1'],
 });
 
@@ -122,7 +122,7 @@ export const MSR_NAMES = [
 
 export const MsrNameSchema = oneOf(MSR_NAMES, {
   $id: 'MsrName',
-  description: 'an MSR that KVM switches between host and guest, named as the SDM names it',
+  description: 'an MSR that KVM switches between host and guest, by its SDM name',
   examples: ['IA32_PEBS_ENABLE'],
 });
 export type MsrName = Static<typeof MsrNameSchema>;
@@ -133,7 +133,7 @@ export const PmuMsrNameSchema = Type.String({
     '^(IA32_PERF_GLOBAL_CTRL|IA32_PEBS_ENABLE|IA32_DS_AREA|MSR_PEBS_DATA_CFG|IA32_FIXED_CTR_CTRL|IA32_PERF_GLOBAL_STATUS(_RESET)?|IA32_(PERFEVTSEL|PMC)([0-9]|1[0-5])|IA32_FIXED_CTR([0-9]|1[01]))$',
   minLength: 9,
   maxLength: 32,
-  description: 'any PMU MSR that the model knows, named as the SDM names it',
+  description: 'any PMU MSR in the model, by its SDM name',
   examples: ['IA32_PERFEVTSEL0', 'IA32_FIXED_CTR_CTRL'],
 });
 
@@ -143,12 +143,12 @@ export const CounterSchema = Type.String({
   minLength: 4,
   maxLength: 12,
   description:
-    'a counter: PMC0 to PMC15 (general purpose) or FIXED0 to FIXED10; VLBR and PERF_METRICS are pseudo counters, of which no CPU has one but perf schedules events on them',
+    'a counter: PMC0 to PMC15 (general purpose) or FIXED0 to FIXED10; VLBR and PERF_METRICS are pseudo counters, which no CPU has but perf schedules events on',
   examples: ['PMC0', 'FIXED1'],
 });
 export type Counter = Static<typeof CounterSchema>;
 
-/** A set of counters; 32 is all that any model has. */
+/** A set of counters; no model has more than 32. */
 export function counters(description: string): TUnsafe<string[]> {
   return Type.Unsafe<string[]>(
     Type.Array(ref(CounterSchema), { maxItems: 32, uniqueItems: true, description }),
@@ -187,7 +187,7 @@ export const IdSchema = Type.String({
   pattern: '^(host|vcpu|ev|exp)_[0-9a-z]{1,26}$',
   minLength: 4,
   maxLength: 31,
-  description: 'an opaque id with a prefix that says what it names',
+  description: 'an opaque id; its prefix tells the kind of resource',
   examples: ['host_1a', 'vcpu_2', 'ev_3'],
 });
 
@@ -196,7 +196,7 @@ export const IdOrNameSchema = Type.String({
   pattern: '^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}$',
   minLength: 1,
   maxLength: 63,
-  description: 'the id of a resource of this host, or its name where that is unique on the host',
+  description: 'the id of a resource of this host, or its name if that is unique on the host',
   examples: ['ev_3', 'cycles'],
 });
 
@@ -205,7 +205,7 @@ export const TimestampSchema = Type.String({
   format: 'date-time',
   minLength: 20,
   maxLength: 30,
-  description: 'a moment in UTC (RFC 3339)',
+  description: 'a time in UTC (RFC 3339)',
   examples: ['2026-11-23T12:00:00.000Z'],
 });
 
@@ -222,13 +222,13 @@ export const MicroStepNameSchema = Type.String({
   pattern: '^[a-z][a-z0-9_]*(:[A-Z0-9_]+)?$',
   minLength: 1,
   maxLength: 48,
-  description: 'a micro-step; k5_switch carries the MSR it switches',
+  description: 'a micro-step; k5_switch includes the MSR it switches',
   examples: ['k4_list_build', 'k5_switch:IA32_PEBS_ENABLE', 'guest'],
 });
 
 export const WriteViaSchema = oneOf(VIA_NAMES, {
   $id: 'WriteVia',
-  description: 'by which way a value reached an MSR',
+  description: 'how a value was written to an MSR',
   examples: ['kvm_wrmsr'],
 });
 
@@ -237,7 +237,7 @@ export const MsrValueSchema = Type.Object(
   {
     $id: 'MsrValue',
     additionalProperties: false,
-    description: 'an MSR and the value that is loaded into it',
+    description: 'an MSR and the value to load',
     examples: [{ msr: 'IA32_PEBS_ENABLE', value: '0x0000000000000000' }],
   },
 );
@@ -284,7 +284,7 @@ export const PageQuerySchema = Type.Object(
         minimum: 1,
         maximum: 1000,
         default: 50,
-        description: 'how many items a page has at most',
+        description: 'the maximum number of items on a page',
         examples: [50],
       }),
     ),
@@ -293,7 +293,7 @@ export const PageQuerySchema = Type.Object(
         minLength: 1,
         maxLength: 512,
         pattern: '^[A-Za-z0-9_-]+$',
-        description: 'the next_cursor of the page before',
+        description: 'the next_cursor of the previous page',
         examples: ['NTA'],
       }),
     ),
@@ -301,13 +301,13 @@ export const PageQuerySchema = Type.Object(
   {
     $id: 'PageQuery',
     additionalProperties: false,
-    description: 'which page of a list is wanted',
+    description: 'the page of a list',
     examples: [{ limit: 50 }],
   },
 );
 export type PageQuery = Static<typeof PageQuerySchema>;
 
-/** The envelope of every list; the item type is the only difference. */
+/** The envelope of every list; only the item type differs. */
 export function pageOf<S extends TSchema>(
   $id: string,
   item: S,
@@ -319,7 +319,7 @@ export function pageOf<S extends TSchema>(
       {
         items: Type.Array(ref(item), { maxItems: 1000, description: 'the items of this page' }),
         next_cursor: nullable(cursor, 'the cursor of the next page; null on the last page'),
-        has_more: Type.Boolean({ description: 'whether a next page exists' }),
+        has_more: Type.Boolean({ description: 'whether there is a next page' }),
       },
       {
         $id,

@@ -18,7 +18,7 @@ export const ComparisonRequestSchema = Type.Object(
       minItems: 1,
       maxItems: 64,
       uniqueItems: true,
-      description: 'the kernels; savings are against the first',
+      description: 'the kernels; savings are relative to the first',
     }),
     cpu_models: Type.Array(ref(SlugSchema), {
       minItems: 1,
@@ -31,7 +31,7 @@ export const ComparisonRequestSchema = Type.Object(
         minItems: 1,
         maxItems: 16,
         uniqueItems: true,
-        description: 'the scenarios; all when left out',
+        description: 'the scenarios; all by default',
       }),
     ),
     verdicts: Type.Optional(
@@ -70,14 +70,14 @@ export const RoundTripCostSchema = Type.Object(
 
 export const RaceVerdictSchema = Type.Object(
   {
-    prompt: ref(VerdictSchema, 'with NMIs that come with the overflow'),
-    late: ref(VerdictSchema, 'with NMIs that come any number of micro-steps later'),
+    prompt: ref(VerdictSchema, 'with NMIs that arrive with the overflow'),
+    late: ref(VerdictSchema, 'with NMIs that arrive any number of micro-steps later'),
   },
   {
     $id: 'RaceVerdict',
     additionalProperties: false,
     description:
-      'whether the main race leaves a bit of IA32_PEBS_ENABLE stuck; unreachable where perf takes no precise event',
+      'whether the main race leaves a bit of IA32_PEBS_ENABLE stuck; unreachable if perf accepts no precise event',
     examples: [{ prompt: 'violated', late: 'violated' }],
   },
 );
@@ -92,18 +92,16 @@ export const ComparisonRowSchema = Type.Object(
     saved_against_first: Type.Integer({
       minimum: -1000,
       maximum: 1000,
-      description: 'MSR writes saved against the first kernel; negative when it writes more',
+      description: 'MSR writes saved relative to the first kernel; negative if it writes more',
     }),
     estimated_cycles: Type.Number({
       minimum: 0,
       maximum: 1e9,
-      description: 'what they cost, by the knobs of the cost model',
+      description: 'the estimated cost in cycles',
     }),
     race: Type.Optional(ref(RaceVerdictSchema)),
     note: Type.Optional(
-      prose(
-        'what was counted instead, where kernel and CPU model do not offer what the scenario is about',
-      ),
+      prose('what was counted instead, if kernel and CPU model lack the feature of the scenario'),
     ),
   },
   {

@@ -1,4 +1,4 @@
-/** What an exploration found, step by step: counterexamples, and the states on a walk. */
+/** The findings of an exploration step by step: counterexamples, and the states on a walk. */
 import { type Static, Type } from 'typebox';
 import { STORY_ACTORS } from '../src/model/vocabulary.js';
 import { CpuNumberSchema, MicroStepNameSchema, oneOf, prose, ref } from './common.js';
@@ -20,7 +20,7 @@ export const CounterexampleParamsSchema = Type.Object(
   {
     $id: 'CounterexampleParams',
     additionalProperties: false,
-    description: 'which counterexample is meant',
+    description: 'the counterexample',
     examples: [{ exploration: 'exp_1a', counterexample: 'I1-0' }],
   },
 );
@@ -28,12 +28,12 @@ export const CounterexampleParamsSchema = Type.Object(
 export const StateParamsSchema = Type.Object(
   {
     exploration: ref(ExplorationIdSchema),
-    '*': Type.String({ maxLength: 15_000, description: 'the path of the state: 0/3/1' }),
+    '*': Type.String({ maxLength: 15_000, description: 'the path of the state, as in 0/3/1' }),
   },
   {
     $id: 'StateParams',
     additionalProperties: false,
-    description: 'which state of an exploration is meant',
+    description: 'a state of an exploration',
     examples: [{ exploration: 'exp_1a', '*': '0/3/1' }],
   },
 );
@@ -73,7 +73,7 @@ export const FieldChangeSchema = Type.Object(
 
 export const CounterexampleStepSchema = Type.Object(
   {
-    actor: oneOf(STORY_ACTORS, { description: 'who acts' }),
+    actor: oneOf(STORY_ACTORS, { description: 'the actor' }),
     cpu: ref(CpuNumberSchema),
     action: prose('what happens'),
     micro_step: Type.Optional(ref(MicroStepNameSchema)),
@@ -84,18 +84,18 @@ export const CounterexampleStepSchema = Type.Object(
     msr_writes: Type.Array(ref(TraceWriteSchema), { maxItems: 128, description: 'in order' }),
     state_change: Type.Array(prose('a field and its values'), {
       maxItems: 64,
-      description: 'what is different afterwards, as lines',
+      description: 'the changed fields, as text',
     }),
     changes: Type.Array(ref(FieldChangeSchema), {
       maxItems: 64,
-      description: 'the same as data',
+      description: 'the changed fields, as data',
     }),
-    decisions: Type.Array(prose('a reason, and what does not happen'), {
+    decisions: Type.Array(prose('a reason, and the omitted action'), {
       maxItems: 8,
-      description: 'where the step decides not to act',
+      description: 'decisions of the step not to act',
     }),
     folded: Type.Boolean({
-      description: 'the step only marks time: nothing is written, nothing changes',
+      description: 'whether the step writes and changes nothing',
     }),
   },
   {
@@ -127,9 +127,9 @@ export const CounterexampleSchema = Type.Object(
     summary: Type.String({
       maxLength: 4000,
       description:
-        'what is wrong, which step wrote it, where the value came from, and what has changed since',
+        'what is wrong, which step wrote it, the origin of the value, and the changes since',
     }),
-    path: Type.String({ maxLength: 400_000, description: 'indices of successors: 0/3/1' }),
+    path: Type.String({ maxLength: 400_000, description: 'indices of successors, as in 0/3/1' }),
     steps: Type.Array(ref(CounterexampleStepSchema), {
       maxItems: 100_000,
       description: 'in order',
@@ -147,7 +147,7 @@ export const CounterexampleSchema = Type.Object(
   {
     $id: 'Counterexample',
     additionalProperties: false,
-    description: 'a shortest way to a violation',
+    description: 'a shortest path to a violation',
     examples: [
       {
         id: 'I1-0',
@@ -167,7 +167,7 @@ export type Counterexample = Static<typeof CounterexampleSchema>;
 export const CounterexampleTextSchema = Type.String({
   $id: 'CounterexampleText',
   maxLength: 4_000_000,
-  description: 'the same as a story or as a Mermaid sequence diagram',
+  description: 'the counterexample as text or as a Mermaid sequence diagram',
   examples: ['sequenceDiagram\n'],
 });
 
@@ -181,9 +181,9 @@ function partsOf(description: string, maxItems: number) {
 
 export const WalkStateSchema = Type.Object(
   {
-    path: Type.String({ maxLength: 400_000, description: 'how it is reached' }),
-    violated: Type.Array(propertyId, { maxItems: 24, description: 'invariants that fail here' }),
-    witnessed: Type.Array(propertyId, { maxItems: 24, description: 'marks that are reached here' }),
+    path: Type.String({ maxLength: 400_000, description: 'the path to this state' }),
+    violated: Type.Array(propertyId, { maxItems: 24, description: 'invariants violated here' }),
+    witnessed: Type.Array(propertyId, { maxItems: 24, description: 'coverage goals reached here' }),
     machine: Type.Array(prose('a field and its value'), {
       maxItems: 8,
       description: 'what belongs to no part',
@@ -194,22 +194,22 @@ export const WalkStateSchema = Type.Object(
     enabled: Type.Array(
       Type.Object(
         {
-          path: Type.String({ maxLength: 400_000, description: 'where it leads' }),
+          path: Type.String({ maxLength: 400_000, description: 'the path after it' }),
           action: prose('what happens'),
         },
         { additionalProperties: false },
       ),
-      { maxItems: 128, description: 'the actions that are possible' },
+      { maxItems: 128, description: 'the enabled actions' },
     ),
     refused: Type.Array(
       Type.Object(
         {
-          action: prose('what does not happen'),
+          action: prose('the action'),
           guards: Type.Array(prose('a guard that is false'), { maxItems: 8 }),
         },
         { additionalProperties: false },
       ),
-      { maxItems: 512, description: 'the actions that are not, and why' },
+      { maxItems: 512, description: 'the actions that are not enabled, and why' },
     ),
   },
   {

@@ -1,4 +1,4 @@
-/** Live events: what happens on any instance, for dashboards and pools that follow along. */
+/** Live events of all instances, for dashboards and pools. */
 import { type Static, Type } from 'typebox';
 import { oneOf, ref, TimestampSchema } from './common.js';
 
@@ -16,28 +16,28 @@ const cursor = Type.String({
   pattern: '^[A-Za-z0-9_-]{4,64}$',
   minLength: 4,
   maxLength: 64,
-  description: 'a place between two events; opaque',
+  description: 'an opaque position between two events',
 });
 
 export const EventSchema = Type.Object(
   {
     id: cursor,
-    type: oneOf(EVENT_TYPES, { description: 'what happened' }),
+    type: oneOf(EVENT_TYPES, { description: 'the type of event' }),
     subject: Type.String({
       minLength: 1,
       maxLength: 40,
-      description: 'the id of the host, exploration or campaign it is about',
+      description: 'the id of the host, exploration or campaign',
     }),
     data: Type.Record(Type.String({ maxLength: 100 }), Type.Unknown(), {
       maxProperties: 32,
-      description: 'the particulars; more may be added',
+      description: 'details; more may be added',
     }),
     created_at: ref(TimestampSchema),
   },
   {
     $id: 'Event',
     additionalProperties: false,
-    description: 'something that happened; its id is the cursor to go on from',
+    description: 'an event; its id is the cursor to continue from',
     examples: [
       {
         id: 'NzQyLjE',
@@ -58,13 +58,13 @@ export const EventQuerySchema = Type.Object(
       minimum: 1,
       maximum: 1000,
       default: 50,
-      description: 'how many events at most',
+      description: 'the maximum number of events',
     }),
   },
   {
     $id: 'EventQuery',
     additionalProperties: false,
-    description: 'from where on, and how many',
+    description: 'a cursor and a limit',
     examples: [{ limit: 50 }],
   },
 );
@@ -74,9 +74,9 @@ export const EventPageSchema = Type.Object(
     items: Type.Array(ref(EventSchema), { maxItems: 1000, description: 'oldest first' }),
     next_cursor: Type.String({
       maxLength: 64,
-      description: 'where to go on, also when there is nothing more yet',
+      description: 'the cursor to continue from, also if there are no more events yet',
     }),
-    has_more: Type.Boolean({ description: 'there are more already' }),
+    has_more: Type.Boolean({ description: 'whether there are more events' }),
   },
   {
     $id: 'EventPage',
@@ -91,6 +91,6 @@ export const EventStreamSchema = Type.String({
   $id: 'EventStream',
   maxLength: 1_000_000_000,
   description:
-    'Server-sent events (WHATWG HTML): `id` is the cursor, `event` the type, `data` one line of JSON; `event: reset` where events were missed',
+    'Server-sent events (WHATWG HTML): `id` is the cursor, `event` the type, `data` one line of JSON; `event: reset` reports that events were missed',
   examples: ['id: NzQyLjE\nevent: host.created\ndata: {"subject":"host_1a"}\n\n'],
 });

@@ -1,4 +1,4 @@
-/** A world to explore: what there is, and who may act how often. */
+/** A world to explore: its parts, and how often each actor may act. */
 import { type Static, Type } from 'typebox';
 import { ACTOR_KINDS, NMI_TIMINGS } from '../src/model/vocabulary.js';
 import { HostOptionsSchema } from './catalogue.js';
@@ -8,19 +8,19 @@ import { VCPU_CREATE_FIELDS, WrmsrRequestSchema } from './vcpu.js';
 
 export const ExploredActorSchema = Type.Object(
   {
-    kind: oneOf(ACTOR_KINDS, { description: 'who acts' }),
+    kind: oneOf(ACTOR_KINDS, { description: 'the kind of actor' }),
     budget: Type.Optional(
       Type.Integer({
         minimum: 1,
         maximum: 15,
-        description: 'how often at most, over the whole world; any number of times when left out',
+        description: 'how many times at most, over all CPUs; unlimited by default',
       }),
     ),
   },
   {
     $id: 'ExploredActor',
     additionalProperties: false,
-    description: 'somebody who may act at any moment at which the machine allows it',
+    description: 'an actor, enabled whenever the machine permits its action',
     examples: [{ kind: 'nmi_throttle', budget: 1 }],
   },
 );
@@ -39,14 +39,14 @@ export const ExploredVcpuSchema = Type.Object(
     wrmsr: Type.Optional(
       Type.Array(ref(WrmsrRequestSchema), {
         maxItems: 16,
-        description: 'what its guest has written before the search begins',
+        description: 'WRMSRs its guest has executed before the search begins',
       }),
     ),
   },
   {
     $id: 'ExploredVcpu',
     additionalProperties: false,
-    description: 'a vCPU that enters and leaves the guest again and again',
+    description: 'a vCPU running in a loop of VM-entries and VM-exits',
     examples: [{ cpu: 0 }],
   },
 );
@@ -57,7 +57,9 @@ export const ExplorationModelSchema = Type.Object(
     kernel: ref(SlugSchema),
     microcode: Type.Optional(ref(U64InputSchema, 'the microcode revision')),
     stepping: Type.Optional(Type.Integer({ minimum: 0, maximum: 15, description: 'the stepping' })),
-    cpus: Type.Optional(Type.Integer({ minimum: 1, maximum: 2, description: 'how many CPUs' })),
+    cpus: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 2, description: 'the number of CPUs' }),
+    ),
     events: Type.Optional(
       Type.Array(ref(ExploredEventSchema), { maxItems: 8, description: 'the perf events' }),
     ),
@@ -67,19 +69,19 @@ export const ExplorationModelSchema = Type.Object(
     actors: Type.Optional(
       Type.Array(ref(ExploredActorSchema), {
         maxItems: ACTOR_KINDS.length,
-        description: 'who may act',
+        description: 'the actors',
       }),
     ),
     nmi_timing: Type.Optional(
       oneOf(NMI_TIMINGS, {
         description:
-          'prompt: an overflow and its NMI are one step, possible while the counter counts; late: the overflow is latched and its NMI comes any number of micro-steps later',
+          'prompt: an overflow and its NMI are one step, possible while the counter counts; late: the overflow is latched and its NMI arrives any number of micro-steps later',
       }),
     ),
     nmi_in_e3: Type.Optional(
       Type.Boolean({
         description:
-          'whether an NMI may land between the load of pebs_enabled and the WRMSR in PMU enable (default true)',
+          'whether an NMI may land between the load of pebs_enabled and the WRMSR in PMU enable; true by default',
       }),
     ),
     options: Type.Optional(ref(HostOptionsSchema)),

@@ -1,4 +1,4 @@
-/** Explorations: searches of every interleaving, and what they found. */
+/** Explorations: searches of every interleaving, and their findings. */
 import { type Static, Type } from 'typebox';
 import { VerdictSchema } from './catalogue.js';
 import {
@@ -30,7 +30,7 @@ export const ExplorationParamsSchema = Type.Object(
   {
     $id: 'ExplorationParams',
     additionalProperties: false,
-    description: 'which exploration is meant',
+    description: 'the exploration',
     examples: [{ exploration: 'exp_1a' }],
   },
 );
@@ -48,7 +48,7 @@ export const ExplorationBoundsSchema = Type.Object(
         minimum: 0.01,
         maximum: 3600,
         description:
-          'time of searching, 60 when left out; assumptions and the other kernel together may take as long again',
+          'search time, 60 by default; assumptions and compare_with together may take as long again',
       }),
     ),
     megabytes: Type.Optional(
@@ -56,31 +56,32 @@ export const ExplorationBoundsSchema = Type.Object(
         minimum: 1,
         maximum: 16_384,
         description:
-          'memory of states, 2048 when left out; never more than the share that the service has for a search (SEARCH_MEGABYTES: by default half of the memory of its machine or control group, divided by how many searches run at once): asking for more is refused',
+          'memory for states, 2048 by default; limited by SEARCH_MEGABYTES of the service (by default half of the memory of its machine or control group, divided by the number of concurrent searches), and higher values are rejected',
       }),
     ),
     nmis: Type.Optional(
       Type.Integer({
         minimum: 1,
         maximum: 15,
-        description: 'how many throttling NMIs; the budget of that actor where it has none',
+        description:
+          'the maximum number of throttling NMIs: the budget of that actor if it has none',
       }),
     ),
   },
   {
     $id: 'ExplorationBounds',
     additionalProperties: false,
-    description: 'where a search stops; reaching one makes the verdict undecided',
+    description: 'limits of a search; reaching one makes the verdict undecided',
     examples: [{ seconds: 30, states: 5_000_000 }],
   },
 );
 
-/** Properties are invariants, and marks: states that should be reached. */
+/** Properties are invariants and coverage goals. */
 export const propertyId = Type.String({
   minLength: 2,
   maxLength: 40,
   pattern: "^[A-Za-z0-9_']+$",
-  description: 'an invariant, or a mark such as guest_entered',
+  description: 'an invariant, or a coverage goal such as guest_entered',
 });
 
 export const ExplorationRequestSchema = Type.Object(
@@ -88,48 +89,48 @@ export const ExplorationRequestSchema = Type.Object(
     scenario: Type.Optional(ref(SlugSchema, 'a scenario of the catalogue that has a model')),
     model: Type.Optional(ref(ExplorationModelSchema)),
     compare_with: Type.Optional(
-      ref(SlugSchema, 'another kernel, explored beside this one on the same schedules'),
+      ref(SlugSchema, 'another kernel, explored in lockstep with this one on the same schedules'),
     ),
     properties: Type.Optional(
       Type.Array(propertyId, {
         minItems: 1,
         maxItems: 24,
         uniqueItems: true,
-        description: 'what to check; I1, I2, I3 and all marks when left out',
+        description: 'the properties to check; by default I1, I2, I3 and all coverage goals',
       }),
     ),
     strategy: Type.Optional(
       oneOf(['bfs', 'dfs', 'random'], {
-        description: 'bfs finds the shortest counterexamples and is the default',
+        description: 'bfs, the default, finds the shortest counterexamples',
       }),
     ),
     seed: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: 4_294_967_295, description: 'of random walks' }),
+      Type.Integer({ minimum: 0, maximum: 4_294_967_295, description: 'the seed of random walks' }),
     ),
     walks: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'how many random walks' }),
+      Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'the number of random walks' }),
     ),
     bounds: Type.Optional(ref(ExplorationBoundsSchema)),
     workers: Type.Optional(
       Type.Integer({
         minimum: 1,
         maximum: 8,
-        description: 'worker threads of a bfs; no more are started than the machine has cores',
+        description: 'worker threads of a bfs, at most the number of cores',
       }),
     ),
     fold: Type.Optional(
       Type.Boolean({
         description:
-          'search one of each class of symmetric states, where that is sound; default true for a model, false for a scenario',
+          'search only one of each class of symmetric states, if that is sound; by default true for a model, false for a scenario',
       }),
     ),
     stop_at_first: Type.Optional(
-      Type.Boolean({ description: 'end with the level of the first violation' }),
+      Type.Boolean({ description: 'stop after the level of the first violation' }),
     ),
     assumptions: Type.Optional(
       Type.Boolean({
         description:
-          'find out which parts of the world a violation needs, by dropping each and all but one of each kind, and the smallest world that still has one',
+          'find out which parts of the world a violation needs, by dropping each part and all but one of each kind, and the smallest world that still has one',
       }),
     ),
   },
@@ -137,7 +138,7 @@ export const ExplorationRequestSchema = Type.Object(
     $id: 'ExplorationRequest',
     additionalProperties: false,
     oneOf: [{ required: ['scenario'] }, { required: ['model'] }],
-    description: 'a world to search, by name or spelt out',
+    description: 'a world to search, by scenario or in full',
     examples: [
       {
         model: {
@@ -160,25 +161,27 @@ export type ExplorationRequest = Static<typeof ExplorationRequestSchema>;
 export const ProgressSchema = Type.Object(
   {
     done: count('distinct states found so far'),
-    unit: oneOf(['states'], { description: 'what is counted' }),
+    unit: oneOf(['states'], { description: 'the unit of done' }),
     rate_per_second: Type.Optional(
-      Type.Number({ minimum: 0, maximum: 1e12, description: 'lately' }),
+      Type.Number({ minimum: 0, maximum: 1e12, description: 'the current rate' }),
     ),
     depth: Type.Optional(count('the level being searched')),
-    frontier: Type.Optional(count('states found and not yet expanded')),
-    megabytes: Type.Optional(Type.Number({ minimum: 0, maximum: 1e9, description: 'of states' })),
+    frontier: Type.Optional(count('states found but not yet expanded')),
+    megabytes: Type.Optional(
+      Type.Number({ minimum: 0, maximum: 1e9, description: 'memory used by states' }),
+    ),
     seconds_left: Type.Optional(
       Type.Array(Type.Number({ minimum: 0, maximum: 1e12 }), {
         minItems: 3,
         maxItems: 3,
-        description: 'an estimate: low, likely, high; absent while unknown',
+        description: 'an estimate (low, likely, high); absent if unknown',
       }),
     ),
   },
   {
     $id: 'Progress',
     additionalProperties: false,
-    description: 'how far a search has come',
+    description: 'the progress of a search',
     examples: [{ done: 120000, unit: 'states', rate_per_second: 900000 }],
   },
 );
@@ -186,15 +189,15 @@ export const ProgressSchema = Type.Object(
 export const CounterexampleLinkSchema = Type.Object(
   {
     id: Type.String({ minLength: 3, maxLength: 44, description: 'its id' }),
-    path: Type.String({ maxLength: 400_000, description: 'indices of successors: 0/3/1' }),
-    steps: count('how many steps it has'),
-    symmetric: count('how many violating states it stands for'),
-    paths: nullable(count('how many shortest paths lead to them'), 'null when too many to count'),
+    path: Type.String({ maxLength: 400_000, description: 'indices of successors, as in 0/3/1' }),
+    steps: count('number of steps'),
+    symmetric: count('number of symmetric violating states it stands for'),
+    paths: nullable(count('number of shortest paths to them'), 'null if too many to count'),
   },
   {
     $id: 'CounterexampleLink',
     additionalProperties: false,
-    description: 'a counterexample, one for each class of symmetric ones',
+    description: 'a counterexample, one per class of symmetric ones',
     examples: [{ id: 'I1-0', path: '0/3/1', steps: 3, symmetric: 1, paths: 1 }],
   },
 );
@@ -203,31 +206,31 @@ export const PropertyOutcomeSchema = Type.Object(
   {
     id: propertyId,
     kind: oneOf(['always', 'sometimes'], {
-      description: 'must be true everywhere, or should be reached somewhere',
+      description: 'always: must hold in every state; sometimes: should hold in some state',
     }),
     verdict: ref(VerdictSchema),
-    states: count('how many states violate or witness it'),
-    counterexample: Type.Optional(ref(CounterexampleLinkSchema, 'the first shortest one')),
+    states: count('number of states that violate or witness it'),
+    counterexample: Type.Optional(ref(CounterexampleLinkSchema, 'the first of the shortest ones')),
     counterexamples: Type.Array(ref(CounterexampleLinkSchema), {
       maxItems: 64,
       description: 'the shortest ones, up to symmetry',
     }),
     minimal: Type.Optional(
-      Type.Boolean({ description: 'every shallower level was searched in full' }),
+      Type.Boolean({ description: 'whether all shallower levels were searched in full' }),
     ),
   },
   {
     $id: 'PropertyOutcome',
     additionalProperties: false,
-    description: 'what became of a property',
+    description: 'the result for a property',
     examples: [{ id: 'I1', kind: 'always', verdict: 'holds', states: 0, counterexamples: [] }],
   },
 );
 
 export const AssumptionSchema = Type.Object(
   {
-    assumption: prose('what was dropped'),
-    needed: Type.Boolean({ description: 'without it nothing is violated any more' }),
+    assumption: prose('the part that was dropped'),
+    needed: Type.Boolean({ description: 'whether the violation disappears without it' }),
     verdict: ref(VerdictSchema),
   },
   {
@@ -327,13 +330,16 @@ export type MsrParting = Static<typeof MsrPartingSchema>;
 
 export const KernelDifferenceSchema = Type.Object(
   {
-    kernel: ref(SlugSchema, 'the kernel on which an invariant fails'),
-    other: ref(SlugSchema, 'the one on which none does'),
-    steps: count('length of the shortest schedule that tells them apart'),
-    schedule: Type.Array(prose('a step of both'), { maxItems: 10_000, description: 'in order' }),
+    kernel: ref(SlugSchema, 'the kernel on which an invariant is violated'),
+    other: ref(SlugSchema, 'the kernel on which none is'),
+    steps: count('length of the shortest schedule that distinguishes them'),
+    schedule: Type.Array(prose('a step of both kernels'), {
+      maxItems: 10_000,
+      description: 'in order',
+    }),
     msrs_part_at: nullable(
       prose('the first step after which the registers differ'),
-      'null when they never do',
+      'null if they never differ',
     ),
     msrs_part: Type.Optional(nullable(ref(MsrPartingSchema), 'null when they never do')),
     property: Type.Optional({ ...propertyId, description: 'the invariant that fails' }),
@@ -353,7 +359,8 @@ export const KernelDifferenceSchema = Type.Object(
   {
     $id: 'KernelDifference',
     additionalProperties: false,
-    description: 'the shortest schedule on which one kernel fails and another holds',
+    description:
+      'the shortest schedule that violates an invariant on one kernel and none on the other',
     examples: [
       {
         kernel: 'linux-7.2.6',
@@ -376,43 +383,52 @@ export const ExplorationSchema = Type.Object(
   {
     id: ref(ExplorationIdSchema),
     state: oneOf(['queued', 'running', 'succeeded', 'failed', 'cancelled'], {
-      description: 'how the work stands or ended',
+      description: 'the state of the work',
     }),
     attempts: count(
-      'how often a worker has taken it up; after a crash the search starts again from its beginning, and after three crashes it is failed',
+      'how many times a worker has started it; after a crash the search restarts from the beginning, and after three crashes it fails',
     ),
     progress: ref(ProgressSchema),
     created_at: ref(TimestampSchema),
     finished_at: Type.Optional(ref(TimestampSchema)),
     scenario: Type.Optional(ref(SlugSchema)),
-    model: ref(ExplorationModelSchema, 'the world that is searched'),
+    model: ref(ExplorationModelSchema, 'the world'),
     compare_with: Type.Optional(ref(SlugSchema)),
     verdict: Type.Optional(ref(VerdictSchema, 'the worst of its properties')),
-    complete: Type.Optional(Type.Boolean({ description: 'every reachable state was seen' })),
-    cut: nullable(prose('the bound that ended the search'), 'null when none did'),
+    complete: Type.Optional(
+      Type.Boolean({ description: 'whether every reachable state was seen' }),
+    ),
+    cut: nullable(prose('the bound that ended the search'), 'null if none did'),
     distinct_states: nullable(count('states seen'), 'null for random walks'),
     total_states: count('transitions taken'),
     depth: count('steps to the deepest state'),
-    bytes_per_state: Type.Number({ minimum: 0, maximum: 1e9, description: 'memory of a state' }),
-    states_per_second: Type.Number({ minimum: 0, maximum: 1e12, description: 'over the search' }),
-    folded: Type.Array(prose('what was folded'), {
+    bytes_per_state: Type.Number({ minimum: 0, maximum: 1e9, description: 'memory per state' }),
+    states_per_second: Type.Number({
+      minimum: 0,
+      maximum: 1e12,
+      description: 'average over the search',
+    }),
+    folded: Type.Array(prose('a symmetry'), {
       maxItems: 8,
-      description: 'which symmetric parts were searched once',
+      description: 'the symmetries by which states were folded',
     }),
     properties: Type.Array(ref(PropertyOutcomeSchema), { maxItems: 24, description: 'in order' }),
     assumptions: Type.Optional(
-      Type.Array(ref(AssumptionSchema), { maxItems: 40, description: 'what the violation needs' }),
+      Type.Array(ref(AssumptionSchema), {
+        maxItems: 40,
+        description: 'the parts of the world that the violation needs',
+      }),
     ),
     smallest_world: Type.Optional(ref(SmallestWorldSchema)),
     difference: Type.Optional(
-      nullable(ref(KernelDifferenceSchema), 'null when no schedule tells the kernels apart'),
+      nullable(ref(KernelDifferenceSchema), 'null if no schedule distinguishes the kernels'),
     ),
     error: Type.Optional(prose('why the work failed')),
   },
   {
     $id: 'Exploration',
     additionalProperties: false,
-    description: 'a search and what it found',
+    description: 'a search and its findings',
     examples: [
       {
         id: 'exp_1a',

@@ -7,7 +7,7 @@ export const LivenessSchema = Type.Object(
   {
     $id: 'Liveness',
     additionalProperties: false,
-    description: 'that the process runs and answers',
+    description: 'liveness of the process',
     examples: [{ status: 'ok' }],
   },
 );
@@ -15,21 +15,21 @@ export const LivenessSchema = Type.Object(
 export const HealthCheckSchema = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 100, description: 'what was checked' }),
-    ok: Type.Boolean({ description: 'whether it is well' }),
-    detail: Type.Optional(prose('why it is not')),
+    ok: Type.Boolean({ description: 'whether the check passed' }),
+    detail: Type.Optional(prose('why it failed')),
   },
   {
     $id: 'HealthCheck',
     additionalProperties: false,
-    description: 'how one part of the service is',
+    description: 'the state of one part of the service',
     examples: [{ name: 'accepting', ok: true }],
   },
 );
 
 export const ReadinessSchema = Type.Object(
   {
-    status: oneOf(['ok', 'unavailable'], { description: 'ok only if every check is' }),
-    checks: Type.Array(ref(HealthCheckSchema), { maxItems: 50, description: 'the parts' }),
+    status: oneOf(['ok', 'unavailable'], { description: 'ok if all checks pass' }),
+    checks: Type.Array(ref(HealthCheckSchema), { maxItems: 50, description: 'all checks' }),
   },
   {
     $id: 'Readiness',

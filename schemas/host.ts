@@ -28,7 +28,7 @@ export const HostParamsSchema = Type.Object(
   {
     $id: 'HostParams',
     additionalProperties: false,
-    description: 'which host is meant',
+    description: 'the host',
     examples: [{ host: 'host_1a' }],
   },
 );
@@ -36,9 +36,10 @@ export const HostParamsSchema = Type.Object(
 const stepping = Type.Integer({
   minimum: 0,
   maximum: 15,
-  description: 'the stepping of the CPU, which with the microcode decides on PEBS isolation',
+  description:
+    'the stepping of the CPU; together with the microcode it decides about PEBS isolation',
 });
-const cpus = Type.Integer({ minimum: 1, maximum: CPUS_MAX, description: 'how many CPUs' });
+const cpus = Type.Integer({ minimum: 1, maximum: CPUS_MAX, description: 'the number of CPUs' });
 
 export const HostCreateSchema = Type.Object(
   {
@@ -75,9 +76,9 @@ export const HostSchema = Type.Object(
     isolation: Type.Boolean({ description: 'whether PEBS is isolated with this microcode' }),
     options: ref(HostOptionsSchema, 'the options in effect'),
     created_at: ref(TimestampSchema),
-    events: count('how many perf events are open'),
-    vcpus: count('how many vCPUs it has'),
-    micro_steps: count('how many micro-steps it has taken'),
+    events: count('number of open perf events'),
+    vcpus: count('number of vCPUs'),
+    micro_steps: count('number of micro-steps so far'),
   },
   {
     $id: 'Host',

@@ -9,12 +9,12 @@ export const MsrWriteAverageSchema = Type.Object(
   {
     msr: ref(PmuMsrNameSchema),
     via: ref(WriteViaSchema),
-    count: average('how many writes a round trip'),
+    count: average('writes per round trip'),
   },
   {
     $id: 'MsrWriteAverage',
     additionalProperties: false,
-    description: 'how often an MSR is written in one way, a round trip',
+    description: 'the writes of an MSR by one mechanism, per round trip',
     examples: [{ msr: 'IA32_PEBS_ENABLE', via: 'vm_exit_load', count: 1 }],
   },
 );
@@ -23,20 +23,20 @@ export const PerRoundTripSchema = Type.Object(
   {
     msr_writes: Type.Array(ref(MsrWriteAverageSchema), {
       maxItems: 500,
-      description: 'the MSR writes by register and way',
+      description: 'the MSR writes by register and mechanism',
     }),
     kvm_wrmsr: average('explicit WRMSRs by KVM'),
     perf_wrmsr: average('WRMSRs by perf on the way into the guest and back'),
     vm_entry_load: average('loads from the VM-entry MSR-load area'),
     vm_exit_load: average('loads from the VM-exit MSR-load area'),
     vmcs_field: average('loads of IA32_PERF_GLOBAL_CTRL from VMCS fields'),
-    estimated_cycles: average('what they cost, by the knobs of the cost model'),
+    estimated_cycles: average('the estimated cost in cycles'),
   },
   {
     $id: 'PerRoundTrip',
     additionalProperties: false,
     description:
-      'averages over the round trips of a host, of what VM-entry and VM-exit write; all 0 before the first',
+      'averages over the round trips of a host, counting only the writes of VM-entry and VM-exit; all 0 before the first',
     examples: [
       {
         msr_writes: [{ msr: 'IA32_PEBS_ENABLE', via: 'vm_exit_load', count: 1 }],
@@ -62,7 +62,7 @@ export const CauseWritesSchema = Type.Object(
   {
     $id: 'CauseWrites',
     additionalProperties: false,
-    description: 'MSR writes of one cause, by the way they went',
+    description: 'MSR writes of one cause, by mechanism',
     examples: [{ kvm_wrmsr: 0, perf_wrmsr: 4, vm_entry_load: 0, vm_exit_load: 0, vmcs_field: 0 }],
   },
 );
@@ -71,7 +71,7 @@ const NO_WRITES = { kvm_wrmsr: 0, perf_wrmsr: 0, vm_entry_load: 0, vm_exit_load:
 
 export const WritesByCauseSchema = Type.Object(
   {
-    round_trip: ref(CauseWritesSchema, 'on the way into a guest and back'),
+    round_trip: ref(CauseWritesSchema, 'on the way into the guest and back'),
     nmi: ref(CauseWritesSchema, 'by NMI handlers'),
     setup: ref(
       CauseWritesSchema,
@@ -82,7 +82,7 @@ export const WritesByCauseSchema = Type.Object(
   {
     $id: 'WritesByCause',
     additionalProperties: false,
-    description: 'why the MSRs of a host were written',
+    description: 'MSR writes of a host by cause',
     examples: [{ round_trip: NO_WRITES, nmi: NO_WRITES, setup: NO_WRITES, guest: NO_WRITES }],
   },
 );
@@ -91,21 +91,21 @@ export const HostMetricsSchema = Type.Object(
   {
     msr_writes: msrWriteCounts,
     writes_by_cause: ref(WritesByCauseSchema),
-    round_trips: count('how many VM-exits followed a VM-entry'),
-    nmis: count('how many NMIs were taken'),
-    throttles: count('how many events perf throttled'),
+    round_trips: count('number of VM-exits after a VM-entry'),
+    nmis: count('number of NMIs'),
+    throttles: count('number of throttled events'),
     violations: violationList,
     estimated_cycles: Type.Number({
       minimum: 0,
       maximum: Number.MAX_SAFE_INTEGER,
-      description: 'what the MSR writes cost, by the knobs of the cost model',
+      description: 'the estimated cost of the MSR writes in cycles',
     }),
     per_round_trip: ref(PerRoundTripSchema),
   },
   {
     $id: 'HostMetrics',
     additionalProperties: false,
-    description: 'the counts of a host since it was made',
+    description: 'the counts of a host since it was created',
     examples: [
       {
         msr_writes: [],

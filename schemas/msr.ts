@@ -1,4 +1,4 @@
-/** What the registers of a CPU hold, what perf wants there, and who wrote them. */
+/** The registers of a CPU: the values they hold, the values perf wants, and the writes. */
 import { type Static, Type } from 'typebox';
 import { InvariantIdSchema } from './catalogue.js';
 import {
@@ -35,18 +35,19 @@ export const MsrViewSchema = Type.Object(
   {
     name: ref(PmuMsrNameSchema),
     index: ref(MsrIndexSchema),
-    value: ref(U64Schema, 'what the hardware holds'),
-    bits: bits('the counters whose bit, or field, is set in it'),
-    desired: ref(U64Schema, 'what perf wants there'),
+    value: ref(U64Schema, 'the hardware value'),
+    bits: bits('the counters whose bit or field is set'),
+    desired: ref(U64Schema, 'the value perf wants'),
     stuck: bits('set bits that perf no longer wants'),
-    lost: bits('bits that perf wants and that are clear'),
-    vm_entry_load: Type.Optional(ref(U64Schema, 'what the current vCPU loads at VM-entry')),
-    vm_exit_load: Type.Optional(ref(U64Schema, 'what the current vCPU loads at VM-exit')),
+    lost: bits('clear bits that perf wants set'),
+    vm_entry_load: Type.Optional(ref(U64Schema, 'the value the current vCPU loads at VM-entry')),
+    vm_exit_load: Type.Optional(ref(U64Schema, 'the value the current vCPU loads at VM-exit')),
   },
   {
     $id: 'MsrView',
     additionalProperties: false,
-    description: 'an MSR of a CPU: what it holds, what perf wants, what the lists would load',
+    description:
+      'an MSR of a CPU: the hardware value, the value perf wants, and the values in the load areas',
     examples: [VIEW_EXAMPLE],
   },
 );
@@ -67,7 +68,7 @@ export const MsrQuerySchema = Type.Object(
   {
     $id: 'MsrQuery',
     additionalProperties: false,
-    description: 'whose registers are read',
+    description: 'the CPU to read',
     examples: [{ cpu: 0 }],
   },
 );
@@ -76,10 +77,9 @@ export const MsrsSchema = Type.Object(
   {
     cpu: ref(CpuNumberSchema),
     mode: oneOf(['host', 'guest', 'shut_down'], {
-      description:
-        'which side runs on the CPU; neither after a VMX abort, of which only a reset brings it back',
+      description: 'host or guest mode; shut_down after a VMX abort, until a reset',
     }),
-    running_vcpu: nullable(ref(IdSchema), 'the vCPU that is in its run loop there, or null'),
+    running_vcpu: nullable(ref(IdSchema), 'the vCPU in its run loop on this CPU, or null'),
     msrs: Type.Array(ref(MsrViewSchema), { maxItems: 16, description: 'register by register' }),
   },
   {
@@ -95,12 +95,12 @@ export const MsrWriteCountSchema = Type.Object(
   {
     msr: ref(PmuMsrNameSchema),
     via: ref(WriteViaSchema),
-    count: count('how many writes'),
+    count: count('number of writes'),
   },
   {
     $id: 'MsrWriteCount',
     additionalProperties: false,
-    description: 'how often an MSR was written in one way',
+    description: 'the writes of an MSR by one mechanism',
     examples: [{ msr: 'IA32_PEBS_ENABLE', via: 'vm_exit_load', count: 1 }],
   },
 );
@@ -108,7 +108,7 @@ export type MsrWriteCount = Static<typeof MsrWriteCountSchema>;
 
 export const msrWriteCounts = Type.Array(ref(MsrWriteCountSchema), {
   maxItems: 500,
-  description: 'the MSR writes by register and way',
+  description: 'the MSR writes by register and mechanism',
 });
 
 export const ViolationPointSchema = Type.Object(
@@ -121,7 +121,7 @@ export const ViolationPointSchema = Type.Object(
   {
     $id: 'ViolationPoint',
     additionalProperties: false,
-    description: 'where something was first seen',
+    description: 'the first occurrence',
     examples: [{ micro_step_index: 42, cpu: 0, vcpu: 'vcpu_2', at: 'k11_host' }],
   },
 );
@@ -129,16 +129,14 @@ export const ViolationPointSchema = Type.Object(
 export const ViolationSchema = Type.Object(
   {
     invariant: ref(InvariantIdSchema),
-    count: count(
-      'how often it went from holding to violated on a CPU: while it stays violated, it is not counted again',
-    ),
+    count: count('number of episodes: transitions from holding to violated on a CPU'),
     first_at: ref(ViolationPointSchema),
   },
   {
     $id: 'Violation',
     additionalProperties: false,
     description:
-      'an invariant that came to be violated, how often, and where first; it is the same however the steps are divided into requests',
+      'a violated invariant, the number of episodes, and the first; independent of how the steps are divided into requests',
     examples: [
       {
         invariant: 'I1',
@@ -152,5 +150,5 @@ export type Violation = Static<typeof ViolationSchema>;
 
 export const violationList = Type.Array(ref(ViolationSchema), {
   maxItems: 64,
-  description: 'the invariants that came to be violated',
+  description: 'the violated invariants',
 });

@@ -28,7 +28,7 @@ export const EventParamsSchema = Type.Object(
   {
     $id: 'EventParams',
     additionalProperties: false,
-    description: 'which perf event is meant',
+    description: 'the perf event',
     examples: [{ host: 'host_1a', event: 'ev_3' }],
   },
 );
@@ -48,20 +48,20 @@ const period = Type.Integer({
 const frequency = Type.Integer({
   minimum: 1,
   maximum: 1_000_000,
-  description: 'samples wanted a second',
+  description: 'the target rate in samples per second',
 });
 const auxOutput = Type.Boolean({
   description: 'perf_event_attr.aux_output: PEBS records go to Intel PT',
 });
 const largePebs = Type.Boolean({
-  description: 'whether the buffer collects many records before it interrupts',
+  description: 'whether the buffer collects many records before an interrupt',
 });
 
-/** Shared by the route, the script action and the explored world, which are one thing to perf. */
+/** Shared by the route, the script action and the explored world. */
 export const EVENT_CREATE_FIELDS = {
   name: Type.Optional(ref(NameSchema)),
   cpu: Type.Optional(ref(CpuNumberSchema)),
-  counter: Type.Optional(ref(CounterSchema, 'the counter to use; perf picks one when left out')),
+  counter: Type.Optional(ref(CounterSchema, 'the counter to use; by default perf picks one')),
   precise_ip: Type.Optional(preciseIp),
   exclude_host: Type.Optional(excludeHost),
   exclude_guest: Type.Optional(excludeGuest),
@@ -109,8 +109,8 @@ export const PerfEventSchema = Type.Object(
     id: ref(EventIdSchema),
     name: Type.Optional(ref(NameSchema)),
     cpu: ref(CpuNumberSchema),
-    counter: nullable(ref(CounterSchema), 'the counter it is on; null when on none'),
-    requested_counter: Type.Optional(ref(CounterSchema, 'the counter that was asked for')),
+    counter: nullable(ref(CounterSchema), 'the counter it is on; null if none'),
+    requested_counter: Type.Optional(ref(CounterSchema, 'the requested counter')),
     precise_ip: preciseIp,
     exclude_host: excludeHost,
     exclude_guest: excludeGuest,
@@ -118,12 +118,12 @@ export const PerfEventSchema = Type.Object(
       Static<typeof SamplingPeriodSchema> | Static<typeof SamplingFrequencySchema> | null
     >({
       anyOf: [ref(SamplingPeriodSchema), ref(SamplingFrequencySchema), { type: 'null' }],
-      description: 'how it samples; null when it only counts',
+      description: 'its sampling; null if it only counts',
     }),
     large_pebs: largePebs,
     aux_output: auxOutput,
-    pebs_data_cfg: ref(U64Schema, 'the record groups it asks for'),
-    group_leader: Type.Optional(ref(EventIdSchema, 'the event whose group it is in')),
+    pebs_data_cfg: ref(U64Schema, 'the record groups it requests'),
+    group_leader: Type.Optional(ref(EventIdSchema, 'the leader of its group')),
     owner: Type.String({
       pattern: '^(host|vcpu_[0-9a-z]{1,26})$',
       minLength: 4,
@@ -133,7 +133,7 @@ export const PerfEventSchema = Type.Object(
     }),
     state: oneOf(['off', 'inactive', 'active', 'throttled', 'stopped', 'error'], {
       description:
-        'off: disabled; inactive: enabled, on no counter; active: counting; throttled: stopped until the next tick; stopped: until perf reschedules it, since its throttle mark was lost; error: pinned and without a counter',
+        'off: disabled; inactive: enabled, on no counter; active: counting; throttled: stopped until the next tick; stopped: its throttle mark was lost, so it is stopped until perf reschedules it; error: pinned but without a counter',
     }),
   },
   {

@@ -10,20 +10,20 @@ export const ProblemItemSchema = Type.Object(
     pointer: Type.String({
       maxLength: 2000,
       pattern: '^(/.*)?$',
-      description: 'a JSON pointer (RFC 6901) to what is wrong',
+      description: 'a JSON pointer (RFC 6901) to the field',
       examples: ['/cpu_model'],
     }),
     detail: prose('what is wrong with it', { examples: ['is required'] }),
     in: Type.Optional(
       oneOf(['query', 'path', 'header'], {
-        description: 'what the pointer points into; the body when left out',
+        description: 'where the field is; the body if absent',
       }),
     ),
   },
   {
     $id: 'ProblemItem',
     additionalProperties: false,
-    description: 'one thing that is wrong with a request',
+    description: 'one error in a request',
     examples: [{ pointer: '/cpu_model', detail: 'is required' }],
   },
 );
@@ -32,25 +32,25 @@ export const ProblemSchema = Type.Object(
   {
     type: oneOf(
       PROBLEM_CODES.map((code) => `/problems/${code}`),
-      { description: 'which kind of problem; a path that answers with an explanation' },
+      { description: 'the kind of problem; GET of this path returns an explanation' },
     ),
     title: prose('the kind of problem in one line'),
     status: Type.Integer({ minimum: 400, maximum: 599, description: 'the HTTP status' }),
     detail: prose('what happened this time'),
-    instance: Type.String({ maxLength: 2000, description: 'the address that was asked' }),
+    instance: Type.String({ maxLength: 2000, description: 'the URL of the request' }),
     errors: Type.Array(ref(ProblemItemSchema), {
       maxItems: 20,
-      description: 'what is wrong, field by field; empty when no field is to blame',
+      description: 'errors by field; empty if no field is at fault',
     }),
     request_id: Type.String({
       pattern: '^req_[0-9a-z]{1,40}$',
       maxLength: 44,
-      description: 'finds the request in the log',
+      description: 'identifies the request in the log',
     }),
     restart_cursor: Type.Optional(
       Type.String({
         maxLength: 64,
-        description: 'where the events that are kept begin; only with cursor_expired',
+        description: 'the oldest place in the stored events; only with cursor_expired',
       }),
     ),
     errno: Type.Optional(
@@ -61,7 +61,7 @@ export const ProblemSchema = Type.Object(
   },
   {
     $id: 'Problem',
-    description: 'why a request was refused; other members may be added',
+    description: 'why a request failed; more members may be added',
     examples: [
       {
         type: '/problems/validation',
@@ -101,7 +101,7 @@ export const ProblemTypesSchema = Type.Object(
   {
     $id: 'ProblemTypes',
     additionalProperties: false,
-    description: 'every kind of problem this service answers with',
+    description: 'every kind of problem this service returns',
     examples: [{ items: [] }],
   },
 );
@@ -111,13 +111,13 @@ export const ProblemParamsSchema = Type.Object(
   {
     $id: 'ProblemParams',
     additionalProperties: false,
-    description: 'which problem is asked about',
+    description: 'the problem to explain',
     examples: [{ code: 'validation' }],
   },
 );
 
 /**
- * The refusals of a route for its `response` map, one entry a status. Codes with the same status
+ * The problems of a route for its `response` map, one entry per status. Codes with the same status
  * share an entry, whose description names them all.
  */
 export function problems(...codes: ProblemCode[]): Record<number, unknown> {
@@ -133,12 +133,12 @@ export function problems(...codes: ProblemCode[]): Record<number, unknown> {
   return entries;
 }
 
-/** The refusals of a route that reads what is stored. */
+/** The problems of a route that reads the database. */
 export function readProblems(...codes: ProblemCode[]): Record<number, unknown> {
   return problems(...codes, 'unavailable');
 }
 
-/** The refusals of a route that creates or steps something, which may be repeated under a key. */
+/** The problems of a route that creates or steps something; it accepts an `Idempotency-Key`. */
 export function changeProblems(...codes: ProblemCode[]): Record<number, unknown> {
   return problems(
     'validation',
@@ -150,7 +150,7 @@ export function changeProblems(...codes: ProblemCode[]): Record<number, unknown>
   );
 }
 
-/** The same for a change of a host, which may insist on the host's version. */
+/** The problems of a route that changes a host; it also accepts `If-Match`. */
 export function hostChangeProblems(...codes: ProblemCode[]): Record<number, unknown> {
   return changeProblems('not_found', 'conflict', ...codes, 'precondition_failed');
 }

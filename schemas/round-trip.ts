@@ -1,4 +1,4 @@
-/** Successive runs of one vCPU from given perf states: the lists persist from run to run. */
+/** Successive runs of one vCPU from given perf states; the lists persist from run to run. */
 import { type Static, Type } from 'typebox';
 import { symbolMeanings } from './catalogue.js';
 import {
@@ -99,7 +99,7 @@ export const RoundTripWritesSchema = Type.Object(
   {
     $id: 'RoundTripWrites',
     additionalProperties: false,
-    description: 'the MSR writes of one round trip, by the way they went',
+    description: 'the MSR writes of one round trip, by mechanism',
     examples: [{ kvm_wrmsr: 1, vm_entry_load: 2, vm_exit_load: 2, vmcs_field: 2 }],
   },
 );
@@ -123,21 +123,21 @@ export const RoundTripStepSchema = Type.Object(
     vm_exit_msr_load: msrValues('the VM-exit MSR-load area'),
     global_ctrl_field: nullable(
       ref(GlobalCtrlFieldSchema),
-      'the VMCS fields; null where they load nothing',
+      'the VMCS fields; null if they load nothing',
     ),
-    in_guest: msrRecord('the hardware values when the guest begins to run'),
+    in_guest: msrRecord('the hardware values when the guest starts running'),
     after_exit: msrRecord('the hardware values after the VM-exit'),
-    pebs_enabled_at_entry: ref(U64Schema, 'what perf wanted in IA32_PEBS_ENABLE at VM-entry'),
+    pebs_enabled_at_entry: ref(U64Schema, 'the IA32_PEBS_ENABLE that perf wanted at VM-entry'),
     stuck: Type.Array(ref(BitNameSchema), {
       maxItems: 64,
-      description: 'bits of IA32_PEBS_ENABLE that are set after the exit and that perf has clear',
+      description: 'bits of IA32_PEBS_ENABLE that are set after the exit but clear in pebs_enabled',
     }),
     writes: ref(RoundTripWritesSchema),
   },
   {
     $id: 'RoundTripStep',
     additionalProperties: false,
-    description: 'what one run did',
+    description: 'the outcome of one run',
     examples: [STEP_EXAMPLE],
   },
 );
@@ -151,7 +151,7 @@ export const RoundTripsSchema = Type.Object(
   {
     $id: 'RoundTrips',
     additionalProperties: false,
-    description: 'what the runs did, in order',
+    description: 'the outcomes of the runs, in order',
     examples: [{ steps: [STEP_EXAMPLE], symbols: [] }],
   },
 );

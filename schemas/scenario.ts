@@ -1,4 +1,4 @@
-/** Named worlds to explore, with what is known of them. */
+/** Named worlds to explore, with their known verdicts and counts. */
 import { type Static, Type } from 'typebox';
 import { ACTOR_KINDS } from '../src/model/vocabulary.js';
 import { VerdictSchema } from './catalogue.js';
@@ -21,20 +21,20 @@ export const ScenarioExpectationSchema = Type.Object(
         description: 'the verdict of each property',
       }),
     ),
-    distinct_states: Type.Optional(count('how many states exist')),
-    total_states: Type.Optional(count('how many states were generated')),
-    depth: Type.Optional(count('the longest shortest way to a state, in steps')),
+    distinct_states: Type.Optional(count('number of distinct states')),
+    total_states: Type.Optional(count('number of generated states')),
+    depth: Type.Optional(count('the length of the longest shortest path to a state')),
     msr_writes: Type.Optional(
       count(
         'MSR writes of a round trip: WRMSRs by KVM, and loads from the VM-entry and VM-exit areas',
       ),
     ),
-    vmcs_field: Type.Optional(count('loads of IA32_PERF_GLOBAL_CTRL by the VMCS a round trip')),
+    vmcs_field: Type.Optional(count('VMCS loads of IA32_PERF_GLOBAL_CTRL per round trip')),
   },
   {
     $id: 'ScenarioExpectation',
     additionalProperties: false,
-    description: 'what is known about a scenario beforehand, and tested',
+    description: 'the expected results of a scenario, which are tested',
     examples: [{ verdict: 'violated', depth: 11 }],
   },
 );
@@ -44,7 +44,7 @@ export const ScenarioSchema = Type.Object(
     id: ref(SlugSchema),
     world: ref(
       SlugSchema,
-      'its name without CPU model and kernel, by which campaigns show it; the same for all scenarios that differ in nothing else',
+      'its name without CPU model and kernel, as campaigns show it; scenarios that differ only in those share it',
     ),
     title: prose('the world in a few words'),
     cpu_model: ref(SlugSchema),
@@ -53,18 +53,18 @@ export const ScenarioSchema = Type.Object(
     vcpus: Type.Array(ref(ExploredVcpuSchema), { maxItems: 4, description: 'its vCPUs' }),
     actors: Type.Array(ref(ExploredActorSchema), {
       maxItems: ACTOR_KINDS.length,
-      description: 'what else happens',
+      description: 'its actors',
     }),
-    bounds: ref(ExplorationBoundsSchema, 'none is needed: the world is finite'),
+    bounds: ref(ExplorationBoundsSchema, 'empty if the world is finite'),
     expected: ref(ScenarioExpectationSchema),
     sources: Type.Optional(
-      ref(SourcesSchema, 'where it was reported, or read; left out for what only follows'),
+      ref(SourcesSchema, 'where it was reported or read; absent if it is only derived'),
     ),
     set_up: Type.Optional(
       Type.Array(ref(ScriptActionSchema), {
         maxItems: 32,
         description:
-          'of a world to cost: the actions that set it up on a new host of that CPU model and kernel (POST /v1/hosts/{host}/scripts); its writes are those of the third round trip and later',
+          'for cost scenarios: the actions that set it up on a new host of this CPU model and kernel (POST /v1/hosts/{host}/scripts); the counts apply from the third round trip on',
       }),
     ),
     model: Type.Optional(
@@ -74,7 +74,7 @@ export const ScenarioSchema = Type.Object(
   {
     $id: 'Scenario',
     additionalProperties: false,
-    description: 'a named world to explore or to cost',
+    description: 'a named world to explore, or whose round trips are costed',
     examples: [
       {
         id: 'stuck-by-throttle',

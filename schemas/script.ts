@@ -1,4 +1,4 @@
-/** Actions as one transaction: the form in which a counterexample is handed out and replayed. */
+/** Actions as one transaction. Counterexamples come as scripts and are replayed as such. */
 import { type Static, type TProperties, Type } from 'typebox';
 import {
   CPU_ACTION_FIELDS,
@@ -13,10 +13,10 @@ import { EVENT_CREATE_FIELDS } from './perf-event.js';
 import { INJECT_FIELD, msrViews, TRANSITION_FIELDS } from './transition.js';
 import { VCPU_CREATE_FIELDS, WRMSR_FIELDS } from './vcpu.js';
 
-const event = ref(IdOrNameSchema, 'the id of a perf event, or its name where that is unique');
-const vcpu = ref(IdOrNameSchema, 'the id of a vCPU, or its name where that is unique');
+const event = ref(IdOrNameSchema, 'the id of a perf event, or its name if that is unique');
+const vcpu = ref(IdOrNameSchema, 'the id of a vCPU, or its name if that is unique');
 
-/** One action of a script: the fields of the route's body, and what its path would say. */
+/** One action of a script: the fields of the route's body, and the parameters of its path. */
 function action<const Tag extends string, Fields extends TProperties>(
   tag: Tag,
   $id: string,
@@ -82,7 +82,7 @@ export const NmiActionSchema = action('nmi', 'NmiAction', NMI_FIELDS, {
   cpu: 0,
   throttle: ['PMC0'],
 });
-/** The counters overflow and latch it; the NMI comes later, as an action or an injection without counters. */
+/** The counters overflow, which is latched; the NMI comes later, as an action or an injection without counters. */
 export const OverflowActionSchema = action('overflow', 'OverflowAction', OVERFLOW_FIELDS, {
   cpu: 0,
   counters: ['PMC0'],
@@ -130,7 +130,7 @@ export const ScriptActionSchema = tagged(
   ],
   {
     $id: 'ScriptAction',
-    description: 'an action of a script; the field action says which',
+    description: 'an action of a script; the field action is its kind',
     examples: [{ action: 'tick', cpu: 0 }],
   },
 );
@@ -161,7 +161,7 @@ export const ScriptRequestSchema = Type.Object(
     actions: Type.Array(ref(ScriptActionSchema), {
       minItems: 1,
       maxItems: 1000,
-      description: 'in order; either all of them happen or none',
+      description: 'in order; either all of them take effect or none',
     }),
   },
   {
@@ -184,16 +184,16 @@ export type ScriptRequest = Static<typeof ScriptRequestSchema>;
 export const ScriptResultSchema = Type.Object(
   {
     action: oneOf(SCRIPT_ACTIONS, { description: 'the action' }),
-    id: Type.Optional(ref(IdSchema, 'the id of what it made')),
+    id: Type.Optional(ref(IdSchema, 'the id of the new resource')),
     gp: Type.Optional(Type.Boolean({ description: 'wrmsr: whether the guest took a #GP' })),
-    transitions: Type.Optional(count('transition: how many were made')),
-    micro_steps: Type.Optional(count('how many micro-steps it took')),
-    throttles: Type.Optional(count('how many events perf throttled')),
+    transitions: Type.Optional(count('transition: number of transitions')),
+    micro_steps: Type.Optional(count('number of micro-steps')),
+    throttles: Type.Optional(count('number of throttled events')),
   },
   {
     $id: 'ScriptResult',
     additionalProperties: false,
-    description: 'what an action came to',
+    description: 'the outcome of an action',
     examples: [{ action: 'open_event', id: 'ev_3' }],
   },
 );
@@ -216,7 +216,7 @@ export const ScriptSchema = Type.Object(
   {
     $id: 'Script',
     additionalProperties: false,
-    description: 'what a script did',
+    description: 'the outcome of a script',
     examples: [
       {
         results: [{ action: 'open_event', id: 'ev_3' }],

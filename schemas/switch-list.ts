@@ -1,4 +1,4 @@
-/** What perf hands KVM before VM-entry: the calculator over one given state. */
+/** The list that perf returns to KVM before VM-entry, calculated for one given state. */
 import { type Static, Type } from 'typebox';
 import { symbolMeanings } from './catalogue.js';
 import { MsrNameSchema, prose, ref, SlugSchema, U64InputSchema, U64Schema } from './common.js';
@@ -21,7 +21,7 @@ export const CpuTraitsSchema = Type.Object(
   {
     $id: 'CpuTraits',
     additionalProperties: false,
-    description: 'a CPU by its traits instead of by a model of the catalogue',
+    description: 'a CPU by its traits instead of its model',
     examples: [
       {
         ds_pebs: true,
@@ -39,10 +39,10 @@ export type CpuTraits = Static<typeof CpuTraitsSchema>;
 
 export const PerfStateSchema = Type.Object(
   {
-    intel_ctrl_guest_mask: ref(U64InputSchema, 'active events that count in the guest only'),
-    intel_ctrl_host_mask: ref(U64InputSchema, 'active events that count in the host only'),
-    pebs_enabled: ref(U64InputSchema, 'what perf wants in IA32_PEBS_ENABLE'),
-    active_pebs_data_cfg: ref(U64InputSchema, 'what perf last wrote to MSR_PEBS_DATA_CFG'),
+    intel_ctrl_guest_mask: ref(U64InputSchema, 'active events that count only in the guest'),
+    intel_ctrl_host_mask: ref(U64InputSchema, 'active events that count only in the host'),
+    pebs_enabled: ref(U64InputSchema, 'the IA32_PEBS_ENABLE that perf wants'),
+    active_pebs_data_cfg: ref(U64InputSchema, 'the last value perf wrote to MSR_PEBS_DATA_CFG'),
     ds: ref(U64InputSchema, 'the address of the DS area of this CPU; 0 without one'),
   },
   {
@@ -72,7 +72,7 @@ const KvmPmuObjectSchema = Type.Object({
   ),
 });
 
-// One schema of two types instead of a union, because a failed union explains itself badly.
+// One schema of two types, because a union gives poor errors.
 export const KvmPmuSchema = Type.Unsafe<Static<typeof KvmPmuObjectSchema> | null>({
   $id: 'KvmPmu',
   type: ['object', 'null'],
@@ -87,7 +87,7 @@ export const KvmPmuSchema = Type.Unsafe<Static<typeof KvmPmuObjectSchema> | null
 });
 export type KvmPmu = Static<typeof KvmPmuSchema>;
 
-/** A CPU is given either by a model of the catalogue or by its traits. */
+/** A CPU is given either by its model or by its traits. */
 export const CPU_BY_MODEL_OR_TRAITS = {
   oneOf: [{ required: ['cpu_model'] }, { required: ['cpu'] }],
 };
@@ -104,7 +104,7 @@ export const SwitchListRequestSchema = Type.Object(
     $id: 'SwitchListRequest',
     additionalProperties: false,
     ...CPU_BY_MODEL_OR_TRAITS,
-    description: 'a state in which KVM asks perf what to switch',
+    description: 'the state in which KVM asks perf for the list',
     examples: [
       {
         kernel: 'linux-7.2.6',
@@ -128,9 +128,9 @@ export const SwitchMsrSchema = Type.Object(
     msr: ref(MsrNameSchema),
     host: ref(U64Schema, 'the value for the host'),
     guest: ref(U64Schema, 'the value for the guest'),
-    elided: Type.Boolean({ description: 'whether KVM leaves it out, both values being the same' }),
+    elided: Type.Boolean({ description: 'whether KVM omits it because both values are the same' }),
     why: prose(
-      'which rule of the kernel put it there, as the formula host / guest, and what KVM makes of it; `symbols` of the answer says what the letters stand for',
+      'the rule of the kernel that added it, as the formula host / guest, and what KVM does with it; `symbols` explains the letters',
     ),
   },
   {
@@ -162,7 +162,7 @@ export const SwitchListSchema = Type.Object(
   {
     $id: 'SwitchList',
     additionalProperties: false,
-    description: 'what perf hands KVM, and what KVM makes of it',
+    description: 'the list that perf returns to KVM, and what KVM does with it',
     examples: [
       {
         kernel: 'linux-7.2.6',

@@ -25,7 +25,7 @@ export const TraceWriteSchema = Type.Object(
         minLength: 1,
         maxLength: 16,
         pattern: "^[A-Za-z0-9_]+'?$",
-        description: 'the row of src/pmu/semantics.md (§3 to §5) that the write follows',
+        description: 'the row of src/pmu/semantics.md (§3 to §5) that describes the write',
         examples: ['e6'],
       }),
     ),
@@ -43,13 +43,13 @@ export type TraceWrite = Static<typeof TraceWriteSchema>;
 
 export const TraceItemSchema = Type.Object(
   {
-    index: count('its place in the trace of the host, counted from 1'),
+    index: count('its index in the trace of the host, from 1'),
     cpu: ref(CpuNumberSchema),
     vcpu: Type.Optional(ref(IdSchema)),
-    actor: oneOf(['kvm', 'perf', 'nmi', 'cpu', 'guest'], { description: 'who made the step' }),
+    actor: oneOf(['kvm', 'perf', 'nmi', 'cpu', 'guest'], { description: 'the actor' }),
     at: ref(MicroStepNameSchema),
     writes: Type.Array(ref(TraceWriteSchema), { maxItems: 128, description: 'in order' }),
-    note: Type.Optional(prose('what else there is to say')),
+    note: Type.Optional(prose('further details')),
   },
   {
     $id: 'TraceItem',
@@ -77,7 +77,7 @@ export const TraceQuerySchema = Type.Object(
       Type.Integer({
         minimum: 0,
         maximum: Number.MAX_SAFE_INTEGER,
-        description: 'the index after which to begin; the oldest kept when left out',
+        description: 'begin after this index; by default with the oldest stored',
         examples: [17],
       }),
     ),
@@ -86,7 +86,7 @@ export const TraceQuerySchema = Type.Object(
         minimum: 1,
         maximum: 1000,
         default: 50,
-        description: 'how many items a page has at most',
+        description: 'the maximum number of items on a page',
         examples: [50],
       }),
     ),
@@ -94,7 +94,7 @@ export const TraceQuerySchema = Type.Object(
   {
     $id: 'TraceQuery',
     additionalProperties: false,
-    description: 'which part of the trace is wanted',
+    description: 'the part of the trace to return',
     examples: [{ limit: 50 }],
   },
 );
@@ -105,9 +105,9 @@ export const TracePageSchema = Type.Object(
     items: Type.Array(ref(TraceItemSchema), { maxItems: 1000, description: 'oldest first' }),
     next_cursor: nullable(
       Type.String({ minLength: 1, maxLength: 20, pattern: '^[0-9]+$' }),
-      'the `after` of the next page; null when there is none yet',
+      'the `after` of the next page; null if there is none yet',
     ),
-    has_more: Type.Boolean({ description: 'whether a next page exists' }),
+    has_more: Type.Boolean({ description: 'whether there is a next page' }),
   },
   {
     $id: 'TracePage',

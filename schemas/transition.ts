@@ -1,4 +1,4 @@
-/** Moves a vCPU between host and guest, with NMIs landing where the client says. */
+/** Moves a vCPU between host and guest, with NMIs landing at micro-steps that the client chooses. */
 
 import { type Static, Type } from 'typebox';
 import { EXIT_REASONS } from '../src/pmu/vocabulary.js';
@@ -6,7 +6,7 @@ import { count, counters, defaulted, MicroStepNameSchema, oneOf, ref } from './c
 import { MsrViewSchema, msrWriteCounts, violationList } from './msr.js';
 import { TraceItemSchema } from './trace.js';
 
-/** Shared by the NMI that is injected and the one that comes by itself. */
+/** Shared by an injected NMI and the NMI action. */
 export const NMI_RESET_FIELD = {
   reset: Type.Optional(
     Type.Boolean({
@@ -18,19 +18,19 @@ export const NMI_RESET_FIELD = {
 
 export const NmiSchema = Type.Object(
   {
-    overflow: Type.Optional(counters('counters that overflow and are not throttled')),
+    overflow: Type.Optional(counters('counters that overflow without being throttled')),
     throttle: Type.Optional(counters('counters that overflow and whose events perf throttles')),
     ...NMI_RESET_FIELD,
     bpf_snapshot: Type.Optional(
       Type.Boolean({
-        description: 'a BPF program takes a branch snapshot, and nothing else happens',
+        description: 'a BPF program takes a branch snapshot; the NMI does nothing else',
       }),
     ),
   },
   {
     $id: 'Nmi',
     additionalProperties: false,
-    description: 'what an NMI finds; with neither list it is an NMI from another source',
+    description: 'the causes of an NMI; with neither list it is an NMI from another source',
     examples: [{ throttle: ['PMC0'] }],
   },
 );
@@ -50,13 +50,13 @@ export const InjectionSchema = Type.Object(
         minimum: 1,
         maximum: 10_000_000,
         default: 1,
-        description: 'on which pass of this request over the micro-step, the first being 1',
+        description: 'the pass over the micro-step within this request, from 1',
       }),
     ),
     nmi: Type.Optional(ref(NmiSchema)),
     overflow: Type.Optional(
       Type.Unsafe<string[]>({
-        ...counters('instead of an NMI: counters that overflow, and whose NMI comes later'),
+        ...counters('instead of an NMI: counters that overflow, with their NMI to come later'),
         minItems: 1,
       }),
     ),
@@ -69,7 +69,7 @@ export const InjectionSchema = Type.Object(
       { type: 'object', required: ['overflow'] },
     ],
     description:
-      'an NMI, or an overflow whose NMI is late, right after a micro-step: one of the two',
+      'an NMI or an overflow whose NMI is late, right after a micro-step; exactly one of the two',
     examples: [INJECTION_EXAMPLE, { at: 'k9_vmlaunch', occurrence: 1, overflow: ['PMC0'] }],
   },
 );
@@ -80,7 +80,7 @@ export const INJECT_FIELD = {
   inject: Type.Optional(
     Type.Array(ref(InjectionSchema), {
       maxItems: 64,
-      description: 'the NMIs and late overflows that land',
+      description: 'the NMIs and late overflows to inject',
     }),
   ),
 };
@@ -89,24 +89,24 @@ export const TRANSITION_KINDS = ['vm_entry', 'vm_exit', 'round_trip', 'micro_ste
 
 /** Shared by the route and the script action. */
 export const TRANSITION_FIELDS = {
-  kind: oneOf(TRANSITION_KINDS, { description: 'how far the vCPU moves each time' }),
+  kind: oneOf(TRANSITION_KINDS, { description: 'the extent of each transition' }),
   count: defaulted(
     Type.Integer({
       minimum: 1,
       maximum: 10_000_000,
       default: 1,
-      description: 'how many times',
+      description: 'number of transitions',
     }),
   ),
   exit_reason: defaulted(
     oneOf(EXIT_REASONS, {
       default: 'external_interrupt',
-      description: 'what ends the stay in the guest, or keeps it from beginning',
+      description: 'the reason of the VM-exit, or of the failed VM-entry',
     }),
   ),
   ...INJECT_FIELD,
   trace: defaulted(
-    Type.Boolean({ default: false, description: 'whether to answer with the micro-steps' }),
+    Type.Boolean({ default: false, description: 'whether to return the micro-steps' }),
   ),
 };
 
@@ -127,14 +127,14 @@ export const TransitionRequestSchema = Type.Object(TRANSITION_FIELDS, {
 });
 export type TransitionRequest = Static<typeof TransitionRequestSchema>;
 
-/** What happened while an action ran. */
+/** Counts over an action. */
 export const OUTCOME_FIELDS = {
   msr_writes: msrWriteCounts,
-  throttles: count('how many events perf throttled'),
+  throttles: count('number of throttled events'),
   violations: violationList,
 };
 
-/** What a CPU's registers hold after an action. */
+/** The registers of a CPU after an action. */
 export const msrViews = Type.Array(ref(MsrViewSchema), {
   maxItems: 16,
   description: 'the switched MSRs afterwards',
@@ -142,22 +142,22 @@ export const msrViews = Type.Array(ref(MsrViewSchema), {
 
 export const TransitionSchema = Type.Object(
   {
-    transitions: count('how many transitions were made'),
-    micro_steps: count('how many micro-steps they took'),
-    position: ref(MicroStepNameSchema, 'where the vCPU is now'),
+    transitions: count('number of transitions'),
+    micro_steps: count('number of micro-steps'),
+    position: ref(MicroStepNameSchema, 'the position of the vCPU'),
     msrs: msrViews,
     ...OUTCOME_FIELDS,
     trace: Type.Optional(
       Type.Array(ref(TraceItemSchema), {
         maxItems: 10_000,
-        description: 'the micro-steps, oldest first; the last ones when there are too many',
+        description: 'the micro-steps, oldest first; only the last ones if there are too many',
       }),
     ),
   },
   {
     $id: 'Transition',
     additionalProperties: false,
-    description: 'what the transitions did',
+    description: 'the outcome of the transitions',
     examples: [
       {
         transitions: 1,

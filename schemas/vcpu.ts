@@ -1,4 +1,4 @@
-/** A vCPU of a simulated host, and the guest's own writes to its PMU. */
+/** A vCPU of a simulated host, and its guest's writes to the PMU. */
 import { type Static, Type } from 'typebox';
 import {
   CounterSchema,
@@ -32,19 +32,18 @@ export const VcpuParamsSchema = Type.Object(
   {
     $id: 'VcpuParams',
     additionalProperties: false,
-    description: 'which vCPU is meant',
+    description: 'the vCPU',
     examples: [{ host: 'host_1a', vcpu: 'vcpu_2' }],
   },
 );
 
 const vpmu = Type.Boolean({ description: 'whether the guest sees a PMU' });
 const pebs = Type.Boolean({
-  description:
-    'whether the IA32_PERF_CAPABILITIES of the vCPU shows PEBS (only where KVM offers it)',
+  description: 'whether IA32_PERF_CAPABILITIES of the vCPU shows PEBS (only if KVM supports it)',
 });
 const rtm = Type.Boolean({
   description:
-    'whether the CPUID of the vCPU shows RTM, so that its guest may set IN_TX, and on PMC2 IN_TXCP; the host is taken to have it too',
+    'whether the CPUID of the vCPU shows RTM, so that its guest may set IN_TX, and on PMC2 IN_TXCP; the host is assumed to have it too',
 });
 
 /** Shared by the route and the script action. */
@@ -59,19 +58,19 @@ export const VCPU_CREATE_FIELDS = {
 export const VcpuCreateSchema = Type.Object(VCPU_CREATE_FIELDS, {
   $id: 'VcpuCreate',
   additionalProperties: false,
-  description: 'a vCPU to add; with a vPMU and PEBS, without RTM and on CPU 0 by default',
+  description: 'a vCPU to add; by default with a vPMU and PEBS, without RTM, on CPU 0',
   examples: [{ name: 'guest-a', vpmu: true, cpu: 0 }],
 });
 export type VcpuCreate = Static<typeof VcpuCreateSchema>;
 
 export const GuestCounterSchema = Type.Object(
   {
-    counter: ref(CounterSchema, 'the counter the guest sees'),
-    host_counter: nullable(ref(CounterSchema), 'the counter that backs it; null when none does'),
+    counter: ref(CounterSchema, 'the counter as the guest sees it'),
+    host_counter: nullable(ref(CounterSchema), 'the host counter that backs it; null if none does'),
     precise_ip: Type.Integer({
       minimum: 0,
       maximum: 3,
-      description: 'the precise_ip of the event KVM opened for it',
+      description: 'the precise_ip of the event that KVM opened for it',
     }),
   },
   {
@@ -103,7 +102,7 @@ export const GuestPmuSchema = Type.Object(
       'IA32_PERF_GLOBAL_STATUS; bit 62 after a PEBS counter overflowed in the guest',
     ),
     pmi_pending: Type.Boolean({
-      description: 'whether a PMI waits for the next VM-entry of the vCPU',
+      description: 'whether a PMI is pending for the next VM-entry of the vCPU',
     }),
     pebs_enable: ref(U64Schema, 'IA32_PEBS_ENABLE'),
     ds_area: ref(U64Schema, 'IA32_DS_AREA'),
@@ -139,18 +138,15 @@ export const VcpuSchema = Type.Object(
     vpmu,
     pebs,
     rtm,
-    position: ref(
-      MicroStepNameSchema,
-      'host, guest, or the micro-step of a run that it has reached',
-    ),
-    runs: count('how often it entered the guest'),
-    pmis: count('how many PMIs were injected into its guest'),
+    position: ref(MicroStepNameSchema, 'host, guest, or the micro-step it has reached in its run'),
+    runs: count('number of VM-entries'),
+    pmis: count('number of PMIs injected into its guest'),
     pmu: ref(GuestPmuSchema),
     vm_entry_msr_load: msrValues('its VM-entry MSR-load area'),
     vm_exit_msr_load: msrValues('its VM-exit MSR-load area'),
     global_ctrl_field: nullable(
       ref(GlobalCtrlFieldSchema),
-      'its VMCS fields; null where they load nothing',
+      'its VMCS fields; null if they load nothing',
     ),
   },
   {
@@ -189,7 +185,7 @@ export const WRMSR_FIELDS = {
 export const WrmsrRequestSchema = Type.Object(WRMSR_FIELDS, {
   $id: 'WrmsrRequest',
   additionalProperties: false,
-  description: 'a WRMSR the guest executes',
+  description: 'a WRMSR executed by the guest',
   examples: [{ msr: 'IA32_PEBS_ENABLE', value: '0x1' }],
 });
 export type WrmsrRequest = Static<typeof WrmsrRequestSchema>;
@@ -198,12 +194,12 @@ export const WrmsrSchema = Type.Object(
   {
     gp: Type.Boolean({ description: 'whether the guest takes a #GP instead' }),
     reason: Type.Optional(prose('why it takes the #GP')),
-    pmu: ref(GuestPmuSchema, 'what the guest sees afterwards'),
+    pmu: ref(GuestPmuSchema, 'the PMU the guest sees afterwards'),
   },
   {
     $id: 'Wrmsr',
     additionalProperties: false,
-    description: 'what came of a WRMSR of the guest',
+    description: 'the outcome of a WRMSR by the guest',
     examples: [{ gp: false, pmu: GUEST_PMU_EXAMPLE }],
   },
 );

@@ -1,4 +1,4 @@
-/** Who the service takes a client for. */
+/** The identity of the caller. */
 import { Type } from 'typebox';
 import { nullable, oneOf } from './common.js';
 
@@ -6,17 +6,17 @@ export const WhoAmISchema = Type.Object(
   {
     name: nullable(
       Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9._-]+$' }),
-      'the name of the token; null where the service asks for none',
+      'the name of the token; null if the service has no tokens',
     ),
     scope: oneOf(['read', 'write', 'admin'], {
       description:
-        'read looks and calculates; write also makes, changes and deletes; admin also administers',
+        'read: reading and the calculators; write: also creating, changing and deleting; admin: also administration',
     }),
   },
   {
     $id: 'WhoAmI',
     additionalProperties: false,
-    description: 'who the service takes a client for, and what that one may do',
+    description: 'the identity of the caller and its scope',
     examples: [
       { name: 'ci', scope: 'write' },
       { name: null, scope: 'admin' },

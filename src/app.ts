@@ -1,4 +1,4 @@
-/** Builds the HTTP application. It never listens and knows no process: src/server.ts does. */
+/** Builds the HTTP application. Listening and signals are left to src/server.ts. */
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, {
   type FastifyBaseLogger,
@@ -26,27 +26,27 @@ declare module 'fastify' {
   }
 }
 
-/** More than any route but one has use for; that one says so itself. */
+/** Enough for every route but one, which sets its own limit. */
 const BODY_BYTES_MAX = 256 * 1024;
 
-/** For the header and the body together. */
+/** For header and body together. */
 const REQUEST_MILLIS_MAX = 30_000;
-/** How often Node looks for requests that have taken longer. */
+/** How often Node checks for requests that have taken longer. */
 const REQUEST_CHECK_MILLIS = 5_000;
 
 /**
- * A connection on which nothing moves for so long is dropped, so that a client that stops reading
- * cannot hold an answer for ever. Longer than the longest wait a request may ask for, a minute.
+ * A connection idle for this long is dropped, so that a client that stops reading cannot hold an
+ * answer forever. Longer than the longest wait a request may ask for, a minute.
  */
 const SILENCE_MILLIS_MAX = 120_000;
 
 export interface BuildOptions {
   readonly config?: Config;
-  /** Where everything is kept; without it the app can only describe itself. */
+  /** The database; without it the app can only describe itself. */
   readonly storage?: Storage;
-  /** Where the log goes; silent when left out, as in tests. */
+  /** Where the log goes; no log by default, as in tests. */
   readonly logger?: NonNullable<FastifyServerOptions['logger']>;
-  /** The same as a logger that exists already. */
+  /** An existing logger, instead of `log`. */
   readonly loggerInstance?: FastifyBaseLogger;
 }
 
@@ -62,7 +62,7 @@ export async function buildApp(options: BuildOptions = {}): Promise<FastifyInsta
     requestIdHeader: false,
     requestTimeout: REQUEST_MILLIS_MAX,
     connectionTimeout: SILENCE_MILLIS_MAX,
-    // Node would answer a request without Host by itself, and not with a problem.
+    // Node itself would answer a request without Host, and not with a problem body.
     http: { requireHostHeader: false, connectionsCheckingInterval: REQUEST_CHECK_MILLIS },
     trustProxy: config.trustProxy.length > 0 && [...config.trustProxy],
     frameworkErrors: sendProblem,
@@ -71,7 +71,7 @@ export async function buildApp(options: BuildOptions = {}): Promise<FastifyInsta
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.decorate('config', config);
 
-  // The stages of a request, in this order; each says why its parts stand in theirs.
+  // The stages of a request, in order; each explains the order of its parts.
   identify(app);
   admit(app);
   read(app);
@@ -82,13 +82,13 @@ export async function buildApp(options: BuildOptions = {}): Promise<FastifyInsta
   await useServices(app, options.storage);
 
   for (const route of ROOT_ROUTES) await app.register(route);
-  // A worker answers for its health, and with the documents.
+  // A worker serves its health routes and the documents.
   const routesOfRole = config.role === 'worker' ? [] : V1_ROUTES;
   for (const route of routesOfRole) await app.register(route, { prefix: '/v1' });
   return app;
 }
 
-/** Without a database there are only the routes, for the document that describes them. */
+/** Without a database there are only the routes, for generating the document. */
 async function useServices(app: FastifyInstance, storage: Storage | undefined): Promise<void> {
   if (storage === undefined) {
     app.decorate('services', {} as Services);

@@ -1,7 +1,7 @@
-/** The one place that opens what everything is kept in, and makes the services and the worker from it. */
+/** The one place that opens the database and the queue, and creates the services and the worker. */
 import type { Registry } from 'prom-client';
 import type { Config } from './config/configuration.js';
-import { Scout } from './explorer/scout.js';
+import { WarmSearchThread } from './explorer/warm-search-thread.js';
 import { type AddJobs, WorkQueue } from './jobs/work-queue.js';
 import { startEmbeddedPostgres } from './private-postgres/server.js';
 import { CAMPAIGN_CHUNK, CAMPAIGN_END, CampaignWork } from './service/campaigns/campaign-work.js';
@@ -22,10 +22,10 @@ import { HostStore } from './store/host-store.js';
 import { IdempotencyStore } from './store/idempotency-store.js';
 import { SchemaTooNewError } from './store/migrations/index.js';
 
-/** Where everything is kept. */
+/** The database. */
 export interface Storage {
   readonly database: Database;
-  /** No other instance uses it. */
+  /** Whether no other instance uses it. */
   readonly isPrivate: boolean;
 }
 
@@ -34,14 +34,14 @@ interface OpenStorage extends Storage {
 }
 
 /**
- * Opens the database that the configuration names: a server run for us, or a private one that is started and stopped
- * here. Rejects with an error whose message is for the operator.
+ * Opens the configured database: an existing server, or a private one that is started and stopped here. Rejects with an error
+ * whose message is for the operator.
  */
 export async function openStorage(
   { databaseUrl, dataDir }: Config,
   log: (line: string) => void,
 ): Promise<OpenStorage> {
-  const onError = (error: Error): void => log(`the database is away: ${error.message}`);
+  const onError = (error: Error): void => log(`the database is unavailable: ${error.message}`);
   if (databaseUrl !== undefined) {
     const database = await openDatabase(databaseUrl, onError).catch((error) => {
       throw explained(error);
@@ -65,16 +65,16 @@ export async function openStorage(
   }
 }
 
-/** Without the address, which holds a password. */
+/** Without the URL, which holds a password. */
 function explained(error: unknown): Error {
   if (error instanceof SchemaTooNewError) return error;
-  // A name with several addresses fails with an error for each, and no message of its own.
+  // A name with several addresses fails with one error per address and no message of its own.
   const first = error instanceof AggregateError ? error.errors[0] : error;
   const reason = first instanceof Error ? first.message : String(first);
   return new Error(`The database of DATABASE_URL cannot be used: ${reason}`, { cause: error });
 }
 
-/** What the routes ask for their work; each use case of src/service is a member. */
+/** The services that the routes use; each use case of src/service is a member. */
 export interface Services {
   readonly hosts: Hosts;
   readonly explorations: Explorations;
@@ -84,7 +84,7 @@ export interface Services {
   readonly idempotency: Idempotency;
 }
 
-/** The services with their lives: they are started, told that the end is near, and closed. */
+/** The services with their lifecycle. */
 interface Composition {
   readonly services: Services;
   start(): Promise<void>;
@@ -92,9 +92,9 @@ interface Composition {
   close(): Promise<void>;
 }
 
-/** What the services need of the process around them. */
+/** What the services need from the process. */
 interface Surroundings {
-  /** Given when the process begins to stop. */
+  /** Aborted when the process begins to stop. */
   readonly closing: AbortSignal;
   readonly metrics: Registry;
   warn(error: unknown, what: string): void;
@@ -106,7 +106,7 @@ export async function compose(
   { closing, metrics, warn }: Surroundings,
 ): Promise<Composition> {
   const { database } = storage;
-  const onError = (error: Error): void => warn(error, 'the database or the queue is away');
+  const onError = (error: Error): void => warn(error, 'the database or the queue is unavailable');
   const queue = await WorkQueue.open({
     databaseUrl: database.url,
     queueUrl: config.queueUrl,
@@ -114,12 +114,12 @@ export async function compose(
     onError,
   });
   const keys = new IdempotencyStore(database.url, onError);
-  const scout = new Scout();
+  const warmThread = new WarmSearchThread();
   const hosts = new HostStore(database, HOSTS_MAX);
   const events = new Events(database, onError);
   await events.open();
   const worker =
-    config.role === 'api' ? undefined : composeWorker(config, storage, queue, scout, warn);
+    config.role === 'api' ? undefined : composeWorker(config, storage, queue, warmThread, warn);
   return {
     services: {
       hosts: new Hosts(
@@ -128,7 +128,7 @@ export async function compose(
       ),
       explorations: new Explorations(database, queue, config.searchMegabytes, closing),
       campaigns: new Campaigns(database, queue, closing),
-      comparisons: new Comparisons(new RaceVerdicts(scout)),
+      comparisons: new Comparisons(new RaceVerdicts(warmThread)),
       events,
       idempotency: new Idempotency(keys),
     },
@@ -138,35 +138,35 @@ export async function compose(
       await queue.close();
       await events.close();
       await keys.close();
-      await scout.close();
+      await warmThread.close();
       await worker?.close();
     },
   };
 }
 
-/** While one small search is written down, the scout is busy with the next. */
+/** While the result of one small search is stored, the warm thread runs the next. */
 const SMALL_CONCURRENCY = 2;
 
-/** This instance also works: on what is asked of any instance, and on keeping the house in order. */
+/** The worker of this instance: it runs the jobs of all instances, and housekeeping. */
 function composeWorker(
   config: Config,
   { database, isPrivate }: Storage,
   queue: WorkQueue,
-  scout: Scout,
+  warmThread: WarmSearchThread,
   warn: Surroundings['warn'],
 ): Omit<Composition, 'services'> {
   const { queueUrl, searchMegabytes, workerConcurrency } = config;
   const addJobs: AddJobs = (jobs) => queue.add(jobs);
-  const explorations = new ExplorationWork(database, scout, searchMegabytes, addJobs);
+  const explorations = new ExplorationWork(database, warmThread, searchMegabytes, addJobs);
   const pool = new WalkPool(workerConcurrency);
   const campaigns = new CampaignWork(database, pool, addJobs);
   const house = new Housekeeping(database, queue, config);
   const watching = setInterval(() => {
-    house.watch().catch((error) => warn(error, 'the queue is away'));
+    house.watch().catch((error) => warn(error, 'the queue is unavailable'));
   }, HOUSEKEEPING_SECONDS * 1000).unref();
   return {
     start: async () => {
-      // Nobody else uses a private database, nor the queue in it, so whoever held a job is dead.
+      // No other process uses a private database or the queue in it, so the previous holder of a job is dead.
       if (isPrivate && queueUrl === undefined) await queue.clear();
       await house.putBack();
       await house.watch();

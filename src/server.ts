@@ -1,4 +1,4 @@
-/** The process: reads the configuration, listens, and stops when it is told to. */
+/** The process: reads the configuration, listens, and stops on a signal. */
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
@@ -9,14 +9,14 @@ import { buildApp } from './app.js';
 import { openStorage } from './compose.js';
 import { type Config, ConfigError, isLoopback, readConfig } from './config/configuration.js';
 
-/** Below the 10 s after which supervisors usually kill. */
+/** Less than the 10 s after which supervisors usually kill a process. */
 const CLOSE_MILLIS_MAX = 9_000;
 
 async function main(): Promise<void> {
   const config = readConfig();
   // One logger for the app and for the database, which starts before it.
   const logger = config.logLevel === 'silent' ? undefined : pino(loggerOptions(config));
-  // A signal in the middle of the start is heeded when there is something whole to stop.
+  // A signal during start-up takes effect when there is something complete to stop.
   const stop = stopSignal((signal) => logger?.info({ signal }, 'stopping'));
   await assertPortIsFree(config);
   const storage = await openStorage(config, (line) => logger?.info(line));
@@ -31,13 +31,13 @@ async function main(): Promise<void> {
     await app.listen({ host: config.host, port: config.port });
     await stop;
   } finally {
-    // It may have taken up work even where it found that it cannot listen.
+    // The worker may have claimed work even if listening failed.
     await app?.close().catch((error) => logger?.error({ err: error }, 'stopping failed'));
     await storage.close();
   }
 }
 
-/** Said before a database is set up for nothing. Whoever takes the port meanwhile is found out when we listen. */
+/** Checked before setting up a database for nothing. If the port is taken in between, listening fails. */
 async function assertPortIsFree({ host, port }: Config): Promise<void> {
   const probe = createServer();
   probe.listen({ host, port });
@@ -56,23 +56,21 @@ function cannotListen(error: NodeJS.ErrnoException, host: string, port: number):
         `${place} is in use by another program (EADDRINUSE). Set PORT to another port.`,
       );
     case 'EACCES':
-      return new Error(
-        `${place} may not be listened on by this user (EACCES). Set PORT to 1024 or more.`,
-      );
+      return new Error(`This user may not listen on ${place} (EACCES). Set PORT to 1024 or more.`);
     default:
-      return new Error(`${place} cannot be listened on: ${error.message}. Set HOST or PORT.`);
+      return new Error(`Listening on ${place} failed: ${error.message}. Set HOST or PORT.`);
   }
 }
 
 function warnOfOpenDoor({ config, log }: FastifyInstance): void {
   if (config.tokens.length > 0) return;
-  const who = isLoopback(config.host) ? 'on this machine' : `who can reach ${config.host}`;
+  const who = isLoopback(config.host) ? 'local process' : `client that can reach ${config.host}`;
   log.warn(
-    `Anybody ${who} may do everything here. To ask for tokens, set API_TOKENS=name:scope:sha256 (scope read, write or admin; sha256 of the token).`,
+    `No access tokens are configured: any ${who} has full access. To require tokens, set API_TOKENS=name:scope:sha256 (scope read, write or admin; sha256 of the token).`,
   );
 }
 
-/** People at a terminal get readable lines, if the development dependency is installed. */
+/** Readable lines on a terminal, if the development dependency is installed. */
 function loggerOptions({ logLevel: level }: Config): LoggerOptions {
   if (!process.stdout.isTTY || !isInstalled('pino-pretty')) return { level };
   return { level, transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname' } } };
@@ -87,12 +85,12 @@ function isInstalled(name: string): boolean {
   }
 }
 
-/** Resolves when the process is told to stop. */
+/** Resolves on the first signal to stop. */
 function stopSignal(onSignal: (signal: NodeJS.Signals) => void): Promise<void> {
   return new Promise((resolve) => {
     let isTold = false;
     const heed = (signal: NodeJS.Signals): void => {
-      // Whoever signals twice does not want to wait.
+      // A second signal stops at once.
       if (isTold) process.exit(1);
       isTold = true;
       onSignal(signal);

@@ -64,7 +64,7 @@ t.test('the process', async (t) => {
     for (const HOST of ['0.0.0.0', '::']) {
       const { code, out, err } = await run({ PORT: '0', HOST });
       t.equal(code, 1);
-      t.match(err, /^pebslab: HOST .* nobody needs a token.*ALLOW_ANONYMOUS=1.*\n$/);
+      t.match(err, /^pebslab: HOST .* no tokens are configured.*ALLOW_ANONYMOUS=1.*\n$/);
       t.equal(out, '', 'nothing was started');
     }
   });
@@ -85,9 +85,9 @@ t.test('the process', async (t) => {
       const lines = out.trim().split('\n');
       return lines.map((line) => JSON.parse(line)).filter(({ level }) => level === 40);
     };
-    t.match(await startOf({}), [{ msg: /^Anybody on this machine .* API_TOKENS/ }]);
+    t.match(await startOf({}), [{ msg: /any local process has full access.* API_TOKENS/ }]);
     const open = await startOf({ HOST: '0.0.0.0', ALLOW_ANONYMOUS: '1' });
-    t.match(open, [{ msg: /^Anybody who can reach 0\.0\.0\.0 / }]);
+    t.match(open, [{ msg: /any client that can reach 0\.0\.0\.0 / }]);
     const token = `ci:write:${'a'.repeat(64)}`;
     t.strictSame(await startOf({ HOST: '0.0.0.0', API_TOKENS: token }), [], 'not with tokens');
   });

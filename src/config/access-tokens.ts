@@ -1,11 +1,11 @@
 /**
- * Access tokens: who may use the service, and for what. Only the SHA-256 of a token is configured
- * and kept. A slow password hash would add nothing: tokens are random and long (`openssl rand
- * -hex 32`), so nobody finds one by trying, with or without its hash.
+ * Access tokens and their scopes. Only the SHA-256 of a token is configured and kept. A slow
+ * password hash would add nothing: tokens are long and random (`openssl rand -hex 32`), so they
+ * cannot be guessed, even with the hash.
  */
 import { hash, timingSafeEqual } from 'node:crypto';
 
-/** Each scope includes those before it: `read` looks, `write` also changes, `admin` also administers. */
+/** Each scope includes the ones before it. */
 const SCOPES = ['read', 'write', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
@@ -26,27 +26,30 @@ const COMPLAINTS_MAX = 10;
 
 interface ParsedTokens {
   readonly tokens: readonly AccessToken[];
-  /** Say which entry is wrong and never quote it: it may hold the token itself. */
+  /** These name the invalid entry by number and never quote it: it may hold the token itself. */
   readonly complaints: readonly string[];
 }
 
 /** Entries `name:scope:sha256`, separated by commas or white space. */
 export function parseTokens(text: string): ParsedTokens {
   const entries = text.split(/[\s,]+/).filter((entry) => entry !== '');
-  if (entries.length === 0) return { tokens: [], complaints: ['is set but has no entry.'] };
+  if (entries.length === 0) return { tokens: [], complaints: ['is set but has no entries.'] };
   const tokens: AccessToken[] = [];
   const complaints: string[] = [];
   for (const [at, entry] of entries.entries()) {
     const token = parseEntry(entry);
     if (typeof token !== 'string') tokens.push(token);
-    else complaints.push(`must have entries name:scope:sha256; in entry ${at + 1}, ${token}.`);
+    else
+      complaints.push(
+        `must have entries of the form name:scope:sha256; in entry ${at + 1}, ${token}.`,
+      );
   }
   const more = complaints.length - COMPLAINTS_MAX;
   if (more > 0) complaints.splice(COMPLAINTS_MAX, more, `has ${more} more such entries.`);
   return { tokens, complaints };
 }
 
-/** A token, or what is wrong with it. */
+/** A token, or the reason why the entry is invalid. */
 function parseEntry(entry: string): AccessToken | string {
   const parts = entry.split(':');
   if (parts.length !== 3) return `there are ${parts.length} parts instead of three`;
@@ -62,14 +65,14 @@ function parseEntry(entry: string): AccessToken | string {
   return { name, scope, sha256: digest.toLowerCase() };
 }
 
-/** A name must stand for one token, and a token for one name, or the log could not say who it was. */
+/** Names and tokens must be unique, or the log could not tell clients apart. */
 export function repeatedTokens(tokens: readonly AccessToken[]): string[] {
   const complaints: string[] = [];
   const names = new Set<string>();
   const owners = new Map<string, string>();
   for (const { name, sha256 } of tokens) {
     const owner = owners.get(sha256);
-    if (names.has(name)) complaints.push(`has the name ${name} twice.`);
+    if (names.has(name)) complaints.push(`has the name ${name} more than once.`);
     else if (owner !== undefined) complaints.push(`gives ${owner} and ${name} the same token.`);
     names.add(name);
     owners.set(sha256, name);
@@ -78,8 +81,8 @@ export function repeatedTokens(tokens: readonly AccessToken[]): string[] {
 }
 
 /**
- * The token in an `Authorization` header; undefined when there is none. LAVA and its like say
- * `Token` where the rest of the world says `Bearer`.
+ * The token in an `Authorization` header; undefined if there is none. LAVA and similar clients send
+ * `Token` instead of `Bearer`.
  */
 export function presentedToken(authorization: string | undefined): string | undefined {
   return /^(?:bearer|token)[ \t]+(\S+)$/i.exec(authorization ?? '')?.[1];
@@ -87,7 +90,7 @@ export function presentedToken(authorization: string | undefined): string | unde
 
 /**
  * Finds the entry of a presented token. Every entry is compared, in constant time and without
- * stopping at the one that matches, so that the time taken tells nothing about the entries.
+ * stopping at a match, so that the time taken reveals nothing about the entries.
  */
 export function createVerifier(
   tokens: readonly AccessToken[],
@@ -108,8 +111,8 @@ export function sha256(presented: string): Buffer {
 }
 
 /**
- * An address for the log and for problems. A token is never accepted in the query, but whoever
- * tries that should not find it in our log.
+ * A URL for the log and for problems. A token is never accepted in the query, but if a client
+ * puts one there it must not end up in the log.
  */
 export function withoutTokens(url: string): string {
   return url.replace(/([?&](?:access_token|api_key|apikey|token)=)[^&#]*/gi, '$1***');

@@ -12,7 +12,7 @@ import { SEARCH_MEGABYTES_MAX, SEARCH_MEGABYTES_MIN, searchMegabytes } from './m
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** What a process does: answer requests, work through jobs, or both. */
+/** What a process does: answer requests, run jobs, or both. */
 const ROLES = ['all', 'api', 'worker'] as const;
 type Role = (typeof ROLES)[number];
 
@@ -21,7 +21,7 @@ export interface Config {
   readonly port: number;
   readonly logLevel: LogLevel;
   readonly role: Role;
-  /** Of PostgreSQL; without it the service brings its own, under `dataDir`. */
+  /** A PostgreSQL server; without it the service runs its own, under `dataDir`. */
   readonly databaseUrl?: string;
   readonly dataDir: string;
   readonly queueUrl?: string;
@@ -29,22 +29,22 @@ export interface Config {
   readonly workerConcurrency: number;
   /** The most memory that the states of one search may take, in MiB. */
   readonly searchMegabytes: number;
-  /** After how long the job of a dead worker is taken over. */
+  /** How long until another worker takes over the job of a dead one. */
   readonly jobLockSeconds: number;
-  /** How long what has ended is kept. */
+  /** How long ended work and events are kept. */
   readonly retentionHours: number;
-  /** How many events are kept, and how many answers of idempotency keys: the newest, whatever their age. */
+  /** How many events, and how many answers of idempotency keys, are kept at most: the newest ones. */
   readonly eventsKept: number;
   readonly answersKept: number;
-  /** Who may use the service; empty means anybody who reaches it. */
+  /** Empty: every client that can reach the service has full access. */
   readonly tokens: readonly AccessToken[];
-  /** Lets a service without tokens listen to other machines. It opens nothing where there are tokens. */
+  /** Lets a service without tokens accept other machines. No effect with tokens. */
   readonly allowAnonymous: boolean;
-  /** Requests a minute and token; 0 means any number. */
+  /** Requests per minute and token; 0 is unlimited. */
   readonly rateLimit: number;
-  /** Names, beside this machine's own, under which clients may address the service; lower case. */
+  /** Host names, besides this machine's own, that clients may use for the service; lower case. */
   readonly allowedHosts: readonly string[];
-  /** Addresses and networks of the proxies whose `X-Forwarded-*` is believed; empty is none. */
+  /** Addresses and networks of trusted proxies, whose `X-Forwarded-*` is used. */
   readonly trustProxy: readonly string[];
 }
 
@@ -67,7 +67,7 @@ export const DEFAULT_CONFIG: Config = {
   trustProxy: [],
 };
 
-/** Every complaint at once, so that an operator mends a deployment in one go. */
+/** Reports all errors together, so that an operator can fix a deployment in one go. */
 export class ConfigError extends Error {
   constructor(readonly complaints: readonly string[]) {
     super(complaints.join('\n'));
@@ -83,12 +83,12 @@ export function readConfig(env: Environment = process.env): Config {
   const workerConcurrency = reader.integer('WORKER_CONCURRENCY', 1, 64, fallback.workerConcurrency);
   const config: Config = {
     host: reader.matching('HOST', HOST, 'must be a host name or an IP address', fallback.host),
-    // Port 0 asks the system for a free port, which tests of the process rely on.
+    // Port 0 asks the system for a free port; tests of the process use it.
     port: reader.integer('PORT', 0, 65535, fallback.port),
     logLevel: reader.oneOf('LOG_LEVEL', LOG_LEVELS, fallback.logLevel),
     role: reader.oneOf('ROLE', ROLES, fallback.role),
     ...(databaseUrl === undefined ? {} : { databaseUrl }),
-    dataDir: reader.matching('DATA_DIR', PATH, 'must be the path of a folder', fallback.dataDir),
+    dataDir: reader.matching('DATA_DIR', PATH, 'must be the path of a directory', fallback.dataDir),
     ...(queueUrl === undefined ? {} : { queueUrl }),
     workerConcurrency,
     searchMegabytes: reader.integer(
@@ -116,7 +116,7 @@ export function readConfig(env: Environment = process.env): Config {
 const HOST = /^[A-Za-z0-9.:_-]{1,253}$/;
 const PATH = /^\P{Cc}{1,4096}$/u;
 
-/** Tokens from both places add up, so that a deployment can add one to a shared file. */
+/** Tokens of both variables are combined, so that a deployment can add one to a shared file. */
 function readTokens(reader: EnvironmentReader): readonly AccessToken[] {
   const tokens: AccessToken[] = [];
   for (const name of ['API_TOKENS', 'API_TOKENS_FILE'] as const) {
@@ -141,7 +141,7 @@ function readTokensFile(reader: EnvironmentReader): string | undefined {
   try {
     return readFileSync(path, 'utf8').replace(/#.*/g, '');
   } catch (error) {
-    // Not the path: whoever mixes up the two variables put tokens there.
+    // Not the path: if the two variables were mixed up, it is a token.
     const { code = 'no code' } = error as NodeJS.ErrnoException;
     reader.complain('API_TOKENS_FILE', `names a file that cannot be read (${code}).`);
     return undefined;
@@ -150,7 +150,7 @@ function readTokensFile(reader: EnvironmentReader): string | undefined {
 
 const LIST_MAX = 100;
 
-/** Without ports: another port of the same name is the same machine. */
+/** Without ports: a name stands for the machine on any port. */
 function readAllowedHosts(reader: EnvironmentReader): string[] {
   const rule = `must be at most ${LIST_MAX} host names or IP addresses without ports`;
   const isName = (entry: string): boolean => hostName(entry) !== undefined;
@@ -159,13 +159,13 @@ function readAllowedHosts(reader: EnvironmentReader): string[] {
     .map((entry) => hostName(entry) ?? entry);
 }
 
-/** Never everybody: then every client could choose the address it is known by. */
+/** Never all addresses: then every client could forge its own. */
 function readTrustProxy(reader: EnvironmentReader): string[] {
   const rule = `must be at most ${LIST_MAX} addresses or networks of proxies, such as loopback or 10.0.0.0/8`;
   return reader.list('TRUST_PROXY', isNetwork, LIST_MAX, rule);
 }
 
-/** The groups of addresses that Fastify knows by name. */
+/** The networks that Fastify knows by name. */
 const NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
 
 function isNetwork(entry: string): boolean {
@@ -176,26 +176,26 @@ function isNetwork(entry: string): boolean {
   return bits === undefined || (/^[0-9]{1,3}$/.test(bits) && isPrefix(Number(bits), family));
 }
 
-/** Of length 0 would be everybody. */
+/** Length 0 would be all addresses. */
 function isPrefix(bits: number, family: number): boolean {
   return bits >= 1 && bits <= (family === 4 ? 32 : 128);
 }
 
-/** Processes that share the work must share the database, and only an outside one can be shared. */
+/** Processes that share work must share a database, and a private one cannot be shared. */
 function checkRole({ role }: Config, reader: EnvironmentReader): void {
   if (role === 'all' || reader.text('DATABASE_URL') !== undefined) return;
-  reader.complain('ROLE', `${role} needs DATABASE_URL: only role all can do without a database.`);
+  reader.complain('ROLE', `${role} needs DATABASE_URL: only role all can run a private database.`);
 }
 
-/** Fails closed: a service that other machines reach asks for tokens, unless told that it need not. */
+/** Fails closed: a service that other machines can reach needs tokens, unless ALLOW_ANONYMOUS is set. */
 function checkExposure(config: Config, reader: EnvironmentReader): void {
   if (config.allowAnonymous || isLoopback(config.host)) return;
-  // Where tokens were given and are wrong, that is the complaint.
+  // If tokens were given and are invalid, that is already reported.
   const given = reader.text('API_TOKENS') ?? reader.text('API_TOKENS_FILE');
   if (config.tokens.length > 0 || given !== undefined) return;
   reader.complain(
     'HOST',
-    `${config.host} lets other machines in, but nobody needs a token. Set API_TOKENS or API_TOKENS_FILE, listen on 127.0.0.1, or set ALLOW_ANONYMOUS=1 to let anybody do everything.`,
+    `${config.host} is reachable from other machines, but no tokens are configured. Set API_TOKENS or API_TOKENS_FILE, listen on 127.0.0.1, or set ALLOW_ANONYMOUS=1 to give every client full access.`,
   );
 }
 
@@ -203,7 +203,7 @@ const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
 
-/** Whether only this machine can reach an address that is listened on. */
+/** Whether an address to listen on is reachable only from this machine. */
 export function isLoopback(host: string): boolean {
   if (isIP(host) === 0) return host.toLowerCase() === 'localhost';
   return LOOPBACK.check(host, isIPv4(host) ? 'ipv4' : 'ipv6');

@@ -1,4 +1,4 @@
-/** Reads single variables of the environment and collects what is wrong with them. */
+/** Reads environment variables and collects the errors in them. */
 export const VARIABLES = [
   'HOST',
   'PORT',
@@ -25,15 +25,15 @@ type Variable = (typeof VARIABLES)[number];
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Each method answers with the fallback where a variable is absent or wrong. A variable that is
- * set to nothing is wrong: more often than not something that should have filled it in did not.
+ * Each method returns the fallback if a variable is absent or invalid. An empty variable is
+ * invalid: usually something that should have filled it in did not.
  */
 export class EnvironmentReader {
   readonly complaints: string[] = [];
 
   constructor(private readonly env: Environment) {}
 
-  /** Takes only listed names, so that no variable is read that the documents do not know. */
+  /** Accepts only listed names, so that no undocumented variable is read. */
   text(name: Variable): string | undefined {
     return this.env[name];
   }
@@ -42,7 +42,7 @@ export class EnvironmentReader {
     this.complaints.push(`${name} ${rule}`);
   }
 
-  /** Shows the value beside the rule: only for variables that hold no secret. */
+  /** Quotes the value: only for variables that hold no secret. */
   private refuse(name: Variable, rule: string, value: string): void {
     this.complain(name, `${rule}, not ${JSON.stringify(value.slice(0, 100))}.`);
   }
@@ -55,7 +55,7 @@ export class EnvironmentReader {
     return fallback;
   }
 
-  /** Entries separated by commas or white space; each is checked by itself. */
+  /** Entries separated by commas or white space, each checked on its own. */
   list(name: Variable, isEntry: (entry: string) => boolean, max: number, rule: string): string[] {
     const text = this.text(name);
     if (text === undefined) return [];
@@ -88,7 +88,7 @@ export class EnvironmentReader {
     return text === '1' || text === 'true';
   }
 
-  /** An address may hold a password, so a complaint never shows it. */
+  /** A URL may hold a password, so it is never quoted. */
   url(name: Variable, schemes: readonly string[]): string | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;

@@ -1,24 +1,24 @@
-/** How much memory this process may have, and how much of it a search. */
+/** How much memory this process may use, and how much of it one search. */
 import { totalmem } from 'node:os';
 import process from 'node:process';
 
 const MEGABYTE = 2 ** 20;
-/** What the service takes for itself, with a database of its own busy with requests and the threads of two searches, but for their states. */
+/** The service itself: a busy private database and the threads of two searches, without their states. */
 const OWN_MEGABYTES = 384;
-/** So little is still good for a search of a hundred thousand states. */
+/** Enough for a search of a hundred thousand states. */
 export const SEARCH_MEGABYTES_MIN = 8;
 export const SEARCH_MEGABYTES_MAX = 16_384;
 
-/** Of the machine, or of the control group where that has less. */
+/** The memory of the machine, or of the control group if that is less. */
 export function memoryMegabytes(): number {
-  // Where there is no limit Node.js answers 0, or more than any machine has.
+  // Without a limit Node.js returns 0, or more than any machine has.
   const limit = process.constrainedMemory() || Number.POSITIVE_INFINITY;
   return Math.floor(Math.min(totalmem(), limit) / MEGABYTE);
 }
 
 /**
- * The most that the states of one search may take where so many run at once. Half of what there is: threads, and the
- * counterexamples that are rebuilt from the states, need the other half.
+ * The limit for the states of one search when `concurrency` run at once. Half of the memory: threads, and the counterexamples
+ * rebuilt from the states, need the other half.
  */
 export function searchMegabytes(concurrency: number, total = memoryMegabytes()): number {
   const share = Math.floor((total - OWN_MEGABYTES) / 2 / concurrency);

@@ -6,14 +6,14 @@ export interface Limits {
   readonly statesMax?: number | undefined;
   /** Steps from the initial state; for random walks the length of one walk. */
   readonly depthMax?: number | undefined;
-  /** Wall-clock milliseconds of searching; rebuilding counterexamples comes on top. */
+  /** Wall-clock milliseconds of searching; rebuilding counterexamples takes extra time. */
   readonly millisMax?: number | undefined;
   /** Bytes of states and hash slots, all workers together. Default 4 GiB. */
   readonly bytesMax?: number | undefined;
 }
 
 /**
- * Why a search ended before it had seen everything: a bound of `Limits`, `memory` (the system gave out),
+ * Why a search ended before it had seen everything: a bound of `Limits`, `memory` (the system ran out),
  * `cancelled`, `firstViolation` (asked for by `stopAtFirstViolation`), `walks` (random walks are never complete).
  */
 export type StopReason = (typeof STOP_REASONS)[number];
@@ -48,7 +48,7 @@ export class Budget {
         : performance.now() + limits.millisMax;
   }
 
-  /** Why the search must stop now, or null. Cheap enough to ask once a batch. */
+  /** Why the search must stop now, or null. Cheap enough to call once per batch. */
   cut(): StopReason | null {
     const cell = Atomics.load(this.stopCell, 0);
     if (cell !== 0) return STOP_REASONS[cell - 1] ?? 'cancelled';
@@ -57,12 +57,12 @@ export class Budget {
     return performance.now() >= this.deadline ? this.stop('millisMax') : null;
   }
 
-  /** Stops every worker of the search. Answers the cut that came first. */
+  /** Stops every worker of the search. Returns the reason that came first. */
   stop(cut: StopReason): StopReason {
     Atomics.compareExchange(this.stopCell, 0, 0, STOP_REASONS.indexOf(cut) + 1);
     return STOP_REASONS[Atomics.load(this.stopCell, 0) - 1] ?? cut;
   }
 }
 
-/** Reading the clock every few batches keeps it off the hot path; a batch takes well under a millisecond. */
+/** Batches between two reads of the clock, to keep it off the hot path; a batch takes well under a millisecond. */
 const BATCHES_PER_CLOCK = 8;

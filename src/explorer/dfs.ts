@@ -7,9 +7,9 @@ import { foldSuccessors, unfoldPath } from './symmetry.js';
 import { VisitedTable } from './visited-table.js';
 
 /**
- * Depth-first search. Complete like breadth-first search and with the same counts of states and transitions, but the
- * run it finds for a property is just the first one, and `depth` is that of the deepest run. The stack holds two words
- * a frame (state, next successor) and expands a state again on the way back, so that runs of millions of steps fit.
+ * Depth-first search. Complete like breadth-first search, with the same counts of states and transitions, but the run it
+ * reports for a property is the first one found, and `depth` is that of the deepest run. The stack holds two words a
+ * frame (state, next successor) and re-expands a state on the way back, so that runs of millions of steps fit.
  */
 export function depthFirst(run: Run): Findings {
   return new DepthFirst(run).search();
@@ -68,7 +68,7 @@ class DepthFirst {
     };
   }
 
-  /** Takes the next step from the top of the stack, or leaves it when there is none; false ends the search. */
+  /** Takes the next step from the top of the stack, or pops it if there is none; false ends the search. */
   private turn(): boolean {
     const { model, fold, limits, budget } = this.run;
     const table = this.table;
@@ -83,7 +83,7 @@ class DepthFirst {
     const atDepthMax = this.height > (limits.depthMax ?? Number.POSITIVE_INFINITY);
     for (let k = first; k < out.count; k++) {
       if (atDepthMax) {
-        // Too deep to enter: harmless only when it has been seen before.
+        // Too deep to enter: harmless only if it has been seen before.
         if (table.find(out.words, k * table.words) < 0) this.cut = 'depthMax';
         continue;
       }
@@ -120,7 +120,7 @@ class DepthFirst {
     return true;
   }
 
-  /** Stack and table share `bytesMax`: what the stack takes is taken from the table. */
+  /** Stack and table share `bytesMax`: memory of the stack is subtracted from the table's. */
   private reserveFrame(words: number): 'bytesMax' | 'memory' | null {
     if (words <= this.stack.view.length) return null;
     const bytesMax = this.run.limits.bytesMax ?? BYTES_MAX_DEFAULT;
@@ -143,7 +143,7 @@ class DepthFirst {
     }
   }
 
-  /** The run on the stack; a frame's "next successor" is one more than the one taken. */
+  /** The run on the stack. The successor taken is one less than a frame's "next successor". */
   private path(): Path {
     const frame = this.stack.view;
     if (!this.run.fold)

@@ -1,6 +1,6 @@
 import type { GaugeReading } from './gauge.js';
 
-/** A time still needed, in milliseconds, with the band it most likely lies in. */
+/** The remaining time in milliseconds, with its likely range. */
 export interface MillisLeft {
   readonly likely: number;
   readonly low: number;
@@ -8,21 +8,20 @@ export interface MillisLeft {
 }
 
 /**
- * How long a search will still take, or null when that is unknown, which is most of the time: nobody knows how many
- * states lie ahead. It is known for a task of given size, and guessed once the levels of a breadth-first search have
- * shrunk three times in a row: then the rest is taken for a geometric series, its ratio lying between the least and
- * the greatest of those seen.
+ * How long a search will still take, or null if unknown, the usual case: the number of states ahead cannot be known. It
+ * is known for a task of given size, and estimated once the levels of a breadth-first search have shrunk three times in
+ * a row: then the rest is treated as a geometric series whose ratio lies between the least and the greatest seen.
  * @param rate states (or parts of the task) a millisecond
  */
 export function estimateMillisLeft(reading: GaugeReading, rate: number): MillisLeft | null {
   if (!(rate > 0)) return null;
   if (reading.total > 0) {
     const likely = (reading.total - reading.done) / rate;
-    // A rate measured over few parts is worth little: one part in sqrt(done) either way.
+    // A rate measured over few parts is imprecise: one part in sqrt(done) either way.
     const error = 1 / Math.sqrt(Math.max(1, reading.done));
     return { likely, low: likely * (1 - error), high: likely * (1 + error) };
   }
-  // The newest level is still being filled, so it says nothing yet.
+  // The newest level is still being filled, so it does not count.
   const widths = reading.widths.slice(-RATIOS - 2, -1);
   if (widths.length <= RATIOS) return null;
   const ratios = widths.slice(1).map((width, i) => width / (widths[i] as number));

@@ -10,13 +10,13 @@ import { VisitedTable } from './visited-table.js';
 export interface Evidence {
   /** Steps of every path listed. */
   readonly depth: number;
-  /** Every level above was searched in full without finding the property: no shorter run exists. */
+  /** Every shallower level was searched in full without finding the property: no shorter run exists. */
   readonly minimal: boolean;
-  /** Besides, all runs of this length were searched: `states`, `paths` and `groups` leave nothing out. */
+  /** All runs of this length were searched as well: `states`, `paths` and `groups` are complete. */
   readonly exhaustive: boolean;
   /** Distinct states of the model, not folded, that have the property at this depth. */
   readonly states: number;
-  /** Distinct runs of this length that end in one; null when there were too many states on them to count. */
+  /** Distinct runs of this length that end in one; null if there were too many states on them to count. */
   readonly paths: number | null;
   /** One for each class of symmetric states: fewest actors first, then the one with the lexicographically first path. */
   readonly groups: readonly EvidenceGroup[];
@@ -32,17 +32,18 @@ export interface EvidenceGroup {
 }
 
 export interface EvidenceLimits {
-  /** Groups reported; further ones are only counted in `states` and `paths`. */
+  /** Groups reported; `states` and `paths` count the others too. */
   readonly groupsMax: number;
   /** Paths listed for each group. */
   readonly pathsMax: number;
 }
 
 /**
- * All shortest runs to the given states, which lie `depth` levels deep. No search stores parents: first the levels are
- * walked backwards, keeping in each the states with a successor among those kept below; then forwards again from the
- * real initial state through kept states only, counting runs. The first pass expands no more than the search did; the
- * second works on real states even where the levels hold folded ones, so both kinds of search give the same evidence.
+ * All shortest runs to the given states, which lie `depth` levels deep. Searches store no parents, so there are two
+ * passes. The first goes backwards through the levels and keeps in each the states with a successor among those kept
+ * below. The second goes forwards from the real initial state through kept states and counts runs. The first pass expands
+ * no more than the search did; the second works on real states even if the levels hold folded ones, so searches with and
+ * without folding give the same evidence.
  */
 export function explain(
   model: Model,
@@ -201,7 +202,7 @@ function listPaths(
   return listed;
 }
 
-/** The path that takes the first successor on the way at every step. */
+/** The path that at every step takes the first successor leading to a target. */
 function firstPath(model: Model, fold: boolean, kept: readonly VisitedTable[]): Path {
   const real = successorsFor(model, 1);
   const folded = successorsFor(model, 1);
@@ -253,7 +254,7 @@ function insertOne(table: VisitedTable, states: Int32Array, at: number): number 
   return table.insert(states, at);
 }
 
-/** Address space for the states kept of one level; committed only as far as used. */
+/** Address space for the states kept per level; committed only as far as used. */
 const KEPT_BYTES_MAX = 2 ** 30;
-/** Real states held while counting runs. */
+/** The limit on real states held while counting runs. */
 const NODES_MAX = 200_000;

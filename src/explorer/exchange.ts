@@ -2,8 +2,8 @@ import type { Successors } from './model.js';
 import { hashState } from './visited-table.js';
 
 /**
- * How the workers of one breadth-first search hand states to their owners and go from level to level together.
- * Between each ordered pair of workers lies a ring of states in shared memory with one writer and one reader.
+ * How the workers of one breadth-first search pass states to their owners and synchronise at each level. Each ordered pair
+ * of workers has a ring of states in shared memory, with one writer and one reader.
  */
 export class Exchange {
   private readonly index: number;
@@ -14,7 +14,7 @@ export class Exchange {
   private readonly rings: readonly Int32Array[];
   private level = 0;
   private meetings = 0;
-  /** Of each ring this worker writes: where it writes next, and how far the reader is known to have read. */
+  /** For each ring this worker writes: the next position to write, and how far the reader is known to have read. */
   private readonly tails: Int32Array;
   private readonly heads: Int32Array;
 
@@ -37,14 +37,14 @@ export class Exchange {
     this.heads = new Int32Array(workers);
   }
 
-  /** Whether this worker stores and expands the state. */
+  /** Whether this worker owns the state. */
   owns(state: Int32Array): boolean {
     return this.owner(hashState(state, 0, this.words)) === this.index;
   }
 
   /**
-   * Sends the candidates that belong to others and keeps the rest at the front of `out`. While a ring is full it
-   * calls `receive`, so that two workers with full rings cannot wait for each other.
+   * Sends the candidates that others own and keeps the rest at the front of `out`. While a ring is full it calls
+   * `receive`, so that two workers with full rings cannot deadlock.
    */
   route(out: Successors, receive: () => boolean): void {
     const { words: from, count } = out;
@@ -73,7 +73,7 @@ export class Exchange {
     out.count = kept;
   }
 
-  /** Appends states that have arrived to `out`, up to `room` of them; answers whether there were any. */
+  /** Appends received states to `out`, at most `room` of them; returns whether there were any. */
   collect(out: Successors, room: number): boolean {
     const words = this.words;
     const mask = this.ringStates - 1;
@@ -97,7 +97,7 @@ export class Exchange {
     return out.count > before;
   }
 
-  /** Says that this worker has expanded its part of the level and receives until all have and nothing is under way. */
+  /** Reports that this worker has expanded its part of the level, and receives until all have and no state is in transit. */
   finishLevel(receive: () => boolean): void {
     const control = this.control;
     Atomics.add(control, FINISHED, 1);
@@ -111,7 +111,7 @@ export class Exchange {
     }
   }
 
-  /** Meets the other workers; answers the new states of all of them together, or -1 when the search was stopped. */
+  /** A barrier; returns the new states of all workers together, or -1 if the search was stopped. */
   endLevel(newStates: number, foundMask: number): number {
     const control = this.control;
     const cells = COUNTS + (this.meetings & 1) * this.workers;
@@ -125,12 +125,12 @@ export class Exchange {
     return sum;
   }
 
-  /** Properties found by any worker in the levels that have ended. */
+  /** Properties found by any worker in the completed levels. */
   foundMask(): number {
     return Atomics.load(this.control, FOUND);
   }
 
-  /** Publishes how many states this worker has, and answers how many all of them have. */
+  /** Publishes how many states this worker has, and returns the total. */
   countStates(own: number): number {
     const cells = COUNTS + 2 * this.workers;
     Atomics.store(this.control, cells + this.index, own);
@@ -160,12 +160,12 @@ export class Exchange {
     return Atomics.load(this.control, STOP) !== 0;
   }
 
-  /** Taken from other bits of the hash than slots and tags are, so that each worker's table still fills evenly. */
+  /** Uses other bits of the hash than slots and tags, so that each worker's table still fills evenly. */
   private owner(hash: number): number {
     return ((Math.imul(hash, 0xc2b2ae35) >>> 16) * this.workers) >>> 16;
   }
 
-  /** Receives until the ring to that worker has room; false when the search was stopped. */
+  /** Receives until the ring to that worker has room; false if the search was stopped. */
   private awaitRoom(to: number, receive: () => boolean): boolean {
     this.publish(to);
     for (;;) {
@@ -177,7 +177,7 @@ export class Exchange {
     }
   }
 
-  /** Lets the reader see what was written to the ring so far. */
+  /** Publishes the writes to the ring so far. */
   private publish(to: number): void {
     Atomics.store(this.control, this.cells(this.index, to) + TAIL, this.tails[to] as number);
   }
@@ -191,7 +191,7 @@ export class Exchange {
 export interface ExchangeMemory {
   /** Cell 0 is the stop cell of the `Budget`. */
   readonly control: SharedArrayBuffer;
-  /** One buffer a sender. */
+  /** One buffer per sender. */
   readonly rings: readonly SharedArrayBuffer[];
 }
 
@@ -205,7 +205,7 @@ export function exchangeMemory(workers: number): ExchangeMemory {
   };
 }
 
-/** Half a megabyte for each worker's rings together: 32,768 states of two words between two workers. */
+/** Half a megabyte for all rings of a worker: 32,768 states of two words between two workers. */
 function ringWordsOf(workers: number): number {
   return Math.max(2 ** 11, Math.floor(2 ** 17 / workers));
 }

@@ -12,7 +12,7 @@ import type { WorkerTask } from './search-worker.js';
 export interface ExploreOptions extends SearchOptions {
   /** Worker threads, 1 to 64. Default 1. Results do not depend on it. */
   readonly workers?: number | undefined;
-  /** JavaScript heap of each worker in MB; states lie outside it and are bounded by `bytesMax`. Default 512. */
+  /** JavaScript heap of each worker in MB; states are outside it, bounded by `bytesMax`. Default 512. */
   readonly heapMegabytesMax?: number | undefined;
 }
 
@@ -28,20 +28,20 @@ export interface Progress {
   readonly states: number;
   readonly transitions: number;
   readonly depth: number;
-  /** States found and not yet expanded. */
+  /** States found but not yet expanded. */
   readonly frontier: number;
   readonly bytes: number;
   readonly millis: number;
-  /** Over the time since the report before. For random walks it counts steps. */
+  /** Since the previous report. For random walks it counts steps. */
   readonly statesPerSecond: number;
-  /** Null when unknown, which is most of the time. */
+  /** Null if unknown, the usual case. */
   readonly millisLeft: MillisLeft | null;
 }
 
 /**
- * Searches in worker threads of its own; the calling thread stays free, and all memory is given back at the end.
- * Rejects when the model or the options break their contract or a worker crashes. A worker that runs out of memory
- * makes the result `undecided` with cut `memory`.
+ * Searches in its own worker threads; the calling thread stays free, and all memory is released at the end. Rejects if
+ * the model or the options violate their contract or a worker crashes. If a worker runs out of memory, the result is
+ * `undecided` with cut `memory`.
  */
 export function explore(
   source: ModelSource,
@@ -85,7 +85,7 @@ class Exploration {
     this.stop = exchange?.control ?? new SharedArrayBuffer(4);
     this.gauges = new SharedArrayBuffer(GAUGE_BYTES * of);
     this.last = { millis: 0, reading: readGauges(this.gauges, of) };
-    // The findings go from worker to worker, not through here: this thread would keep their memory until its next
+    // The findings go from worker to worker, not through this thread, which would keep their memory until its next
     // garbage collection.
     const channels = Array.from({ length: of - 1 }, () => new MessageChannel());
     for (let index = 0; index < of; index++) {
@@ -110,7 +110,7 @@ class Exploration {
     const worker = new Worker(new URL('./search-worker.js', import.meta.url), {
       workerData: task,
       transferList: [...task.links],
-      // Workers run compiled JavaScript only; loaders of the parent would cost each of them half a second and a thread.
+      // Workers run only compiled JavaScript; loaders of the parent would cost each of them half a second and a thread.
       execArgv: [],
       resourceLimits: {
         maxOldGenerationSizeMb: this.options.heapMegabytesMax ?? 512,
@@ -127,20 +127,20 @@ class Exploration {
       this.settle(() => this.reject(failure));
     });
     worker.on('exit', (code) => {
-      // All but the first are done once they have handed over their findings.
+      // All but the first are done once they have passed on their findings.
       if (code === 0 && task.share.index > 0) return;
       const failure = new Error(`search worker ended too early, exit code ${code}`);
       this.settle(() => this.reject(failure));
     });
   }
 
-  /** Asks the workers to stop; if they do not answer in time they are ended as they are. */
+  /** Asks the workers to stop; terminates them if they do not respond in time. */
   private readonly cancel = (): void => {
     new Budget({}, new Int32Array(this.stop)).stop('cancelled');
     this.grace = setTimeout(() => this.giveUp('cancelled'), GRACE_MILLIS);
   };
 
-  /** Ends the search with what the gauges last showed. */
+  /** Ends the search with the last values of the gauges. */
   private giveUp(cut: StopReason): void {
     const reading = readGauges(this.gauges, this.workers.length);
     this.settle(() =>
@@ -191,8 +191,8 @@ class Exploration {
   }
 }
 
-/** A search makes next to no garbage, and what a thread has for it is never given back while it runs. */
+/** A search makes almost no garbage, and a running thread never returns the memory reserved for it. */
 export const YOUNG_MEGABYTES_MAX = 4;
 
-/** Workers look at the stop cell every batch; one that takes longer than this is stuck in its model. */
+/** Workers read the stop cell every batch; one that takes longer than this is stuck in its model. */
 const GRACE_MILLIS = 120;

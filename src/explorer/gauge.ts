@@ -1,6 +1,6 @@
 /**
- * The figures a running search shows to the outside: one row of doubles a worker in shared memory, written by the
- * worker once a batch and read by whoever wants to know, without a message and without a pause.
+ * The figures of a running search: one row of doubles per worker in shared memory, written by the worker once per batch
+ * and readable by other threads at any time.
  */
 export class Gauge {
   private readonly row: Float64Array;
@@ -17,13 +17,13 @@ export class Gauge {
     row[3] = bytes;
   }
 
-  /** Notes that a level of `width` states was found at `depth`. */
+  /** Records a level of `width` states at `depth`. */
   level(depth: number, width: number): void {
     this.row[FIELDS + (depth % WIDTHS)] = width;
     this.row[4] = depth;
   }
 
-  /** Notes how much of a task of known size is done. */
+  /** Records the progress of a task of known size. */
   work(done: number, total: number): void {
     this.row[5] = done;
     this.row[6] = total;
@@ -68,11 +68,11 @@ export function readGauges(memory: SharedArrayBuffer, workers: number): GaugeRea
 export interface GaugeReading {
   readonly states: number;
   readonly transitions: number;
-  /** States found and not yet expanded. */
+  /** States found but not yet expanded. */
   readonly frontier: number;
   readonly bytes: number;
   readonly depth: number;
-  /** Of a task of known size; both 0 when the size is not known. */
+  /** Progress of a task of known size; both 0 if the size is unknown. */
   readonly done: number;
   readonly total: number;
   /** Sizes of the last levels, the newest last. */

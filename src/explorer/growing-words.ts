@@ -1,7 +1,7 @@
 /**
  * A flat array of 32-bit words that grows in place: address space for `wordsMax` is reserved at once, memory is
- * committed as it grows, and nothing is ever copied, so there is no moment with an old and a new copy side by side.
- * It is shared memory, so that the thread which rebuilds counterexamples can read what other threads found.
+ * committed as the array grows, and nothing is copied, so old and new copies never exist side by side. It is shared
+ * memory, so that the thread that rebuilds counterexamples can read the states of other threads.
  */
 export class GrowingWords {
   /** The committed words. Replaced by a longer view when the array grows, so do not keep it across `reserve`. */
@@ -9,7 +9,7 @@ export class GrowingWords {
   readonly wordsMax: number;
   private readonly memory: GrowableMemory;
 
-  /** Reserves less than `wordsMax` words when the system refuses that much address space. */
+  /** Reserves less than `wordsMax` words if the system refuses that much address space. */
   constructor(words: number, wordsMax: number) {
     const start = Math.min(words, wordsMax);
     let max = Math.min(wordsMax, WORDS_LIMIT);
@@ -19,7 +19,7 @@ export class GrowingWords {
         break;
       } catch (error) {
         if (max <= start) throw error;
-        // A sixteenth, so that the engine is left with address space of its own.
+        // A sixteenth, so that the engine has address space left.
         max = Math.max(start, Math.floor(max / 16));
       }
     }
@@ -31,7 +31,7 @@ export class GrowingWords {
     return this.view.length * 4;
   }
 
-  /** Makes the array at least `words` long; false when that is beyond `wordsMax` or the system has no memory. */
+  /** Makes the array at least `words` long; false if that exceeds `wordsMax` or the system has no memory. */
   reserve(words: number): boolean {
     if (words <= this.view.length) return true;
     if (words > this.wordsMax) return false;

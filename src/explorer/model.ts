@@ -1,17 +1,17 @@
 /**
  * The contract between a transition system and everything that searches it.
  *
- * A state is `words` 32-bit words in an Int32Array. Constants of a world live in the model, only what changes lives
- * in the state. A model is deterministic: the same state always has the same successors in the same order, which is
+ * A state is `words` 32-bit words in an Int32Array. Constants of a world are in the model, only variables are in the
+ * state. A model is deterministic: the same state always has the same successors in the same order, which is
  * why a path can be the list of their indices. Nothing here allocates per step: the hot loops of the strategies call
  * `expand` and `check` tens of millions of times.
  */
 export interface Model {
   /** 32-bit words of one state, 1 to 16. */
   readonly words: number;
-  /** No state has more successors than this; it sizes the buffers, and `expand` may not exceed it. */
+  /** No state has more successors than this; it sizes the buffers, and `expand` must not exceed it. */
   readonly successorsMax: number;
-  /** At most 31, since `check` answers with one bit for each. */
+  /** At most 31, since `check` returns one bit for each. */
   readonly properties: readonly Property[];
   /** Writes the initial state to `out[0 … words-1]`. */
   initial(out: Int32Array): void;
@@ -20,18 +20,18 @@ export interface Model {
    * A successor equal to the state itself counts as a transition like any other.
    */
   expand(states: Int32Array, at: number, out: Successors): void;
-  /** Bit p is set when this state violates `properties[p]` ('always') or witnesses it ('sometimes'). */
+  /** Bit p is set if this state violates `properties[p]` ('always') or witnesses it ('sometimes'). */
   check(states: Int32Array, at: number): number;
-  /** Says in words what the state at `at` is, or, with `label`, what the action with that label does in it. */
+  /** Describes the state at `at` in words, or, with `label`, the action with that label in it. */
   describe(states: Int32Array, at: number, label?: number): string;
   /**
-   * Who takes the action with a label, as a number from 0 to 30, or -1 for what just goes on. Of equally short runs those
-   * with the fewest actors are reported first.
+   * The actor of the action with a label, 0 to 30, or -1 if it has none. Of equally short runs those with the fewest
+   * actors are reported first.
    */
   actorOf?(label: number): number;
   /**
-   * Rewrites the state at `at` into the one that stands for all states symmetric to it. Sound only when the symmetry
-   * commutes with `expand`, keeps `check`, and the answer is the same for every member of a class.
+   * Rewrites the state at `at` into the representative of its class of symmetric states. Sound only if the symmetry
+   * commutes with `expand` and preserves `check`, and the representative is the same for all members of a class.
    */
   canonical?(states: Int32Array, at: number): void;
 }
@@ -62,8 +62,8 @@ export function successorsFor(model: Model, states: number): Successors {
 }
 
 /**
- * Expands one state onto the end of `out`. Throws when the model breaks its own `successorsMax`: a write past the end
- * of a typed array is silently lost, and a lost successor would make every verdict a lie.
+ * Expands one state onto the end of `out`. Throws if the model exceeds its own `successorsMax`: a write past the end of a
+ * typed array is silently lost, and a lost successor would make every verdict wrong.
  */
 export function expandInto(model: Model, states: Int32Array, at: number, out: Successors): void {
   const before = out.count;
@@ -76,7 +76,7 @@ export function expandInto(model: Model, states: Int32Array, at: number, out: Su
 }
 
 /**
- * How a worker thread makes a model of its own: `module` is the URL of a compiled ES module that exports
+ * How a worker thread makes its own model: `module` is the URL of a compiled ES module that exports
  * `createModel(args)`; `args` must survive structured cloning.
  */
 export interface ModelSource {
@@ -84,7 +84,7 @@ export interface ModelSource {
   readonly args: unknown;
 }
 
-/** Loads the model a source names. Throws when the module does not export `createModel`. */
+/** Loads the model of a source. Throws if the module does not export `createModel`. */
 export async function loadModel(source: ModelSource): Promise<Model> {
   const loaded = (await import(source.module)) as {
     createModel?: (args: unknown) => Model | Promise<Model>;
@@ -94,7 +94,7 @@ export async function loadModel(source: ModelSource): Promise<Model> {
   return assertModel(await loaded.createModel(source.args));
 }
 
-/** Refuses a model whose shape the packed tables cannot hold. */
+/** Rejects a model that the packed tables cannot hold. */
 export function assertModel(model: Model): Model {
   const { words, successorsMax, properties } = model;
   if (!Number.isInteger(words) || words < 1 || words > WORDS_MAX)

@@ -11,25 +11,25 @@ export function formatPath(path: Path): string {
   return path.join('/');
 }
 
-/** The form to store: it names the version of the meaning of the indices, `v1:0/3/1`. */
+/** The form to store, with the version of the numbering of successors: `v1:0/3/1`. */
 export function formatStoredPath(path: Path): string {
   return `${STORED_VERSION}:${formatPath(path)}`;
 }
 
-/** Reads either form. Throws a `PathError` when the text is not a path or its version is not known here. */
+/** Reads either form. Throws a `PathError` if the text is not a path or its version is unknown. */
 export function parsePath(text: string): Path {
   const colon = text.indexOf(':');
   const version = colon < 0 ? STORED_VERSION : text.slice(0, colon);
   if (version !== STORED_VERSION)
     throw new PathError(
-      `path version ${JSON.stringify(version)} is not known, this explorer reads ${STORED_VERSION}`,
+      `path version ${JSON.stringify(version)} is unknown; this explorer reads ${STORED_VERSION}`,
     );
   const steps = text.slice(colon + 1);
   if (steps === '') return [];
   return steps.split('/').map((step) => {
     if (!/^(0|[1-9][0-9]{0,8})$/.test(step))
       throw new PathError(
-        `a path is successor indices joined by "/", and ${JSON.stringify(step)} is none`,
+        `a path is successor indices joined by "/", and ${JSON.stringify(step)} is not an index`,
       );
     return Number(step);
   });
@@ -42,7 +42,7 @@ export interface Step {
   readonly state: Int32Array;
 }
 
-/** A state, how the path came there, and where one can go from it. */
+/** A state, the path to it, and its successors. */
 export interface Place {
   readonly state: Int32Array;
   /** The steps taken; `steps.at(-1).state` equals `state` unless the path is empty. */
@@ -52,7 +52,7 @@ export interface Place {
   readonly found: number;
 }
 
-/** Says where a path leaves the model. `step` counts from 0; -1 when the text itself could not be read. */
+/** Where a path leaves the model. `step` counts from 0; -1 if the text itself could not be parsed. */
 export class PathError extends Error {
   readonly step: number;
   constructor(message: string, step = -1) {
@@ -76,7 +76,7 @@ export function replay(model: Model, path: Path): readonly Step[] {
   });
 }
 
-/** Replays a path and looks around at its end. Throws a `PathError` as `replay` does. */
+/** Replays a path and expands its last state. Throws a `PathError` as `replay` does. */
 export function walkTo(model: Model, path: Path): Place {
   const steps = replay(model, path);
   const state = steps.at(-1)?.state ?? initialState(model);

@@ -1,6 +1,6 @@
 /**
  * The explorer's own random numbers: sfc32 (Chris Doty-Humphrey's small fast counter), 128 bits of state, the same on
- * every machine and version, so that a seed and a number name a walk for good.
+ * every machine and version, so that a seed and a number identify a walk permanently.
  */
 export class Random {
   private a: number;
@@ -33,8 +33,8 @@ export class Random {
 }
 
 /**
- * A seed of its own for each name, made of one seed: FNV-1a over the name from a start the seed moves, then the last
- * stage of MurmurHash3, so that names which differ in one letter get seeds that differ everywhere.
+ * Derives a seed for each name from one seed: FNV-1a over the name from a start that depends on the seed, then the last
+ * stage of MurmurHash3, so that names that differ in one letter get entirely different seeds.
  */
 export function seedFor(seed: number, name: string): number {
   let hash = 0x811c9dc5 ^ seed;

@@ -40,7 +40,7 @@ export function randomWalks(run: Run, seed: number, walks: number): Findings {
     gauge.set(0, totalStates, 0, 0);
     gauge.level(depth, 0);
     gauge.work(Math.floor(walk / share.of) + 1, Math.ceil((walks - share.index) / share.of));
-    // Not for the other workers: theirs may be the lower walk.
+    // Does not stop the other workers: one of them may have a lower walk.
     if (run.stopAtFirstViolation && (mask & alwaysMask(model)) !== 0) cut = 'firstViolation';
     else cut = budget.cut();
   }

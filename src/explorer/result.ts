@@ -9,9 +9,9 @@ export interface PropertyResult {
   readonly id: string;
   readonly kind: Property['kind'];
   readonly verdict: Verdict;
-  /** Stored states (random walks: walks) that violate or witness it, at any depth, as far as the search went. */
+  /** Stored states (random walks: walks) that violate or witness it, at any depth searched. */
   readonly count: number;
-  /** Null when there is none, or when the search was cancelled before it was rebuilt. */
+  /** Null if there is none, or if the search was cancelled before it was rebuilt. */
   readonly evidence: Evidence | null;
 }
 
@@ -20,9 +20,9 @@ export interface ExploreResult {
   readonly verdict: Verdict;
   /** Every reachable state was seen. */
   readonly complete: boolean;
-  /** What ended the search early; null when it is complete. */
+  /** What ended the search early; null if it is complete. */
   readonly cut: StopReason | null;
-  /** Null for random walks, which remember no states. */
+  /** Null for random walks, which store no states. */
   readonly distinctStates: number | null;
   /** Transitions; the initial state is not counted. */
   readonly totalStates: number;
@@ -42,7 +42,7 @@ export function verdictOf(kind: Property['kind'], found: boolean, complete: bool
   return kind === 'always' ? 'holds' : 'unreachable';
 }
 
-/** The verdict of the whole. A search without properties holds when it is complete. */
+/** The overall verdict. A search without properties holds if it is complete. */
 export function worstVerdict(verdicts: readonly Verdict[], complete: boolean): Verdict {
   for (const verdict of ['violated', 'undecided', 'unreachable'] as const)
     if (verdicts.includes(verdict)) return verdict;

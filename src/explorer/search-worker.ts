@@ -6,16 +6,16 @@ import { loadModel, type ModelSource } from './model.js';
 import { conclude, type SearchOptions, searchShare } from './search.js';
 import type { Findings } from './strategy.js';
 
-/** What the main thread gives a worker: one share of one search. */
+/** The input of a worker: one share of one search. */
 export interface WorkerTask {
   readonly source: ModelSource;
   readonly options: SearchOptions;
   readonly share: { readonly index: number; readonly of: number };
   readonly stop: SharedArrayBuffer;
   readonly gauges: SharedArrayBuffer;
-  /** Null when the workers need not talk to each other. */
+  /** Null if the workers need not communicate. */
   readonly exchange: ExchangeMemory | null;
-  /** Of the first worker: ports on which the others hand over their findings. Of another: the port to the first. */
+  /** For the first worker: ports that receive the findings of the others. For another: the port to the first. */
   readonly links: readonly MessagePort[];
 }
 

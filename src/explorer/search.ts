@@ -19,7 +19,7 @@ export interface SearchOptions {
   readonly fold?: boolean | undefined;
   /** End after the level in which an 'always' property is first violated. Default false: search everything. */
   readonly stopAtFirstViolation?: boolean | undefined;
-  /** About how many distinct states there are, if known: saves the growing of the table, about a fifth of the time. */
+  /** About how many distinct states there are, if known: avoids growing the table, about a fifth of the time. */
   readonly statesExpected?: number | undefined;
   /** Classes of symmetric counterexamples reported for each property. Default 32. */
   readonly groupsMax?: number | undefined;
@@ -27,7 +27,7 @@ export interface SearchOptions {
   readonly pathsMax?: number | undefined;
 }
 
-/** What a search shares with the outside while it runs. */
+/** What a search shares with other threads while it runs. */
 export interface Hooks {
   readonly budget: Budget;
   readonly gauge: Gauge;
@@ -35,7 +35,7 @@ export interface Hooks {
   readonly exchange: Exchange | null;
 }
 
-/** Searches in the calling thread, and blocks it. Throws on a model or options that break their contract. */
+/** Searches in the calling thread, and blocks it. Throws if the model or the options violate their contract. */
 export function search(model: Model, options: SearchOptions = {}): ExploreResult {
   const start = performance.now();
   const hooks = {
@@ -72,7 +72,7 @@ export function searchShare(model: Model, options: SearchOptions, hooks: Hooks):
   }
 }
 
-/** Refuses options out of range. */
+/** Rejects options out of range. */
 export function assertOptions(options: SearchOptions, workers: number): void {
   const whole = (name: string, value: number | undefined, min: number): void => {
     if (value !== undefined && !(Number.isSafeInteger(value) && value >= min))
@@ -96,11 +96,11 @@ export function assertOptions(options: SearchOptions, workers: number): void {
     if (!Number.isInteger(strategy.seed))
       throw new RangeError(`seed must be a whole number, not ${strategy.seed}`);
     if (options.fold)
-      throw new RangeError('random walks remember no states: fold does nothing for them');
+      throw new RangeError('fold has no effect on random walks, which store no states');
   }
 }
 
-/** Puts the shares of all workers together, rebuilds the counterexamples and gives the verdicts. */
+/** Combines the shares of all workers, rebuilds the counterexamples and computes the verdicts. */
 export function conclude(
   model: Model,
   options: SearchOptions,

@@ -2,9 +2,9 @@ import { expandInto, type Model, successorsFor } from './model.js';
 import { initialState, type Path, replay } from './path.js';
 
 /**
- * The shortest run to the last state of a path through states the path visits. A random walk comes by the same states
- * again and again and often passes next to where it is going; this takes time in proportion to the states it visits,
- * where leaving out actions one by one takes the square of its length.
+ * The shortest run to the last state of a path through states that the path visits. A random walk visits the same states
+ * repeatedly and often passes close to its end. This takes time linear in the states visited; dropping actions one by one
+ * takes time quadratic in the length.
  */
 export function shortcut(model: Model, path: Path): Path {
   const start = initialState(model);

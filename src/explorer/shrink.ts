@@ -2,13 +2,13 @@ import { expandInto, type Model, successorsFor } from './model.js';
 import { initialState, type Path, replay, walkTo } from './path.js';
 
 /**
- * Shortens a run that ends in a state where `check` has a bit of `mask`: first by cutting every loop (what lies between
+ * Shortens a run that ends in a state where `check` has a bit of `mask`: first by cutting every loop (the actions between
  * two visits of one state), then by dropping runs of consecutive actions and replaying the rest, long ones first (Zeller's delta
  * debugging). The answer is locally minimal: without any one, or any `RUN_MAX` consecutive actions, it no longer reaches
  * such a state. It need not be a shortest run. Throws when `path` does not end in such a state.
  *
- * @param work how many replayed actions it may cost; when they are used up the answer is the shortest run so far. Counted
- * in actions and not in time, so that the answer is the same everywhere.
+ * @param work the maximum number of replayed actions; when it is reached, the result is the shortest run so far. Counted in
+ * actions rather than time, so that the result is the same everywhere.
  */
 export function shrink(
   model: Model,
@@ -23,7 +23,7 @@ export function shrink(
   for (let length = best.length >> 1; length > 0 && budget.left > 0; ) {
     const shorter = withoutRun(model, best, length, mask, budget);
     if (shorter !== null) best = shorter;
-    // Long runs by halves, short ones all: a cycle of a model may have any length.
+    // Long lengths by halving, short ones all: a cycle of a model may have any length.
     if (shorter === null) length = length > 2 * RUN_MAX ? length >> 1 : length - 1;
     else if (length < RUN_MAX) length = Math.min(RUN_MAX, best.length);
   }
@@ -68,7 +68,7 @@ function cutLoops(model: Model, path: Path): Path {
 
 const RUN_MAX = 32;
 
-/** An action survives a change of what comes before it by its label, and among equal labels by its place. */
+/** When earlier actions change, an action is identified by its label, and among equal labels by its rank. */
 interface Action {
   readonly label: number;
   readonly nth: number;
@@ -87,7 +87,7 @@ function actionsOf(model: Model, path: Path): Action[] {
   });
 }
 
-/** The path of these actions up to the first state with the property; null when an action is missing or none has it. */
+/** The path of these actions up to the first state with the property; null if an action is not possible or no state has it. */
 function rerun(model: Model, actions: readonly Action[], mask: number): Path | null {
   const { words } = model;
   const out = successorsFor(model, 1);

@@ -8,14 +8,14 @@ import type { Path } from './path.js';
  * Which order to search in.
  * - `breadth-first`: complete, and every counterexample it reports is of minimal length.
  * - `depth-first`: complete, one run a property, of any length. One worker.
- * - `random-walk`: `walks` runs of at most `depthMax` steps; never complete. Seed and number name a walk for good.
+ * - `random-walk`: `walks` runs of at most `depthMax` steps; never complete. Seed and number identify a walk.
  */
 export type Strategy =
   | { readonly kind: 'breadth-first' }
   | { readonly kind: 'depth-first' }
   | { readonly kind: 'random-walk'; readonly seed: number; readonly walks: number };
 
-/** What a strategy gets: one worker's share of one search. */
+/** The input of a strategy: one worker's share of one search. */
 export interface Run {
   readonly model: Model;
   /** Search states folded by the model's symmetry. */
@@ -26,28 +26,28 @@ export interface Run {
   readonly budget: Budget;
   readonly gauge: Gauge;
   readonly share: Share;
-  /** How this worker talks to the others; null when it is alone. */
+  /** The connection to the other workers; null if there are none. */
   readonly exchange: Exchange | null;
 }
 
-/** Worker `index` of `of`, counted from 0. */
+/** Worker `index` of `of`, from 0. */
 export interface Share {
   readonly index: number;
   readonly of: number;
 }
 
-/** What one worker found. Survives structured cloning; its states are shared memory. */
+/** The findings of one worker. Survives structured cloning; its states are in shared memory. */
 export interface Findings {
-  /** Null for random walks, which remember no states. */
+  /** Null for random walks, which store no states. */
   readonly distinctStates: number | null;
   /** Transitions taken, the initial state not counted. */
   readonly totalStates: number;
   /** Steps from the initial state to the deepest state reached. */
   readonly depth: number;
-  /** States in the widest level; 0 where there are no levels. */
+  /** States in the widest level; 0 if there are no levels. */
   readonly widestLevel: number;
   readonly bytes: number;
-  /** Null when this worker left nothing out. */
+  /** Null if this worker's share is complete. */
   readonly cut: StopReason | null;
   /** Levels 0 to levelsComplete-1 were expanded in full. */
   readonly levelsComplete: number;
@@ -61,11 +61,11 @@ export interface Findings {
 export interface Found {
   /** Distinct states (random walks: walks), at any depth. */
   readonly count: number;
-  /** Depth of the first one; -1 when there is none. */
+  /** Depth of the first one; -1 if there is none. */
   readonly depth: number;
-  /** Words of all those at that depth, one state behind another; for depth-first and random walks none. */
+  /** All states at that depth, stored contiguously; empty for depth-first search and random walks. */
   readonly states: Int32Array;
-  /** A run that ends in one; null for breadth-first, which rebuilds all shortest ones. */
+  /** A run that ends in one; null for breadth-first search, which rebuilds all shortest ones. */
   readonly path: Path | null;
   /** The random walk it was found on; -1 otherwise. */
   readonly walk: number;

@@ -2,14 +2,14 @@ import { expandInto, type Model, type Successors, successorsFor } from './model.
 import { initialState, type Path } from './path.js';
 import { equalStates } from './visited-table.js';
 
-/** Replaces the successors from index `first` on by the states that stand for their classes. */
+/** Replaces the successors from index `first` on by the representatives of their classes. */
 export function foldSuccessors(model: Model, out: Successors, first = 0): void {
   if (model.canonical === undefined) return;
   const { words } = model;
   for (let k = first; k < out.count; k++) model.canonical(out.words, k * words);
 }
 
-/** The state that stands for the class of `state`, or a copy of it when the model has no symmetry. */
+/** The representative of the class of `state`, or a copy of it if the model has no symmetry. */
 export function canonicalCopy(model: Model, state: Int32Array): Int32Array {
   const copy = state.slice();
   model.canonical?.(copy, 0);
@@ -17,9 +17,9 @@ export function canonicalCopy(model: Model, state: Int32Array): Int32Array {
 }
 
 /**
- * A real run through a row of folded states: from the real initial state, each step takes the first successor whose
- * folded form is the next of the row. Sound because symmetry commutes with `expand`. `folded` holds the states one
- * behind another, the initial one first. Throws when there is no such successor: the model's symmetry is no symmetry.
+ * A real run through a sequence of folded states: from the real initial state, each step takes the first successor whose
+ * folded form is the next in the sequence. Sound because the symmetry commutes with `expand`. `folded` holds the states
+ * contiguously, the initial one first. Throws if there is no such successor: then the model's symmetry is wrong.
  */
 export function unfoldPath(model: Model, folded: Int32Array): Path {
   const { words } = model;

@@ -2,9 +2,9 @@ import { GrowingWords } from './growing-words.js';
 
 /**
  * The set of states seen so far: exact, packed, growing. States are stored contiguously in the order they were found,
- * so the same array is the queue of a breadth-first search. Beside it stands an open-addressing table (linear
+ * so the same array is the queue of a breadth-first search. Next to it is an open-addressing table (linear
  * probing) of one 32-bit slot each: the state's index + 1 in the low bits and, in the bits the index does not need, a
- * tag of its hash, so that a probe reads the state itself only when it is almost certainly equal.
+ * tag of its hash, so that a probe reads the state itself only if it is almost certainly equal.
  * With 2^b slots the top b bits of the 32-bit hash choose the slot and the other 32-b are the tag.
  * Cost: 4 * words bytes a state (a sixteenth more while they grow) and 5.3 to 10.7 bytes of slots; up to 21 in a table
  * of fewer than 3 million states, which grows in longer strides.
@@ -14,7 +14,7 @@ export class VisitedTable {
   /** State i is `states[i*words … i*words+words-1]`; a new view after growth, so read it anew after every insert. */
   states: Int32Array;
   count = 0;
-  /** Inserting never brings `count` beyond this; `refused` then says that a new state was turned away. */
+  /** Inserts never raise `count` above this; `refused` is set when a new state is rejected. */
   countMax = Number.MAX_SAFE_INTEGER;
   refused = false;
   /** The most memory states and slots may take; may be changed at any time. */
@@ -45,7 +45,7 @@ export class VisitedTable {
     this.index = new GrowingWords(2 ** this.bits, Math.min(wordsMax, 2 ** BITS_MAX));
     this.states = this.store.view;
     this.slots = this.index.view;
-    // Written once from end to end, since a page that is first read and only then written costs the system two faults.
+    // Written once from end to end, since a page that is read before it is written costs two page faults.
     this.slots.fill(0);
   }
 
@@ -55,8 +55,8 @@ export class VisitedTable {
   }
 
   /**
-   * Makes room for `more` new states; every insert needs room made by this call first. Null when there is room, else
-   * why there is none: `bytesMax`, or `memory` when the system or the address range gives out first.
+   * Makes room for `more` new states; call it before every insert. Null if there is room, otherwise the reason why not:
+   * `bytesMax`, or `memory` if the system or the address range is exhausted first.
    */
   reserve(more: number): 'bytesMax' | 'memory' | null {
     const wanted = (this.count + more) * this.words;
@@ -69,7 +69,7 @@ export class VisitedTable {
     }
     while (this.count + more > this.slots.length * LOAD_MAX) {
       const length = this.slots.length;
-      // Filling the slots again is the expensive part of growing, so small tables take longer strides.
+      // Refilling the slots is the expensive part of growing, so small tables grow in larger steps.
       const bits =
         length < STRIDE_SLOTS && this.affords(3 * length) ? this.bits + 2 : this.bits + 1;
       if (!this.affords(2 ** bits - length)) return 'bytesMax';
@@ -89,13 +89,13 @@ export class VisitedTable {
     this.settle(from, n);
   }
 
-  /** Index of the state at `from[at …]`, or -1 when it is not in the set. */
+  /** Index of the state at `from[at …]`, or -1 if it is not in the set. */
   find(from: Int32Array, at: number): number {
     const slot = this.slotOf(from, at, hashState(from, at, this.words));
     return ((this.slots[slot] as number) & (this.slots.length - 1)) - 1;
   }
 
-  /** Inserts the state at `from[at …]`. Its index when it is new, -1 when it was there or was refused. */
+  /** Inserts the state at `from[at …]`. Returns its index if it is new, -1 if it was present or rejected. */
   insert(from: Int32Array, at: number): number {
     const { words, count } = this;
     const hash = hashState(from, at, words);
@@ -170,7 +170,7 @@ export class VisitedTable {
     this.prefetched ^= prefetch(this.states, named, n);
   }
 
-  /** Decides candidate after candidate from where `probe` stopped: seen before, or appended. */
+  /** Continues for each candidate from where `probe` stopped: seen before, or appended. */
   private settle(from: Int32Array, n: number): void {
     const { words, states, countMax } = this;
     const slots = this.slots;
@@ -224,7 +224,7 @@ export class VisitedTable {
     return this.bytes + words * 4 <= this.bytesMax;
   }
 
-  /** Grows the slots in place to 2^bits and fills them again from the states, which lie in memory order. */
+  /** Grows the slots in place to 2^bits and refills them from the states in memory order. */
   private growSlots(bits: number): boolean {
     if (bits > BITS_MAX || !this.index.reserve(2 ** bits)) return false;
     this.slots = this.index.view;
@@ -250,9 +250,9 @@ export class VisitedTable {
 }
 
 /**
- * Reads `words[at[0]]` to `words[at[n-1]]` and a few more. Nothing but loads that do not depend on one another, four a
- * turn: so short a loop keeps the most cache misses under way at once, and was measured to be 2.5 times as fast as
- * the same reads inside the loop that computes the hashes.
+ * Reads `words[at[0]]` to `words[at[n-1]]` and a few more. The loads are independent, four per iteration: this short loop
+ * overlaps the most cache misses, and was measured to be 2.5 times as fast as the same reads inside the loop that computes
+ * the hashes.
  */
 function prefetch(words: Int32Array, at: Int32Array, n: number): number {
   let a = 0;
@@ -268,7 +268,7 @@ function prefetch(words: Int32Array, at: Int32Array, n: number): number {
   return a ^ b ^ c ^ d;
 }
 
-/** 32-bit hash of a state of any number of words; every bit of the answer depends on every bit of the state. */
+/** 32-bit hash of a state of any number of words; every bit of the result depends on every bit of the state. */
 export function hashState(states: Int32Array, at: number, words: number): number {
   if (words === 2) return hashPair(states[at] as number, states[at + 1] as number);
   let hash = 0;
@@ -301,14 +301,14 @@ export function equalStates(
 const LOAD_MAX = 0.75;
 const REFILL_BATCH = 512;
 /**
- * `prefetch` reads up to three entries too many. They must exist: one `undefined` used as an index makes the engine give
- * up its fast path for good.
+ * `prefetch` reads up to three entries too many. They must exist: one `undefined` used as an index makes the engine abandon
+ * its fast path permanently.
  */
 const TOUCH_OVERRUN = 4;
 const SLOTS_MIN = 2 ** 12;
-/** Below this many slots the table grows fourfold, from here on twofold. */
+/** Below this many slots the table grows fourfold, above it twofold. */
 const STRIDE_SLOTS = 2 ** 21;
 /** Indices take the low bits of a slot; 2^30 slots hold 805 million states. */
 const BITS_MAX = 30;
-/** Words by which the states grow at least: 256 kB. */
+/** The states grow by at least this many words: 256 kB. */
 const STORE_STEP = 2 ** 16;

@@ -4,11 +4,11 @@ import { Random } from './prng.js';
 
 /**
  * Takes random walks from the initial state, one after the other: each step takes one of the successors with equal
- * chance, until there is none, `stepsMax` steps are done, or everything in `enough` was found. A walk of any length
+ * probability, until there is none, `stepsMax` steps are done, or everything in `enough` was found. A walk of any length
  * takes only the memory of its path, which the next walk uses again.
  */
 export class Walker {
-  /** By property, the steps after which the walk first found it; -1 for never. */
+  /** By property, the number of steps after which the walk first found it; -1 for never. */
   readonly firsts: Int32Array;
   /** The steps of the walk. */
   length = 0;
@@ -18,10 +18,10 @@ export class Walker {
   private readonly start: Int32Array;
   private readonly state: Int32Array;
   private readonly out: Successors;
-  /** Longer than the walk when one before it was. */
+  /** Longer than this walk if an earlier one was longer. */
   private readonly indices: number[] = [];
 
-  /** @param enough bits of the properties after all of which a walk has no more to tell; 0 to go on in any case. */
+  /** @param enough bits of properties; a walk ends once it has found all of them. 0 never ends it early. */
   constructor(model: Model, stepsMax: number, enough = 0) {
     this.model = model;
     this.stepsMax = stepsMax;
@@ -58,7 +58,7 @@ export class Walker {
     this.length = length;
   }
 
-  /** The first steps of the walk taken last. */
+  /** The first steps of the last walk. */
   path(steps = this.length): Path {
     return this.indices.slice(0, Math.min(steps, this.length));
   }
@@ -72,7 +72,7 @@ export interface WalkRange {
   readonly stepsMax: number;
 }
 
-/** What a range of walks found. Survives structured cloning. */
+/** The findings of a range of walks. Survives structured cloning. */
 export interface RangeFindings {
   /** Steps taken, all walks together. */
   readonly steps: number;
@@ -82,14 +82,14 @@ export interface RangeFindings {
 export interface RangeFound {
   /** How many of the walks found the property. */
   readonly count: number;
-  /** The lowest of them, and the steps after which it did; -1 when none did. */
+  /** The lowest of them, and the number of steps after which it did; -1 if none did. */
   readonly walk: number;
   readonly steps: number;
 }
 
 /**
- * Takes a range of walks and counts what they find. Walk i of a seed is the same in any range, so the sums over ranges
- * do not depend on where they are cut. A walk ends when it has found every property, since the rest of it tells nothing.
+ * Takes a range of walks and counts their findings. Walk i of a seed is the same in any range, so the sums do not depend on
+ * the boundaries of the ranges. A walk ends once it has found every property.
  */
 export function walkRange(model: Model, range: WalkRange): RangeFindings {
   const walker = new Walker(model, range.stepsMax, everyProperty(model));
@@ -110,7 +110,7 @@ export function walkRange(model: Model, range: WalkRange): RangeFindings {
   return { steps, found };
 }
 
-/** One walk of a seed up to where it first found a property; null when it never did. */
+/** One walk of a seed up to where it first found a property; null if it never did. */
 export function pathOfWalk(
   model: Model,
   walk: Pick<WalkRange, 'seed' | 'stepsMax'> & { readonly walk: number },

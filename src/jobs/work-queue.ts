@@ -1,6 +1,6 @@
 /**
- * The queue of long work, on BullMQ: with its PostgreSQL backend in a schema of its own, or on Redis or Valkey. A job only
- * names its row; who works on it, how often and until when is the queue's business, what came of it is the row's.
+ * The queue of long work, on BullMQ: with its PostgreSQL backend in a schema of its own, or on Redis or Valkey. A job carries
+ * only a row id. The queue decides who runs it and when; the row holds the result.
  */
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,20 +17,20 @@ import pg from 'pg';
 import { connectionOptions, surviveBreaks } from '../store/database.js';
 import type { Lane } from '../store/tables.js';
 
-/** Each a queue with workers of its own. */
+/** Each lane has its own queue and workers. */
 const LANES: readonly Lane[] = ['small', 'work'];
 
 const SCHEMA = 'bullmq';
-/** A job is tried again until its row says that it is done: a failure here is the database's or the queue's. */
+/** A job is retried until its row has ended: a job fails only when the database or the queue does. */
 const ATTEMPTS_MAX = 1000;
 
-/** A piece of work, by the kind of its handler; a job with an id that is in the queue already is not added again. */
+/** A piece of work; `kind` names its handler. A job whose id is already in the queue is not added again. */
 export interface WorkJob {
   readonly kind: string;
   readonly id: string;
   readonly data: object;
   readonly lane: Lane;
-  /** Low numbers first: 1 to 1000. */
+  /** 1 to 1000, low numbers first. */
   readonly priority: number;
 }
 
@@ -43,7 +43,7 @@ interface WorkQueueOptions {
   readonly databaseUrl: string;
   /** Redis or Valkey instead of PostgreSQL. */
   readonly queueUrl?: string | undefined;
-  /** After how long the work of a dead worker is taken over. */
+  /** How long until another worker takes over the work of a dead one. */
   readonly lockSeconds: number;
   readonly onError: (error: Error) => void;
 }
@@ -62,7 +62,7 @@ export class WorkQueue {
     const queue = (lane: Lane): Queue =>
       new Queue(lane, this.connection(), ...backend(pool)).on('error', onError);
     this.queues = { small: queue('small'), work: queue('work') };
-    // Every job under way listens.
+    // Every running job listens.
     setMaxListeners(0, this.stopping.signal);
   }
 
@@ -70,9 +70,9 @@ export class WorkQueue {
     if (options.queueUrl !== undefined) return new WorkQueue(options, undefined);
     const pool = new pg.Pool({
       ...connectionOptions(options.databaseUrl),
-      // The workers of each lane listen on one of them.
+      // The workers of each lane listen on one connection each.
       max: 8,
-      // No request waits for it, and where much starts at once there is little time for each.
+      // No request waits for it, and when many connect at once each takes longer.
       connectionTimeoutMillis: CONNECT_MILLIS_MAX,
       options: `-c search_path=${SCHEMA}`,
       query_timeout: undefined,
@@ -120,18 +120,18 @@ export class WorkQueue {
     );
   }
 
-  /** The same where the rows are written already: housekeeping adds what cannot be added now. */
+  /** Like `add`, for rows already written: if it fails, housekeeping adds the jobs later. */
   async offer(jobs: readonly WorkJob[]): Promise<void> {
     await this.add(jobs).catch(this.options.onError);
   }
 
-  /** Whether no job waits. */
+  /** Whether no job is waiting. */
   async isEmpty(): Promise<boolean> {
     const counts = await Promise.all(LANES.map((lane) => this.queues[lane].count()));
     return counts.every((count) => count === 0);
   }
 
-  /** Adds the same small job again and again. */
+  /** Adds the same small job at regular intervals. */
   async schedule(kind: string, everySeconds: number): Promise<void> {
     await this.queues.small.upsertJobScheduler(
       kind,
@@ -140,12 +140,12 @@ export class WorkQueue {
     );
   }
 
-  /** Forgets all jobs. Right only where no other worker can be alive: their rows put them back. */
+  /** Deletes all jobs. Valid only if no other worker can be alive; housekeeping re-adds them from their rows. */
   async clear(): Promise<void> {
     for (const lane of LANES) await this.queues[lane].obliterate({ force: true });
   }
 
-  /** Works on jobs of all kinds, so many of each lane at once. */
+  /** Starts working on jobs of all kinds, `concurrency` of each lane at once. */
   async work(
     handlers: Readonly<Record<string, WorkHandler>>,
     concurrency: Readonly<Record<Lane, number>>,
@@ -175,7 +175,7 @@ export class WorkQueue {
     return worker.on('error', this.options.onError);
   }
 
-  /** Takes no more work, gives back what is under way, and disconnects. A queue that is away keeps nobody waiting. */
+  /** Takes no more jobs, gives back the running ones, and disconnects. Bounded, so an unreachable queue cannot block shutdown. */
   async close(): Promise<void> {
     this.stopping.abort();
     await within(CLOSE_MILLIS_MAX, closed(this.workers));
@@ -190,10 +190,10 @@ export class WorkQueue {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const handler = handlers[job.name];
-    if (handler === undefined) throw new Error(`nobody works on ${job.name}`);
+    if (handler === undefined) throw new Error(`no handler for ${job.name}`);
     const end = new AbortController();
     const abort = (): void => end.abort();
-    // Not by `AbortSignal.any`: on Node.js 20 a signal that outlives all jobs would remember each of them.
+    // Not by `AbortSignal.any`: on Node.js 20 a signal that outlives the jobs keeps every signal derived from it.
     const signals = signal === undefined ? [this.stopping.signal] : [this.stopping.signal, signal];
     for (const each of signals) each.addEventListener('abort', abort, { once: true });
     if (signals.some(({ aborted }) => aborted)) abort();
@@ -220,7 +220,7 @@ const CONNECT_MILLIS_MAX = 10_000;
 const BULK = 500;
 const CLOSE_MILLIS_MAX = 2000;
 
-/** Waits so long at most; whatever is not done then, or fails, is left. */
+/** Waits at most `millis`; whatever is not done by then, or fails, is abandoned. */
 async function within(millis: number, work: Promise<unknown> | undefined): Promise<void> {
   const late = new AbortController();
   await Promise.race([
@@ -234,13 +234,13 @@ function closed(all: readonly { close(): Promise<void> }[]): Promise<unknown> {
   return Promise.all(all.map((one) => one.close()));
 }
 
-/** The client of Redis puts the command that failed on its error, which for AUTH holds the password: it is not for the log. */
+/** The Redis client attaches the failed command to its error. For AUTH that is the password, which must not be logged. */
 function withoutCommand(error: Error): Error {
   if ('command' in error) delete error.command;
   return error;
 }
 
-/** The backend argument of BullMQ's classes; Redis is what they take without one. */
+/** The backend argument of BullMQ's classes; without one they use Redis. */
 function backend(pool: pg.Pool | undefined): [never] | [] {
   return pool === undefined ? [] : [createPostgresBackend as never];
 }

@@ -1,7 +1,7 @@
 /**
  * A copy of the programs for an account that cannot reach the package, as in a clone below /root
  * or in a directory of mktemp. The copy belongs to root, is made once a version, and appears
- * under its name only when it is whole and has been seen to run.
+ * under its name only when it is complete and runs.
  */
 import { execFile } from 'node:child_process';
 import {
@@ -25,7 +25,7 @@ import type { Account } from './user.js';
 
 /** An npm package with PostgreSQL's programs. */
 export interface Package {
-  /** PostgreSQL's own version comes first in it. */
+  /** Begins with PostgreSQL's own version. */
   readonly version: string;
   readonly native: string;
 }
@@ -50,17 +50,17 @@ export async function copyOutOfReach(
     }
   }
   throw new DataDirError(
-    `The account ${account.name}, which PostgreSQL runs as, can neither reach ${native} nor a copy of it (${complaints.join('; ')}): install the service where everybody may read it, or start it as an ordinary user.`,
+    `The account ${account.name}, which PostgreSQL runs as, can neither reach ${native} nor a copy of it (${complaints.join('; ')}): install the service where all users can read it, or start it as an ordinary user.`,
   );
 }
 
-/** Nobody but root may ever have put a program in there. */
+/** Only root may have write access, now and when the programs were put there. */
 async function openStore(store: string): Promise<void> {
   await mkdir(store, { recursive: true, mode: 0o755 });
   const { uid, mode } = await lstat(store);
   const isOurs = uid === process.getuid?.() && (mode & 0o170022) === 0o040000;
   if (!isOurs) throw new Error(`${store} is not a directory that only root can write`);
-  // An umask may have narrowed it.
+  // An umask may have reduced its mode.
   await chmod(store, 0o755);
 }
 
@@ -76,9 +76,9 @@ async function makeCopy(
     await copyTree(native, join(fresh, 'native'));
     await linkLibraries(join(fresh, 'native'));
     if (!(await runs(fresh, account))) throw new Error(`programs do not run from ${store}`);
-    // Else a power failure could leave a copy of which half is empty.
+    // Otherwise a power failure could leave an incomplete copy.
     await promisify(execFile)('sync', ['-f', fresh]).catch(() => {});
-    // Here only if it does not run.
+    // Only if it does not run.
     await rm(home, { recursive: true, force: true });
     await rename(fresh, home).catch(async (error: unknown) => {
       // Another service was faster.

@@ -57,7 +57,7 @@ export async function findPackage(): Promise<Package> {
   }
 }
 
-/** Samples of all that is read; an umask at installation time touches them all alike. */
+/** Samples of the files that are read; an umask during installation affects all of them alike. */
 async function isReachable(native: string, account: Account): Promise<boolean> {
   const share = join(native, 'share', 'postgresql', 'postgres.bki');
   const program = join(native, 'bin', 'postgres');

@@ -1,8 +1,8 @@
 /**
- * The cluster: makes it, or finds out whether the one that is there can be used.
+ * The cluster: creates it, or checks whether an existing one can be used.
  *
- * As root, initdb runs with the cluster as its working directory and is told `/proc/self/cwd`:
- * the kernel follows that link straight to the directory, so an account that may not pass the
+ * As root, initdb runs with the cluster as its working directory and gets `/proc/self/cwd` as path:
+ * the kernel follows that link straight to the directory, so an account that cannot traverse the
  * directories above it can still work in it.
  */
 import { spawn } from 'node:child_process';
@@ -39,7 +39,7 @@ export function serverEnvironment(): Record<string, string> {
   return { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
 }
 
-/** How PostgreSQL is told where its cluster is, given that it is its working directory. */
+/** The path of the cluster for PostgreSQL, which runs with it as its working directory. */
 export function clusterArgument(cluster: string, account: Account | undefined): string {
   return account !== undefined && process.platform === 'linux' ? '/proc/self/cwd' : cluster;
 }
@@ -58,7 +58,7 @@ export async function prepareCluster(
   return { name, password: await readPassword(dir) };
 }
 
-/** What an initdb that was killed has left. Its name is never used again: it may still write. */
+/** Leftovers of a killed initdb. Their names are never reused: it may still be writing. */
 async function removeHalfMade({ root, cluster }: DataDir): Promise<void> {
   const prefix = `${basename(cluster)}.new`;
   for (const name of await readdir(root)) {
@@ -99,11 +99,11 @@ async function requireOwner({ cluster }: DataDir, account: Account | undefined):
       `The database ${cluster} belongs to user ${uid}: start the service as that user, or change the owner.`,
     );
   }
-  // A copy or a backup may have widened it, which PostgreSQL refuses.
+  // A copy or a backup may have widened the mode, which PostgreSQL rejects.
   await chmod(cluster, 0o700);
 }
 
-/** The top comes last, so that a run cut short is taken up again by the next start. */
+/** The top directory comes last, so that the next start resumes an interrupted run. */
 async function chownTree(path: string, account: Account): Promise<void> {
   for (const entry of await readdir(path, { withFileTypes: true })) {
     const child = join(path, entry.name);
@@ -148,7 +148,7 @@ async function runInitdb(
   account: Account | undefined,
 ): Promise<void> {
   const pgdata = clusterArgument(fresh, account);
-  // Like the cluster, the password may lie where the account cannot go: it comes as an open file.
+  // Like the cluster, the password may be out of reach of the account, so it is passed as an open file.
   const pwfile = pgdata === fresh ? passwordFile : '/proc/self/fd/0';
   const stdin = await open(passwordFile, 'r');
   try {
@@ -192,7 +192,7 @@ function initdbError(root: string, err: string, code: string): DataDirError {
   const complaint = lines.findLast((line) => /error|fatal|panic/i.test(line)) ?? lines.at(-1);
   const reason =
     complaint === undefined || complaint === '' ? `initdb ended with ${code}` : complaint;
-  return new DataDirError(`No database could be made in the data directory ${root}: ${reason}`);
+  return new DataDirError(`Creating a database in the data directory ${root} failed: ${reason}`);
 }
 
 async function syncDirectory(path: string): Promise<void> {

@@ -1,4 +1,4 @@
-/** Asks the server whether it is there, and makes the database the first time. */
+/** Checks whether the server answers, and creates the database the first time. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { codeOf } from './data-dir.js';
@@ -10,7 +10,7 @@ export interface Login {
 }
 
 const CONNECT_MILLIS_MAX = 2_000;
-/** Room for a slow disk to take a new database. */
+/** Enough for a slow disk to create a database. */
 const QUERY_MILLIS_MAX = 30_000;
 const GOODBYE_MILLIS_MAX = 500;
 
@@ -32,7 +32,7 @@ export async function ask(port: number, { name, password }: Login): Promise<stri
     connectionTimeoutMillis: CONNECT_MILLIS_MAX,
     query_timeout: QUERY_MILLIS_MAX,
   });
-  // A connection that breaks later than it is needed must not end the service.
+  // A connection that breaks after its last use must not end the service.
   client.on('error', () => {});
   try {
     await client.connect();
@@ -43,7 +43,7 @@ export async function ask(port: number, { name, password }: Login): Promise<stri
   } catch (error) {
     return codeOf(error) ?? String(error);
   } finally {
-    // A server that hangs never says goodbye.
+    // A server that hangs never closes the connection.
     const goodbye = sleep(GOODBYE_MILLIS_MAX, undefined, { ref: false });
     await Promise.race([client.end().catch(() => {}), goodbye]);
   }

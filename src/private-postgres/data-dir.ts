@@ -1,16 +1,16 @@
 /**
- * The data directory: where things lie in it, and the one error an operator sees when it cannot be used.
+ * DATA_DIR: its layout, and the error an operator sees if it cannot be used.
  *
  *   postgres/            the cluster, 0700
  *   postgres-password    of the only role, 0600
- *   postgres.log         what the server says, kept small
+ *   postgres.log         the log of the server, kept small
  *   service.lock/        has a socket of the service that uses the directory
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, realpath, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
-/** An expected failure, told in a sentence that says what to do; never shown with a stack. */
+/** An expected failure, with a message that says what to do; never shown with a stack. */
 export class DataDirError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -29,7 +29,7 @@ export interface DataDir {
 /** A new cluster is 47 MB; the rest is room for the first rows. */
 const FREE_BYTES_MIN = 60 * 1024 * 1024;
 
-/** Makes the directory if need be and finds out whether it can be written. */
+/** Creates the directory if necessary and checks whether it can be written. */
 export async function openDataDir(path: string): Promise<DataDir> {
   const wanted = resolve(path);
   try {
@@ -80,7 +80,7 @@ export async function requireFreeSpace({ root }: DataDir): Promise<void> {
   );
 }
 
-/** Reaches the disk before the cluster that knows this password is made. */
+/** Flushed to disk before the cluster with this password is created. */
 export async function writeNewPassword({ password: path }: DataDir): Promise<string> {
   const password = randomBytes(32).toString('base64url');
   const file = await open(path, 'w', 0o600);
@@ -104,7 +104,7 @@ export async function readPassword({ password: path }: DataDir): Promise<string>
   return text.trim();
 }
 
-/** Turns what a system call says into a sentence; anything it does not know stays as it is. */
+/** Turns the error of a system call into a sentence; unknown errors are returned unchanged. */
 export function explain(error: unknown, root: string): unknown {
   const reason = REASONS[codeOf(error) ?? ''];
   if (reason === undefined || error instanceof DataDirError) return error;
@@ -121,7 +121,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EDQUOT: 'is over its disk quota',
   EEXIST: 'is not a directory',
   ENOTDIR: 'is not a directory',
-  ENOENT: 'cannot be made',
+  ENOENT: 'cannot be created',
   ELOOP: 'is a symbolic link to itself',
   ENAMETOOLONG: 'has too long a name',
   EIO: 'lies on a disk that fails',

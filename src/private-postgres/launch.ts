@@ -1,4 +1,4 @@
-/** From a command to a server that answers: which port, how long to wait, what went wrong. */
+/** Launches the server until it answers: chooses the port, waits, reports errors. */
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -32,7 +32,7 @@ export interface Running {
 
 /** Recovery after a crash reads at most `max_wal_size`, which takes seconds. */
 const READY_MILLIS_MAX = 120_000;
-/** One that hangs is stopped and one that recovers begins again: neither is worth a long wait. */
+/** Stopping a hung server or restarting a recovering one costs little, so this is short. */
 const LEFTOVER_MILLIS_MAX = 5_000;
 const POLL_MILLIS = 10;
 const TRIES_MAX = 20;
@@ -53,7 +53,7 @@ export async function adoptLeftover(dir: DataDir, login: Login): Promise<Running
   const complaint = await untilReady(dir, leftover, leftover.port, login, LEFTOVER_MILLIS_MAX);
   if (complaint === undefined) return { postmaster: leftover, port: leftover.port };
   await stopPostmaster(leftover);
-  // What it may have left is stale by now.
+  // Its leftovers are stale by now.
   await findLeftover(dir.cluster);
   return undefined;
 }
@@ -80,7 +80,7 @@ const IS_PORT_TAKEN = /could not create any TCP\/IP sockets/;
 const TRANSIENT =
   /could not create any TCP\/IP sockets|pre-existing shared memory block|lock file "postmaster.pid" already exists/;
 
-/** Rejects soon, with the server stopped, once the signal is given. */
+/** On abort, stops the server and rejects. */
 export async function launchOn(
   what: Launch,
   port: number,
@@ -116,7 +116,7 @@ function explainLaunch(error: LaunchError, { root }: DataDir): DataDirError {
   return new DataDirError(`The database in ${root} does not start: ${message}.`);
 }
 
-/** Returns undefined when it answers, else why it will not. */
+/** Returns undefined if it answers, otherwise the reason why not. */
 async function untilReady(
   { cluster }: DataDir,
   postmaster: Postmaster,
@@ -127,7 +127,7 @@ async function untilReady(
 ): Promise<string | undefined> {
   const deadline = Date.now() + millisMax;
   for (;;) {
-    // Asking earlier would only fill the log with refusals.
+    // Connecting earlier would only fill the log with errors.
     const isReady = await saysReady(postmaster, cluster);
     const complaint = isReady ? await ask(port, login) : 'not ready yet';
     if (!(await postmaster.isAlive())) return postmaster.ended;

@@ -23,7 +23,7 @@ export interface Lock {
 /** `sun_path` has 108 bytes on Linux and 104 elsewhere, with a zero at the end of a path. */
 const SOCKET_PATH_BYTES_MAX = 103;
 const ABSTRACT_BYTES = 108;
-/** What `bind` says on a file system that has no sockets. */
+/** Errors of `bind` on a file system without sockets. */
 const NO_SOCKETS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 /** No starter needs its own folder for so long. */
 const LEFTOVER_MILLIS = 60_000;
@@ -74,7 +74,7 @@ function inUse({ root }: DataDir): DataDirError {
   );
 }
 
-/** What root made, an ordinary user that starts the service next must be able to remove. */
+/** An ordinary user who starts the service next must be able to remove what root created. */
 async function giveToOwner(root: string, own: string, name: string): Promise<void> {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = await stat(root);
@@ -120,7 +120,7 @@ async function answers(folder: string, name: string): Promise<boolean> {
         socket.destroy();
         resolve(true);
       });
-      // EAGAIN is a listener too busy to accept; everything else is nobody.
+      // EAGAIN is a listener too busy to accept; any other error means no listener.
       socket.on('error', (error) => resolve(codeOf(error) === 'EAGAIN'));
     });
   });

@@ -1,6 +1,6 @@
 /**
- * What the server says. It writes to a file, not to a pipe: a pipe would break when the service is
- * killed, and the server is to outlive that. The file is read here, a few times a second, to pass
+ * The log of the server. It writes to a file, not to a pipe: a pipe would break when the service is
+ * killed, which the server should survive. The file is read here, a few times a second, to pass
  * the lines on and to keep it small.
  */
 import {
@@ -28,7 +28,7 @@ export class LogFile {
     this.#position = this.size();
   }
 
-  /** For a new server process, which inherits it; whoever opens it closes it. */
+  /** For a new server process to inherit; the caller closes it. */
   openForAppend(): number {
     return openSync(this.path, 'a', 0o600);
   }
@@ -77,7 +77,7 @@ export class LogFile {
     try {
       copyFileSync(this.path, `${this.path}.1`);
     } catch {
-      // On a full disk room matters more than what was said.
+      // On a full disk, free space matters more than the log.
     }
     truncateSync(this.path);
     this.#position = 0;

@@ -1,6 +1,6 @@
 /**
  * The server process, the postmaster: one started here, or one left over by a service that was
- * killed. Both look alike to whoever watches or stops them.
+ * killed. Both are watched and stopped the same way.
  */
 import { execFile, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
@@ -17,7 +17,7 @@ import type { Account } from './user.js';
 export interface Postmaster {
   readonly pid: number | undefined;
   isAlive(): Promise<boolean>;
-  /** How it ended, in words; waiting for it does not keep the service up. */
+  /** How it ended, in words; waiting for it does not keep the service running. */
   readonly ended: Promise<string>;
 }
 
@@ -90,15 +90,15 @@ export async function saysReady({ pid }: Postmaster, cluster: string): Promise<b
 
 async function watch(isAlive: () => Promise<boolean>): Promise<string> {
   while (await isAlive()) await sleep(WATCH_MILLIS, undefined, { ref: false });
-  return 'an end nobody saw';
+  return 'exit status unknown';
 }
 
-/** Numbers of processes are used again: it must be a PostgreSQL that works in this cluster. */
+/** Process ids are reused: it must be a PostgreSQL whose working directory is this cluster. */
 async function servesCluster(pid: number, cluster: string, directory: string): Promise<boolean> {
   if (process.platform !== 'linux') return isNamedPostgres(pid, cluster, directory);
   try {
     const status = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // After the name, which is in parentheses, comes the state: Z is dead but not buried.
+    // After the name, which is in parentheses, comes the state: Z is a zombie.
     if (!/^\d+ \(postgres\) [^ZX]/.test(status)) return false;
     const [cwd, own] = await Promise.all([stat(`/proc/${pid}/cwd/`), stat(cluster)]);
     return cwd.ino === own.ino && cwd.dev === own.dev;
@@ -115,7 +115,7 @@ async function isNamedPostgres(pid: number, cluster: string, directory: string):
   );
 }
 
-/** Fast shutdown, then immediate shutdown, then no more asking. */
+/** Fast shutdown, then immediate shutdown, then SIGKILL. */
 const STOP_STEPS = [
   ['SIGINT', 5_000],
   ['SIGQUIT', 2_000],

@@ -33,7 +33,7 @@ export interface EmbeddedPostgres {
   stop(): Promise<void>;
 }
 
-/** Rejects with a DataDirError for whatever an operator can mend. */
+/** Rejects with a DataDirError for errors that an operator can fix. */
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const { dataDir, name, onLog = () => {}, settings = {} } = options;
   const dir = await openDataDir(dataDir);
@@ -97,7 +97,7 @@ class Watched implements EmbeddedPostgres {
   /** On the same port, so that pools of connections find it again by themselves. */
   async #watch(): Promise<void> {
     const { signal } = this.#stopping;
-    // Nobody waits for the end of a leftover after a stop: it is seen late and keeps nothing up.
+    // After a stop, the end of a leftover server is noticed late; nothing waits for it.
     const aborted = once(signal, 'abort');
     let failures = 0;
     while (!signal.aborted) {
@@ -119,7 +119,7 @@ class Watched implements EmbeddedPostgres {
     try {
       this.#postmaster = await launchOn(this.how, this.#port, signal);
       if (signal.aborted) await stopPostmaster(this.#postmaster);
-      else this.onLog(`PostgreSQL runs again on port ${this.#port}`);
+      else this.onLog(`PostgreSQL is running again on port ${this.#port}`);
       return true;
     } catch (error) {
       if (signal.aborted) return false;

@@ -6,7 +6,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
   max_connections: '100',
-  // An answered request is on the disk.
+  // A request is answered only after its change is on disk.
   fsync: 'on',
   synchronous_commit: 'on',
   full_page_writes: 'on',

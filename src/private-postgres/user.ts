@@ -1,6 +1,6 @@
 /**
- * The account PostgreSQL runs as. It refuses to run as root, so a service started by root lends it
- * an unprivileged account that is there already; nobody else's account is ever made or changed.
+ * The account PostgreSQL runs as. It refuses to run as root, so a service started by root uses
+ * an existing unprivileged account; no account is ever created or changed.
  */
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -48,7 +48,7 @@ async function readAccounts(): Promise<Account[]> {
   });
 }
 
-/** Whether the account may do this to the file, by the mode bits of it and of every ancestor. */
+/** Whether the account has this access to the file, by the mode bits of the file and its ancestors. */
 export async function canReach(account: Account, path: string, access: number): Promise<boolean> {
   const real = await realpath(path);
   if (!(await permits(account, real, access))) return false;

@@ -1,4 +1,4 @@
-/** What is done every minute: some worker forgets what is old, and every worker sees to it that no work has lost its job. */
+/** Every minute: expire old rows; re-enqueue work whose job was lost. */
 import type { WorkQueue } from '../jobs/work-queue.js';
 import { ChunkStore } from '../store/chunk-store.js';
 import type { Database } from '../store/database.js';
@@ -11,7 +11,7 @@ import { explorationJob } from './explorations/exploration-work.js';
 export const HOUSEKEEPING = 'housekeeping';
 export const HOUSEKEEPING_SECONDS = 60;
 
-/** How much is kept: for so long, and of events and idempotency answers at most so many of the newest. */
+/** Retention: by age, and for events and idempotency answers also by number. */
 export interface Kept {
   readonly retentionHours: number;
   readonly eventsKept: number;
@@ -20,7 +20,7 @@ export interface Kept {
 
 /** How many explorations and campaigns are kept, whatever their age. */
 const KEPT_MAX = 1000;
-/** As long as the draft of the header promises here. */
+/** As the `Idempotency-Key` header is documented. */
 const KEY_HOURS = 24;
 
 export class Housekeeping {
@@ -34,7 +34,7 @@ export class Housekeeping {
     this.kept = kept;
   }
 
-  /** The rows are the truth: whatever of them has not ended has a job after this. */
+  /** The rows are authoritative: afterwards every unfinished one has a job. */
   async putBack(): Promise<void> {
     const explorations = new WorkStore(this.database, 'explorations');
     await this.queue.add((await explorations.unfinished()).map(explorationJob));
@@ -45,8 +45,8 @@ export class Housekeeping {
   }
 
   /**
-   * The same where the queue has nothing left to do, which it would say as well if it had lost everything. Not by a job: it
-   * would be lost with the others.
+   * The same when the queue is empty, which is also what a wiped queue looks like. This cannot itself be a job: that would be
+   * lost with the others.
    */
   async watch(): Promise<void> {
     await this.queue.schedule(HOUSEKEEPING, HOUSEKEEPING_SECONDS);
@@ -67,7 +67,7 @@ export class Housekeeping {
   }
 }
 
-/** Deletes until there is nothing more to delete; one statement is not to take longer than a statement may. */
+/** Deletes in batches until nothing is left to delete, so that no statement runs into its timeout. */
 async function inPortions(
   limit: number,
   forget: (limit: number) => Promise<number>,

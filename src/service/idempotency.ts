@@ -1,6 +1,6 @@
 /**
- * The `Idempotency-Key` header (draft-ietf-httpapi-idempotency-key-header): a request repeated with its key is answered as
- * it was the first time. The answer is stored in the transaction that does what it tells, so neither can be lost alone.
+ * The `Idempotency-Key` header (draft-ietf-httpapi-idempotency-key-header): a request repeated with its key gets
+ * the answer of the first. The answer is stored in the same transaction as the change it reports, so neither is lost alone.
  */
 import { createHash } from 'node:crypto';
 import { isProblemCode } from '../../schemas/problem-codes.js';
@@ -14,7 +14,7 @@ export interface Reply<Body> {
   readonly body: Body;
 }
 
-/** What was answered: a reply, or a problem. */
+/** A stored answer: a reply, or a problem. */
 export type Answer = Reply<unknown> | ProblemAnswer;
 
 interface ProblemAnswer {
@@ -33,14 +33,14 @@ export interface Ticket {
 
 export class Idempotency {
   private readonly store: IdempotencyStore;
-  /** The keys this instance is answering; the session's locks do not tell them apart. */
+  /** The keys in progress on this instance. The locks cannot tell: a session may take its own lock again. */
   private readonly inFlight = new Set<string>();
 
   constructor(store: IdempotencyStore) {
     this.store = store;
   }
 
-  /** Claims a key for a request, or says what was answered before. Throws where the key cannot be used. */
+  /** Claims a key for a request, or returns the stored answer. Throws if the key cannot be used. */
   async claim(principal: string, key: string, request: string): Promise<Ticket | Answer> {
     const name = nameOf(principal, key);
     const fingerprint = createHash('sha256').update(request).digest('base64url');
@@ -62,14 +62,14 @@ export class Idempotency {
     }
   }
 
-  /** Gives a key back once its request is answered. */
+  /** Releases a key after its request has been answered. */
   async release({ principal, key }: Ticket): Promise<void> {
     await this.store.release({ principal, key });
     this.inFlight.delete(nameOf(principal, key));
   }
 }
 
-/** What is to be written with what the request does. */
+/** The answer, to be written together with the change. */
 export function storedAnswer(ticket: Ticket, answer: Answer): StoredAnswer {
   const { principal, key, fingerprint } = ticket;
   return { principal, key, fingerprint, answer: JSON.stringify(answer) };
@@ -83,17 +83,17 @@ export function isTicket(claim: Ticket | Answer): claim is Ticket {
   return 'fingerprint' in claim;
 }
 
-/** The problem that was answered before. */
+/** The stored problem. */
 export function problemOfAnswer(answer: ProblemAnswer): ProblemError {
   const code = isProblemCode(answer.problem) ? answer.problem : 'internal';
   return new ProblemError(code, answer.detail, answer.errors, answer.extra);
 }
 
-/** The answer of a key that is not this request's to answer. */
+/** The answer for a key that this request could not claim. */
 function replayed(claim: Claim, key: string, fingerprint: string): Answer {
   if (claim.state !== 'answered') throw inFlight(key);
   if (claim.fingerprint === fingerprint) return JSON.parse(claim.answer) as Answer;
-  const detail = 'was used for another request; take a new key for a new request';
+  const detail = 'was used for a different request; use a new key for a new request';
   throw new ProblemError('idempotency_key_reused', `Idempotency-Key ${detail}.`, [
     { pointer: '/idempotency-key', detail, in: 'header' },
   ]);
@@ -106,7 +106,7 @@ function nameOf(principal: string, key: string): string {
 function inFlight(key: string): ProblemError {
   return tryLater(
     'idempotency_key_in_flight',
-    `A request with the Idempotency-Key ${JSON.stringify(key.slice(0, 60))} is being answered.`,
+    `A request with the Idempotency-Key ${JSON.stringify(key.slice(0, 60))} is in progress.`,
     1,
   );
 }

@@ -1,18 +1,18 @@
-/** Expected failures as they are thrown: by services, and by what reads a request. One handler makes problem bodies of them. */
+/** Expected failures, as services and request parsing throw them. One handler turns them into problem bodies. */
 import { PROBLEMS, type ProblemCode } from '../../schemas/problem-codes.js';
 import type { Errno } from '../pmu/perf/open-rules.js';
 
-/** One thing that is wrong: `pointer` into the body, or into the query or path when `in` says so. */
+/** One error: `pointer` into the body, or into the part of the request that `in` names. */
 export interface ProblemItem {
   readonly pointer: string;
   readonly detail: string;
   readonly in?: 'query' | 'path' | 'header';
 }
 
-/** Members beside the standard ones; more may be added, clients ignore what they do not know. */
+/** Members besides the standard ones. */
 export interface ProblemExtra {
   readonly errno?: Errno;
-  /** Where the events that are kept begin. */
+  /** The oldest place in the stored events. */
   readonly restart_cursor?: string;
 }
 
@@ -33,12 +33,12 @@ export class ProblemError extends Error {
   }
 }
 
-/** A refusal that is over after so many seconds. */
+/** A problem with `Retry-After`. */
 export function tryLater(code: ProblemCode, detail: string, seconds: number): ProblemError {
   return new ProblemError(code, detail, [], {}, { 'retry-after': String(seconds) });
 }
 
-/** A field that has the right shape and cannot be meant; `detail` goes on from the field's name. */
+/** A field of the right type with an invalid value; `detail` continues the sentence after the field's name. */
 export function ruleViolated(pointer: string, detail: string): ProblemError {
   return new ProblemError('rule_violated', `${pointer} ${detail}.`, [{ pointer, detail }]);
 }

@@ -1,6 +1,6 @@
 /**
  * The one place where engine values become JSON and back: 64-bit values, counter sets, counter names, addresses.
- * Invalid values are rejected here, naming the field. How values are printed, stories share (model/values.ts).
+ * Invalid values are rejected here, naming the field. How values are printed is in model/values.ts, shared with stories.
  */
 
 import type { ScriptAction } from '../../schemas/script.js';
@@ -43,13 +43,13 @@ function asRead<Value>(value: Value | string, pointer: string): Value {
   return value;
 }
 
-/** Reads a mask of counters; bits that are neither counters nor bits of the PEBS and global control registers are refused. */
+/** Reads a mask of counters; rejects bits that are neither counters nor bits of the PEBS and global control registers. */
 export function parseCounterSet(value: U64Input, pointer: string): CounterSet {
   const { set, fits } = fromU64(parseU64(value, pointer));
   if (!fits) {
     throw outOfRange(
       pointer,
-      'has a bit that no counter has: 0 to 15, 32 to 42, 48, 58, 60, 61 and 63 can be set',
+      'sets a bit that is not defined: the valid ones are 0 to 15, 32 to 42, 48, 58, 60, 61 and 63',
     );
   }
   return set;
@@ -59,7 +59,7 @@ export function parseDataCfg(value: U64Input, pointer: string): number {
   return asRead(readDataCfg(value), pointer);
 }
 
-/** Reads a list of counter names of a CPU that has the counters of `available`. */
+/** Reads a list of counter names; the CPU has the counters in `available`. */
 export function parseCounters(
   names: readonly string[] | undefined,
   available: CounterSet,
@@ -76,7 +76,7 @@ export function parseCounters(
 export function parseCounter(name: string, available: CounterSet, pointer: string): number {
   const bit = counterBit(name);
   if (bit === undefined || (available & (1 << bit)) === 0) {
-    const detail = `names ${name}, a counter this CPU does not have`;
+    const detail = `names ${name}, which this CPU does not have`;
     throw ruleViolated(pointer, detail);
   }
   return bit;

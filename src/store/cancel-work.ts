@@ -1,4 +1,4 @@
-/** Asks for the end of many pieces of work at once. */
+/** Cancels many pieces of work at once. */
 import { sql } from 'kysely';
 import type { Database } from './database.js';
 import type { EventInput } from './event-store.js';
@@ -6,13 +6,13 @@ import type { WorkTableName } from './work-store.js';
 
 export interface Cancel {
   readonly id: string;
-  /** Of what ends here and now. */
+  /** Written if the work ends immediately. */
   readonly event: EventInput;
 }
 
 /**
- * What waits ends, what runs is told, wherever that is. Many are one transaction: each on its own would wait for the
- * notices of the one before it.
+ * Queued work ends; running work is notified, on whichever instance runs it. All in one transaction: separate ones would wait
+ * for each other's notices.
  */
 export async function cancelWork(
   database: Database,

@@ -1,4 +1,4 @@
-/** The chunks of campaigns: what is still to be walked, and what the walks found. */
+/** The chunks of campaigns: walks still to be taken, and the results of those taken. */
 import { type Kysely, sql } from 'kysely';
 import type { Database } from './database.js';
 import type { Tables } from './tables.js';
@@ -10,18 +10,18 @@ interface ChunkRow {
   readonly walks: number;
 }
 
-/** A chunk that is taken up. */
+/** A chunk that a worker has claimed. */
 interface TakenChunk extends ChunkRow {
-  /** How many runs of the service took it up before and ended without giving it back. */
+  /** How many runs of the service claimed it before and died with it. */
   readonly deaths: number;
 }
 
-/** How far a campaign has come. */
+/** The progress of a campaign. */
 interface ChunkCounts {
   readonly walksDone: number;
   readonly chunksLeft: number;
   readonly violatedCells: number;
-  /** Walks of the last ten seconds, a second. */
+  /** Walks per second over the last ten seconds. */
   readonly walksPerSecond: number;
 }
 
@@ -32,7 +32,7 @@ export class ChunkStore {
     this.database = database;
   }
 
-  /** Numbers the chunks from 0, in the transaction that makes the campaign. */
+  /** Numbers the chunks from 0, in the transaction that creates the campaign. */
   async add(trx: Kysely<Tables>, campaign: string, chunks: readonly ChunkRow[]): Promise<void> {
     await sql`
       insert into campaign_chunks (campaign_id, n, cell, first_walk, walks)
@@ -43,7 +43,7 @@ export class ChunkStore {
              with ordinality as c (cell, first_walk, walks, n)`.execute(trx);
   }
 
-  /** A worker takes a chunk up; undefined where it has been walked. */
+  /** Claims a chunk for a worker; undefined if it is done. */
   async start(campaign: string, n: number): Promise<TakenChunk | undefined> {
     return this.database.query
       .updateTable('campaign_chunks')
@@ -55,7 +55,7 @@ export class ChunkStore {
       .executeTakeFirst();
   }
 
-  /** A worker that stops gives its chunk back. */
+  /** Gives a chunk back when its worker stops. */
   async release(campaign: string, n: number): Promise<void> {
     await this.database.query
       .updateTable('campaign_chunks')
@@ -66,7 +66,7 @@ export class ChunkStore {
       .execute();
   }
 
-  /** The numbers of the chunks that are still to be walked. */
+  /** The numbers of the chunks that are not done. */
   async left(campaign: string): Promise<number[]> {
     const rows = await this.database.query
       .selectFrom('campaign_chunks')
@@ -79,8 +79,8 @@ export class ChunkStore {
   }
 
   /**
-   * Keeps the result of a chunk; of one that was walked twice only the first, which is the same. What a campaign has found
-   * does not change any more once it has ended.
+   * Stores the result of a chunk. If it was done twice, the first result stays; both are the same. The results of a campaign
+   * do not change after it has ended.
    */
   async keep(campaign: string, n: number, result: object, violated: boolean): Promise<void> {
     await this.database.query

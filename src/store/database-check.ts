@@ -1,4 +1,4 @@
-/** Whether the database can be used now, also to write: one whose disk is full answers questions as if nothing were wrong. */
+/** Whether the database can be used now, also for writing: with a full disk it still answers queries. */
 import type pg from 'pg';
 import { awayReason } from './database-errors.js';
 
@@ -9,14 +9,14 @@ interface DatabaseState {
 }
 
 /**
- * A new table takes a new block of the disk, which a row of a table that is there already need not, and its commit is
- * flushed. A temporary one is in nobody's way, as when the database is dumped.
+ * A new table always needs a new block on disk, unlike a row in an existing table, and its commit is flushed. A temporary one
+ * disturbs nothing, a dump of the database for instance.
  */
 const WRITE = `
   create temporary table written (n integer) on commit drop;
   insert into written values (1)`;
 
-/** Whoever asks more often is answered by the last write: anybody may ask, as often as they like. */
+/** More frequent checks get the last result: the route is open, and may be polled at any rate. */
 const WRITE_EVERY_MILLIS = 1000;
 
 export class DatabaseCheck {

@@ -1,4 +1,4 @@
-/** What errors of the database mean: that it is away or cannot work just now, or that it refused a statement. */
+/** Classifies database errors: it is unavailable, or it rejected a statement. */
 import pg from 'pg';
 
 /** SQLSTATE classes and codes (PostgreSQL manual, appendix A). */
@@ -13,8 +13,8 @@ const AWAY_CODES: Readonly<Record<string, string>> = {
   '53200': 'the database is out of memory',
   '53300': 'the database has too many connections',
   '25006': 'the database is read-only',
-  // Of our own tables: where the disk was made read-only under the server.
-  '42501': 'the database may not be written',
+  // On our own tables: the disk became read-only under the server.
+  '42501': 'the database cannot be written',
   '40001': 'the database was too busy',
   '40P01': 'the database was too busy',
   '58030': 'the database cannot read or write its files',
@@ -33,11 +33,11 @@ const SOCKET_CODES = new Set([
   'ENOENT',
 ]);
 
-/** What `pg` throws without a code. */
+/** Errors that `pg` throws without a code. */
 const TEXTS =
   /connection terminated|connection ended|timeout exceeded when trying to connect|query read timeout|client has encountered a connection error|not queryable|client was closed|pool after calling end/i;
 
-/** Why the database cannot be used, or undefined where the error means something else. */
+/** Why the database is unavailable, or undefined if the error has another cause. */
 export function awayReason(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   // An AbortError has a number.
@@ -50,12 +50,12 @@ export function awayReason(error: unknown): string | undefined {
   return TEXTS.test(error.message) ? 'the connection to the database was lost' : undefined;
 }
 
-/** Whether PostgreSQL itself refused a statement: only then is it certain that nothing was written. */
+/** Whether PostgreSQL itself rejected a statement: only then is it certain that nothing was written. */
 export function isRefused(error: unknown): boolean {
   return error instanceof pg.DatabaseError && awayReason(error) === undefined;
 }
 
-/** Whether the request was answered under its key elsewhere, meanwhile: PostgreSQL's unique_violation of the keys. */
+/** Whether another instance has answered the same key meanwhile: a unique_violation on the keys. */
 export function isKeyAnswered(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { code, constraint } = error as { code?: string; constraint?: string };

@@ -7,14 +7,14 @@ import { migrate } from './migrations/index.js';
 import { Notices } from './notices.js';
 import type { Tables } from './tables.js';
 
-/** A request rather fails than waits longer for a connection, or for an answer. */
+/** Requests fail rather than wait longer for a connection, or for an answer. */
 const CONNECT_MILLIS_MAX = 3000;
 const QUERY_MILLIS_MAX = 10_000;
 const CONNECTIONS_MAX = 10;
 
 export interface Database {
   readonly url: string;
-  /** Names this run of the service, among all that share the database. */
+  /** Identifies this run of the service among all that share the database. */
   readonly life: string;
   readonly pool: pg.Pool;
   readonly query: Kysely<Tables>;
@@ -24,7 +24,7 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/** Connects and brings the tables up to date. Rejects where the server cannot be reached. */
+/** Connects and migrates the tables. Rejects if the server cannot be reached. */
 export async function openDatabase(
   url: string,
   onError: (error: Error) => void = () => {},
@@ -55,7 +55,7 @@ export async function openDatabase(
   };
 }
 
-/** Typed queries on connections of their own; its `destroy` closes them. */
+/** Typed queries on a separate pool; `destroy` closes it. */
 export function openQueries(
   url: string,
   name: string,
@@ -81,8 +81,8 @@ function openPool(
 }
 
 /**
- * The pool listens to a connection only while nobody uses it. One that breaks in the middle of a transaction, between two
- * queries, would end the process; so it only fails the next query.
+ * The pool handles errors only of idle connections. Without this handler, a connection that breaks between two queries of a
+ * transaction would end the process; with it, the next query fails.
  */
 export function surviveBreaks(pool: pg.Pool): void {
   pool.on('connect', (client) => void client.on('error', () => {}));
@@ -91,7 +91,7 @@ export function surviveBreaks(pool: pg.Pool): void {
 export function connectionOptions(url: string): pg.PoolConfig {
   return {
     connectionString: url,
-    // Firewalls forget connections that are silent for minutes, as the one for notices is.
+    // Firewalls drop connections that are idle for minutes, as the one for notices is.
     keepAlive: true,
     keepAliveInitialDelayMillis: 30_000,
     application_name: 'pebslab',
@@ -99,7 +99,7 @@ export function connectionOptions(url: string): pg.PoolConfig {
     query_timeout: QUERY_MILLIS_MAX,
     statement_timeout: QUERY_MILLIS_MAX,
     types: { getTypeParser },
-    // The statements are few and always meant for few rows: planning them anew costs more than carrying them out.
+    // The statements are few and touch few rows: planning them each time costs more than executing them.
     options: '-c plan_cache_mode=force_generic_plan',
   };
 }

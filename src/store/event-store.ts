@@ -1,13 +1,13 @@
 /**
- * Live events. They are read in the order of the transactions that wrote them, and only those older than every transaction
- * still under way: so none can appear before a place that a reader has passed.
+ * Live events. They are read in the order of their transactions, and only those older than every transaction in progress, so
+ * none can appear before a place that a reader has passed.
  */
 import { type Kysely, sql } from 'kysely';
 import type { Tables } from './tables.js';
 
 export interface EventInput {
   readonly type: string;
-  /** The id of what it is about. */
+  /** The id of the resource it concerns. */
   readonly subject: string;
   readonly data: object;
 }
@@ -22,7 +22,7 @@ export interface EventRow extends EventPlace, EventInput {
   readonly createdAt: Date;
 }
 
-/** Writes events in the transaction that makes them true. */
+/** Writes events in the transaction of the change they report. */
 export async function insertEvents(
   trx: Kysely<Tables>,
   events: readonly EventInput[],
@@ -37,8 +37,8 @@ export async function insertEvents(
 }
 
 /**
- * A test has `explain` show that these read the primary key and never sort the table. `order by e.xid` means the number;
- * without `e.` it would mean the text that is selected, and '999' sorts after '1167'.
+ * A test checks with `explain` that these read the primary key and never sort the table. `order by e.xid` sorts by the number;
+ * without `e.` it would sort by the selected text, and '999' comes after '1167'.
  */
 export const EVENT_STATEMENTS = {
   after: ({ xid, seq }: EventPlace, limit: number) => sql<EventSelected>`
@@ -56,7 +56,7 @@ export const EVENT_STATEMENTS = {
      order by e.xid desc, e.seq desc
      limit 1`,
 
-  /** Looks only at the oldest `limit` events, so it costs the same however many are kept. */
+  /** Looks only at the oldest `limit` events, so the cost does not depend on how many are kept. */
   forget: (hours: number, kept: number, limit: number) => sql<{ count: number }>`
     with newest as (
       select e.seq from events e order by e.xid desc, e.seq desc limit 1
@@ -89,11 +89,11 @@ export class EventStore {
     this.query = query;
   }
 
-  /** The events after a place, oldest first; `expired` where some of them have been deleted, or it is no place of ours. */
+  /** The events after a place, oldest first; `expired` if some have been deleted or the place is unknown. */
   async after(place: EventPlace, limit: number): Promise<EventRow[] | 'expired'> {
     const { xid, seq } = place;
     const { rows } = await EVENT_STATEMENTS.after(place, limit).execute(this.query);
-    // Looked at after the events were read: what was deleted meanwhile is noticed.
+    // Checked after reading the events, so that deletions meanwhile are noticed.
     const { rows: expired } = await sql`
       select from event_horizon h
        where (${xid}::xid8, ${seq}::bigint) < (h.xid, h.seq)
@@ -102,13 +102,13 @@ export class EventStore {
     return rows.map(({ created_at, ...row }) => ({ ...row, createdAt: created_at }));
   }
 
-  /** The place after the newest event that readers can see. */
+  /** The place after the newest visible event. */
   async latest(): Promise<EventPlace> {
     const { rows } = await EVENT_STATEMENTS.latest().execute(this.query);
     return rows[0] ?? this.horizon();
   }
 
-  /** Where the events that are kept begin. */
+  /** The oldest place in the stored events. */
   async horizon(): Promise<EventPlace> {
     const { rows } = await sql<EventPlace>`select xid::text, seq from event_horizon`.execute(
       this.query,
@@ -117,8 +117,8 @@ export class EventStore {
   }
 
   /**
-   * Where the database was restored from another PostgreSQL, that one's transactions lie in the future of this one: its
-   * events go, and readers begin anew.
+   * After a restore from another PostgreSQL, stored transaction ids can be ahead of ours: drop those events and restart
+   * readers.
    */
   async adopt(): Promise<void> {
     await sql`
@@ -129,7 +129,7 @@ export class EventStore {
        where xid >= pg_snapshot_xmax(pg_current_snapshot())`.execute(this.query);
   }
 
-  /** Deletes at most `limit` events that are too old or too many, and remembers up to where. Returns how many. */
+  /** Deletes at most `limit` events that are too old or too many, and moves the horizon. Returns how many. */
   async forget(hours: number, kept: number, limit: number): Promise<number> {
     const { rows } = await EVENT_STATEMENTS.forget(hours, kept, limit).execute(this.query);
     return rows[0]?.count ?? 0;

@@ -1,6 +1,6 @@
 /**
- * Group commit: while one statement is under way, what else is to be written gathers, and the next statement takes all of
- * it. Alone a write goes out at once; under load many share one flush of the disk.
+ * Group commit: while one statement is in progress, further writes gather, and the next statement takes all of them. A single
+ * write goes out at once; under load many share one flush to disk.
  */
 import { isRefused } from './database-errors.js';
 
@@ -18,9 +18,9 @@ export class GroupCommit<Item, Result> {
   private scheduled = false;
 
   /**
-   * `write` answers with a result for each item, in their order, or throws. Where the database refused it, each item is
-   * tried alone, so that one which cannot be written does not hinder the others. After any other error it may have been
-   * written all the same, and trying again could write it twice.
+   * `write` returns a result for each item, in order, or throws. If the database rejected the statement, each item is retried
+   * alone, so one bad item does not fail the batch. After any other error the batch may have been written, and a retry could
+   * write it twice.
    */
   constructor(
     write: (items: readonly Item[]) => Promise<readonly Result[]>,
@@ -37,7 +37,7 @@ export class GroupCommit<Item, Result> {
     });
   }
 
-  /** Writes after the requests that arrived together have added theirs. */
+  /** Writes after all requests that arrived together have added their items. */
   private schedule(): void {
     if (this.scheduled || this.underWay >= this.underWayMax) return;
     this.scheduled = true;
@@ -77,6 +77,6 @@ export class GroupCommit<Item, Result> {
   }
 }
 
-/** One statement is flushed while the next is carried out. */
+/** One statement is flushed while the next is executed. */
 const UNDER_WAY_MAX = 2;
 const GROUP_MAX = 256;

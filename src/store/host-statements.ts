@@ -1,15 +1,15 @@
-/** The statements about many hosts at once, and how the values of many rows become their parameters. */
+/** Statements on many hosts at once, and the encoding of many rows as parameters. */
 import type { StoredAnswer } from './idempotency-store.js';
 
 /**
- * A column of many rows as one parameter: its values with U+001F after each, which occurs in no JSON, id or key.
- * PostgreSQL's own array syntax costs both sides more than everything else about a row.
+ * A column of many rows as one parameter: its values, each followed by U+001F, which occurs in no JSON, id or key.
+ * PostgreSQL's own array syntax costs both sides more than the rest of a row.
  */
 export function column<Row>(
   rows: readonly Row[],
   value: (row: Row) => string | number,
 ): string | null {
-  // One at the end as well: of '' PostgreSQL would make an array without any value.
+  // One at the end as well: PostgreSQL turns '' into an array without values.
   return rows.length === 0 ? null : `${rows.map(value).join('\u001f')}\u001f`;
 }
 
@@ -23,7 +23,7 @@ export function answerColumns(answers: readonly (StoredAnswer & { readonly id: s
   ];
 }
 
-/** The array that `column` makes of a parameter. */
+/** The SQL expression for the array in a parameter. */
 const array = (n: number, type = 'text'): string =>
   `trim_array(string_to_array($${n}::text, chr(31)), 1)::${type}[]`;
 
@@ -33,7 +33,7 @@ const answersFrom = (n: number): string => `
       from unnest(${[0, 1, 2, 3, 4].map((at) => array(n + at)).join(', ')})
            as a (id, principal, key, fingerprint, answer)`;
 
-/** Makes hosts, while there is room for them. */
+/** Creates hosts, up to the limit. */
 export const CREATE = `
   with made as (
     insert into hosts (id, version, config, image, summary, created_at)
@@ -53,7 +53,7 @@ export const CREATE = `
   )
   select id from made`;
 
-/** One row for each host asked for, in order: without image where the version is the known one, without id where there is no host. */
+/** One row for each requested host, in order: without image if the known version is current, without id if there is no such host. */
 export const FETCH = `
   select h.id, h.seq, h.version, h.created_at,
          case when h.version <> w.known then h.config end as config,
@@ -64,9 +64,8 @@ export const FETCH = `
    order by w.n`;
 
 /**
- * Locks the hosts that still have the version the changes were made from, always in the order of their ids, so that two
- * instances cannot wait for each other in a circle; then writes everything that belongs to them. A part that nobody needs
- * is left out: most steps write a host and nothing else.
+ * Locks the hosts that still have the expected version, in the order of their ids, so that two instances cannot deadlock; then
+ * writes everything that belongs to them. Parts without rows are left out: most steps write only a host.
  */
 export function commitStatement(chunks: boolean, answers: boolean, events: boolean) {
   let used = 6;

@@ -1,6 +1,6 @@
 /**
- * Hosts in PostgreSQL: a configuration, a packed image and a version that counts changes. A change is written only on the
- * version it was made from, so two instances can neither lose nor double one.
+ * Hosts in PostgreSQL: a configuration, a packed image and a version that counts changes. A change is written only to the
+ * version it was made from, so with two instances no change is lost or applied twice.
  */
 import { sql } from 'kysely';
 import type { Database } from './database.js';
@@ -9,7 +9,7 @@ import { GroupCommit } from './group-commit.js';
 import { answerColumns, CREATE, column, commitStatement, FETCH } from './host-statements.js';
 import type { StoredAnswer } from './idempotency-store.js';
 
-/** A host as it is kept; what is in `config` and `image` the service says. */
+/** A stored host; the service defines the contents of `config` and `image`. */
 interface HostRow {
   readonly id: string;
   readonly seq: number;
@@ -30,13 +30,13 @@ export interface ListedHost {
   readonly createdAt: Date;
 }
 
-/** What a batch of changes leaves to be written, all of it or nothing. */
+/** The writes of a batch of changes, all or nothing. */
 export interface HostWrite {
   readonly id: string;
   /** The version the changes were made from. */
   readonly base: number;
   readonly version: number;
-  /** Null where nothing changed: then only the version is checked. */
+  /** Null if nothing changed: then only the version is checked. */
   readonly image: string | null;
   readonly summary: string;
   readonly tail: string;
@@ -46,7 +46,7 @@ export interface HostWrite {
 }
 
 export interface TraceChunk {
-  /** Entries up to here are no longer wanted. */
+  /** Entries up to here may be deleted. */
   readonly forgetTo: number;
   readonly lastIndex: number;
   readonly entries: string;
@@ -72,28 +72,28 @@ export class HostStore {
 
   constructor(database: Database, hostsMax: number) {
     this.database = database;
-    // One statement at a time, so that hosts are counted right; instances that create at once may pass the limit by a few.
+    // One statement at a time, so that the count is right. Several instances creating at once may exceed the limit by a few.
     this.creations = new GroupCommit((hosts) => this.createAll(hosts, hostsMax), 1);
     this.commits = new GroupCommit((writes) => this.writeAll(writes));
     this.fetches = new GroupCommit((wanted) => this.fetchAll(wanted));
   }
 
-  /** Writes on the version the changes were made from; false where there is another one by now, or no host. */
+  /** Writes to the version the changes were made from; false if that is no longer current, or the host is gone. */
   commit(write: HostWrite): Promise<boolean> {
     return this.commits.add(write);
   }
 
-  /** The host, unless it still has the version that is known. */
+  /** The host, unless the known version is still current. */
   fetch(id: string, known = -1): Promise<Fetched> {
     return this.fetches.add({ id, known });
   }
 
-  /** False, and nothing is written, where there are as many hosts already as may be. */
+  /** False, and nothing is written, if the limit is reached. */
   create(host: NewHost): Promise<boolean> {
     return this.creations.add(host);
   }
 
-  /** Hosts in the order in which they were made, from after the one with this number on. */
+  /** Hosts in order of creation, after the one with this number. */
   async list(after: number, limit: number): Promise<ListedHost[]> {
     return this.database.query
       .selectFrom('hosts')
@@ -112,7 +112,7 @@ export class HostStore {
     return count;
   }
 
-  /** Deletes the host with its trace; `versions` insists on one of them. Tells whether there was such a host. */
+  /** Deletes the host with its trace, if it has one of `versions`. Returns whether there was such a host. */
   async delete(id: string, versions: readonly number[] | undefined): Promise<boolean> {
     return this.database.query.transaction().execute(async (trx) => {
       const { rows } = await sql`
@@ -120,14 +120,14 @@ export class HostStore {
          where id = ${id} and (${versions ?? null}::bigint[] is null or version = any (${versions ?? null}::bigint[]))
         returning id`.execute(trx);
       if (rows.length === 0) return false;
-      // A statement of its own sees what was written while the first one waited for the row.
+      // A separate statement sees what was written while the first one waited for the row.
       await trx.deleteFrom('host_traces').where('host_id', '=', id).execute();
       await insertEvents(trx, [{ type: 'host.deleted', subject: id, data: {} }]);
       return true;
     });
   }
 
-  /** The chunks of a trace that hold entries after an index and none after another, oldest first. */
+  /** The chunks of a trace with entries after one index and none after another, oldest first. */
   async chunks(id: string, after: number, to: number): Promise<string[]> {
     const rows = await this.database.query
       .selectFrom('host_traces')

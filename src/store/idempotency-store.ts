@@ -1,4 +1,4 @@
-/** Idempotency keys: what is being answered under which key, and the answers that were given, for 24 hours. */
+/** Idempotency keys: which are in progress, and the answers of the last 24 hours. */
 import { type Kysely, sql } from 'kysely';
 import pg from 'pg';
 import { connectionOptions, type Database, surviveBreaks } from './database.js';
@@ -6,14 +6,14 @@ import { GroupCommit } from './group-commit.js';
 import type { Tables } from './tables.js';
 
 interface KeyOf {
-  /** Whose key it is. */
+  /** The owner of the key. */
   readonly principal: string;
   readonly key: string;
 }
 
-/** An answer, to be written together with what it tells. */
+/** An answer, to be written together with the change it reports. */
 export interface StoredAnswer extends KeyOf {
-  /** Of the request: the same key with another one is a mistake of the client. */
+  /** Of the request: the same key with a different fingerprint is a client error. */
   readonly fingerprint: string;
   readonly answer: string;
 }
@@ -25,16 +25,16 @@ export type Claim =
       readonly state: 'answered';
       readonly fingerprint: string;
       readonly answer: string;
-      /** Whether the key is to be given back. */
+      /** Whether the key must be released. */
       readonly claimed: boolean;
     };
 
 /**
- * A key is claimed by an advisory lock of one long-lived session: if this process dies, PostgreSQL frees its keys at once,
- * and a retry elsewhere finds either the answer or a free key.
+ * A key is claimed by an advisory lock of one long-lived session: if this process dies, PostgreSQL releases its keys at once,
+ * and a retry on another instance finds either the answer or a free key.
  */
 export class IdempotencyStore {
-  /** One connection for as long as it lasts: its session holds the locks. */
+  /** One connection, kept while it lasts: its session holds the locks. */
   private readonly session: pg.Pool;
   private readonly claims: GroupCommit<KeyOf, Claim>;
   private readonly releases: GroupCommit<KeyOf, undefined>;
@@ -56,7 +56,7 @@ export class IdempotencyStore {
     return this.claims.add(key);
   }
 
-  /** What was answered under a key that this process is holding already. */
+  /** The stored answer of a key that this process already holds. */
   async find({ principal, key }: KeyOf): Promise<Claim> {
     const { rows } = await this.session.query<Claimed>({
       name: 'find_key',
@@ -67,17 +67,17 @@ export class IdempotencyStore {
   }
 
   async release(key: KeyOf): Promise<void> {
-    // A session that is lost has released its keys already.
+    // A lost session has already released its keys.
     await this.releases.add(key).catch(() => {});
   }
 
-  /** Gives back all keys; none can be claimed any more. */
+  /** Releases all keys; none can be claimed after this. */
   async close(): Promise<void> {
     if (!this.session.ended && !this.session.ending) await this.session.end();
   }
 
   private async claimAll(keys: readonly KeyOf[]): Promise<Claim[]> {
-    // A statement that fails takes its connection along, and with it the locks that it may have taken.
+    // A failed statement closes its connection, which releases any locks it took.
     const { rows } = await this.session.query<Claimed>({
       name: 'claim_keys',
       text: 'select * from claim_keys($1::text[], $2::text[])',
@@ -109,7 +109,7 @@ function claimOf({ claimed, fingerprint, answer }: Claimed): Claim {
   return { state: claimed ? 'claimed' : 'in_flight' };
 }
 
-/** Writes an answer in the transaction that writes what it tells. */
+/** Writes an answer in the transaction of the change it reports. */
 export async function insertAnswer(
   trx: Kysely<Tables>,
   answer: StoredAnswer | undefined,
@@ -129,7 +129,7 @@ export async function forgetAnswers(
   return Number(numAffectedRows);
 }
 
-/** A test has `explain` show that this reads the index on `seq`. */
+/** A test checks with `explain` that this reads the index on `seq`. */
 const FORGET_ANSWERS = (hours: number, kept: number, limit: number) => sql`
   with oldest as (
     select i.ctid, i.seq, i.created_at from idempotency_keys i order by i.seq limit ${limit}

@@ -1,6 +1,6 @@
 /**
- * Notices between instances over LISTEN and NOTIFY: that something changed, never what; whoever listens reads it again.
- * A lost connection is made again, and all listeners are then told, since notices may have been missed.
+ * Notices between instances over LISTEN and NOTIFY. A notice says that something changed, never what: the listener reads it
+ * again. A lost connection is reopened and all listeners are notified, since notices may have been missed.
  */
 import type { Client } from 'pg';
 
@@ -10,7 +10,7 @@ const RECONNECT_MILLIS = 250;
 export class Notices {
   private readonly connect: () => Client;
   private readonly onError: (error: Error) => void;
-  /** By name. No EventEmitter: to that one, a notice called `error` would be an error. */
+  /** By name. Not an EventEmitter, which would throw on a notice called `error`. */
   private readonly listeners = new Map<string, Set<() => void>>();
   private client: Client | undefined;
   private retry: NodeJS.Timeout | undefined;
@@ -21,7 +21,7 @@ export class Notices {
     this.onError = onError;
   }
 
-  /** Called with every notice of this name, and after notices may have been missed. Returns how to stop. */
+  /** Calls the listener on every notice of this name, and when notices may have been missed. Returns a function that stops it. */
   listen(name: string, listener: () => void): () => void {
     const all = this.listeners.get(name) ?? new Set();
     this.listeners.set(name, all.add(listener));
@@ -32,8 +32,8 @@ export class Notices {
   }
 
   /**
-   * Waits for the next notice of this name, at most so long, or until one of the signals. Whether there was one.
-   * Signals that live long are left as they were: what `AbortSignal.any` makes of them they remember for ever on Node.js 20.
+   * Waits for the next notice of this name. Resolves true on a notice, false on timeout or abort.
+   * Not by `AbortSignal.any`: on Node.js 20 a long-lived signal keeps every signal derived from it.
    */
   next(name: string, millis: number, ...signals: readonly AbortSignal[]): Promise<boolean> {
     return new Promise((resolve) => {

@@ -1,9 +1,9 @@
-/** The tables as the code sees them; src/store/migrations makes them. */
+/** The types of the tables; src/store/migrations creates them. */
 import type { ColumnType, Generated } from 'kysely';
 
 export type WorkState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
 
-/** What may take minutes has a lane of its own, so that it never keeps what is done in a moment waiting. */
+/** Work that may take minutes has its own lane, so that it never delays work that takes a moment. */
 export type Lane = 'small' | 'work';
 
 /** Written as JSON text or as a value, read as a value. */
@@ -13,15 +13,15 @@ type Timestamp = ColumnType<Date, Date | string | undefined, Date | string>;
 
 interface HostTable {
   id: string;
-  /** The order in which hosts were made. */
+  /** In order of creation. */
   seq: Generated<number>;
-  /** How many changes it has seen. */
+  /** Incremented by every change. */
   version: number;
-  /** What never changes. */
+  /** The constant part. */
   config: Json<unknown>;
-  /** What does, packed by the service. */
+  /** The changing part, packed by the service. */
   image: string;
-  /** What a list shows of it; changes with the image. */
+  /** The fields that a list shows; changes with the image. */
   summary: string;
   /** The newest entries of its trace; older ones are in chunks. */
   tail: Generated<string>;
@@ -30,7 +30,7 @@ interface HostTable {
 
 interface HostTraceTable {
   host_id: string;
-  /** Place of the newest entry among all that happened on the host. */
+  /** Index of the newest entry in the whole trace of the host. */
   last_index: number;
   entries: string;
 }
@@ -41,12 +41,12 @@ interface IdempotencyTable {
   fingerprint: string;
   answer: string;
   created_at: Timestamp;
-  /** The order in which they were given. */
+  /** In order of creation. */
   seq: Generated<number>;
 }
 
 interface EventTable {
-  /** The transaction that wrote it: together with `seq` the order in which readers see events. */
+  /** The transaction that wrote it; with `seq`, the order in which readers see events. */
   xid: Generated<string>;
   seq: Generated<number>;
   type: string;
@@ -55,7 +55,7 @@ interface EventTable {
   created_at: Timestamp;
 }
 
-/** Where the events that are kept begin: one row. */
+/** The oldest place in the stored events: one row. */
 interface EventHorizonTable {
   xid: string;
   seq: number;
@@ -67,16 +67,16 @@ interface WorkTable {
   seq: Generated<number>;
   state: WorkState;
   request: Json<unknown>;
-  /** What clients read, as far as it has come. */
+  /** What clients read, updated as the work progresses. */
   resource: Json<object>;
   cancel_requested: ColumnType<boolean, boolean | undefined, boolean>;
-  /** How often a worker has taken it up. */
+  /** How often a worker has claimed it. */
   attempts: ColumnType<number, number | undefined, number>;
-  /** The name of the token that asked for it; empty where the service has none. */
+  /** The name of the token that requested it; empty if the service has no tokens. */
   owner: ColumnType<string, string | undefined, never>;
-  /** Where its job waits: among those that may be done in a moment, or the others. */
+  /** The queue of its job: for work that takes a moment, or for the rest. */
   lane: ColumnType<Lane, Lane | undefined, Lane>;
-  /** The runs of the service that have taken it up and have not given it back. */
+  /** The runs of the service that have claimed it and not given it back. */
   lives: Lives;
   created_at: Timestamp;
   finished_at: ColumnType<Date | null, Date | string | undefined, Date | string | null>;
@@ -94,7 +94,7 @@ interface CampaignChunkTable {
   cell: number;
   first_walk: number;
   walks: number;
-  /** What the walks found; null until they are done. */
+  /** The results of the walks; null until they are done. */
   result: ColumnType<unknown, string | null | undefined, string | null>;
   /** Whether one of them violated an invariant. */
   violated: ColumnType<boolean, boolean | undefined, boolean>;

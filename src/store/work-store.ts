@@ -1,6 +1,6 @@
 /**
- * Explorations and campaigns in PostgreSQL. The row is the truth: the queue only says which row is to be worked on, and
- * whoever works on it writes here what came of it.
+ * Explorations and campaigns in PostgreSQL. The row is authoritative: the queue only names the row to work on, and the worker
+ * stores the result here.
  */
 import { type Kysely, sql } from 'kysely';
 import { type Cancel, cancelWork } from './cancel-work.js';
@@ -17,7 +17,7 @@ export interface WorkRow {
   readonly seq: number;
   readonly state: WorkState;
   readonly request: unknown;
-  /** What clients read, as far as it has come; the other columns go before. */
+  /** What clients read, updated as the work progresses; the other columns take precedence. */
   readonly resource: object;
   readonly cancelRequested: boolean;
   readonly lane: Lane;
@@ -28,7 +28,7 @@ export interface WorkRow {
 
 interface NewWork {
   readonly id: string;
-  /** The name of the token that asks for it; empty where the service has none. */
+  /** The name of the token that requested it; empty if the service has no tokens. */
   readonly owner: string;
   readonly lane: Lane;
   readonly request: object;
@@ -36,26 +36,26 @@ interface NewWork {
   readonly answer: StoredAnswer | undefined;
 }
 
-/** How much of it may wait or run. */
+/** Limits on unfinished work. */
 export interface WorkLimits {
   readonly all: number;
-  /** Of one owner. */
+  /** Per owner. */
   readonly own: number;
 }
 
-/** What came of adding work: where it was added, how much of its owner's waits or runs, itself included. */
+/** Either the number of the owner's unfinished pieces of work, the new one included, or the limit that was reached. */
 type Added = { readonly own: number } | { readonly full: keyof WorkLimits };
 
-/** Work that is taken up. */
+/** Work that a worker has claimed. */
 interface TakenWork extends WorkRow {
-  /** How many runs of the service took it up before and ended without giving it back. */
+  /** How many runs of the service claimed it before and died with it. */
   readonly deaths: number;
 }
 
-/** Work that so many runs of the service did not survive is not tried again. */
+/** Work is not retried after this many runs of the service have died with it. */
 export const DEATHS_MAX = 3;
 
-/** The notices about a piece of work, heard by every instance. */
+/** The names of the notices about a piece of work; every instance receives them. */
 export function finished(id: string): string {
   return `finished:${id}`;
 }
@@ -92,13 +92,13 @@ export class WorkStore {
     }, 1);
   }
 
-  /** Adds it, unless too much waits or runs already; `more` writes in the same transaction. */
+  /** Adds it, unless a limit is reached; `more` writes in the same transaction. */
   add(
     work: NewWork,
     limits: WorkLimits,
     more: (trx: Kysely<Tables>) => Promise<void> = async () => {},
   ): Promise<Added> {
-    // One at a time: those who wait for the lock below would take all connections.
+    // One at a time: waiting for the lock below, many would take all connections.
     const added = this.lastAdded.then(() => this.addAlone(work, limits, more));
     this.lastAdded = added.catch(() => {});
     return added;
@@ -112,7 +112,7 @@ export class WorkStore {
     const { id, owner, lane, request, resource } = work;
     const table = sql.table(this.table);
     return this.database.query.transaction().execute(async (trx) => {
-      // A statement does not see what others are about to commit, so what is counted is counted by one at a time.
+      // A statement does not see what others are about to commit, so counting takes a lock.
       await sql`select pg_advisory_xact_lock(hashtext(${`pebslab ${this.table}`}))`.execute(trx);
       const { rows } = await sql<{ all: number; own: number; added: boolean }>`
         with unfinished as (
@@ -151,7 +151,7 @@ export class WorkStore {
       .execute();
   }
 
-  /** A worker takes it up; undefined where there is nothing to do any more. */
+  /** Claims it for a worker; undefined if it has ended. */
   async start(id: string): Promise<TakenWork | undefined> {
     const { life } = this.database;
     return this.database.query
@@ -167,13 +167,13 @@ export class WorkStore {
       .executeTakeFirst();
   }
 
-  /** A worker that stops gives its work back. */
+  /** Gives it back when its worker stops. */
   async release(id: string): Promise<void> {
     const { life } = this.database;
     await this.database.query
       .updateTable(this.table)
       .set({
-        // Where this worker was thought dead, another one has it by now.
+        // If this worker was presumed dead, another one has it by now.
         state: sql`case when lives[cardinality(lives)] = ${life} then 'queued' else state end`,
         lives: leftBy(life),
       })
@@ -182,7 +182,7 @@ export class WorkStore {
       .execute();
   }
 
-  /** What turns out to be no small work goes to the other lane, as if it had not been taken up. */
+  /** Moves it to the other lane if it turns out not to be small, as if it had not been claimed. */
   async enlarge(id: string): Promise<void> {
     await this.database.query
       .updateTable(this.table)
@@ -197,7 +197,7 @@ export class WorkStore {
       .execute();
   }
 
-  /** Says that it is under way, of work that is carried out piece by piece. */
+  /** Marks it as running, for work that is done in pieces. */
   async begin(id: string): Promise<void> {
     await this.database.query
       .updateTable(this.table)
@@ -207,7 +207,7 @@ export class WorkStore {
       .execute();
   }
 
-  /** Adds to what clients read, unless the work has ended. */
+  /** Updates what clients read, unless the work has ended. */
   async progress(id: string, found: object, events: readonly EventInput[]): Promise<void> {
     await this.database.query.transaction().execute(async (trx) => {
       const { numUpdatedRows } = await this.patch(trx, id, found).executeTakeFirst();
@@ -215,7 +215,7 @@ export class WorkStore {
     });
   }
 
-  /** The end, unless it has ended already. */
+  /** Ends it, unless it has ended already. */
   async finish(
     id: string,
     state: WorkState,
@@ -234,12 +234,12 @@ export class WorkStore {
     });
   }
 
-  /** Asks for the end: what waits ends here and now, what runs is told, wherever that is. */
+  /** Cancels it: queued work ends immediately, running work is notified on whichever instance runs it. */
   async requestCancel(id: string, event: EventInput): Promise<void> {
     await this.cancels.add({ id, event });
   }
 
-  /** What waits or runs, in the order in which it was asked for. */
+  /** The unfinished work, in the order of the requests. */
   async unfinished(): Promise<WaitingWork[]> {
     const { rows } = await sql<WaitingWork>`
       select id, lane, row_number() over (partition by owner order by seq) as own
@@ -249,12 +249,12 @@ export class WorkStore {
     return rows;
   }
 
-  /** One of them. */
+  /** One of `unfinished`. */
   async waiting(id: string): Promise<WaitingWork | undefined> {
     return (await this.unfinished()).find((work) => work.id === id);
   }
 
-  /** Deletes what ended long ago, and the oldest beyond what is kept, so many at most. Returns how many. */
+  /** Deletes work that ended too long ago or is too old to keep, at most `limit` rows. Returns how many. */
   async forget(hours: number, keptMax: number, limit: number): Promise<number> {
     const table = sql.table(this.table);
     const { numAffectedRows = 0n } = await sql`
@@ -276,15 +276,15 @@ export class WorkStore {
   }
 }
 
-/** What is needed to put it into the queue. */
+/** What the queue needs to know of it. */
 export interface WaitingWork {
   readonly id: string;
   readonly lane: Lane;
-  /** How much of its owner's came before it, with itself. */
+  /** Its position among its owner's unfinished work, from 1. */
   readonly own: number;
 }
 
-/** The lives of what this run of the service takes up, or gives back. */
+/** The column `lives` after this run of the service has claimed the row, or given it back. */
 export function enteredBy(life: string) {
   return sql<string[]>`array_append(array_remove(lives, ${life}), ${life})`;
 }
@@ -293,7 +293,7 @@ export function leftBy(life: string) {
   return sql<string[]>`array_remove(lives, ${life})`;
 }
 
-/** Of what was just taken up. */
+/** Right after a claim. */
 export const DEATHS = sql<number>`cardinality(lives) - 1`.as('deaths');
 
 async function notify(trx: Kysely<Tables>, notice: string): Promise<void> {

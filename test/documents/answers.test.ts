@@ -151,7 +151,7 @@ t.test('a body is required where the service takes none without', async (t) => {
         url,
         headers: { authorization },
       });
-      const isMissed = response.body.includes('a JSON object is required as body');
+      const isMissed = response.body.includes('a JSON object is required as the body');
       t.equal(isMissed, requestBody.required !== false, `${operationId}: ${response.body}`);
       seen += 1;
     }

@@ -236,7 +236,8 @@ t.test('a server that is killed comes back on its port', async (t) => {
   pool.on('error', () => {});
   await pool.query('create table kept as select 42 as answer');
   for (const round of [1, 2]) {
-    const runs = () => lines.filter((line) => line.startsWith('PostgreSQL runs again')).length;
+    const runs = () =>
+      lines.filter((line) => line.startsWith('PostgreSQL is running again')).length;
     kill(postmasterOf(dir));
     await until(() => runs() === round);
     const ask = () => pool.query('select answer from kept');
@@ -279,8 +280,8 @@ t.test('a directory that cannot be used is explained in a sentence', async (t) =
   t.equal(await refusal(file), `The data directory ${file} is not a directory.`);
   t.match(await refusal(join(file, 'below')), /^The data directory .*below is not a directory/);
   // Nothing can be made there, and the kernel says so as if the folder above were missing.
-  if (HAS_PROC) t.equal(await refusal('/proc/x'), 'The data directory /proc/x cannot be made.');
-  if (HAS_PROC) t.match(await refusal('/proc/x/y'), /^The data directory .* cannot be made/);
+  if (HAS_PROC) t.equal(await refusal('/proc/x'), 'The data directory /proc/x cannot be created.');
+  if (HAS_PROC) t.match(await refusal('/proc/x/y'), /^The data directory .* cannot be created/);
 
   const data = join(dir, 'data');
   const server = await start(t, data);

@@ -77,7 +77,7 @@ t.test(
       t.equal(refused.status, 503);
       t.match(refused.body, {
         type: '/problems/unavailable',
-        detail: /Nothing can be stored or read now: \S+/,
+        detail: /The database is unavailable: \S+/,
       });
       t.ok(refused.headers.get('retry-after'));
     }

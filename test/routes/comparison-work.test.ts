@@ -2,16 +2,16 @@
 import { request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
-import { Scout } from '../../src/explorer/scout.js';
+import { WarmSearchThread } from '../../src/explorer/warm-search-thread.js';
 import { CPU_MODELS } from '../../src/pmu/arch/cpu-models.js';
 import { KERNELS } from '../../src/pmu/kernels/index.js';
 import { build, problemOf } from '../helper.js';
 import { eventually } from '../instances.js';
 
-/** Counts the searches of all scouts of this process, which go on as they would. */
+/** Counts the searches of all warm threads of this process without changing them. */
 let searches = 0;
-const { search } = Scout.prototype;
-Scout.prototype.search = function (...args) {
+const { search } = WarmSearchThread.prototype;
+WarmSearchThread.prototype.search = function (...args) {
   searches += 1;
   return search.apply(this, args);
 };

@@ -143,7 +143,7 @@ t.test('the shape of an event is checked field by field', async (t) => {
   t.equal(await cfg(2 ** 60), '/pebs_data_cfg');
 });
 
-t.test('a host keeps at most 64 perf events', async (t) => {
+t.test('a host can have at most 64 perf events', async (t) => {
   const lab = await openLab(t);
   const host = await lab.host();
   for (let i = 0; i < 64; i += 1) await host.event({ counter: 'PMC0', disabled: true });

@@ -60,7 +60,7 @@ t.test('in a body', async (t) => {
   ] as const) {
     const response = await lab.send('POST', `/v1/${path}`, body);
     const problem = problemOf(t, response, 'unknown_name');
-    t.equal(problem.title, 'The request names something that the catalogue does not have');
+    t.equal(problem.title, 'The catalogue has no entry of this name');
     t.equal(problem.errors[0]?.pointer, pointer);
     t.match(problem.detail, said);
   }

@@ -45,7 +45,7 @@ t.test('a vCPU is added, read and listed', async (t) => {
   ]);
 });
 
-t.test('a host keeps at most 16 vCPUs', async (t) => {
+t.test('a host can have at most 16 vCPUs', async (t) => {
   const lab = await openLab(t);
   const host = await lab.host();
   for (let i = 0; i < 16; i += 1) await host.vcpu();

@@ -1,7 +1,7 @@
 /**
- * Who asks. With tokens configured, every route but the open ones needs `Authorization: Bearer <token>`, unknown routes
- * too: they should not tell strangers what exists. Without tokens everything is allowed, and src/config sees to it that
- * only this machine, or whoever the operator let in on purpose, can reach the service.
+ * Identifies the client. If tokens are configured, every route but the open ones needs `Authorization: Bearer <token>`, and so
+ * do unknown paths, which would otherwise reveal what exists. Without tokens everything is allowed, and src/config makes sure
+ * that only this machine, or other machines on explicit request, can reach the service.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { createVerifier, presentedToken, type Scope, sha256 } from '../../config/access-tokens.js';
@@ -11,13 +11,13 @@ import { GuessLimit } from './guess-limit.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who asks; null on the open routes, where nobody is asked. */
+    /** The client; null on the open routes. */
     principal: Principal | null;
   }
 }
 
 interface Principal {
-  /** The name of the token; null where the service has no tokens. */
+  /** The name of the token; null if the service has no tokens. */
   readonly name: string | null;
   readonly scope: Scope;
 }
@@ -57,17 +57,17 @@ const CHALLENGE = 'Bearer realm="pebslab"';
 
 function tokenMissing(): ProblemError {
   const detail =
-    'This needs a token in the header, as `Authorization: Bearer <token>`; it is read nowhere else.';
+    'This needs an access token, sent as `Authorization: Bearer <token>`; it is read from nowhere else.';
   return new ProblemError('unauthorized', detail, [], {}, { 'www-authenticate': CHALLENGE });
 }
 
 function tokenUnknown(): ProblemError {
   const challenge = `${CHALLENGE}, error="invalid_token"`;
-  const detail = 'The token that was sent is not one of this service.';
+  const detail = 'The token is not valid for this service.';
   return new ProblemError('unauthorized', detail, [], {}, { 'www-authenticate': challenge });
 }
 
 function tooManyGuesses(seconds: number): ProblemError {
-  const detail = `Too many wrong tokens came from this address; try again in ${seconds} s.`;
+  const detail = `Too many wrong tokens from this address; try again in ${seconds} s.`;
   return tryLater('too_many_requests', detail, seconds);
 }

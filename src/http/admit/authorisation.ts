@@ -1,16 +1,16 @@
-/** What whoever asks may do: each route needs a scope, and the open ones need not even a token. */
+/** What the client may do: each route needs a scope, except the open ones, which need no token. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { covers, type Scope } from '../../config/access-tokens.js';
 import { ProblemError } from '../../service/problem-error.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What a route asks for where its method does not say it: `read` of a POST that changes nothing. */
+    /** The scope, if it does not follow from the method: `read` for a POST that changes nothing. */
     scope?: Scope;
   }
 }
 
-/** The routes that need no token, as patterns: health, and what a client reads to learn how to ask. */
+/** The routes that need no token, as patterns: health and documentation. */
 const OPEN_ROUTES = new Set([
   '/livez',
   '/readyz',
@@ -25,7 +25,7 @@ export function isOpenRoute(pattern: string | undefined): boolean {
   return OPEN_ROUTES.has(pattern) || pattern.startsWith('/docs/');
 }
 
-/** The scope a route needs: what it says itself, or what its method means. */
+/** The scope a route needs: its own setting, or the default of its method. */
 export function scopeOf(method: string, config: { readonly scope?: Scope } | undefined): Scope {
   return config?.scope ?? (method === 'GET' || method === 'HEAD' ? 'read' : 'write');
 }
@@ -35,7 +35,7 @@ export function useAuthorisation(app: FastifyInstance): void {
   app.addHook('onRequest', async (request) => authorise(request));
 }
 
-/** On an unknown route there is nothing to protect, and 404 is the more helpful answer. */
+/** On an unknown route there is nothing to protect, and 404 is more helpful. */
 function authorise(request: FastifyRequest): void {
   const { principal } = request;
   if (principal === null || request.is404) return;
@@ -43,6 +43,6 @@ function authorise(request: FastifyRequest): void {
   if (covers(principal.scope, needed)) return;
   throw new ProblemError(
     'forbidden',
-    `This needs a token of scope ${needed}; ${principal.name} has the scope ${principal.scope}.`,
+    `This needs scope ${needed}; the token ${principal.name} has scope ${principal.scope}.`,
   );
 }

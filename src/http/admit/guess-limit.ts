@@ -1,16 +1,16 @@
 /**
- * Slows down whoever tries tokens: an address has 60 wrong ones a minute, then it has to wait.
+ * Slows down the guessing of tokens: after 60 wrong ones in a minute, an address has to wait.
  *
- * Only wrong tokens are refused: a right one is accepted whatever else came from its address,
- * because behind a proxy everybody has one address. The same wrong token counts once a minute: a
- * client that repeats its expired token learns nothing from it.
+ * A valid token is always accepted, whatever else came from its address, because all clients
+ * behind a proxy share one address. The same wrong token counts once a minute: a client that
+ * repeats its expired token learns nothing from it.
  */
 import { isIPv4, isIPv6 } from 'node:net';
 
 const WINDOW_MILLIS = 60_000;
 const GUESSES_MAX = 60;
 
-/** Bounds memory; the oldest entries make room, which only forgets guesses early. */
+/** Bounds memory. The oldest entries are evicted, which only forgets guesses early. */
 const ADDRESSES_MAX = 10_000;
 
 interface Window {
@@ -19,12 +19,12 @@ interface Window {
 }
 
 export class GuessLimit {
-  /** In the order in which the windows began, so the first ends first. */
+  /** In order of the start of the windows, so the first ends first. */
   private readonly windows = new Map<string, Window>();
 
   constructor(private readonly now: () => number = Date.now) {}
 
-  /** For how many seconds an address has to wait; 0 when it may go on. */
+  /** How many seconds an address has to wait; 0 if it need not. */
   secondsToWait(address: string): number {
     const window = this.current(networkOf(address));
     if (window === undefined || window.guesses.size < GUESSES_MAX) return 0;
@@ -55,7 +55,7 @@ export class GuessLimit {
   }
 }
 
-/** An IPv6 client owns a /64 and could change its address for each guess, so the /64 is counted. */
+/** An IPv6 client owns a /64 and could use a new address for each guess, so the /64 is counted. */
 export function networkOf(address: string): string {
   const plain = address.replace(/^::ffff:/i, '');
   if (isIPv4(plain) || !isIPv6(address)) return plain;

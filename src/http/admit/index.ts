@@ -1,4 +1,4 @@
-/** The second stage: whether whoever asks may ask this, judged by the header of the request alone. */
+/** The second stage: whether the client may make this request, judged by the request header alone. */
 import type { FastifyInstance } from 'fastify';
 import { useAuthentication } from './authentication.js';
 import { useAuthorisation } from './authorisation.js';
@@ -9,9 +9,9 @@ import { useQuota } from './quota.js';
 export function admit(app: FastifyInstance): void {
   useOrigin(app);
   useAuthentication(app);
-  // It counts by token, and counts also what is refused for the scope of the token.
+  // It counts by token, including requests refused for the scope of the token.
   useQuota(app);
   useAuthorisation(app);
-  // What is sent, and as what, is told only to those who may see it.
+  // The available media types are reported only to clients that may read the resource.
   useNegotiation(app);
 }

@@ -1,14 +1,14 @@
-/** Picks the media type of an answer out of those a route can send. */
+/** Picks the media type of an answer from those a route can send. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ProblemError } from '../../service/problem-error.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The media types a route can send, the preferred one first; JSON when left out. */
+    /** The media types a route can send, the preferred one first; JSON by default. */
     produces?: readonly [string, ...string[]];
   }
   interface FastifyRequest {
-    /** The one of `produces` that the client likes best. */
+    /** The type in `produces` that the client prefers. */
     answerType: string;
   }
 }
@@ -41,7 +41,7 @@ function choose(request: FastifyRequest, offers: readonly [string, ...string[]])
     }
   }
   if (best !== undefined) return best;
-  throw new ProblemError('not_acceptable', `This resource is sent as ${offers.join(', ')}.`);
+  throw new ProblemError('not_acceptable', `This resource is available as ${offers.join(', ')}.`);
 }
 
 interface MediaRange {
@@ -56,7 +56,7 @@ function parseRange(text: string): MediaRange {
   return { type, quality: quality >= 0 && quality <= 1 ? quality : 0 };
 }
 
-/** The most specific range that fits decides (RFC 9110, 12.5.1). */
+/** The most specific matching range decides (RFC 9110, 12.5.1). */
 function qualityOf(offer: string, ranges: readonly MediaRange[]): number {
   const family = `${offer.split('/', 1)[0]}/*`;
   for (const wanted of [offer, family, '*/*']) {

@@ -1,11 +1,11 @@
 /**
- * Which addresses this service answers to, and which web pages may change anything here.
+ * Which host names this service answers to, and which web pages may make changes.
  *
- * A page can give its own name the address of this machine (DNS rebinding). The browser then sends
- * that name as `Host`, and everything looks like the page's own server. Where no token is asked
- * for, only names of this machine are answered. And any page can make a browser send a request
- * without a body or preflight to any address, so what changes something must not come from a
- * foreign page. Whoever is no browser sends neither `Origin` nor `Sec-Fetch-Site`.
+ * A site can point its own name at this machine (DNS rebinding). The browser then sends that name as
+ * `Host` and takes the service for the site's own server. So a service without tokens answers only to
+ * names of this machine. Also, any page can make a browser send a request without a body or preflight
+ * to any address, so requests that change something must not come from another site's page. Clients
+ * other than browsers send neither `Origin` nor `Sec-Fetch-Site`.
  */
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
@@ -14,7 +14,7 @@ import { type Config, isLoopback } from '../../config/configuration.js';
 import { hostName, hostOfAuthority } from '../../config/host-name.js';
 import { ProblemError } from '../../service/problem-error.js';
 
-/** On every answer: no browser takes it for another type, or embeds it into a foreign page. */
+/** On every answer: browsers must not guess another type, or embed it in a page of another site. */
 export const ANSWER_HEADERS = {
   'x-content-type-options': 'nosniff',
   'cross-origin-resource-policy': 'same-origin',
@@ -28,7 +28,7 @@ export function useOrigin(app: FastifyInstance): void {
     reply.headers(ANSWER_HEADERS);
     const host = hostField(request);
     if (isAnonymous) {
-      // Behind a trusted proxy also the name it was asked for. A page can set that field, so it never stands for `Host`.
+      // Behind a trusted proxy, also check the forwarded name. A page can set that field, so it never replaces `Host`.
       for (const asked of new Set([host, request.host, targetAuthority(request)])) {
         if (asked !== undefined && asked !== '' && !isOurs(asked)) throw misdirected(asked);
       }
@@ -37,7 +37,7 @@ export function useOrigin(app: FastifyInstance): void {
   });
 }
 
-/** RFC 9112, 3.2: a request of HTTP/1.1 has exactly one, and what has two means different things to different readers. */
+/** RFC 9112, 3.2: an HTTP/1.1 request has exactly one; with two, implementations disagree which one counts. */
 function hostField({ raw }: FastifyRequest): string | undefined {
   let fields = 0;
   for (let at = 0; at < raw.rawHeaders.length; at += 2) {
@@ -53,12 +53,12 @@ function hostField({ raw }: FastifyRequest): string | undefined {
   return host;
 }
 
-/** A request line may hold a whole address, as for a proxy; it then counts for more than `Host`. */
+/** A request line may hold an absolute URL, as for a proxy; it then overrides `Host`. */
 function targetAuthority({ raw }: FastifyRequest): string | undefined {
   return /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(raw.url ?? '')?.[1];
 }
 
-/** Whether an authority names this machine, or what the operator says is it. */
+/** Whether an authority names this machine or is in ALLOWED_HOSTS. */
 function ourNames({ host, allowedHosts }: Config): (authority: string) => boolean {
   const listens = hostName(host) ?? '';
   const names = new Set(['localhost', listens, ...allowedHosts]);
@@ -69,7 +69,7 @@ function ourNames({ host, allowedHosts }: Config): (authority: string) => boolea
     const name = hostOfAuthority(authority);
     if (name === undefined) return false;
     if (names.has(name) || isLoopback(name)) return true;
-    // An address has no name that somebody else could point here; and which of them are this machine's, a container cannot know.
+    // An address cannot be rebound, and a container cannot know which addresses lead to it.
     return isPublic && isIP(name) !== 0;
   };
 }
@@ -78,7 +78,7 @@ function misdirected(authority: string): ProblemError {
   const shown = JSON.stringify(authority.slice(0, 100));
   return new ProblemError(
     'misdirected_request',
-    `${shown} is not a name of this machine. If it should be, add it to ALLOWED_HOSTS; a service that asks for tokens answers to any name.`,
+    `${shown} is not a name of this machine. If it should be, add it to ALLOWED_HOSTS; a service with tokens answers to any name.`,
   );
 }
 
@@ -89,7 +89,7 @@ function isSafe(method: string): boolean {
 function refuseForeignPage(request: FastifyRequest, allowedHosts: readonly string[]): void {
   const site = request.headers['sec-fetch-site'];
   const { origin } = request.headers;
-  // The browser compared the page with the address it asked, which a proxy may have changed since.
+  // The browser compared the page's origin with the URL it requested, which a proxy may have rewritten.
   if (site === 'same-origin' || site === 'none') return;
   if (site === undefined && origin === undefined) return;
   const authority = /^https?:\/\/([^/]+)$/.exec(origin ?? '')?.[1];
@@ -100,11 +100,11 @@ function refuseForeignPage(request: FastifyRequest, allowedHosts: readonly strin
   const page = origin === undefined ? 'another site' : JSON.stringify(origin.slice(0, 100));
   throw new ProblemError(
     'foreign_origin',
-    `A web page of ${page} may not send this. If that is this service's own address, add its name to ALLOWED_HOSTS.`,
+    `A web page of ${page} may not send this. If that is the address of this service, add its name to ALLOWED_HOSTS.`,
   );
 }
 
-/** The port that goes without saying may be said. */
+/** The default port may be given explicitly. */
 function isSameAuthority(page: string, host: string): boolean {
   const plain = (authority: string): string => authority.toLowerCase().replace(/:(80|443)$/, '');
   return plain(page) === plain(host);

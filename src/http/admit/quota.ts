@@ -1,11 +1,11 @@
 /**
- * How often a token may ask: `rateLimit` requests in a window of a minute, told in the header
- * fields `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers). The count is
- * this process's own; two processes behind one address each allow the whole limit.
+ * The rate limit of a token: `rateLimit` requests in a window of a minute, reported in the header
+ * fields `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers). Each process
+ * counts on its own; two processes behind one address each allow the whole limit.
  *
- * A 304 costs half, because polling is to be cheap and yet the answer was made to be compared. That
- * is known only then: the request is counted when it comes, and half of it given back. So whoever
- * has used up everything is refused that, too.
+ * A 304 costs half: polling should be cheap, but the answer had to be built to compare it. The status
+ * is known only at the end, so a request is counted in full on arrival and half is refunded. A token
+ * with nothing left is refused even then.
  */
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
@@ -13,13 +13,13 @@ import { type ProblemError, tryLater } from '../../service/problem-error.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What this request has cost its token; null where nothing is counted. */
+    /** What this request has cost its token; null if nothing is counted. */
     charge: Charge | null;
   }
 }
 
 interface Charge {
-  /** Gives half of it back, and tells the client what it has left. */
+  /** Refunds half a request, and updates the header fields. */
   halve(reply: FastifyReply): Promise<void>;
 }
 
@@ -33,7 +33,7 @@ export function useQuota(app: FastifyInstance): void {
   const { rateLimit, tokens } = app.config;
   app.decorateRequest('charge', null);
   if (rateLimit === 0 || tokens.length === 0) return;
-  // Bounded by the number of tokens, since only the name of a known one is a key.
+  // Bounded by the number of tokens, since the keys are names of known ones.
   const limiter = new RateLimiterMemory({
     points: rateLimit * REQUEST_COST,
     duration: WINDOW_SECONDS,
@@ -56,14 +56,14 @@ export function useQuota(app: FastifyInstance): void {
     const endsAt = Date.now() + state.msBeforeNext;
     request.charge = {
       halve: async (reply) => {
-        // A new window owes nothing to the one before.
+        // A new window starts from zero.
         if (Date.now() < endsAt) tell(reply, await limiter.reward(name, UNCHANGED_REWARD));
       },
     };
   });
 }
 
-/** The library rejects with the state of the count when it is used up. */
+/** When the limit is exceeded, the library rejects with the state of the counter. */
 async function consume(limiter: RateLimiterMemory, name: string) {
   try {
     return { state: await limiter.consume(name, REQUEST_COST), exceeded: false };
@@ -78,6 +78,6 @@ function secondsLeft({ msBeforeNext }: RateLimiterRes): number {
 }
 
 function quotaExceeded(limit: number, seconds: number): ProblemError {
-  const detail = `A token may ask ${limit} times a minute; the next window begins in ${seconds} s.`;
+  const detail = `A token is limited to ${limit} requests per minute; the next window begins in ${seconds} s.`;
   return tryLater('too_many_requests', detail, seconds);
 }

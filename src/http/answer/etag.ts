@@ -1,4 +1,4 @@
-/** Strong ETags on what can be read under /v1, so that polling an unchanged thing costs 304. */
+/** Strong ETags on readable resources under /v1, so that polling an unchanged one yields 304. */
 import { hash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 
@@ -7,7 +7,7 @@ export function useEtag(app: FastifyInstance): void {
     const readable = request.method === 'GET' || request.method === 'HEAD';
     if (!readable || reply.statusCode !== 200 || !request.url.startsWith('/v1/')) return payload;
     if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return payload;
-    // What has a version of its own says so itself.
+    // Resources with a version set their own.
     const own = reply.getHeader('etag');
     const etag = typeof own === 'string' ? own : `"${hash('sha1', payload, 'base64url')}"`;
     reply.header('etag', etag);
@@ -15,7 +15,7 @@ export function useEtag(app: FastifyInstance): void {
     const asked = request.headers['if-none-match'];
     if (asked === undefined) return payload;
     const isKnown = names(asked, etag);
-    // `*` names no version: it would make any answer a cheap one.
+    // `*` names no version: it would make every answer cost half.
     if (isKnown) await request.charge?.halve(reply);
     else if (asked.trim() !== '*') return payload;
     reply.code(304).removeHeader('content-type').removeHeader('content-length');

@@ -1,4 +1,4 @@
-/** The last stage: what a route returns or throws becomes an answer. */
+/** The last stage: turns what a route returns or throws into an answer. */
 import type { FastifyInstance } from 'fastify';
 import { useEtag } from './etag.js';
 import { useOutageLog } from './outage-log.js';
@@ -7,7 +7,7 @@ import { recordRoutes } from './route-table.js';
 import { useSerialisation } from './serialisation.js';
 import { useStreams } from './streams.js';
 
-/** Before the first route is added, because it looks at all of them. */
+/** Register before the first route, because it sees every route added later. */
 export async function answer(app: FastifyInstance): Promise<void> {
   useSerialisation(app);
   useEtag(app);

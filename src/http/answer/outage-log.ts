@@ -1,4 +1,4 @@
-/** While the database is away every request fails for the same reason: a line a second says so, not one for each of them. */
+/** While the database is unavailable every request fails for the same reason: log one line a second, not one per request. */
 import type { FastifyInstance } from 'fastify';
 
 declare module 'fastify' {
@@ -8,7 +8,7 @@ declare module 'fastify' {
 }
 
 interface OutageLog {
-  /** Counts a request that failed because of it. */
+  /** Counts a request that failed for this reason. */
   add(reason: string): void;
 }
 
@@ -23,7 +23,7 @@ export function useOutageLog(app: FastifyInstance): void {
       const now = performance.now();
       if (now - writtenAt < EVERY_MILLIS) return;
       // Those since the last line.
-      app.log.error({ reason, requests }, 'requests fail: the database is away');
+      app.log.error({ reason, requests }, 'requests fail: the database is unavailable');
       writtenAt = now;
       requests = 0;
     },

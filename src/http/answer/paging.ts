@@ -1,6 +1,6 @@
 /**
- * Pages of a list. A cursor names the last item seen by its position and its key, so that a page
- * stays right when items before it are deleted, and also when that very item is.
+ * Pages of a list. A cursor identifies the last item seen by its position and its key, so that pages
+ * stay right when earlier items, or that item itself, are deleted.
  */
 import type { FastifyReply } from 'fastify';
 import type { PageQuery } from '../../../schemas/common.js';
@@ -12,7 +12,7 @@ export interface Page<T> {
   has_more: boolean;
 }
 
-/** Cuts a page out of a list in stable order; `key` is what tells one item from another. */
+/** Cuts a page out of a list in stable order; `key` is unique per item. */
 export function page<T>(
   items: readonly T[],
   query: PageQuery,
@@ -30,7 +30,7 @@ export function page<T>(
   };
 }
 
-/** The same, and tells the client by a `Link` header where the next page is. */
+/** Also sends a `Link` header to the next page. */
 export function sendPage<T>(
   reply: FastifyReply,
   items: readonly T[],
@@ -58,7 +58,7 @@ export async function sendRows<T>(
   return { items: shown.map(({ item }) => item), next_cursor: cursor, has_more: hasMore };
 }
 
-/** Links the request's own address with some query parameters replaced. */
+/** Links the URL of the request with some query parameters replaced. */
 export function linkNext(reply: FastifyReply, changes: Readonly<Record<string, string>>): void {
   const [path = '', search = ''] = reply.request.url.split('?', 2);
   const parameters = new URLSearchParams(search);

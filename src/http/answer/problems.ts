@@ -16,7 +16,7 @@ export function useProblems(app: FastifyInstance, routes: RouteTable): void {
   app.setNotFoundHandler((request, reply) => sendProblem(missing(request, routes), request, reply));
 }
 
-/** Also handed to Fastify as `frameworkErrors`, for requests that never reach a route. */
+/** Also passed to Fastify as `frameworkErrors`, for requests that never reach a route. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply) {
   const { problem, outage } = databaseProblem(error) ?? { problem: toProblem(error) };
   if (outage !== undefined) request.server.outageLog.add(outage);
@@ -31,7 +31,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   return reply
     .code(problem.status)
     .headers({
-      // What never reaches a route has seen no hook either.
+      // A request that never reaches a route has not run the hooks either.
       ...ANSWER_HEADERS,
       ...problem.headers,
       'cache-control': 'no-store',
@@ -49,7 +49,7 @@ function problemBody(code: ProblemCode, detail: string) {
 const FRAMEWORK_CODES: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
   FST_ERR_NOT_FOUND: 'not_found',
-  // No id is as long as what the router refuses to match.
+  // The router rejects only parameters longer than any id.
   FST_ERR_MAX_PARAM_LENGTH: 'not_found',
 };
 
@@ -61,7 +61,7 @@ const CODES_BY_STATUS: Readonly<Record<number, ProblemCode>> = {
   503: 'unavailable',
 };
 
-/** What Fastify and its plugins throw is sorted by code and status; the rest is our own bug. */
+/** Errors of Fastify and its plugins are mapped by code and status; the rest are our own bugs. */
 function toProblem(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
   const { code = '', statusCode = 500 } = (error ?? {}) as Partial<FastifyError>;
@@ -71,14 +71,14 @@ function toProblem(error: unknown): ProblemError {
   if (statusCode >= 400 && statusCode < 500 && error instanceof Error) {
     return new ProblemError('bad_request', error.message.slice(0, 500));
   }
-  return new ProblemError('internal', 'The service failed; the log holds the cause.');
+  return new ProblemError('internal', 'The service failed; see the log for the cause.');
 }
 
 /** Mostly from curl, whose `-d` claims that the body is a form. */
 function unreadBody(): ProblemError {
   return new ProblemError(
     'unsupported_media_type',
-    'The body is read as JSON only, and says it is something else. Add the header `Content-Type: application/json` (with curl: -H "content-type: application/json", or --json instead of -d).',
+    'Only JSON bodies are supported, but the Content-Type is another. Add the header `Content-Type: application/json` (with curl: -H "content-type: application/json", or --json instead of -d).',
     [{ pointer: '/content-type', detail: 'must be application/json', in: 'header' }],
   );
 }
@@ -92,10 +92,10 @@ function missing(request: FastifyRequest, routes: RouteTable): ProblemError {
   const path = request.url.split('?', 1)[0] ?? '';
   const allowed = routes.methodsOf(path);
   if (allowed.length === 0 || allowed.includes(request.method)) {
-    return new ProblemError('not_found', `There is nothing at ${path.slice(0, 200)}.`);
+    return new ProblemError('not_found', `Nothing exists at ${path.slice(0, 200)}.`);
   }
   const allow = allowed.join(', ');
-  const detail = `${request.method} is not a method of this resource; it has ${allow}.`;
+  const detail = `This resource does not support ${request.method}; it supports ${allow}.`;
   return new ProblemError('method_not_allowed', detail, [], {}, { allow });
 }
 
@@ -104,7 +104,7 @@ const SOCKET_CODES: Readonly<Record<string, ProblemCode>> = {
   HPE_HEADER_OVERFLOW: 'header_too_large',
 };
 
-/** Bytes that are not HTTP, or not all of it, are no request: the answer is written to the socket by hand. */
+/** Malformed or incomplete HTTP never becomes a request: the answer is written to the socket by hand. */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();

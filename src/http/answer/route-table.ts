@@ -1,11 +1,11 @@
 /**
- * Remembers which paths exist with which methods, because Fastify's router answers "not found"
- * both for an unknown path and for an unknown method of a known one.
+ * Records which paths exist with which methods, because Fastify's router reports "not found" both
+ * for an unknown path and for an unknown method of a known one.
  */
 import type { FastifyInstance } from 'fastify';
 
 export interface RouteTable {
-  /** The methods of the routes that match a path, sorted; empty when the path is unknown. */
+  /** The methods of the routes that match a path, sorted; empty if the path is unknown. */
   methodsOf(path: string): string[];
 }
 

@@ -1,6 +1,6 @@
 /**
- * Lets the serialiser meet every named schema by reference only. Given one as a root, fast-json-stringify takes it out of
- * the schemas it knows, and the next route that refers to it cannot be built.
+ * Passes every named schema to the serialiser by reference only. Given one as a root, fast-json-stringify removes it from the
+ * schemas it knows, and the next route that refers to it cannot be built.
  */
 import { type RouteDefinition, SerializerSelector } from '@fastify/fast-json-stringify-compiler';
 import type { FastifyInstance } from 'fastify';
@@ -13,7 +13,7 @@ interface Content {
 
 type Serialiser = (value: unknown) => string;
 
-/** Compiled serialisers depend on nothing but the schemas, so all routes and all apps of a process share them. */
+/** Compiled serialisers depend only on the schemas, so all routes and all apps of a process share them. */
 const compiled = new Map<string, Serialiser>();
 const compile = SerializerSelector()(
   Object.fromEntries(ALL_SCHEMAS.map((schema) => [schema.$id, schema])),
@@ -21,7 +21,7 @@ const compile = SerializerSelector()(
 );
 
 export function useSerialisation(app: FastifyInstance): void {
-  // Each compilation looks through all the schemas, and most answers of most routes are problems.
+  // Each compilation goes through all schemas, and most responses of most routes are problems.
   app.setSerializerCompiler((route) => {
     const key = JSON.stringify(route.schema);
     let serialise = compiled.get(key);

@@ -1,4 +1,4 @@
-/** Answers that go on for as long as both sides like: bounded in number, and ended when the service stops. */
+/** Streaming answers: limited in number, and ended when the service stops. */
 import { once } from 'node:events';
 import { fastifySSE as sse } from '@fastify/sse';
 import type { FastifyInstance, FastifyReply } from 'fastify';
@@ -11,17 +11,17 @@ declare module 'fastify' {
 }
 
 export interface Streams {
-  /** Begins a stream on this reply and writes to it what it is given, until the signal: of the client's end, or the service's. */
+  /** Begins a stream on this reply and writes the parts to it, until the client hangs up or the service stops. */
   send(reply: FastifyReply, source: (signal: AbortSignal) => AsyncIterable<Buffer>): Promise<void>;
 }
 
-/** More than any dashboard needs, fewer than the files a process may have open. */
+/** More than any dashboard needs, fewer than the limit of open files. */
 const STREAMS_MAX = 200;
-/** No token takes all places. Without tokens nobody can be told from anybody else. */
+/** No token takes all places. Without tokens, clients cannot be told apart. */
 const STREAMS_PER_TOKEN_MAX = 20;
-/** Shorter than what proxies take for silence. */
+/** Shorter than the idle timeout of proxies. */
 const HEARTBEAT_MILLIS = 15_000;
-/** After how long a client that lost its stream comes back. */
+/** How long a client waits before it reconnects. */
 const RETRY_MILLIS = 3000;
 
 /** How long a client has to read the end of its stream when the service stops. */
@@ -30,7 +30,7 @@ const GOODBYE_MILLIS = 1000;
 interface Stream {
   readonly end: AbortController;
   readonly reply: FastifyReply;
-  /** Whose it is; null without tokens. */
+  /** The owner; null without tokens. */
   readonly token: string | null;
 }
 
@@ -40,13 +40,13 @@ export async function useStreams(app: FastifyInstance): Promise<void> {
   app.decorate('streams', {
     send: async (reply, source) => {
       if (app.closing.aborted) throw new ProblemError('unavailable', 'The service is stopping.');
-      // Whoever asks for the header only gets that, and its reply ends with the handler.
+      // A HEAD request gets only the header, and its reply ends with the handler.
       if (reply.request.method === 'HEAD') return begin(reply);
       const signal = openStream(open, reply);
       await write(reply, source(signal), signal);
     },
   });
-  // An open stream would keep the server from closing, and so would one that has ended but is not read.
+  // An open stream would keep the server from closing, and so would an ended one that the client does not read.
   app.addHook('preClose', async () => {
     const streams = [...open];
     for (const { end } of streams) end.abort();
@@ -57,13 +57,13 @@ export async function useStreams(app: FastifyInstance): Promise<void> {
 }
 
 function openStream(open: Set<Stream>, reply: FastifyReply): AbortSignal {
-  if (open.size >= STREAMS_MAX) throw tooMany(`${STREAMS_MAX} streams are open already.`);
+  if (open.size >= STREAMS_MAX) throw tooMany(`${STREAMS_MAX} streams are already open.`);
   const token = reply.request.principal?.name ?? null;
   const own = [...open].filter((other) => other.token === token).length;
   if (token !== null && own >= STREAMS_PER_TOKEN_MAX) {
-    throw tooMany(`${token} has ${STREAMS_PER_TOKEN_MAX} streams open already.`);
+    throw tooMany(`The token ${token} already has ${STREAMS_PER_TOKEN_MAX} open streams.`);
   }
-  // A client that has hung up meanwhile would never be heard to close, and keep its place for ever.
+  // If the client has already hung up, no close event follows, and its place would never be freed.
   if (!reply.sse.isConnected) throw new ProblemError('bad_request', 'The client has hung up.');
   const stream = { end: new AbortController(), reply, token };
   open.add(stream);
@@ -81,7 +81,7 @@ function begin(reply: FastifyReply): void {
   reply.sse.sendHeaders();
 }
 
-/** Never ahead of the client by more than what was written last. */
+/** Waits for the client, so that at most one part is buffered. */
 async function write(
   { raw }: FastifyReply,
   source: AsyncIterable<Buffer>,

@@ -1,4 +1,4 @@
-/** The first stage: the request has an id and a line in the log, and is sent away where the service stops. */
+/** The first stage: the request gets an id and a log line, and a 503 during shutdown. */
 import type { FastifyInstance } from 'fastify';
 import { useClosing } from './closing.js';
 import { useRequestId } from './request-id.js';

@@ -1,8 +1,8 @@
-/** Request ids are ours alone: what a client sends could forge lines of the log. */
+/** Request ids are always our own: ids sent by clients could forge log lines. */
 import { randomBytes } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 
-/** A random prefix per app and a counter: unique across restarts, in order within one. */
+/** A random prefix per app and a counter: unique across restarts, ordered within one run. */
 export function requestIdGenerator(): () => string {
   const prefix = randomBytes(5).toString('hex');
   let last = 0;

@@ -1,4 +1,4 @@
-/** One line a request at `info`: Fastify's own two lines cost twice as much and say less. */
+/** One line per request at `info`: Fastify's own two lines cost twice as much and say less. */
 import type { FastifyInstance } from 'fastify';
 import { withoutTokens } from '../../config/access-tokens.js';
 

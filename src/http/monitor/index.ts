@@ -1,4 +1,4 @@
-/** For those who watch the service: what it counts, and whether it can serve. */
+/** Monitoring: metrics and readiness. */
 import type { FastifyInstance } from 'fastify';
 import { useMetrics } from './metrics.js';
 import { useReadiness } from './readiness.js';

@@ -1,9 +1,9 @@
 /**
- * Prometheus metrics. Each app has a registry of its own, so that two apps in one test process
- * do not add up; the process has one more, shared, because there is only one process.
+ * Prometheus metrics. Each app has its own registry, so that two apps in one test process do not
+ * share counts; metrics of the process are in one more registry, shared by all apps.
  *
  * Services add theirs with `registers: [app.metrics.registry]`. Labels come from closed sets
- * (a kernel, a CPU model, an MSR), never from ids or names, which clients can invent at will.
+ * (a kernel, a CPU model, an MSR), never from ids or names, which clients choose freely.
  */
 import type { FastifyInstance } from 'fastify';
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
@@ -16,7 +16,7 @@ declare module 'fastify' {
 
 export interface Metrics {
   readonly registry: Registry;
-  /** The exposition text, in OpenMetrics where the scraper asks for it. */
+  /** The exposition text, in OpenMetrics if the scraper accepts it. */
   expose(openMetrics: boolean): Promise<{ contentType: string; text: string }>;
 }
 
@@ -26,7 +26,7 @@ function processMetrics(): Registry {
   if (processRegistry === undefined) {
     processRegistry = new Registry();
     collectDefaultMetrics({ register: processRegistry });
-    // Gauges that are named as if they were counters; each has a sibling by type.
+    // Gauges named like counters; each also exists by type.
     for (const what of ['handles', 'requests', 'resources']) {
       processRegistry.removeSingleMetric(`nodejs_active_${what}_total`);
     }
@@ -52,8 +52,8 @@ export function useMetrics(app: FastifyInstance): void {
 }
 
 /**
- * Rendered from copies: for OpenMetrics the library takes the suffix off the names of counters, for
- * good. A copy shares the counts and has a name of its own.
+ * Rendered from copies: for OpenMetrics the library strips the suffix from the names of counters,
+ * permanently. A copy shares the counts but has its own name.
  */
 async function expose(registry: Registry, openMetrics: boolean) {
   const rendered: Registry = new Registry();

@@ -1,4 +1,4 @@
-/** Readiness: whether this instance can serve, as the sum of what its parts say. */
+/** Readiness: whether this instance can serve, from the checks of its parts. */
 import type { FastifyInstance } from 'fastify';
 
 declare module 'fastify' {
@@ -20,7 +20,7 @@ interface ReadinessReport {
 type ReadinessCheck = () => CheckResult | Promise<CheckResult>;
 
 export interface Readiness {
-  /** Adds a part that must be well; a check that throws counts as not well. */
+  /** Adds a check; one that throws has failed. */
   add(name: string, check: ReadinessCheck): void;
   report(): Promise<ReadinessReport>;
 }

@@ -1,4 +1,4 @@
-/** What the OpenAPI document says of access, worked out once for all routes. */
+/** Access in the OpenAPI document, derived once for all routes. */
 import type { RouteOptions } from 'fastify';
 import { PROBLEMS } from '../../../schemas/problem-codes.js';
 import { isOpenRoute, scopeOf } from '../admit/authorisation.js';
@@ -8,11 +8,10 @@ import { type OpenApiDocument, operationsOf } from './operations.js';
 export const BEARER = {
   type: 'http',
   scheme: 'bearer',
-  description:
-    'An access token of the service. A service that was started without tokens asks for none.',
+  description: 'An access token. A service without configured tokens needs none.',
 } as const;
 
-/** Open to all, or: a token of this scope, or none where the service has no tokens. */
+/** Open to all; or a token of this scope, or none if the service has no tokens. */
 export function securityOf({ url, method, config }: RouteOptions): Record<string, string[]>[] {
   if (isOpenRoute(url)) return [];
   const [verb = 'GET'] = [method].flat();
@@ -22,9 +21,9 @@ export function securityOf({ url, method, config }: RouteOptions): Record<string
 const REFUSALS = ['unauthorized', 'forbidden', 'too_many_requests'] as const;
 
 /**
- * Any route that asks for a token refuses in these ways; a route that itself refuses with one of
- * the statuses keeps what it says. The generator would copy references out, so they are added to
- * the finished document.
+ * The problems of every route that needs a token; a route that documents one of these statuses itself
+ * keeps its own entry. They are added to the finished document, because the generator would inline
+ * references.
  */
 export function addRefusals(document: OpenApiDocument): void {
   document.components = {

@@ -1,4 +1,4 @@
-/** The OpenAPI 3.1 document is generated from the schemas that validate and serialise. */
+/** Generates the OpenAPI 3.1 document from the schemas that validate and serialise. */
 import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import { ALL_SCHEMAS } from '../../../schemas/index.js';
@@ -10,28 +10,28 @@ const DESCRIPTION = `pebslab steps a simulated machine, MSR write by MSR write, 
 when they switch PMU state between host and guest, and searches its interleavings for states that break an invariant.
 
 64-bit values leave as \`0x\` and 16 lower-case hex digits; hex strings, decimal strings and JSON integers up to 2^53-1 are accepted.
-Every failure is \`application/problem+json\` (RFC 9457), and its \`type\` answers with an explanation.
+Every failure is \`application/problem+json\` (RFC 9457); GET of its \`type\` returns an explanation.
 
-A service that has access tokens asks for one on every route with a padlock, and names the scope it needs: \`read\`, \`write\`
-(which includes read) or \`admin\` (which includes both). \`GET /v1/whoami\` tries a token. Answers to a token carry \`RateLimit-Policy\`
-and \`RateLimit\`; a 304 for a tag that was sent costs half. A service without tokens asks for nothing.`;
+If access tokens are configured, every route with a padlock needs one of the scope shown: \`read\`, \`write\` (which includes
+read) or \`admin\` (which includes both). \`GET /v1/whoami\` tests a token. Responses to requests with a token carry
+\`RateLimit-Policy\` and \`RateLimit\`; a 304 counts as half a request. A service without tokens needs none.`;
 
 const TAGS = [
   { name: 'catalogue', description: 'CPU models, kernels, invariants and scenarios' },
   {
     name: 'calculators',
-    description: 'Stateless questions to a kernel: switch lists, round trips',
+    description: 'Stateless calculations: switch lists, round trips, comparisons',
   },
   { name: 'hosts', description: 'Simulated hosts' },
   { name: 'perf-events', description: 'perf events of a simulated host' },
   { name: 'vcpus', description: 'vCPUs of a simulated host and their transitions' },
   {
     name: 'actors',
-    description: 'What else happens on a host: NMIs, ticks, PMU sections, scripts',
+    description: 'Other actions on a host: NMIs, ticks, PMU disable and enable, scripts',
   },
   { name: 'explorations', description: 'Searches of the state space' },
   { name: 'campaigns', description: 'Random walks beyond what a search can exhaust' },
-  { name: 'events', description: 'What happens, as it happens' },
+  { name: 'events', description: 'Live events' },
   { name: 'operations', description: 'Health, metrics, documents of the service itself' },
 ] as const;
 
@@ -49,7 +49,7 @@ export async function useDocument(app: FastifyInstance): Promise<void> {
         license: { name: 'MIT', identifier: 'MIT' },
       },
       servers: [{ url: '/', description: 'the server that sent this document' }],
-      // Each operation says its own; one that did not would be under this.
+      // Each operation sets its own; this is the default.
       security: [{ bearer: [] }, {}],
       tags: [...TAGS],
       components: { securitySchemes: { bearer: BEARER } },
@@ -81,11 +81,11 @@ export async function useDocument(app: FastifyInstance): Promise<void> {
       return document.openapiObject;
     },
   });
-  // It takes longer to make than a request may take; the first one to ask is not to wait for it.
+  // Generated at start-up: it takes too long to make the first request wait for it.
   app.addHook('onListen', async () => void app.swagger());
 }
 
-/** A route's rest-of-the-path parameter is called `*`, which no document can say; there it is `path`. */
+/** A wildcard parameter is called `*` in routes, which the document cannot express; there it is `path`. */
 function nameWildcard(schema: FastifySchema): FastifySchema {
   const { params } = schema as {
     params?: { properties?: Record<string, unknown>; required?: string[] };
@@ -97,7 +97,7 @@ function nameWildcard(schema: FastifySchema): FastifySchema {
   return { ...schema, params: { ...params, properties: { ...others, path: rest }, required } };
 }
 
-/** A route writes `body: HostCreateSchema`; the document points at the component instead. */
+/** A route has `body: HostCreateSchema`; the document refers to the component instead. */
 function referToNamed(schema: FastifySchema | undefined): FastifySchema {
   if (schema === undefined) return {};
   const { body, response, ...rest } = schema as FastifySchema & { response?: object };
@@ -123,7 +123,7 @@ function pointAt(schema: unknown): unknown {
   return isRecord(schema) && typeof schema.$id === 'string' ? { $ref: `${schema.$id}#` } : schema;
 }
 
-/** Paths and queries are written out by parameter, so their schemas need no component. */
+/** Path and query parameters are listed one by one, so their schemas need no component. */
 function dropUnused(schemas: Record<string, unknown>, paths: unknown): void {
   const used = new Set<string>();
   const pending: unknown[] = [paths];
@@ -137,7 +137,7 @@ function dropUnused(schemas: Record<string, unknown>, paths: unknown): void {
   for (const name of Object.keys(schemas)) if (!used.has(name)) delete schemas[name];
 }
 
-/** The generator takes a field called `properties` inside an example for a schema's, and rewrites it. */
+/** The generator mistakes a field called `properties` in an example for a schema keyword, and rewrites it. */
 function restoreExamples(schemas: Record<string, unknown>): void {
   for (const { $id, examples } of ALL_SCHEMAS as readonly { $id: string; examples?: unknown }[]) {
     const schema = schemas[$id];
@@ -146,8 +146,8 @@ function restoreExamples(schemas: Record<string, unknown>): void {
 }
 
 /**
- * Ajv refuses `discriminator.mapping`, but a document without one claims that the values are the
- * names of the components; so it is derived here from the constants of the branches.
+ * Ajv rejects `discriminator.mapping`, but without one the document would claim that the values are
+ * the names of the components; so it is derived here from the constants of the branches.
  */
 function addDiscriminatorMappings(schemas: Record<string, unknown>): void {
   for (const schema of Object.values(schemas)) {

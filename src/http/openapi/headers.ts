@@ -1,10 +1,10 @@
-/** What the OpenAPI document says of headers, read off what routes do with them. */
+/** Headers in the OpenAPI document, derived from the configuration of the routes. */
 import type { FastifySchema, RouteOptions } from 'fastify';
 import type { OpenApiDocument, Operation } from './operations.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The route waits for the end of long work where the client prefers that. */
+    /** The route waits for long work to end if the client prefers that. */
     waits?: boolean;
   }
 }
@@ -13,20 +13,20 @@ const IDEMPOTENCY_KEY = {
   type: 'string',
   maxLength: 257,
   description:
-    'A key drawn by the client, 1 to 255 visible characters, quoted or not: the same request repeated with its key within 24 hours is answered as it was the first time, long work with the 202 that accepted it.',
+    'A random key chosen by the client, 1 to 255 visible characters, quoted or not: the same request repeated with its key within 24 hours gets the first answer again; for long work, that is the 202 that accepted it.',
 };
 const IF_MATCH = {
   type: 'string',
   maxLength: 2000,
-  description: "The host's ETag: the request is refused with 412 where the host has another one.",
+  description: "The host's ETag: if the host has a different one, the request fails with 412.",
 };
 const PREFER = {
   type: 'string',
   maxLength: 200,
-  description: '`wait=N` waits up to N seconds, 60 at most, for the end of the work.',
+  description: '`wait=N` waits up to N seconds, at most 60, for the work to end.',
 };
 
-/** The route's schema with the headers it heeds. */
+/** The route's schema with the request headers it uses. */
 export function withHeaders(schema: FastifySchema, { config }: RouteOptions): FastifySchema {
   const response = (schema.response ?? {}) as Record<number, unknown>;
   const properties = {
@@ -41,7 +41,7 @@ export function withHeaders(schema: FastifySchema, { config }: RouteOptions): Fa
 interface AnswerHeader {
   readonly description: string;
   readonly example: string;
-  /** Whether an operation sends it with a status; `always` is false where only some of these answers have it. */
+  /** Whether an operation sends the header with a status; `always` is false if only some of these answers have it. */
   readonly always: boolean;
   isSentBy(operation: Described, status: number): boolean;
 }
@@ -53,7 +53,7 @@ interface Described {
   readonly traits: RouteTraits;
 }
 
-/** What the document needs to know of a route beside its schema. */
+/** What the document needs to know of a route besides its schema. */
 export interface RouteTraits {
   readonly idempotent: boolean;
   readonly optionalBody: boolean;
@@ -63,16 +63,15 @@ const isDone = (status: number): boolean => status < 300;
 
 const ANSWER_HEADERS: Readonly<Record<string, AnswerHeader>> = {
   'X-Request-Id': {
-    description: 'finds the request in the log',
+    description: 'identifies the request in the log',
     example: 'req_8f14e45fce000001',
     always: true,
     isSentBy: () => true,
   },
   ETag: {
-    description:
-      'the version of what is sent, for `If-None-Match`; that of a host also for `If-Match`',
+    description: 'the version of the resource, for `If-None-Match`; for a host also for `If-Match`',
     example: '"12"',
-    // A stream of events has none.
+    // An event stream has none.
     always: false,
     isSentBy: ({ path, method, operation }, status) => {
       if (!isDone(status) || !path.startsWith('/v1/')) return false;
@@ -81,14 +80,14 @@ const ANSWER_HEADERS: Readonly<Record<string, AnswerHeader>> = {
     },
   },
   Location: {
-    description: 'the address of what was made',
+    description: 'the address of the new resource',
     example: '/v1/hosts/host_1a',
     always: true,
     isSentBy: ({ operation }, status) =>
       status === 201 || (isDone(status) && '202' in (operation.responses ?? {})),
   },
   Link: {
-    description: 'the address of the next page, where there is one',
+    description: 'the address of the next page, if there is one',
     example: '</v1/hosts?cursor=NTA>; rel="next"',
     always: false,
     isSentBy: ({ method, operation }, status) =>
@@ -97,31 +96,32 @@ const ANSWER_HEADERS: Readonly<Record<string, AnswerHeader>> = {
       (operation.parameters ?? []).some(({ name }) => name === 'limit'),
   },
   'Idempotent-Replayed': {
-    description: '`true` where the answer is that of an earlier request with the same key',
+    description: '`true` if this is the stored answer of an earlier request with the same key',
     example: 'true',
     always: false,
     isSentBy: ({ traits }) => traits.idempotent,
   },
   'Retry-After': {
-    description: 'after how many seconds to try again',
+    description: 'how many seconds to wait before trying again',
     example: '1',
     always: false,
     isSentBy: (_, status) => status === 409 || status === 429 || status === 503,
   },
   'RateLimit-Policy': {
-    description: 'how many requests a token has in a window (draft-ietf-httpapi-ratelimit-headers)',
+    description:
+      'the number of requests per token and window (draft-ietf-httpapi-ratelimit-headers)',
     example: '"default";q=6000;w=60',
     always: false,
     isSentBy: ({ operation }, status) => isCounted(operation) && status !== 401,
   },
   RateLimit: {
-    description: 'how many are left, and for how many seconds; only with a token',
+    description: 'the requests left, and the seconds until the window ends; only with a token',
     example: '"default";r=5999;t=60',
     always: false,
     isSentBy: ({ operation }, status) => isCounted(operation) && status !== 401,
   },
   'WWW-Authenticate': {
-    description: 'how to ask with a token (RFC 6750)',
+    description: 'how to send a token (RFC 6750)',
     example: 'Bearer realm="pebslab"',
     always: true,
     isSentBy: (_, status) => status === 401,
@@ -132,7 +132,7 @@ function isCounted({ security }: Operation): boolean {
   return (security?.length ?? 0) > 0;
 }
 
-/** Adds to every answer of the finished document which headers it has. */
+/** Adds the response headers to the finished document. */
 export function addAnswerHeaders(
   document: OpenApiDocument,
   traitsOf: (operationId: string) => RouteTraits,
@@ -150,7 +150,7 @@ export function addAnswerHeaders(
       const traits = traitsOf(operation.operationId ?? '');
       const described = { path, method, operation, traits };
       for (const [status, answer] of Object.entries(operation.responses ?? {})) {
-        // Those that all operations share have their headers where they stand.
+        // Shared responses have their headers in their own definition.
         if ('$ref' in answer) continue;
         answer.headers = headersOf(described, Number(status));
       }

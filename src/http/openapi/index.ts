@@ -1,9 +1,9 @@
-/** The service describes itself: as a document for programs, and as pages for people. */
+/** The API description: a document for programs, and pages for people. */
 import type { FastifyInstance } from 'fastify';
 import { useDocument } from './document.js';
 import { usePages } from './pages.js';
 
-/** Before the first route is added, because the document is made from them. */
+/** Register before the first route, because the document is generated from the routes. */
 export async function describe(app: FastifyInstance): Promise<void> {
   await useDocument(app);
   await usePages(app);

@@ -1,4 +1,4 @@
-/** The finished OpenAPI document, as far as it is looked at, and what its generator cannot say. */
+/** The types used of the finished OpenAPI document, and corrections that its generator cannot express. */
 export interface OpenApiDocument {
   paths?: Record<string, Record<string, Operation>>;
   components?: { schemas?: Record<string, unknown>; headers?: object; responses?: object };
@@ -21,7 +21,7 @@ export function operationsOf({ paths }: OpenApiDocument): Operation[] {
   return Object.values(paths ?? {}).flatMap((operations) => Object.values(operations));
 }
 
-/** A body is required only where the service takes none without, and a 204 has none. */
+/** Marks a body as required only if the route needs one; a 204 has no content. */
 export function correctBodies(
   document: OpenApiDocument,
   isBodyOptional: (operationId: string) => boolean,
@@ -33,8 +33,8 @@ export function correctBodies(
 }
 
 /**
- * Generators of clients take a field with a default for one that is always there, which is true of
- * answers and not of requests. So the default of a field is said in words.
+ * Client generators treat a field with a default as always present, which is true of responses but
+ * not of requests. So defaults are stated in the description.
  */
 export function describeDefaults(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(describeDefaults);
@@ -49,7 +49,7 @@ export function describeDefaults(schema: unknown): unknown {
     );
   }
   if (value !== undefined) {
-    rest.description = `${rest.description ?? 'a value'}; ${JSON.stringify(value)} when left out`;
+    rest.description = `${rest.description ?? 'a value'}; ${JSON.stringify(value)} by default`;
   }
   return rest;
 }

@@ -1,10 +1,10 @@
-/** The document as pages that people read and try. */
+/** The document as interactive pages. */
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 
 /**
- * All that the pages need is here. Not `upgrade-insecure-requests`, which swagger-ui would add: over
- * plain HTTP, as most reach this service, a browser would ask for the assets where nobody listens.
+ * All assets are served here. No `upgrade-insecure-requests`, which swagger-ui would add: over plain
+ * HTTP, the usual case here, a browser would then request the assets from a port that is closed.
  */
 const DOCS_POLICY = {
   'default-src': "'self'",
@@ -18,7 +18,7 @@ const DOCS_POLICY = {
   'style-src': "'self'",
 };
 
-/** Swagger-ui brings its files along and asks no one outside to validate the document. */
+/** Swagger-ui serves its own files and does not ask an external site to validate the document. */
 export async function usePages(app: FastifyInstance): Promise<void> {
   await app.register(swaggerUi, {
     routePrefix: '/docs',

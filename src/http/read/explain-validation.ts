@@ -1,7 +1,6 @@
 /**
- * Turns what Ajv found into few sentences that a person can act on: unknown fields first, with
- * the spelling that was probably meant; one line per field; never the branches of a union that
- * the client did not choose.
+ * Turns Ajv's errors into a few actionable sentences: unknown fields first, with the likely
+ * spelling; one line per field; never errors from branches of a union that the client did not choose.
  */
 import type { ErrorObject } from 'ajv';
 import type { ProblemItem } from '../../service/problem-error.js';
@@ -9,7 +8,7 @@ import { nearest } from '../../service/spelling.js';
 
 const ITEMS_MAX = 20;
 const CHOICES_MAX = 40;
-/** Guessing what a field was meant to be takes as long as everything else about a request. */
+/** Guessing the intended field takes as long as the rest of a request, so the number is limited. */
 const DESCRIBED_MAX = 5 * ITEMS_MAX;
 
 interface Explanation {
@@ -27,7 +26,7 @@ export function explainValidation(errors: readonly ErrorObject[]): Explanation {
   for (const { pointer, rank } of told) if (!firstRank.has(pointer)) firstRank.set(pointer, rank);
   const distinct = new Map<string, ProblemItem>();
   for (const { pointer, detail, rank } of told) {
-    // A value of the wrong type also breaks patterns and bounds; saying so would only distract.
+    // A value of the wrong type also violates patterns and bounds, which would only distract.
     if (rank > (firstRank.get(pointer) ?? rank)) continue;
     distinct.set(`${pointer} ${detail}`, { pointer, detail });
   }
@@ -41,7 +40,7 @@ function isUnion(keyword: string): boolean {
   return keyword === 'oneOf' || keyword === 'anyOf' || keyword === 'not';
 }
 
-/** Errors a union raised while trying its branches; the union's own error speaks for them. */
+/** Errors raised while trying the branches of a union; the union's own error stands for them. */
 function isBranchNoise(error: ErrorObject, unions: readonly ErrorObject[]): boolean {
   if (error.keyword === 'discriminator') return true;
   return unions.some(
@@ -108,8 +107,8 @@ function unknownField(error: ErrorObject): string {
   const known = Object.keys(asRecord(error.parentSchema?.properties));
   const guess = nearest(String(error.params.additionalProperty), known);
   if (guess !== undefined) return `unknown field, did you mean "${guess}"?`;
-  if (known.length === 0) return 'unknown field, none is expected here';
-  return `unknown field, known are ${known.slice(0, CHOICES_MAX).join(', ')}`;
+  if (known.length === 0) return 'unknown field; no fields are expected here';
+  return `unknown field, known fields are ${known.slice(0, CHOICES_MAX).join(', ')}`;
 }
 
 function choice(data: unknown, allowed: readonly unknown[]): string {
@@ -130,7 +129,7 @@ function meaning(error: ErrorObject): string {
   return typeof description === 'string' ? description : 'of the documented form';
 }
 
-/** Alternatives that only differ in which field is given: `cpu_model` or `cpu`. */
+/** Alternatives that differ only in which field is given: `cpu_model` or `cpu`. */
 function alternatives(error: ErrorObject): string {
   const branches: unknown = error.parentSchema?.[error.keyword];
   const fields = (Array.isArray(branches) ? branches : []).flatMap(requiredOf);
@@ -156,7 +155,7 @@ function asRecord(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
-/** Echoes a value briefly, so that a hostile one cannot fill the answer or the log. */
+/** Quotes a value briefly, so that a hostile one cannot fill the answer or the log. */
 function show(value: unknown): string {
   if (value === null || value === undefined) return 'null';
   if (Array.isArray(value)) return 'an array';

@@ -6,16 +6,16 @@ import { ProblemError } from '../../service/problem-error.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The route creates or steps something, so a client may repeat it under an `Idempotency-Key`. */
+    /** The route creates or steps something and accepts an `Idempotency-Key`. */
     idempotent?: boolean;
   }
   interface FastifyRequest {
-    /** The right to answer under the client's key; null where it gave none. */
+    /** The right to answer under the client's key; null without a key. */
     ticket: Ticket | null;
   }
 }
 
-/** The draft allows any length; whoever needs more does not draw keys at random. */
+/** The draft allows any length; random keys need no more. */
 const KEY_LENGTH_MAX = 255;
 
 export function useIdempotency(app: FastifyInstance): void {
@@ -23,8 +23,8 @@ export function useIdempotency(app: FastifyInstance): void {
   app.addHook('onRoute', (route) => {
     if (route.config?.idempotent !== true) return;
     route.preHandler = replayOrClaim;
-    // After the handler, whatever became of it. A stored answer is found while the key is still held; without one, a
-    // client that tries again at once is to find its key free.
+    // After the handler, whatever its outcome. A stored answer is found while the key is still held; without one, a
+    // client that retries at once must find its key free.
     route.onSend = async (request: FastifyRequest, reply: FastifyReply) => {
       if (request.ticket === null) return;
       const released = app.services.idempotency.release(request.ticket);
@@ -55,7 +55,7 @@ async function replayOrClaim(
   return reply.code(claim.status).headers(claim.headers).send(claim.body);
 }
 
-/** Objects are unordered, and some clients write their fields in another order each time. */
+/** Objects are unordered, and some clients write their fields in a different order each time. */
 function sortFields(_key: string, value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   const fields = Object.entries(value);
@@ -73,12 +73,12 @@ function parseKey(header: string): string {
   ]);
 }
 
-/** What a request asks beside the change itself: the versions it insists on, and its key. */
+/** The conditions of a request: the versions it allows, and its key. */
 export function termsOf(request: FastifyRequest): ChangeTerms {
   return { versions: versionsAsked(request), ticket: request.ticket ?? undefined };
 }
 
-/** The versions in `If-Match`; a tag that is none of ours matches nothing, and neither does a weak one. */
+/** The versions in `If-Match`. Unknown and weak tags match nothing. */
 export function versionsAsked({ headers }: FastifyRequest): number[] | undefined {
   const tags = headers['if-match']?.trim();
   if (tags === undefined || tags === '*') return undefined;

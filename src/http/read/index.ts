@@ -1,10 +1,10 @@
-/** The third stage: path, query and body are read and held to their schemas; a request under a key that was answered ends here. */
+/** The third stage: parses path, query and body and validates them; a request whose key has a stored answer ends here. */
 import type { FastifyInstance } from 'fastify';
 import { useIdempotency } from './idempotency.js';
 import { useValidation } from './validation.js';
 
 export function read(app: FastifyInstance): void {
   useValidation(app);
-  // The key stands for the request as it was read, with what was left out filled in.
+  // The key covers the parsed request, with defaults filled in.
   useIdempotency(app);
 }

@@ -1,21 +1,20 @@
 /**
- * Reads a JSON body more strictly than `JSON.parse`: a field given twice, a `__proto__` key, a
- * nesting or a number of fields beyond reason is refused, and broken text is answered with the
- * place where it breaks. What costs is bounded on the text, before anything is built from it. The
- * scanner runs only when something is already known to be wrong, so that good bodies pay for two
- * quick passes and one native parse.
+ * Parses a JSON body more strictly than `JSON.parse`: it rejects duplicate fields, `__proto__` keys,
+ * and excessive nesting or numbers of fields, and reports where malformed text breaks. Limits are
+ * checked on the text, before anything is built from it. The scanner runs only after an error has
+ * been detected, so that valid bodies cost two quick passes and one native parse.
  */
 import { ProblemError } from '../../service/problem-error.js';
 
 const DEPTH_MAX = 32;
 /** 1,000 steps of round trips with every field have fewer. */
 const FIELDS_MAX = 16_000;
-/** Of one object; no schema has a tenth of it. */
+/** Per object; no schema has a tenth as many. */
 const OBJECT_FIELDS_MAX = 1000;
-/** Commas and opening brackets and braces, which is about one for each value. */
+/** Counted as commas, opening brackets and braces: about one per value. */
 const VALUES_MAX = 50_000;
 
-/** An empty body is `undefined`: whether one is needed is for the route's schema to say. */
+/** An empty body is `undefined`: the route's schema decides whether one is required. */
 export function parseJsonBody(text: string): unknown {
   const body = text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
   if (body.trim() === '') return undefined;
@@ -27,7 +26,7 @@ export function parseJsonBody(text: string): unknown {
   } catch {
     throw fault(body);
   }
-  // A field that was given twice is kept once.
+  // `JSON.parse` keeps a duplicate field once.
   if (countFields(value) !== fields) throw fault(body);
   return value;
 }
@@ -37,7 +36,7 @@ const COMMA = 0x2c;
 const COLON = 0x3a;
 const BACKSLASH = 0x5c;
 
-/** How many fields the objects of a text have; undefined where it is too deep or too much. */
+/** The number of fields in all objects of a text; undefined if it is nested too deeply or too large. */
 function countFieldsInText(text: string): number | undefined {
   let fields = 0;
   let values = 0;
@@ -83,7 +82,7 @@ function endOfString(text: string, start: number): number {
   return text.length;
 }
 
-/** As many as in the text, unless one was given twice; no number where one is `__proto__`. */
+/** Equals the number in the text, unless a field was duplicated; NaN if one is `__proto__`. */
 function countFields(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;
   let total = 0;
@@ -97,7 +96,7 @@ function countFields(value: unknown): number {
   return total;
 }
 
-/** What is wrong with a text that is refused. */
+/** The problem for a rejected text. */
 function fault(text: string): ProblemError {
   const { offset, reason, pointer } = new Scanner(text).findFault();
   if (pointer !== undefined) {
@@ -120,7 +119,7 @@ function escapeToken(token: string | number): string {
   return String(token).slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
-/** Text that is no JSON, or a value that is not taken; the latter has a pointer. */
+/** Text that is not JSON, or a value that is rejected; the latter has a pointer. */
 class Fault extends Error {
   constructor(
     readonly offset: number,
@@ -136,7 +135,7 @@ const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const STRING = /"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*"/y;
 const SPACE = /[ \t\n\r]*/y;
 
-/** A plain recursive-descent reader of RFC 8259 that builds nothing but the path to where it is. */
+/** A plain recursive-descent reader of RFC 8259 that builds nothing but the current path. */
 class Scanner {
   private at = 0;
   private fields = 0;
@@ -187,14 +186,14 @@ class Scanner {
     else this.word();
   }
 
-  /** A member of an array or object, which stands at a place of its own. */
+  /** A member of an array or object. */
   private member(token: string | number): void {
     this.path.push(token);
     this.value();
     this.path.pop();
   }
 
-  /** Counts as the pass over the text does, which found too many. */
+  /** Counts as the pass over the text does. */
   private spend(): void {
     this.values += 1;
     if (this.values > VALUES_MAX) this.refuse(`has more than ${VALUES_MAX} values`, []);
@@ -232,7 +231,7 @@ class Scanner {
     for (;;) {
       if (this.text.charAt(this.at) !== '"') this.fail('A field name in double quotes is expected');
       const key = String(JSON.parse(this.match(STRING, 'a complete string with valid escapes')));
-      if (seen.has(key)) this.refuse('the field is given twice', [...this.path, key]);
+      if (seen.has(key)) this.refuse('the field is given more than once', [...this.path, key]);
       if (key === '__proto__') this.refuse('the field is not allowed', [...this.path, key]);
       seen.add(key);
       this.fields += 1;

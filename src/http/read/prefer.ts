@@ -1,8 +1,8 @@
-/** The `Prefer: wait=N` header (RFC 7240): how long a client is willing to wait for an end. */
+/** The `Prefer: wait=N` header (RFC 7240): how long a client is willing to wait for the end of work. */
 
 const WAIT_SECONDS_MAX = 60;
 
-/** Milliseconds to wait, at most a minute; 0 where the client does not say. Unknown preferences are ignored. */
+/** Milliseconds to wait, at most a minute; 0 without the preference. Unknown preferences are ignored. */
 export function preferredWaitMillis(header: string | string[] | undefined): number {
   const text = Array.isArray(header) ? header.join(',') : (header ?? '');
   const wait = /(?:^|[,;\s])wait\s*=\s*"?([0-9]{1,6})"?/i.exec(text)?.[1];

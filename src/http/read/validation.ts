@@ -1,6 +1,6 @@
 /**
  * Validation of requests: one Ajv for bodies, which converts nothing, and one for paths, queries
- * and headers, whose values arrive as text. Neither removes a field: an unknown one is an error.
+ * and headers, whose values arrive as text. Neither removes a field: unknown fields are errors.
  */
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { FastifyInstance, FastifyRequest, FastifySchema, RouteOptions } from 'fastify';
@@ -19,11 +19,11 @@ declare module 'fastify' {
 
 type HttpPart = 'body' | 'querystring' | 'params' | 'headers';
 
-// Compiled validators depend on nothing but the schemas, so all apps of a process share them.
+// Compiled validators depend only on the schemas, so all apps of a process share them.
 const BODY = { quick: createAjv(false, false), thorough: createAjv(true, false) };
 const TEXT = { quick: createAjv(false, 'array'), thorough: createAjv(true, 'array') };
 
-/** Ajv collects errors in quadratic time, so only values up to this size are told all of them. */
+/** Ajv collects errors in quadratic time, so all errors are reported only for values up to this size. */
 const THOROUGH_NODES_MAX = 5_000;
 
 function createAjv(allErrors: boolean, coerceTypes: false | 'array'): Ajv {
@@ -74,13 +74,13 @@ function compile(schema: FastifySchema, part: string | undefined) {
   };
 }
 
-/** Ajv remembers what it compiled, so asking again is cheap. */
+/** Ajv caches what it compiled, so repeated calls are cheap. */
 function compileWith(ajv: Ajv, schema: FastifySchema): ValidateFunction {
   const { $id } = schema as { $id?: string };
   return ($id === undefined ? undefined : ajv.getSchema($id)) ?? ajv.compile(schema);
 }
 
-/** How many values are nested in one, up to a limit; the depth is bounded by the parser. */
+/** The number of values nested in one, up to a limit; the parser bounds the depth. */
 function countNodes(value: unknown, limit: number): number {
   if (typeof value !== 'object' || value === null || limit <= 0) return 1;
   let total = 1;
@@ -93,13 +93,13 @@ function countNodes(value: unknown, limit: number): number {
 
 function refusal(part: HttpPart, data: unknown, errors: readonly ErrorObject[]): ProblemError {
   if (part === 'body') {
-    if (data === null) return bodyProblem('a JSON object is required as body');
+    if (data === null) return bodyProblem('a JSON object is required as the body');
     const { items, more } = explainValidation(errors);
     return new ProblemError('validation', summary(items, more), items);
   }
   const { items, more } = explainValidation(errors);
   if (part === 'params') {
-    // An id that cannot be one names nothing, which is what 404 says.
+    // A malformed id names nothing: 404.
     const named = items.map((item) => ({ ...item, in: 'path' as const }));
     return new ProblemError('not_found', `No such resource: ${summary(items, more)}`, named);
   }
@@ -120,7 +120,7 @@ function summary(items: readonly ProblemItem[], more: number): string {
   return `${where}: ${first.detail}${rest === 0 ? '.' : `; and ${rest} more.`}`;
 }
 
-/** Under /v1 a route without query parameters refuses them instead of ignoring a misspelt one. */
+/** Under /v1 a route without query parameters rejects them instead of ignoring a misspelt one. */
 function refuseUnknownQuery(route: RouteOptions): void {
   if (!route.url.startsWith('/v1/')) return;
   route.schema = { querystring: NoQuerySchema, ...route.schema };
@@ -131,7 +131,7 @@ function refuseContentEncoding(request: FastifyRequest): void {
   if (encoding === undefined || encoding === 'identity') return;
   throw new ProblemError(
     'unsupported_media_type',
-    `Bodies are read without a content encoding, not with ${JSON.stringify(encoding.slice(0, 40))}.`,
+    `Bodies must not have a content encoding, but this one has ${JSON.stringify(encoding.slice(0, 40))}.`,
   );
 }
 

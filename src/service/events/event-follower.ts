@@ -1,7 +1,7 @@
 /**
- * Follows the log of events for all streams of this process together: what happens is read once and made into text once,
- * however many streams there are. Each batch begins where the one before it ends, so a stream goes from batch to batch. The
- * newest batches are kept for streams that are a little slower; one that is slower than that reads for itself.
+ * Follows the event log for all streams of this process: events are read and rendered once, however many streams there are.
+ * Each batch begins where the one before it ends, so a stream goes from batch to batch. The newest batches are kept for
+ * streams that lag a little; one that lags more reads the log itself.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { awayReason } from '../../store/database-errors.js';
@@ -9,30 +9,30 @@ import type { EventPlace, EventStore } from '../../store/event-store.js';
 import type { Notices } from '../../store/notices.js';
 import { cursorOf, eventsText, resetText } from './event-text.js';
 
-/** What happened from one place to another. */
+/** The events between two places. */
 export interface Batch {
   readonly to: EventPlace;
   readonly text: Buffer;
 }
 
-/** At most so many events are read at once. */
+/** Events per read, at most. */
 export const READ_MAX = 200;
 const BATCHES_MAX = 32;
-/** How long to wait before looking again in a quiet time, in case a notice was lost. */
+/** Polling interval when there are no notices, in case one was lost. */
 const LOOK_MILLIS_MAX = 1000;
-/** After a notice: its event shows once all older transactions have ended, which is soon. */
+/** Polling interval after a notice: its event becomes visible once all older transactions have ended, which is soon. */
 const LOOK_MILLIS_MIN = 20;
 /** Every batch is written to every stream: with this pause between batches, about a thousand writes a second. */
 const MILLIS_PER_STREAM = 1;
 
 export class EventFollower {
-  /** Changes whenever there is something new to be had here. */
+  /** Replaced whenever a new batch is available. */
   published = 0;
   private readonly store: EventStore;
   private readonly notices: Notices;
   private readonly onError: (error: Error) => void;
   private readonly closing = new AbortController();
-  /** By the cursor of the place at which they begin, oldest first. */
+  /** By the cursor of the place where each begins, oldest first. */
   private readonly batches = new Map<string, Batch>();
   private readonly waiting = new Set<() => void>();
   private end: EventPlace | undefined;
@@ -45,12 +45,12 @@ export class EventFollower {
     this.onError = onError;
   }
 
-  /** How far the log was read; undefined before it was. */
+  /** How far the log has been read; undefined before the first read. */
   get place(): EventPlace | undefined {
     return this.end;
   }
 
-  /** Follows the log for one stream more, until its signal. */
+  /** Follows the log for one more stream, until its signal. */
   join(signal: AbortSignal): void {
     if (signal.aborted) return;
     this.streams += 1;
@@ -61,12 +61,12 @@ export class EventFollower {
     this.running ??= this.run();
   }
 
-  /** What happened after a place, where it is one between two batches that are still kept. */
+  /** The batch after a place, if that place is a boundary of batches still kept. */
   after(place: EventPlace): Batch | undefined {
     return this.batches.get(cursorOf(place));
   }
 
-  /** Waits until `published` is no longer what it was, at most so long, or until the signal. */
+  /** Waits until `published` changes, the timeout passes, or the signal. */
   next(seen: number, signal: AbortSignal, millisMax?: number): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
@@ -102,13 +102,13 @@ export class EventFollower {
       }
       listening.abort();
     }
-    // In one go with the last look at `streams`: whoever joins from here on begins anew.
+    // In the same turn as the last check of `streams`: a stream that joins from here on restarts the follower.
     this.batches.clear();
     this.end = undefined;
     this.running = undefined;
   }
 
-  /** Reads what is new and hands it out. How many events; none while the database is away. */
+  /** Reads new events and hands them out. Returns how many; 0 while the database is unavailable. */
   private async look(): Promise<number> {
     try {
       if (this.end === undefined) {

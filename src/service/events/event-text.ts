@@ -1,4 +1,4 @@
-/** Events as clients see them: as JSON, as text of a stream (server-sent events, WHATWG HTML), and places as cursors. */
+/** Events as clients see them: JSON, the text of a stream (server-sent events, WHATWG HTML), and cursors for places. */
 import type { Event } from '../../../schemas/event.js';
 import type { EventPlace, EventRow } from '../../store/event-store.js';
 
@@ -12,12 +12,12 @@ export function eventItem(row: EventRow): Event {
   };
 }
 
-/** Part of a stream: as bytes, so that many sockets can be given the same ones. */
+/** Part of a stream, as bytes that many sockets can share. */
 export function eventsText(rows: readonly EventRow[]): Buffer {
   return Buffer.from(rows.map((row) => message(eventItem(row))).join(''));
 }
 
-/** That events were missed, and the stream goes on from a place. */
+/** Reports that events were missed, and that the stream continues from a place. */
 export function resetText(place: EventPlace): Buffer {
   return Buffer.from(message({ id: cursorOf(place), type: 'reset' }));
 }
@@ -36,7 +36,7 @@ export function placeOf(cursor: string): EventPlace | undefined {
   return xid === undefined || seq === undefined ? undefined : { xid, seq: Number(seq) };
 }
 
-/** Whether one place comes after another. Numbers of transactions outgrow JavaScript's, so they are compared as digits. */
+/** Whether one place comes after another. Transaction ids may exceed 2^53, so they are compared as digits. */
 export function isAfter(one: EventPlace, other: EventPlace): boolean {
   if (one.xid === other.xid) return one.seq > other.seq;
   if (one.xid.length !== other.xid.length) return one.xid.length > other.xid.length;

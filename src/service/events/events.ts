@@ -1,4 +1,4 @@
-/** Live events for clients: pages after a cursor, and a stream that goes on as things happen on any instance. */
+/** Live events for clients: pages after a cursor, and a stream of the events of all instances. */
 import type { EventPage } from '../../../schemas/event.js';
 import { type Database, openQueries } from '../../store/database.js';
 import { awayReason } from '../../store/database-errors.js';
@@ -7,14 +7,14 @@ import { ProblemError } from '../problem-error.js';
 import { type Batch, EventFollower, READ_MAX } from './event-follower.js';
 import { cursorOf, eventItem, eventsText, isAfter, placeOf, resetText } from './event-text.js';
 
-/** One is the follower's; the others are for streams that begin or lag. */
+/** One for the follower; the others for streams that begin or lag. */
 const CONNECTIONS_MAX = 3;
-/** A stream that cannot read for itself tries again. */
+/** After this long, a stream that could not read tries again. */
 const RETRY_MILLIS = 1000;
 
 export class Events {
   private readonly store: EventStore;
-  /** Streams have connections of their own, so that no request waits for them. */
+  /** Streams have their own connections, so that no request waits for them. */
   private readonly queries: ReturnType<typeof openQueries>;
   private readonly streamed: EventStore;
   private readonly follower: EventFollower;
@@ -26,18 +26,18 @@ export class Events {
     this.follower = new EventFollower(this.streamed, notices, onError);
   }
 
-  /** Before anything is read. */
+  /** Call before the first read. */
   open(): Promise<void> {
     return this.store.adopt();
   }
 
-  /** After all streams have ended. */
+  /** Call after all streams have ended. */
   async close(): Promise<void> {
     await this.follower.close();
     await this.queries.destroy();
   }
 
-  /** The events after a cursor, or the oldest that are kept. */
+  /** The events after a cursor, or the oldest ones stored. */
   async page(after: string | undefined, limit: number): Promise<EventPage> {
     const place = after === undefined ? await this.store.horizon() : parseCursor(after);
     const rows = await this.store.after(place, limit + 1);
@@ -50,17 +50,17 @@ export class Events {
     };
   }
 
-  /** Where a stream begins: after a cursor, or with what happens next. Throws where that is no cursor. */
+  /** Where a stream begins: after a cursor, or now. Throws if the cursor is malformed. */
   async start(after: string | undefined): Promise<EventPlace> {
     return after === undefined ? this.streamed.latest() : parseCursor(after);
   }
 
-  /** Where a stream goes on; of a place that is none of ours everything may have been missed, which `follow` tells. */
+  /** Where a stream resumes; an unknown cursor resumes with a `reset` event. */
   resume(last: string): EventPlace {
     return placeOf(last) ?? { xid: '0', seq: -1 };
   }
 
-  /** The text of a stream: what happens after a place, as it happens, until the signal. */
+  /** The text of a stream: the events after a place, live, until the signal. */
   async *follow(start: EventPlace, signal: AbortSignal): AsyncGenerator<Buffer> {
     const { follower } = this;
     follower.join(signal);
@@ -83,8 +83,8 @@ export class Events {
   }
 
   /**
-   * Reads for one stream, at most up to the place where the follower is: from there the stream goes on with what the follower
-   * hands out. Undefined where it has to wait for the follower, or for the database.
+   * Reads for one stream, at most up to the follower's place; from there the stream continues with the follower's batches.
+   * Undefined if it has to wait for the follower, or for the database.
    */
   private async catchUp(
     place: EventPlace,
@@ -111,7 +111,7 @@ export class Events {
 function parseCursor(cursor: string): EventPlace {
   const place = placeOf(cursor);
   if (place !== undefined) return place;
-  const detail = 'is not a cursor of events';
+  const detail = 'is not an event cursor';
   throw new ProblemError('validation', `after ${detail}.`, [
     { pointer: '/after', detail, in: 'query' },
   ]);
@@ -120,8 +120,8 @@ function parseCursor(cursor: string): EventPlace {
 function expired(restart: string): ProblemError {
   return new ProblemError(
     'cursor_expired',
-    'Events after this cursor have been deleted: some were missed. Go on from restart_cursor.',
-    [{ pointer: '/after', detail: 'is older than the events that are kept', in: 'query' }],
+    'Events after this cursor have been deleted, so some were missed. Continue from restart_cursor.',
+    [{ pointer: '/after', detail: 'is older than the stored events', in: 'query' }],
     { restart_cursor: restart },
   );
 }

@@ -1,18 +1,18 @@
-/** Within which bounds the service searches, and where: small searches in the scout's thread, others in threads of their own. */
+/** Within which bounds the service searches, and where: small searches in the warm thread, others in threads of their own. */
 import { availableParallelism } from 'node:os';
 import type { ExplorationRequest } from '../../../schemas/exploration.js';
 import type { Limits, StopReason } from '../../explorer/budget.js';
 import { type ExploreOptions, type ExploreWatch, explore } from '../../explorer/explore.js';
 import type { ModelSource } from '../../explorer/model.js';
 import type { ExploreResult } from '../../explorer/result.js';
-import type { Scout } from '../../explorer/scout.js';
+import type { WarmSearchThread } from '../../explorer/warm-search-thread.js';
 
 /** Time and memory of a search whose request sets none; memory as far as this machine has it. */
 const SECONDS_DEFAULT = 60;
 const MEGABYTES_DEFAULT = 2048;
 
-/** What the scout does not finish within these is done again in threads of its own. */
-const SCOUT_LIMITS = { statesMax: 20_000, millisMax: 300, bytesMax: 64 * 2 ** 20 };
+/** What the warm thread does not finish within these is done again in threads of its own. */
+const WARM_LIMITS = { statesMax: 20_000, millisMax: 300, bytesMax: 64 * 2 ** 20 };
 /** Of a thread that searches; what it allocates beside its states is little. */
 const HEAP_MEGABYTES = { min: 64, max: 512 };
 
@@ -22,20 +22,20 @@ export type Search = (
   watch: ExploreWatch,
 ) => Promise<ExploreResult>;
 
-/** A search that the scout cannot finish. */
+/** A search that the warm thread cannot finish. */
 export class TooLarge extends Error {
   override readonly name = 'TooLarge';
 }
 
-/** Whether the scout may try what is asked for: it has one thread, and searches in breadth. */
+/** Whether the warm thread may try what is asked for: it has one thread, and searches in breadth. */
 export function isMaybeSmall({ strategy = 'bfs', workers = 1 }: ExplorationRequest): boolean {
   return strategy === 'bfs' && workers === 1;
 }
 
-/** Rejects with `TooLarge` where it is too much for the scout. */
-export function smallSearch(scout: Scout): Search {
+/** Rejects with `TooLarge` where it is too much for the warm thread. */
+export function smallSearch(warmThread: WarmSearchThread): Search {
   return async (source, options, watch) => {
-    const result = await tryScout(scout, source, options, watch.signal);
+    const result = await tryWarm(warmThread, source, options, watch.signal);
     if (result !== undefined) return result;
     if (!watch.signal?.aborted) throw new TooLarge();
     return explore(source, options, watch);
@@ -43,20 +43,22 @@ export function smallSearch(scout: Scout): Search {
 }
 
 /** In threads of its own, but for what comes after the first search: that may be small. */
-export function largeSearch(scout: Scout): Search {
+export function largeSearch(warmThread: WarmSearchThread): Search {
   let isFirst = true;
   return async (source, options, watch) => {
     const mayBeSmall =
       !isFirst && options.strategy?.kind === 'breadth-first' && options.workers === 1;
     isFirst = false;
-    const result = mayBeSmall ? await tryScout(scout, source, options, watch.signal) : undefined;
+    const result = mayBeSmall
+      ? await tryWarm(warmThread, source, options, watch.signal)
+      : undefined;
     return result ?? explore(source, options, watch);
   };
 }
 
-/** What the scout found; undefined where it is too much for it, or no longer wanted. */
-async function tryScout(
-  scout: Scout,
+/** What the warm thread found; undefined where it is too much for it, or no longer wanted. */
+async function tryWarm(
+  warmThread: WarmSearchThread,
   source: ModelSource,
   options: ExploreOptions,
   signal: AbortSignal | undefined,
@@ -64,24 +66,24 @@ async function tryScout(
   if (signal?.aborted) return undefined;
   const { limits = {} } = options;
   const least = (asked: number | undefined, own: number): number => Math.min(asked ?? own, own);
-  const scouting = scout.search(source, {
+  const attempt = warmThread.search(source, {
     ...options,
     limits: {
       ...limits,
-      statesMax: least(limits.statesMax, SCOUT_LIMITS.statesMax),
-      millisMax: least(limits.millisMax, SCOUT_LIMITS.millisMax),
-      bytesMax: least(limits.bytesMax, SCOUT_LIMITS.bytesMax),
+      statesMax: least(limits.statesMax, WARM_LIMITS.statesMax),
+      millisMax: least(limits.millisMax, WARM_LIMITS.millisMax),
+      bytesMax: least(limits.bytesMax, WARM_LIMITS.bytesMax),
     },
   });
-  // A client that cancels does not wait for the scout, which ends within its own limits.
+  // A client that cancels does not wait for the warm thread, which ends within its own limits.
   const ended = new AbortController();
-  const result = await Promise.race([scouting, abortOf(signal, ended.signal)]).finally(() => {
+  const result = await Promise.race([attempt, abortOf(signal, ended.signal)]).finally(() => {
     ended.abort();
   });
   return result !== undefined && isFinal(result.cut, limits) ? result : undefined;
 }
 
-/** Whether a search was cut where it was to be, and not because the scout may do no more. */
+/** Whether a search was cut where it was to be, and not because the warm thread may do no more. */
 function isFinal(cut: StopReason | null, limits: Limits): boolean {
   switch (cut) {
     case null:
@@ -91,7 +93,7 @@ function isFinal(cut: StopReason | null, limits: Limits): boolean {
     case 'statesMax':
     case 'millisMax':
     case 'bytesMax':
-      return (limits[cut] ?? Number.POSITIVE_INFINITY) <= SCOUT_LIMITS[cut];
+      return (limits[cut] ?? Number.POSITIVE_INFINITY) <= WARM_LIMITS[cut];
     default:
       return false;
   }

@@ -1,7 +1,7 @@
 /** An exploration carried out by a worker: taken up, searched, its progress told, and its end written into its row. */
 import type { Exploration } from '../../../schemas/exploration.js';
 import type { Progress } from '../../explorer/explore.js';
-import type { Scout } from '../../explorer/scout.js';
+import type { WarmSearchThread } from '../../explorer/warm-search-thread.js';
 import type { AddJobs, WorkJob } from '../../jobs/work-queue.js';
 import type { Database } from '../../store/database.js';
 import type { EventInput } from '../../store/event-store.js';
@@ -39,15 +39,20 @@ interface JobData {
 export class ExplorationWork {
   private readonly store: WorkStore;
   private readonly pieces: Pieces;
-  private readonly scout: Scout;
+  private readonly warmThread: WarmSearchThread;
   private readonly searchMegabytes: number;
   private readonly addJobs: AddJobs;
   private readonly pace = new Pace();
 
-  constructor(database: Database, scout: Scout, searchMegabytes: number, addJobs: AddJobs) {
+  constructor(
+    database: Database,
+    warmThread: WarmSearchThread,
+    searchMegabytes: number,
+    addJobs: AddJobs,
+  ) {
     this.store = new WorkStore(database, 'explorations');
     this.pieces = new Pieces(database, this.store, (id) => endEvent(id, 'failed', {}));
-    this.scout = scout;
+    this.warmThread = warmThread;
     this.searchMegabytes = searchMegabytes;
     this.addJobs = addJobs;
   }
@@ -91,7 +96,8 @@ export class ExplorationWork {
     const { model } = row.resource as Exploration;
     const watch = new ProgressWriter(row.id, this.store, this.pace);
     try {
-      const search = row.lane === 'small' ? smallSearch(this.scout) : largeSearch(this.scout);
+      const search =
+        row.lane === 'small' ? smallSearch(this.warmThread) : largeSearch(this.warmThread);
       const options = optionsOf(request, fold, this.searchMegabytes);
       const outcome = await runExploration(search, request, model, options, {
         signal,

@@ -1,18 +1,18 @@
 /** Whether the main race leaves a bit stuck: it depends on nothing but the catalogue, so each pair is searched once. */
 import type { RaceVerdict } from '../../../schemas/comparison.js';
-import type { Scout } from '../../explorer/scout.js';
+import type { WarmSearchThread } from '../../explorer/warm-search-thread.js';
 import { mainRace } from '../../model/worlds/scenarios.js';
 import { capsOf } from '../../pmu/kernels/pmu-support.js';
 import { cpuModelById, kernelById } from '../lookups.js';
 import { machineSource } from './job.js';
 
 export class RaceVerdicts {
-  private readonly scout: Scout;
+  private readonly warmThread: WarmSearchThread;
   /** By CPU model and kernel: never more than the catalogue has pairs. */
   private readonly known = new Map<string, Promise<RaceVerdict>>();
 
-  constructor(scout: Scout) {
-    this.scout = scout;
+  constructor(warmThread: WarmSearchThread) {
+    this.warmThread = warmThread;
   }
 
   /** Both must be in the catalogue. */
@@ -39,7 +39,7 @@ export class RaceVerdicts {
     const verdict = async (timing: 'prompt' | 'late') => {
       const source = machineSource(mainRace(cpuModel, kernel, timing), ['I1']);
       const options = { stopAtFirstViolation: true, groupsMax: 1, pathsMax: 1 };
-      return (await this.scout.search(source, options)).verdict;
+      return (await this.warmThread.search(source, options)).verdict;
     };
     return { prompt: await verdict('prompt'), late: await verdict('late') };
   }

@@ -1,8 +1,8 @@
 /**
- * Hosts stored before perf's host side followed Linux step by step (format 1), read into the machine of today.
+ * Reads hosts stored before perf's host side followed Linux step by step (format 1) into the current machine.
  *
- * Such a machine kept neither an order of events nor throttle marks: events stand in the order of their slots, and a stopped
- * one is throttled.
+ * Format 1 kept neither the order of events nor throttle marks: events are in the order of their slots, and a stopped event
+ * is throttled.
  */
 import { FIXED, FIXED_BIT, GENERAL_PURPOSE } from '../../pmu/arch/counter-set.js';
 import { enableFixed } from '../../pmu/arch/fixed-ctrl.js';
@@ -43,7 +43,7 @@ const SECTION_STEPS = [
 const FIRST_RENUMBERED = 5;
 const RUN_BEGAN_AT = 11;
 
-/** Configurations of format 1 had no event code. */
+/** Event configurations of format 1 had no event code. */
 export function upgradeConfig(config: PerfEventConfig): PerfEventConfig {
   const { constraint, owner } = config;
   const isPinned = (constraint & (constraint - 1)) === 0;
@@ -54,7 +54,7 @@ export function upgradeConfig(config: PerfEventConfig): PerfEventConfig {
   };
 }
 
-/** Gives the machine of a stored host what its format did not have. */
+/** Fills in what format 1 did not have. */
 export function upgradeState(state: MachineState, configs: readonly PerfEventConfig[]): void {
   for (const cpu of state.cpus) {
     if (cpu.pc >= RUN_BEGAN_AT) {

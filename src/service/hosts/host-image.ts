@@ -1,8 +1,8 @@
 /**
- * A host as it is stored: its configuration once, and an image of everything that changes after every change.
+ * A stored host: its configuration, written once, and an image of its changing state, written at every change.
  *
- * Records of the machine are written by field name, and only the fields that differ from those of a new record: an image
- * is a few hundred bytes, and a later version of the service may add fields.
+ * Records of the machine are stored by field name, and only the fields that differ from a new record. So an image is a few
+ * hundred bytes, and a later version of the service may add fields.
  */
 import type { HostOptions } from '../../../schemas/catalogue.js';
 import { AddressBook } from '../../pmu/arch/address-book.js';
@@ -23,7 +23,7 @@ import { createHost, type EventRecord, type Host } from './host.js';
 import { upgradeConfig, upgradeState } from './host-image-format-1.js';
 import type { TraceTail } from './trace-text.js';
 
-/** What the image of a host is written in. Format 1 is read, too; another number needs another reader. */
+/** The format of images that are written. Format 1 can still be read; any other number needs a reader of its own. */
 const FORMAT = 2;
 
 export interface ConfigImage {
@@ -45,7 +45,7 @@ interface StateImage {
   readonly slots: readonly (Sparse | undefined)[];
   readonly configs: readonly PerfEventConfig[];
   readonly vpmu: readonly boolean[];
-  /** Beside `vpmu`; absent in images of a version that knew no more. */
+  /** Besides `vpmu`; absent in images of versions that had only that. */
   readonly guests?: readonly Omit<GuestFeatures, 'vpmu'>[];
   readonly events: readonly (EventRecord | undefined)[];
   readonly vcpus: readonly {
@@ -58,10 +58,10 @@ interface StateImage {
   readonly addresses: readonly U64[];
   readonly microcode: U64;
   readonly nextId: number;
-  /** The tail of the trace but for its text, which is stored beside. */
+  /** The tail of the trace without its text, which is stored in a column of its own. */
   readonly tail: Omit<TraceTail, 'text'>;
   readonly tally: TallyImage;
-  /** By invariant that failed when last evaluated: on which CPUs. Absent in images of a version that did not keep it. */
+  /** By failed invariant: the CPUs on which it failed when last evaluated. Absent in images of earlier versions. */
   readonly violated?: Readonly<Record<string, readonly number[]>>;
 }
 
@@ -72,7 +72,7 @@ interface TallyImage {
   readonly entries: number;
   readonly nmis: number;
   readonly throttles: number;
-  /** Places and counts of those that are not 0, one after the other. */
+  /** Indices and counts of the non-zero counters, alternating. */
   readonly writes: readonly number[];
   readonly violations: Readonly<
     Record<string, { count: number; first: FirstViolation | undefined }>
@@ -113,14 +113,14 @@ export function hostImage(host: Host): string {
   return JSON.stringify(image);
 }
 
-/** The CPU model of a stored host; throws where this version knows none of that id. */
+/** The CPU model of a stored host; throws if this version does not know it. */
 export function modelOf(id: string, { cpu_model }: ConfigImage): CpuModel {
   const model = findCpuModel(cpu_model);
   if (model === undefined) throw otherVersion(id);
   return model;
 }
 
-/** The kernel of a stored host; throws where this version knows none of that id. */
+/** The kernel of a stored host; throws if this version does not know it. */
 export function kernelOf(id: string, { kernel }: ConfigImage): KernelVariant {
   const found = findKernel(kernel);
   if (found === undefined) throw otherVersion(id);
@@ -131,7 +131,7 @@ function otherVersion(id: string): Error {
   return new Error(`the host ${id} was stored by another version of the service`);
 }
 
-/** Throws where the image is none of this version's. */
+/** Throws if this version cannot read the image. */
 export function readHost(stored: {
   readonly id: string;
   readonly version: number;
@@ -183,7 +183,7 @@ export function readHost(stored: {
   return host;
 }
 
-/** The fields in which a record differs from a new one, parts as objects of their own; undefined where in none. */
+/** The fields in which a record differs from a new one, nested records as objects; undefined if there are none. */
 function differences<Instance extends Words>(
   record: Instance,
   { fields, fresh }: Pick<RecordClass<Instance>, 'fields' | 'fresh'>,
@@ -220,7 +220,7 @@ function put(image: { [field: string]: Sparse }, path: readonly string[], value:
   }
 }
 
-/** Puts the differences into a new record. */
+/** A new record with the differences applied. */
 function apply<Entity extends object>(record: Entity, image: Sparse | null | undefined): Entity {
   const fields = record as Record<string, number | Int32Array | object>;
   for (const [field, value] of Object.entries(image ?? {})) {

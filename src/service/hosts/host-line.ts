@@ -1,6 +1,7 @@
 /**
- * The changes of one host, in line. Those that wait are made one after the other on what the one before left, written
- * together, and answered only then. If another instance was faster, they are made again on what it left.
+ * Serialises changes to one host and commits them in batches. Queued changes are made one after the other, each on the result
+ * of the one before, written together, and only then answered. If another instance was faster, they are made again on its
+ * result.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Tally } from '../../pmu/stepping/tally.js';
@@ -15,25 +16,25 @@ import { hostImage, readHost } from './host-image.js';
 import { hostSummary } from './host-summary.js';
 import { chunkOf, NO_TAIL } from './trace-text.js';
 
-/** How many changes may wait for one host. */
+/** How many changes may be queued for one host. */
 const WAITING_MAX = 64;
-/** A batch that has taken this long is written before more is made. */
+/** A batch that has taken this long is written before more changes are made. */
 const BATCH_MILLIS = 5;
-/** How often changes are made again because another instance was faster. */
+/** How often changes are retried because another instance was faster. */
 const ATTEMPTS_MAX = 100;
 
-/** What making a change came to; `host` is missing where it was refused. */
+/** The result of a change; `host` is absent if the change was refused. */
 export interface Made {
   readonly host?: Host;
   readonly tally?: Tally;
   readonly events?: readonly EventInput[];
   readonly answer?: StoredAnswer | undefined;
-  /** Gives the waiting request its answer. */
+  /** Answers the waiting request. */
   settle(): void;
 }
 
 export interface Change {
-  /** Makes the change; what it refuses is for `settle` to tell. Throws only on our own bugs. */
+  /** Makes the change. `settle` reports a refusal; only our own bugs throw. */
   make(host: Host): Promise<Made>;
   reject(error: unknown): void;
 }
@@ -44,7 +45,7 @@ export class HostLine {
   private readonly onTally: (tally: Tally) => void;
   private readonly waiting: Change[] = [];
   private isBusy = false;
-  /** The host as it was last written or read. */
+  /** The host as last written or read. */
   private host: Host | undefined;
 
   constructor(id: string, store: HostStore, onTally: (tally: Tally) => void) {
@@ -61,7 +62,7 @@ export class HostLine {
     if (this.waiting.length >= WAITING_MAX) {
       throw tryLater(
         'too_many_requests',
-        `${WAITING_MAX} changes of this host are waiting already.`,
+        `${WAITING_MAX} changes to this host are already queued.`,
         1,
       );
     }
@@ -69,7 +70,7 @@ export class HostLine {
     if (!this.isBusy) void this.work();
   }
 
-  /** The host as any instance last wrote it. Changes that are being made do not show. */
+  /** The host as any instance last wrote it. Changes in progress do not show. */
   async read(): Promise<Host> {
     const known = this.host;
     const found = await this.store.fetch(this.id, known?.version);
@@ -90,10 +91,10 @@ export class HostLine {
         const done = await this.carryOut(batch);
         this.waiting.splice(0, done);
       } catch (error) {
-        // Whether it was written is not known: the next change looks.
+        // It may or may not have been written: the next change reads the host.
         this.host = undefined;
         if (batch.length > 1 && isKeyAnswered(error)) {
-          // One of them was answered elsewhere: the others are not to share its error.
+          // Another instance has answered one of them; the others do not share its error.
           alone = batch.length;
           continue;
         }
@@ -106,7 +107,7 @@ export class HostLine {
   /** Makes and writes changes from the front of a batch. Returns how many. */
   private async carryOut(batch: readonly Change[]): Promise<number> {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-      // Whoever was slower more than once lets the others pass.
+      // Back off after losing the race twice.
       if (attempt > 1) await sleep(Math.random() * Math.min(attempt, 10));
       const base = this.host ?? (await this.read());
       const made = await makeAll(batch, base);
@@ -123,7 +124,7 @@ export class HostLine {
     }
     throw tryLater(
       'unavailable',
-      'Other instances change this host all the time; nothing was changed by this request.',
+      'This host is being changed concurrently by other instances; this request changed nothing.',
       1,
     );
   }
@@ -142,7 +143,7 @@ async function makeAll(batch: readonly Change[], base: Host): Promise<Made[]> {
   return made;
 }
 
-/** What is to be written, and the host as it then is. */
+/** What to write, and the resulting host. */
 function writeOf(base: Host, made: readonly Made[]): { host: Host; write: HostWrite } {
   const last = made.findLast(({ host }) => host !== undefined)?.host;
   const host = last ?? base;

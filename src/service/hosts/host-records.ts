@@ -1,4 +1,4 @@
-/** What a host keeps beside its machine: the records of events and vCPUs, found by id or name. */
+/** What a host keeps besides its machine: the records of events and vCPUs, found by id or name. */
 import { counterName } from '../../pmu/arch/counter-set.js';
 import { ruleViolated } from '../problem-error.js';
 import type { EventRecord } from './host.js';

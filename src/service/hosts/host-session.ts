@@ -1,6 +1,6 @@
 /**
- * A session: one request's work on a host, carried out on a copy of its machine. `finish` gives the host it leads to; a
- * session that is dropped has changed nothing.
+ * A session: the work of one request on a host, on a copy of its machine. `finish` returns the resulting host; a session that
+ * is dropped has changed nothing.
  */
 import type { NmiRequest } from '../../../schemas/actor.js';
 import type { PerfEventCreate } from '../../../schemas/perf-event.js';
@@ -31,10 +31,10 @@ import { withEntries } from './trace-text.js';
 import { makeTransitions, type TransitionCounts } from './transitions.js';
 
 export class HostSession {
-  /** The host as this session leaves it, but for the world, which is its run's; its machine is a copy. */
+  /** The host under construction, with a copy of the machine; the run holds the world. */
   readonly draft: Host;
   readonly run: Run;
-  /** One clock for all that is done: many small actions hold the event loop as one large one does. */
+  /** One clock for the whole session: many small actions hold the event loop as one large one does. */
   readonly slices = new Slices();
 
   constructor(host: Host) {
@@ -52,7 +52,7 @@ export class HostSession {
     this.run.tracing = true;
   }
 
-  /** The host that this session leads to, one version on. */
+  /** The resulting host, with the next version. */
   finish(): Host {
     this.nameGuestEvents();
     return {
@@ -67,7 +67,7 @@ export class HostSession {
   openEvent(body: PerfEventCreate): number {
     const { draft } = this;
     if (draft.events.filter((event) => event !== undefined).length >= EVENTS_MAX) {
-      throw new Refused('limit', `a host keeps at most ${EVENTS_MAX} perf events`);
+      throw new Refused('limit', `a host can have at most ${EVENTS_MAX} perf events`);
     }
     const cpu = this.cpu(body.cpu ?? 0);
     const at = openAsked(this.run, body, {
@@ -104,7 +104,7 @@ export class HostSession {
 
   closeEvent(at: number, inject: readonly InjectionItem[] | undefined): void {
     if (this.run.world.eventConfigs[at]!.owner !== HOST_OWNED) {
-      throw new Refused('rule', "the event is KVM's: the guest's counter decides when it is on");
+      throw new Refused('rule', "KVM owns this event: the guest's counter enables and disables it");
     }
     this.injecting(inject, () => operations.closeEvent(this.run, at));
     this.draft.events[at] = undefined;
@@ -113,7 +113,7 @@ export class HostSession {
   addVcpu(body: VcpuCreate): number {
     const { draft } = this;
     if (draft.vcpus.length >= VCPUS_MAX) {
-      throw new Refused('limit', `a host keeps at most ${VCPUS_MAX} vCPUs`);
+      throw new Refused('limit', `a host can have at most ${VCPUS_MAX} vCPUs`);
     }
     const at = operations.addVcpu(this.run, this.cpu(body.cpu ?? 0).index, {
       vpmu: body.vpmu ?? DEFAULT_FEATURES.vpmu,
@@ -135,13 +135,13 @@ export class HostSession {
     const code = msrCode(body.msr);
     const value = parseU64(body.value, '/value');
     if (code === undefined) {
-      return 'KVM emulates no such MSR for this vCPU';
+      return 'KVM does not emulate this MSR for this vCPU';
     }
     this.run.injections.set(this.parseInjections(inject));
     const fault = operations.guestWrmsr(this.run, at, code, value, (address) => {
       const identity = this.draft.addresses.identify(address);
       if (identity === undefined) {
-        throw new Refused('limit', 'the host has seen too many different DS areas', '/value');
+        throw new Refused('limit', 'the host has used too many different DS areas', '/value');
       }
       return identity;
     });
@@ -163,7 +163,7 @@ export class HostSession {
     return counts;
   }
 
-  /** The context switch that takes a vCPU's thread from its CPU, or brings it there. */
+  /** The context switch that takes a vCPU's thread off its CPU, or puts it there. */
   contextSwitch(kind: number, at: number, inject: readonly InjectionItem[] | undefined): void {
     const cpu = this.draft.state.cpus[this.draft.state.vcpus[at]!.cpu]!;
     this.injecting(inject, () => this.run.operate(kind, cpu, at));
@@ -205,7 +205,7 @@ export class HostSession {
     return cpu;
   }
 
-  /** PMU disable: the CPU stays inside the section until `pmuEnable`. */
+  /** perf_pmu_disable(): the PMU stays off until `pmuEnable`. */
   pmuDisable(cpuIndex: number, inject: readonly InjectionItem[] | undefined): LogicalCpu {
     const cpu = this.cpu(cpuIndex);
     this.injecting(inject, () => {
@@ -230,13 +230,13 @@ export class HostSession {
     this.run.interrupt(actions.SNAPSHOT, this.cpu(cpuIndex), 0, 0);
   }
 
-  /** A late microcode load re-evaluates isolation; it never goes back. */
+  /** A late microcode load re-evaluates PEBS isolation. */
   loadMicrocode(value: U64Input): void {
     const { draft } = this;
     const microcode = parseU64(value, '/microcode');
     const { hi, lo } = draft.microcode;
     if (microcode.hi < hi || (microcode.hi === hi && microcode.lo <= lo)) {
-      throw new Refused('state', 'late loading takes only a newer revision', '/microcode');
+      throw new Refused('state', 'only a newer revision can be loaded late', '/microcode');
     }
     draft.microcode = microcode;
     if (draft.state.noIsolation && isIsolatedWith(draft, draft.stepping, microcode)) {
@@ -244,7 +244,7 @@ export class HostSession {
     }
   }
 
-  /** The slot of an event by id or, where it is the only one, by name. */
+  /** The slot of an event by id, or by name if that is unique. */
   eventSlot(reference: string, pointer: string): number {
     return only(this.draft.events, reference, pointer, 'perf event');
   }
@@ -268,7 +268,7 @@ export class HostSession {
     return (items ?? []).map((item, at) => {
       const step = stepCode(item.at);
       if (step === undefined || step === 0) {
-        throw new Refused('rule', `there is no micro-step ${item.at}`, `/inject/${at}/at`);
+        throw new Refused('rule', `no micro-step ${item.at} exists`, `/inject/${at}/at`);
       }
       const { nmi, overflow, occurrence } = item;
       const where = nmi === undefined ? `/inject/${at}` : `/inject/${at}/nmi`;
@@ -288,7 +288,7 @@ export class HostSession {
     return id.toString(36);
   }
 
-  /** Events that KVM opened or closed for a guest get or lose their records. */
+  /** Adds and removes the records of events that KVM opened and closed for a guest. */
   private nameGuestEvents(): void {
     const { draft } = this;
     draft.state.events.forEach((event, at) => {
@@ -305,7 +305,7 @@ export class HostSession {
   }
 }
 
-/** The machine's action behind an injection: what the NMI finds, or no NMI yet. */
+/** The machine's action for an injection: an NMI, or an overflow whose NMI comes later. */
 function injectedAction(nmi: Nmi | undefined): number {
   if (nmi === undefined) {
     return actions.LATCH;

@@ -1,5 +1,5 @@
 /**
- * A host as a resource. What of it changes is also stored beside its image, so that a list of a
+ * A host as a resource. Its changing fields are also stored outside the image, so that a list of a
  * thousand hosts unpacks none of them.
  */
 import type { Host as HostItem } from '../../../schemas/host.js';

@@ -1,4 +1,4 @@
-/** The parts of a host as resources: what clients read. */
+/** The parts of a host as resources that clients read. */
 import type { HostMetrics } from '../../../schemas/metrics.js';
 import type { MsrWriteCount, Violation } from '../../../schemas/msr.js';
 import type { PerfEvent as PerfEventItem } from '../../../schemas/perf-event.js';
@@ -62,7 +62,7 @@ export function eventItem(host: Host, at: number): PerfEventItem {
     pebs_data_cfg: formatDataCfg(event.dataCfg),
     ...(isLeader(event, config) ? {} : { group_leader: host.events[config.leader]!.id }),
     owner: guestOwned ? host.vcpus[config.owner]!.id : 'host',
-    // An event that is placed but not started is, to the outside, not yet counting.
+    // An event that is placed but not started does not count yet.
     state: (status === 'added' ? 'inactive' : status) as PerfEventItem['state'],
   };
 }
@@ -86,7 +86,7 @@ export function vcpuItem(host: Host, at: number): VcpuItem {
   };
 }
 
-/** `host` at rest, `guest` in the guest, else the micro-step executed last. */
+/** `host` at rest, `guest` in the guest, otherwise the last micro-step executed. */
 export function vcpuPosition(host: Host, at: number): string {
   const cpu = host.state.cpus[host.state.vcpus[at]!.cpu]!;
   if (vcpuOfRun(host.world, cpu) !== at) {
@@ -133,7 +133,7 @@ export function guestPmu(host: Host, at: number): GuestPmu {
   };
 }
 
-/** The counts of a tally that are not 0, by MSR and mechanism. */
+/** The non-zero counts of a tally, by MSR and mechanism. */
 export function msrWriteItems(
   { sink }: Tally,
   countOf = (msr: number, via: number) => sink.count(msr, via),

@@ -1,6 +1,6 @@
 /**
- * A simulated host as the service knows it: its machine, what people call its parts, and what it has counted. A host is
- * never changed in place: a session makes the next one from it.
+ * A simulated host as the service knows it: its machine, the names of its parts, and its counts. A host is immutable: a
+ * session makes the next one from it.
  */
 import type { HostOptions } from '../../../schemas/catalogue.js';
 import { AddressBook } from '../../pmu/arch/address-book.js';
@@ -14,12 +14,12 @@ import type { Sampling } from '../../pmu/stepping/host-events.js';
 import { Tally } from '../../pmu/stepping/tally.js';
 import { NO_TAIL, type TraceTail } from './trace-text.js';
 
-/** How many of each a service or host keeps. */
+/** Limits of a service and of a host. */
 export const HOSTS_MAX = 1000;
 export const EVENTS_MAX = 64;
 export const VCPUS_MAX = 16;
 
-/** What the client said of an event, beyond what the machine keeps. */
+/** What the client specified for an event and the machine does not keep. */
 export interface EventRecord {
   readonly id: string;
   readonly name?: string;
@@ -34,7 +34,7 @@ interface VcpuRecord {
   runs: number;
   /** PMIs injected so far. */
   pmis: number;
-  /** What the guest last wrote to control registers of which the machine keeps the enable bits only, by MSR code. */
+  /** The guest's last writes to control registers of which the machine keeps only the enable bits, by MSR code. */
   readonly written: Map<number, U64>;
 }
 
@@ -46,22 +46,22 @@ export interface Host {
   readonly kernel: KernelVariant;
   readonly stepping: number;
   readonly options: Required<HostOptions>;
-  /** How many changes it has seen. */
+  /** Incremented by every change. */
   version: number;
   addresses: AddressBook;
   microcode: U64;
   world: World;
   state: MachineState;
-  /** By slot of the machine's events; a slot whose event is closed has none. */
+  /** By slot of the machine's events; undefined once the event is closed. */
   events: (EventRecord | undefined)[];
   /** By index of the machine's vCPUs. */
   vcpus: VcpuRecord[];
   /** Number of the next event and vCPU id. */
   nextId: number;
   readonly tally: Tally;
-  /** By CPU: the invariants that failed when they were last evaluated, as a bit mask. */
+  /** By CPU: a bit mask of the invariants that failed when last evaluated. */
   violated: Int32Array;
-  /** The newest micro-steps that are not yet in a chunk of their own. */
+  /** The newest micro-steps, not yet in a chunk. */
   tail: TraceTail;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The hosts of the service: making, reading and changing them. A refused request leaves a host as it was, and an answer is
- * given only when what it tells is stored.
+ * Creates, reads and changes hosts. A refused request leaves a host as it was, and a response is sent only after the change it
+ * reports is stored.
  */
 import type { HostCreate, Host as HostItem } from '../../../schemas/host.js';
 import { type Run, TRACE_MAX, type TraceEntry } from '../../pmu/stepping/run.js';
@@ -22,9 +22,9 @@ import { hostItem, hostSummary, listedItem } from './host-summary.js';
 import { violationItems } from './host-views.js';
 import { readTrace } from './trace-text.js';
 
-/** What a request to change a host asks beside the change. */
+/** The conditions of a request to change a host. */
 export interface ChangeTerms {
-  /** The client insists on one of these versions, by `If-Match`. */
+  /** The versions that `If-Match` allows. */
   readonly versions?: readonly number[] | undefined;
   readonly ticket?: Ticket | undefined;
 }
@@ -37,7 +37,7 @@ export class Hosts {
   private readonly onTally: (tally: Tally) => void;
   private readonly lines = new Map<string, HostLine>();
 
-  /** `onTally` is told what each change counted. */
+  /** `onTally` receives the counts of each change. */
   constructor(store: HostStore, onTally: (tally: Tally) => void) {
     this.store = store;
     this.onTally = onTally;
@@ -71,12 +71,12 @@ export class Hosts {
       event: { type: 'host.created', subject: host.id, data: hostConfig(host) },
     });
     if (!isStored) {
-      throw new ProblemError('limit_reached', `The service keeps at most ${HOSTS_MAX} hosts.`);
+      throw new ProblemError('limit_reached', `The service can have at most ${HOSTS_MAX} hosts.`);
     }
     return reply;
   }
 
-  /** The hosts after a number in the order in which they were made, with their numbers. */
+  /** The hosts after a sequence number, in order of creation, with their numbers. */
   async list(after: number, limit: number): Promise<{ seq: number; item: HostItem }[]> {
     const rows = await this.store.list(after, limit);
     return rows.map((row) => ({ seq: row.seq, item: listedItem(row) }));
@@ -92,21 +92,21 @@ export class Hosts {
       this.lines.delete(id);
       return;
     }
-    // There is none, or not of these versions. It may have become one of them since: it is not deleted all the same.
+    // There is no such host, or not in these versions. It may match by now; still, do not delete it.
     throw wrongVersion(await this.get(id));
   }
 
   /** The newest micro-steps of a host after an index, oldest first. */
   async trace(host: Host, after: number): Promise<TraceEntry[]> {
     const from = Math.max(after, host.tally.happened - TRACE_MAX);
-    // Chunks that were written after the host was read hold what its tail holds, too.
+    // Chunks written after the host was read repeat entries of its tail.
     const chunks = await this.store.chunks(host.id, from, host.tail.after);
     return readTrace([...chunks, host.tail.text]).filter(({ index }) => index > from);
   }
 
   /**
-   * Changes a host: `act` works in a session, and `view` makes the answer from the host it leads to. Where the change makes
-   * something, `location` is its address.
+   * Changes a host: `act` works in a session, and `view` makes the answer from the resulting host. `location` is the address of
+   * a new resource.
    */
   change<Result, View>(
     id: string,
@@ -152,7 +152,7 @@ export class Hosts {
     return line;
   }
 
-  /** Ids that name no host would else pile up. */
+  /** Otherwise lines of unknown ids would pile up. */
   private forgetIdle(): void {
     if (this.lines.size < LINES_MAX) return;
     for (const [id, line] of this.lines) {
@@ -175,8 +175,8 @@ function assertVersion(host: Host, versions: readonly number[] | undefined): voi
 function wrongVersion(host: Host): ProblemError {
   return new ProblemError(
     'precondition_failed',
-    `If-Match names another version of the host than its current one, ${hostTag(host)}.`,
-    [{ pointer: '/if-match', detail: 'names another version', in: 'header' }],
+    `If-Match does not name the current version of the host, ${hostTag(host)}.`,
+    [{ pointer: '/if-match', detail: 'is not the current version', in: 'header' }],
   );
 }
 
@@ -191,7 +191,7 @@ function replyOf<View>(
     : { status: 201, headers: { etag, location: location(body) }, body };
 }
 
-/** What was refused stays refused for its key, but for a wrong version: the client looks and asks again. */
+/** A refusal is the answer of its key, except for a wrong version: the client reads the host and repeats the request. */
 function refusalToStore(error: unknown, ticket: Ticket | undefined): StoredAnswer | undefined {
   const isExpected =
     error instanceof ProblemError && error.status < 500 && error.code !== 'precondition_failed';
@@ -200,7 +200,7 @@ function refusalToStore(error: unknown, ticket: Ticket | undefined): StoredAnswe
     : undefined;
 }
 
-/** Invariants that failed for the first time on this host. */
+/** The invariants that failed for the first time on this host. */
 function violationEvents(before: Host, after: Host, counted: Tally): EventInput[] {
   if (counted.firstViolations.length === 0) return [];
   const known = new Set(violationItems(before, before.tally).map(({ invariant }) => invariant));

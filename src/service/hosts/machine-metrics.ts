@@ -1,10 +1,10 @@
-/** What the simulated machines count, for Prometheus. */
+/** The counts of the simulated machines, for Prometheus. */
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { MSR_CODES, msrName, VIA_CODES, VIA_NAMES } from '../../pmu/arch/msr.js';
 import { INVARIANTS } from '../../pmu/invariants/index.js';
 import type { Tally } from '../../pmu/stepping/tally.js';
 
-/** The counts of all hosts together; labels are MSRs, mechanisms and invariants, never ids. */
+/** Totals over all hosts; labels are MSRs, mechanisms and invariants, never ids. */
 export function machineMetrics(
   registry: Registry,
   hostCount: () => Promise<number>,
@@ -29,7 +29,7 @@ export function machineMetrics(
   });
   const violations = new Counter({
     name: 'pebslab_violations_total',
-    help: 'How often an invariant came to be violated on a CPU',
+    help: 'How often an invariant went from holding to violated on a CPU',
     labelNames: ['invariant'] as const,
     registers,
   });
@@ -38,7 +38,7 @@ export function machineMetrics(
     help: 'Simulated hosts',
     registers,
     async collect() {
-      // While the database is away the gauge keeps what it last knew.
+      // While the database is unavailable the gauge keeps its last value.
       const count = await hostCount().catch(() => undefined);
       if (count !== undefined) this.set(count);
     },

@@ -1,4 +1,4 @@
-/** The switched MSRs of a CPU as resources: what they hold, what perf wants there, what the vCPU's lists would load. */
+/** The switched MSRs of a CPU as resources: the hardware value, the value perf wants, and what the vCPU's lists would load. */
 import type { Msrs, MsrView } from '../../../schemas/msr.js';
 import { type CounterSet, counterNames, FIXED } from '../../pmu/arch/counter-set.js';
 import { readMsr } from '../../pmu/arch/hardware.js';
@@ -47,7 +47,7 @@ function msrView(host: Host, cpu: LogicalCpu, msr: number): MsrView {
   const desired = isFixed ? cpu.cpuc.fixedCtrl : desiredValue(host, cpu, msr);
   const named = isFixed || isCounterMsr(msr);
   const names = (set: CounterSet): string[] => counterNames(isFixed ? set & FIXED : set);
-  // In the guest the register is the guest's; what perf wants there applies to the host.
+  // In the guest the register holds the guest's value; what perf wants applies to the host.
   const compared = named && !isInGuest(cpu.pc);
   const vcpu = cpu.currentVcpu === NO_VCPU ? undefined : host.state.vcpus[cpu.currentVcpu];
   return {
@@ -71,7 +71,7 @@ function desiredValue(host: Host, cpu: LogicalCpu, msr: number): number {
     case PEBS_ENABLE:
       return cpuc.pebsEnabled;
     case DS_AREA:
-      // Without a reserved DS area perf does not care what the register holds.
+      // Without a reserved DS area perf does not use the register.
       return cpuc.ds === 0 ? hardware.dsArea : cpuc.ds;
     default:
       return cpuc.activePebsDataCfg;

@@ -1,4 +1,4 @@
-/** What an action did, as the answers of transitions, actors and scripts tell it. */
+/** The outcome of an action, in the answers of transitions, actors and scripts. */
 import type { ActorOutcome } from '../../../schemas/actor.js';
 import type { Script, ScriptResult } from '../../../schemas/script.js';
 import type { Transition } from '../../../schemas/transition.js';

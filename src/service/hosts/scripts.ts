@@ -1,10 +1,10 @@
-/** A script: a list of actions on one host as one transaction, in the form in which a counterexample is handed out. */
+/** A script: a list of actions on one host as one transaction. Counterexamples come in this form. */
 import type { ScriptAction, ScriptRequest, ScriptResult } from '../../../schemas/script.js';
 import { START_SCHED_IN, START_SCHED_OUT } from '../../pmu/machine/actions.js';
 import { refusalsAsProblems } from '../refusals.js';
 import type { HostSession } from './host-session.js';
 
-/** Carries out the actions in order; a refused one refuses the script, naming it. */
+/** Carries out the actions in order. If one is refused, so is the script; the problem names the action. */
 export async function runScript(
   session: HostSession,
   request: ScriptRequest,

@@ -1,6 +1,6 @@
 /**
- * Trace entries as they are stored: a micro-step takes some fifty bytes. The newest stand with the host as its tail; a tail
- * that has grown goes into a chunk of its own, so that not every step makes a row.
+ * Stored trace entries, about fifty bytes a micro-step. The newest are stored with the host as its tail; a tail that has grown
+ * becomes a chunk, so that not every step adds a row.
  */
 import { TRACE_MAX, type TraceEntry } from '../../pmu/stepping/run.js';
 import type { TraceChunk } from '../../store/host-store.js';
@@ -10,19 +10,19 @@ const TAIL_MAX = 96;
 
 /** The newest entries of a host's trace, as text. */
 export interface TraceTail {
-  /** Place of the newest entry that is in a chunk. */
+  /** Index of the newest entry in a chunk. */
   readonly after: number;
   readonly entries: number;
-  /** JSON arrays with commas in between. */
+  /** JSON arrays, separated by commas. */
   readonly text: string;
 }
 
 export const NO_TAIL: TraceTail = { after: 0, entries: 0, text: '' };
 
-/** An entry's fields in order; a vCPU of -1 is none; four fields for each write. */
+/** The fields of an entry in order; vCPU -1 is none; four fields for each write. */
 type Row = [number, number, number, TraceEntry['actor'], string, ...(number | string)[]];
 
-/** The tail with what happened since. */
+/** The tail with the new entries appended. */
 export function withEntries(tail: TraceTail, added: readonly TraceEntry[]): TraceTail {
   const rows = added.slice(-TRACE_MAX).map((entry) => JSON.stringify(row(entry)));
   if (rows.length === 0) return tail;
@@ -31,7 +31,7 @@ export function withEntries(tail: TraceTail, added: readonly TraceEntry[]): Trac
   return { after: tail.after, entries, text: [...older, ...rows].join(',') };
 }
 
-/** The chunk that a tail which has grown makes; `last` is the place of its newest entry. Null where it may stay a tail. */
+/** The chunk to make of a long tail; `last` is the index of its newest entry. Null while it may stay a tail. */
 export function chunkOf({ entries, text }: TraceTail, last: number): TraceChunk | null {
   if (entries <= TAIL_MAX) return null;
   return { lastIndex: last, forgetTo: last - TRACE_MAX, entries: text };

@@ -1,5 +1,5 @@
 /**
- * Many transitions of one vCPU in one request, in slices, so that other requests are answered in between.
+ * Many transitions of one vCPU in one request. They yield to the event loop, so that other requests are answered meanwhile.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { TransitionRequest } from '../../../schemas/transition.js';
@@ -17,11 +17,11 @@ import { Refused } from '../../pmu/stepping/refused.js';
 import type { Run } from '../../pmu/stepping/run.js';
 import type { Slices } from '../slices.js';
 
-/** How many transitions pass between two looks at the clock. */
+/** Transitions between two reads of the clock. */
 const SLICE_TRANSITIONS = 256;
-/** A machine settles within a few transitions or not at all; looking for it costs as much as some transitions. */
+/** A machine reaches a steady state within a few transitions or not at all; each check costs as much as some transitions. */
 const SETTLING_TRANSITIONS = 4;
-/** Only the last transitions of a long request are listed in the trace. */
+/** The trace has only the last transitions of a long request. */
 const TRACED_TRANSITIONS = 64;
 
 export interface TransitionCounts {
@@ -65,8 +65,8 @@ export async function makeTransitions(
 }
 
 /**
- * Makes one transition. If it leaves the machine and what fails in it exactly as it found them, every further one will do the same, so they are
- * counted without being made. Returns how many transitions that was, at most `count`.
+ * Makes one transition. If it leaves the machine and its failed invariants unchanged, every further one does the same, so those
+ * are counted without being made. Returns the number of transitions counted, at most `count`.
  */
 function transitionsToFixpoint(run: Run, count: number, transition: () => void): number {
   const state = new MachineState();
@@ -94,7 +94,7 @@ function transitionOnce(
   switch (kind) {
     case 'vm_entry':
       if (entered) {
-        throw new Refused('state', 'the vCPU is past its VM-entry already', '/kind');
+        throw new Refused('state', 'the vCPU is already past VM-entry', '/kind');
       }
       if (reenters) {
         run.advance(cpu);
@@ -109,7 +109,7 @@ function transitionOnce(
       return;
     case 'round_trip':
       if (entered) {
-        throw new Refused('state', 'the vCPU is past its VM-entry already', '/kind');
+        throw new Refused('state', 'the vCPU is already past VM-entry', '/kind');
       }
       run.roundTrip(vcpu, exitReason);
       return;

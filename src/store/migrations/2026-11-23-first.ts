@@ -10,7 +10,7 @@ export const first = {
 };
 
 const STATEMENTS = [
-  // Rows of hosts are rewritten at every step: room in the page keeps the new version beside the old one, and what is
+  // Rows of hosts are rewritten at every step: free space in the page keeps the new version beside the old one, and what is
   // written is too short-lived to be worth compressing, or moving out of the row.
   `create table hosts (
      id text primary key,
@@ -92,7 +92,7 @@ const STATEMENTS = [
      violations jsonb not null
    )`,
 
-  // A key is claimed by a lock of the session, which ends with it: whoever dies leaves nothing behind. The answer is
+  // A key is claimed by a lock of the session and released with it, so a dead process leaves nothing behind. The answer is
   // looked up after the lock was tried, in a snapshot of its own, so an answer stored just before is seen. A key that
   // another request holds may have its answer, too: it is still on its way to that request's client.
   `create function claim_keys(principals text[], keys text[])

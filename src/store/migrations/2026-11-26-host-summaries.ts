@@ -1,4 +1,4 @@
-/** What a list of hosts shows of each, beside the image that it was unpacked from at every look. */
+/** Stores the fields that a list of hosts shows outside the image, which was unpacked for every list before. */
 import { type Kysely, sql } from 'kysely';
 
 export const hostSummaries = {

@@ -1,4 +1,4 @@
-/** What bounds the number of events and of idempotency answers: the oldest are found by their order, not by their age. */
+/** Bounds the number of events and idempotency answers: the oldest are found by their order, not by their age. */
 import { type Kysely, sql } from 'kysely';
 
 export const kept = {

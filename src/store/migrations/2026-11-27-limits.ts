@@ -1,4 +1,4 @@
-/** Whose work it is, in which lane of the queue it waits, and which runs of the service have taken it up without giving it back. */
+/** The owner of work, its lane in the queue, and the runs of the service that have claimed it and not given it back. */
 import { type Kysely, sql } from 'kysely';
 
 export const limits = {

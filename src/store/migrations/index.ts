@@ -1,4 +1,4 @@
-/** Brings a database to this version's tables; several instances may start at once. */
+/** Migrates a database to the tables of this version; several instances may start at once. */
 import { type Kysely, type Migration, Migrator, sql } from 'kysely';
 import type { Tables } from '../tables.js';
 import { first } from './2026-11-23-first.js';
@@ -6,7 +6,7 @@ import { hostSummaries } from './2026-11-26-host-summaries.js';
 import { kept } from './2026-11-26-kept.js';
 import { limits } from './2026-11-27-limits.js';
 
-/** By name, which also is their order. */
+/** By name, which is also their order. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '2026-11-23-first': first,
   '2026-11-26-host-summaries': hostSummaries,
@@ -27,7 +27,7 @@ export async function migrate(db: Kysely<Tables>): Promise<void> {
   });
   const { error } = await migrator.migrateToLatest();
   if (error !== undefined) {
-    // Another instance may just have brought the database further than this one knows.
+    // Another instance may just have migrated the database beyond what this one knows.
     await refuseNewer(db);
     throw error;
   }

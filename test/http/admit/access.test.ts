@@ -174,7 +174,7 @@ t.test('a scope allows what it says and what the lesser ones do', async (t) => {
   }
   const refused = await app.inject(as('read', { method: 'POST', url: '/v1/probe' }));
   const { detail } = problemOf(t, refused, 'forbidden');
-  t.equal(detail, 'This needs a token of scope write; the-read has the scope read.');
+  t.equal(detail, 'This needs scope write; the token the-read has scope read.');
   const nothing = as('read', { method: 'POST', url: '/v1/hosts', payload: '{"broken' });
   problemOf(t, await app.inject(nothing), 'forbidden');
 });
@@ -313,7 +313,7 @@ t.test('refusals count as well', async (t) => {
 
   const refused = await ask();
   const { detail } = problemOf(t, refused, 'too_many_requests');
-  t.match(detail, /2 times a minute/);
+  t.match(detail, /2 requests per minute/);
   t.match(refused.headers['retry-after'], /^(59|60)$/);
   t.equal(refused.headers['ratelimit-policy'], '"default";q=2;w=60');
   t.equal(left(refused), '0');
@@ -353,7 +353,7 @@ t.test('an address that tries tokens has to wait', async (t) => {
   }
   const refused = await ask(attacker, 'Bearer guess-60');
   const { detail } = problemOf(t, refused, 'too_many_requests');
-  t.match(detail, /^Too many wrong tokens came from this address/);
+  t.match(detail, /^Too many wrong tokens from this address/);
   t.match(refused.headers['retry-after'], /^(59|60)$/);
 
   for (const token of [TOKENS.write, TOKENS.admin]) {

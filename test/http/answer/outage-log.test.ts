@@ -30,7 +30,7 @@ t.test('requests that fail because the database is away share a line a second', 
   const seconds = (performance.now() - since) / 1000;
   for (const answer of answers) problemOf(t, answer, 'unavailable');
   t.match(lines[0], {
-    msg: 'requests fail: the database is away',
+    msg: 'requests fail: the database is unavailable',
     reason: /database/,
     requests: 1,
   });

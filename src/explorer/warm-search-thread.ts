@@ -4,22 +4,22 @@ import type { ModelSource } from './model.js';
 import type { ExploreResult } from './result.js';
 import type { SearchOptions } from './search.js';
 
-/** One small search for the scout's thread. */
-export interface ScoutTask {
+/** One small search for the warm thread. */
+export interface WarmSearchTask {
   readonly number: number;
   readonly source: ModelSource;
   readonly options: SearchOptions;
 }
 
-export type ScoutAnswer =
+export type WarmSearchAnswer =
   | { readonly number: number; readonly result: ExploreResult }
   | { readonly number: number; readonly error: string };
 
 /**
  * A thread that stays warm for small searches: starting a thread and compiling its code takes longer than most of them.
- * Tasks run one after the other, so each must be bounded; a search the bounds cut short is for `explore`.
+ * Tasks run one after the other, so each must be bounded; a search that reaches its bounds is rerun by `explore`.
  */
-export class Scout {
+export class WarmSearchThread {
   private worker: Worker | undefined;
   private readonly waiting = new Map<
     number,
@@ -27,10 +27,10 @@ export class Scout {
   >();
   private next = 0;
 
-  /** Rejects when the model breaks its contract or the thread dies; the thread is started again for the next task. */
+  /** Rejects if the model violates its contract or the thread dies; the next task restarts the thread. */
   search(source: ModelSource, options: SearchOptions): Promise<ExploreResult> {
     this.worker ??= this.start();
-    const task: ScoutTask = { number: this.next++, source, options };
+    const task: WarmSearchTask = { number: this.next++, source, options };
     const answer = new Promise<ExploreResult>((resolve, reject) => {
       this.waiting.set(task.number, { resolve, reject });
     });
@@ -44,20 +44,20 @@ export class Scout {
   }
 
   private start(): Worker {
-    const worker = new Worker(new URL('./scout-worker.js', import.meta.url), {
+    const worker = new Worker(new URL('./warm-search-worker.js', import.meta.url), {
       execArgv: [],
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES_MAX },
     });
-    worker.on('message', (answer: ScoutAnswer) => this.settle(worker, answer));
+    worker.on('message', (answer: WarmSearchAnswer) => this.settle(worker, answer));
     worker.on('error', (error) => this.lose(error));
-    worker.on('exit', () => this.lose(new Error('the scout thread ended')));
+    worker.on('exit', () => this.lose(new Error('the search thread ended')));
     return worker;
   }
 
-  private settle(worker: Worker, answer: ScoutAnswer): void {
+  private settle(worker: Worker, answer: WarmSearchAnswer): void {
     const waiting = this.waiting.get(answer.number);
     this.waiting.delete(answer.number);
-    // An idle scout keeps no process alive.
+    // An idle thread does not keep the process alive.
     if (this.waiting.size === 0) worker.unref();
     if ('result' in answer) waiting?.resolve(answer.result);
     else waiting?.reject(new Error(answer.error));

@@ -1,18 +1,18 @@
-/** The scout's thread: one search after the other. */
+/** The warm thread: one search after the other. */
 import { parentPort } from 'node:worker_threads';
 import { loadModel } from './model.js';
-import type { ScoutAnswer, ScoutTask } from './scout.js';
 import { search } from './search.js';
+import type { WarmSearchAnswer, WarmSearchTask } from './warm-search-thread.js';
 
-parentPort?.on('message', async ({ number, source, options }: ScoutTask) => {
+parentPort?.on('message', async ({ number, source, options }: WarmSearchTask) => {
   parentPort?.postMessage(await answer(number, source, options));
 });
 
 async function answer(
   number: number,
-  source: ScoutTask['source'],
-  options: ScoutTask['options'],
-): Promise<ScoutAnswer> {
+  source: WarmSearchTask['source'],
+  options: WarmSearchTask['options'],
+): Promise<WarmSearchAnswer> {
   try {
     return { number, result: search(await loadModel(source), options) };
   } catch (error) {
