@@ -16,7 +16,7 @@ export type WarmSearchAnswer =
   | { readonly number: number; readonly error: string };
 
 /**
- * A thread that stays warm for small searches: starting a thread and compiling its code takes longer than most of them.
+ * Keeps one thread warm for small searches: starting a thread and compiling its code takes longer than most of them.
  * Tasks run one after the other, so each must be bounded; a search that reaches its bounds is rerun by `explore`.
  */
 export class WarmSearchThread {

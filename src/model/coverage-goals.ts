@@ -1,5 +1,6 @@
 /**
- * Marks: states that a search should reach, so that a verdict "holds" is known to have seen what matters.
+ * Coverage goals: states that a search should reach. They guard against vacuous verdicts: a "holds" that never saw a guest
+ * says nothing.
  */
 import { PEBS_VIA_PT } from '../pmu/arch/counter-set.js';
 import { freshHostValue } from '../pmu/invariants/lists.js';
@@ -8,13 +9,13 @@ import { type MachineState, RUN_VCPU } from '../pmu/machine/state.js';
 import type { World } from '../pmu/machine/world.js';
 import { ACTIVE, STOPPED } from '../pmu/perf/perf-event.js';
 
-export interface Mark {
+export interface CoverageGoal {
   readonly id: string;
   readonly statement: string;
   seen(world: World, state: MachineState): boolean;
 }
 
-export const COVERAGE_GOALS: readonly Mark[] = [
+export const COVERAGE_GOALS: readonly CoverageGoal[] = [
   {
     id: 'guest_entered',
     statement: 'A vCPU is in the guest.',

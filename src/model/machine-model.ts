@@ -1,6 +1,6 @@
 /**
  * The machine as a model for the explorer: states are packed machines with what each actor has spent, steps are those of
- * `steps/`, properties are invariants and the marks of interesting states.
+ * `steps/`, properties are invariants and coverage goals.
  */
 import type { Model, Property, Successors } from '../explorer/model.js';
 import { WriteSink } from '../pmu/arch/write-sink.js';
@@ -21,7 +21,7 @@ import type { WorldSpec } from './world-spec.js';
 /** What a worker needs to make the model of its own. */
 export interface MachineModelArgs {
   readonly model: WorldSpec;
-  /** Ids of invariants and marks. */
+  /** Ids of invariants and goals. */
   readonly properties: readonly string[];
 }
 
@@ -47,7 +47,7 @@ export class MachineModel implements Model {
   private readonly nextSpent = new Int32Array(ACTOR_KINDS.length);
   private readonly labels = new Int32Array(SUCCESSORS_MAX);
   private readonly sink = new WriteSink();
-  /** By property: the invariant's bit, or 0 for a mark. */
+  /** By property: the invariant's bit, or 0 for a goal. */
   private readonly invariantBits: Int32Array;
   /** What interchangeable parts `canonical` folds, in words; none where it would change nothing. */
   readonly folding: string[];
@@ -55,7 +55,7 @@ export class MachineModel implements Model {
   private readonly candidate: Int32Array;
   /** By micro-step: 1 where a property may be found. */
   private readonly looksAt: Uint8Array;
-  private readonly marks: readonly ((typeof COVERAGE_GOALS)[number] | undefined)[];
+  private readonly goals: readonly ((typeof COVERAGE_GOALS)[number] | undefined)[];
 
   constructor(explored: ExploredWorld, properties: readonly string[]) {
     const { world, initial } = explored;
@@ -69,10 +69,10 @@ export class MachineModel implements Model {
     this.candidate = new Int32Array(this.words);
     this.base = new MachineState(initial);
     this.next = new MachineState(initial);
-    this.marks = properties.map((id) => COVERAGE_GOALS.find((mark) => mark.id === id));
+    this.goals = properties.map((id) => COVERAGE_GOALS.find((goal) => goal.id === id));
     this.properties = properties.map((id, at) => ({
       id,
-      kind: this.marks[at] === undefined ? 'always' : 'sometimes',
+      kind: this.goals[at] === undefined ? 'always' : 'sometimes',
     }));
     this.invariantBits = Int32Array.from(properties, (id) => {
       const at = INVARIANTS.findIndex((invariant) => invariant.id === id);
@@ -80,7 +80,7 @@ export class MachineModel implements Model {
     });
     const invariants = this.invariantBits.reduce((mask, bit) => mask | bit, 0);
     this.looksAt = stepsEvaluated(world, initial, invariants);
-    if (this.marks.some((mark) => mark !== undefined)) {
+    if (this.goals.some((goal) => goal !== undefined)) {
       this.looksAt.fill(1);
     }
   }
@@ -112,7 +112,7 @@ export class MachineModel implements Model {
   }
 
   check(states: Int32Array, at: number): number {
-    const { base, spent, invariantBits, marks } = this;
+    const { base, spent, invariantBits, goals } = this;
     if (!this.mayFind(states, at)) {
       return 0;
     }
@@ -123,11 +123,11 @@ export class MachineModel implements Model {
     }
     let found = 0;
     for (let property = 0; property < invariantBits.length; property += 1) {
-      const mark = marks[property];
+      const goal = goals[property];
       const hit =
-        mark === undefined
+        goal === undefined
           ? (violated & invariantBits[property]!) !== 0
-          : mark.seen(this.explored.world, base);
+          : goal.seen(this.explored.world, base);
       if (hit) {
         found |= 1 << property;
       }

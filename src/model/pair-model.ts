@@ -3,7 +3,7 @@
  * invariant fails on one and on the other does not.
  *
  * Kernels make different numbers of micro-steps (their lists differ), so an operation advances on both where both would
- * make the same micro-step, and otherwise on the one that is behind. Everything else happens on both at once.
+ * make the same micro-step, and otherwise on the slower of the two. Everything else happens on both at once.
  */
 import type { Model, Property, Successors } from '../explorer/model.js';
 import { WriteSink } from '../pmu/arch/write-sink.js';

@@ -9,7 +9,7 @@ import { actionOf, reasonsOf } from './steps/told.js';
 
 export interface WalkState {
   path: string;
-  /** Invariants that fail here, and marks that are reached. */
+  /** Invariants that fail here, and coverage goals that are reached. */
   violated: string[];
   witnessed: string[];
   /** The fields that differ from a new record's, in words: of the machine, and by CPU, vCPU and event. */

@@ -19,7 +19,7 @@ export interface Summary {
   readonly end: readonly EndValue[];
 }
 
-/** What a path to a violation of an invariant, or to a mark, comes to. */
+/** What a path to a violation of an invariant, or to a coverage goal, comes to. */
 export function summarise(
   model: MachineModel,
   property: string,

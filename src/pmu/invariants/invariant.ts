@@ -29,7 +29,7 @@ import type { World } from '../machine/world.js';
 
 /**
  * Where a predicate is evaluated, as a set of points:
- * `quiescent`: host context, PMU on, no NMI, not between k5 and V6, no PMU section;
+ * `quiescent`: host context, PMU on, no NMI, not between k5 and V6, not between PMU disable and enable;
  * `guest`: after V2 until V4; `host`: any host point outside the V-steps and outside k5…k9;
  * `list_built`: after k4; `lists_applied`: after the last k5; `window`: after k5 quiesced IA32_PEBS_ENABLE until V2;
  * `vmlaunch`: at k9; `exit`: after V4; `exit_loaded`: after V6; `resting`: quiescent, and no operation or run under way;

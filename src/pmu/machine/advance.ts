@@ -1,7 +1,7 @@
 /**
  * One micro-step of a logical CPU: which comes next, and what it does, as one table.
  *
- * Models: the order of semantics.md §3.1 (PMU sections) and §4 (`vmx_vcpu_run`). This is the only place where the
+ * Models: the order of semantics.md §3.1 (PMU disable and enable) and §4 (`vmx_vcpu_run`). This is the only place where the
  * order stands; what a step does is in `perf/` and `kvm/`.
  * A table rather than a switch: it reads like the sheet, and a look-up beats a chain of comparisons on the hottest path.
  */

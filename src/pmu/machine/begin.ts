@@ -2,7 +2,7 @@
  * How operations begin that depend on more than an idle CPU: enabling and disabling an event, and a vCPU's run.
  *
  * Models: `vcpu_enter_guest` up to `vmx_vcpu_run`, `kvm_pmu_handle_event` (Linux arch/x86/kvm/{x86.c,pmu.c}). Before a run
- * KVM pauses and resumes the event behind every guest counter that overflowed, each a PMU section of its own.
+ * KVM pauses and resumes the event behind every guest counter that overflowed, each between a PMU disable and enable of its own.
  */
 import { nextOverflowed } from '../kvm/guest-counters.js';
 import { HOST_OWNED, INACTIVE, isScheduled, NO_EVENT, OFF } from '../perf/perf-event.js';

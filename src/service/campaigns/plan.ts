@@ -132,7 +132,7 @@ function plannedCell(
 ): PlannedCell {
   const world = { ...scenario.model, kernel, cpu_model: cpuModel };
   const model = budgets === 'unlimited' ? withoutBudgets(world) : world;
-  // Its marks are left out: a mark that no walk comes by says nothing.
+  // Its coverage goals are left out: one that no walk reaches says nothing.
   const properties = scenario.properties.filter((id) => findInvariant(id) !== undefined);
   return {
     kernel,

@@ -1,4 +1,4 @@
-/** An exploration carried out by a worker: taken up, searched, its progress told, and its end written into its row. */
+/** Claims an exploration, runs it, reports progress, stores the result. */
 import type { Exploration } from '../../../schemas/exploration.js';
 import type { Progress } from '../../explorer/explore.js';
 import type { WarmSearchThread } from '../../explorer/warm-search-thread.js';

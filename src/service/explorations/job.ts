@@ -74,7 +74,7 @@ function outcomeOf(result: ExploreResult): Outcome {
   };
 }
 
-/** The worst of the invariants; whether a mark was reached does not change the verdict. */
+/** The worst of the invariants; whether a coverage goal was reached does not change the verdict. */
 function verdictOf(properties: readonly PropertyResult[], complete: boolean): Verdict {
   const verdicts = properties.filter(({ kind }) => kind === 'always').map(({ verdict }) => verdict);
   if (verdicts.includes('violated')) {

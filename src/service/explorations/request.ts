@@ -86,7 +86,7 @@ function assertProperty(id: string, pointer: string): void {
   const known = [...INVARIANTS, ...COVERAGE_GOALS].some((property) => property.id === id);
   if (!known) {
     const ids = [...INVARIANTS, ...COVERAGE_GOALS].map((property) => property.id);
-    unknownName('invariant or mark', id, pointer, ids);
+    unknownName('invariant or coverage goal', id, pointer, ids);
   }
 }
 
