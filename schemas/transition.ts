@@ -64,10 +64,7 @@ export const InjectionSchema = Type.Object(
   {
     $id: 'Injection',
     additionalProperties: false,
-    oneOf: [
-      { type: 'object', required: ['nmi'] },
-      { type: 'object', required: ['overflow'] },
-    ],
+    oneOf: [{ required: ['nmi'] }, { required: ['overflow'] }],
     description:
       'an NMI or an overflow whose NMI is late, right after a micro-step; exactly one of the two',
     examples: [INJECTION_EXAMPLE, { at: 'k9_vmlaunch', occurrence: 1, overflow: ['PMC0'] }],

@@ -17,7 +17,8 @@ type Serialiser = (value: unknown) => string;
 const compiled = new Map<string, Serialiser>();
 const compile = SerializerSelector()(
   Object.fromEntries(ALL_SCHEMAS.map((schema) => [schema.$id, schema])),
-  {},
+  // As for requests: an alternative that only requires a field need not repeat that it is an object.
+  { ajv: { strictTypes: false } },
 );
 
 export function useSerialisation(app: FastifyInstance): void {
