@@ -23,7 +23,7 @@ t.test('a path prints and parses in both forms', async (t) => {
 t.test('text that is no path is refused with the reason', async (t) => {
   for (const text of ['0/', '/', 'a', '-1', '01', '1.5', '0//1', '1e3', ' 1'])
     t.throws(() => parsePath(text), PathError, text);
-  t.throws(() => parsePath('v2:0/1'), /version "v2" is not known/);
+  t.throws(() => parsePath('v2:0/1'), /version "v2" is unknown/);
 });
 
 t.test('walking to a path shows the state, the way there and the way on', async (t) => {
