@@ -51,7 +51,7 @@ export class MachineModel implements Model {
   private readonly invariantBits: Int32Array;
   /** What interchangeable parts `canonical` folds, in words; none where it would change nothing. */
   readonly folding: string[];
-  private readonly folder: SymmetryReducer;
+  private readonly reducer: SymmetryReducer;
   private readonly candidate: Int32Array;
   /** By micro-step: 1 where a property may be found. */
   private readonly looksAt: Uint8Array;
@@ -65,7 +65,7 @@ export class MachineModel implements Model {
     this.words = this.layout.words;
     const symmetry = symmetryOf(explored);
     this.folding = symmetry.described;
-    this.folder = new SymmetryReducer(symmetry, initial, world.eventConfigs);
+    this.reducer = new SymmetryReducer(symmetry, initial, world.eventConfigs);
     this.candidate = new Int32Array(this.words);
     this.base = new MachineState(initial);
     this.next = new MachineState(initial);
@@ -148,8 +148,8 @@ export class MachineModel implements Model {
   canonical(states: Int32Array, at: number): void {
     const { base, spent, candidate, words } = this;
     this.layout.unpack(states, at, base, spent);
-    let first = true;
-    this.folder.candidates(base, (state) => {
+    let first = this.reducer.sortsEvents;
+    this.reducer.candidates(base, (state) => {
       this.layout.pack(state, spent, candidate, 0);
       if (first || isLess(candidate, states, at, words)) {
         states.set(candidate, at);

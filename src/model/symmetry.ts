@@ -102,11 +102,18 @@ export class SymmetryReducer {
     );
   }
 
-  /** Calls `consider` with every candidate for the representative of a state's class. */
+  /** Whether a state is not itself a candidate, since its events are to be sorted first. */
+  get sortsEvents(): boolean {
+    return this.symmetry.events.length > 0;
+  }
+
+  /** Calls `consider` with every candidate for the representative of a state's class, but the state itself. */
   candidates(of: MachineState, consider: (candidate: MachineState) => void): void {
     const { state, symmetry } = this;
     const orders = symmetry.vcpuOrders.length === 0 ? [undefined] : symmetry.vcpuOrders;
-    for (const order of orders) {
+    // The first order is the one they have.
+    for (let nth = this.sortsEvents ? 0 : 1; nth < orders.length; nth += 1) {
+      const order = orders[nth];
       state.copyFrom(of);
       if (order !== undefined) {
         reorderVcpus(state, of, order);
