@@ -89,17 +89,15 @@ export async function roundTrips(request: RoundTripsRequest): Promise<RoundTrips
   const { caps, noIsolation } = cpuOf(kernel, request);
   const calculator = new RoundTripCalculator({ caps, kernel }, noIsolation);
   const values = new Values();
-  const inputs = request.steps.map((step, at) => ({
-    perf: perfOf(step.perf, `/steps/${at}/perf`, values),
-    guest: guestOf(step.kvm_pmu, `/steps/${at}/kvm_pmu`, values) ?? NO_GUEST_PEBS,
-    throttle: parseCounterSet(
-      step.nmi_throttle_before_entry ?? 0,
-      `/steps/${at}/nmi_throttle_before_entry`,
-    ),
-  }));
   const slices = new Slices();
   const steps: RoundTripStep[] = [];
-  for (const { perf, guest, throttle } of inputs) {
+  for (const [at, step] of request.steps.entries()) {
+    const perf = perfOf(step.perf, `/steps/${at}/perf`, values);
+    const guest = guestOf(step.kvm_pmu, `/steps/${at}/kvm_pmu`, values) ?? NO_GUEST_PEBS;
+    const throttle = parseCounterSet(
+      step.nmi_throttle_before_entry ?? 0,
+      `/steps/${at}/nmi_throttle_before_entry`,
+    );
     steps.push(stepItem(calculator.run(perf, guest, throttle), kernel, values));
     await slices.pause();
   }
