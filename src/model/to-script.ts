@@ -5,7 +5,14 @@
 
 import { initialState, type Path, replay } from '../explorer/path.js';
 import { vcpuOfRun } from '../pmu/machine/begin.js';
-import { E2_ENABLED, K1_RUN, K12_FASTPATH, REST, STEP_NAMES } from '../pmu/machine/micro-step.js';
+import {
+  D1_N_ADDED,
+  E2_ENABLED,
+  K1_RUN,
+  K12_FASTPATH,
+  REST,
+  STEP_NAMES,
+} from '../pmu/machine/micro-step.js';
 import { EXIT_REENTER, IDLE, MachineState, NO_VCPU } from '../pmu/machine/state.js';
 import type { MachineModel } from './machine-model.js';
 import { cpuOf, kindOf, targetOf } from './steps/index.js';
@@ -105,7 +112,7 @@ class ScriptWriter implements StepScript {
     this.actions.push(action);
   }
 
-  begin(cpu: number, action: ScriptStep, first: number): void {
+  begin(cpu: number, action: ScriptStep, first = D1_N_ADDED): void {
     this.open[cpu] = { action, passed: new Map([[first, 1]]), microSteps: 1, last: first };
     this.actions.push(action);
   }

@@ -1,119 +1,62 @@
 /** What the host's users do to their perf events. */
-import type { WriteSink } from '../../pmu/arch/write-sink.js';
 import * as actions from '../../pmu/machine/actions.js';
-import { D1_N_ADDED } from '../../pmu/machine/micro-step.js';
-import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
 import type { ExploredWorld } from '../explored-world.js';
-import { AT_REST, allows } from './guards.js';
+import { allows } from './guards.js';
 import { act, begin } from './machine-actions.js';
 import { eventName } from './names.js';
+import { PMU_DISABLE_FIRST } from './operation.js';
 import type { ScriptStep, StepKind } from './step-kind.js';
-
-function enable(
-  explored: ExploredWorld,
-  state: MachineState,
-  cpu: LogicalCpu,
-  target: number,
-  sink: WriteSink,
-): void {
-  begin(explored, state, sink, actions.START_ENABLE, cpu, target);
-}
 
 const ENABLE: StepKind = {
   actor: 'event_enable',
   about: 'host_event',
-  when: AT_REST,
+  ...PMU_DISABLE_FIRST,
   guards: [allows(actions.START_ENABLE)],
-  effect: enable,
+  effect: (explored, state, cpu, target, sink) =>
+    begin(explored, state, sink, actions.START_ENABLE, cpu, target),
   words: (explored, _state, _cpu, target) => `enable ${eventName(explored, target)}`,
-  by: 'perf',
-  executes: () => D1_N_ADDED,
   script: (script, explored, _state, cpu, target) =>
-    script.begin(
-      cpu.index,
-      { action: 'enable_event', event: eventName(explored, target) },
-      D1_N_ADDED,
-    ),
+    script.begin(cpu.index, { action: 'enable_event', event: eventName(explored, target) }),
 };
-
-function disable(
-  explored: ExploredWorld,
-  state: MachineState,
-  cpu: LogicalCpu,
-  target: number,
-  sink: WriteSink,
-): void {
-  begin(explored, state, sink, actions.START_DISABLE, cpu, target);
-}
 
 const DISABLE: StepKind = {
   actor: 'event_disable',
   about: 'host_event',
-  when: AT_REST,
+  ...PMU_DISABLE_FIRST,
   guards: [allows(actions.START_DISABLE)],
-  effect: disable,
+  effect: (explored, state, cpu, target, sink) =>
+    begin(explored, state, sink, actions.START_DISABLE, cpu, target),
   words: (explored, _state, _cpu, target) => `disable ${eventName(explored, target)}`,
-  by: 'perf',
-  executes: () => D1_N_ADDED,
   script: (script, explored, _state, cpu, target) =>
-    script.begin(
-      cpu.index,
-      { action: 'disable_event', event: eventName(explored, target) },
-      D1_N_ADDED,
-    ),
+    script.begin(cpu.index, { action: 'disable_event', event: eventName(explored, target) }),
 };
-
-function close(
-  explored: ExploredWorld,
-  state: MachineState,
-  cpu: LogicalCpu,
-  target: number,
-  sink: WriteSink,
-): void {
-  begin(explored, state, sink, actions.START_CLOSE, cpu, target);
-}
 
 const CLOSE: StepKind = {
   actor: 'event_del',
   about: 'host_event',
-  when: AT_REST,
+  ...PMU_DISABLE_FIRST,
   guards: [allows(actions.START_CLOSE)],
-  effect: close,
+  effect: (explored, state, cpu, target, sink) =>
+    begin(explored, state, sink, actions.START_CLOSE, cpu, target),
   words: (explored, _state, _cpu, target) => `close ${eventName(explored, target)}`,
-  by: 'perf',
-  executes: () => D1_N_ADDED,
   script: (script, explored, _state, cpu, target) =>
-    script.begin(
-      cpu.index,
-      { action: 'close_event', event: eventName(explored, target) },
-      D1_N_ADDED,
-    ),
+    script.begin(cpu.index, { action: 'close_event', event: eventName(explored, target) }),
 };
 
 /** Opens the event as it was opened before, and enables it. */
-function add(
-  explored: ExploredWorld,
-  state: MachineState,
-  cpu: LogicalCpu,
-  target: number,
-  sink: WriteSink,
-): void {
-  const { preciseIp, dataCfg } = state.events[target]!;
-  act(explored, state, sink, actions.OPEN, cpu, target, preciseIp, dataCfg);
-  begin(explored, state, sink, actions.START_ENABLE, cpu, target);
-}
-
 const ADD: StepKind = {
   actor: 'event_add',
   about: 'host_event',
-  when: AT_REST,
+  ...PMU_DISABLE_FIRST,
   guards: [allows(actions.OPEN)],
-  effect: add,
+  effect: (explored, state, cpu, target, sink) => {
+    const { preciseIp, dataCfg } = state.events[target]!;
+    act(explored, state, sink, actions.OPEN, cpu, target, preciseIp, dataCfg);
+    begin(explored, state, sink, actions.START_ENABLE, cpu, target);
+  },
   words: (explored, _state, _cpu, target) => `open and enable ${eventName(explored, target)}`,
-  by: 'perf',
-  executes: () => D1_N_ADDED,
   script: (script, explored, _state, cpu, target) =>
-    script.begin(cpu.index, openedAgain(explored, target), D1_N_ADDED),
+    script.begin(cpu.index, openedAgain(explored, target)),
 };
 
 /** The `open_event` that made the event, once more. */

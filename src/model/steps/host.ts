@@ -1,12 +1,9 @@
-/** What the host does on its own: its timer, sections of its PMU, and microcode. */
-import type { WriteSink } from '../../pmu/arch/write-sink.js';
+/** What the host does on its own: its timer, PMU disable and enable, and microcode. */
 import * as actions from '../../pmu/machine/actions.js';
-import { D1_N_ADDED } from '../../pmu/machine/micro-step.js';
-import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
 import { tickHasWork } from '../../pmu/machine/tick-work.js';
-import type { ExploredWorld } from '../explored-world.js';
-import { AT_ANY_TIME, AT_REST, allows } from './guards.js';
+import { AT_ANY_TIME, allows } from './guards.js';
 import { act, begin } from './machine-actions.js';
+import { PMU_DISABLE_FIRST } from './operation.js';
 import type { Guard, StepKind } from './step-kind.js';
 
 const TICK_HAS_WORK: Guard = {
@@ -14,68 +11,37 @@ const TICK_HAS_WORK: Guard = {
   words: 'nothing was throttled since the last tick, and no event is in frequency mode',
 };
 
-function tick(
-  explored: ExploredWorld,
-  state: MachineState,
-  cpu: LogicalCpu,
-  _target: number,
-  sink: WriteSink,
-): void {
-  begin(explored, state, sink, actions.START_TICK, cpu, 0);
-}
-
 export const TICK: StepKind = {
   actor: 'tick',
   about: 'cpu',
-  when: AT_REST,
+  ...PMU_DISABLE_FIRST,
   guards: [TICK_HAS_WORK],
-  effect: tick,
+  effect: (explored, state, cpu, _target, sink) =>
+    begin(explored, state, sink, actions.START_TICK, cpu, 0),
   words: () => 'timer tick',
-  by: 'perf',
-  executes: () => D1_N_ADDED,
   script: (script, _explored, _state, cpu) =>
-    script.begin(cpu.index, { action: 'tick', cpu: cpu.index }, D1_N_ADDED),
+    script.begin(cpu.index, { action: 'tick', cpu: cpu.index }),
 };
-
-function section(
-  explored: ExploredWorld,
-  state: MachineState,
-  cpu: LogicalCpu,
-  _target: number,
-  sink: WriteSink,
-): void {
-  begin(explored, state, sink, actions.START_SECTION, cpu, 0);
-}
 
 export const SECTION: StepKind = {
   actor: 'pmu_section',
   about: 'cpu',
-  when: AT_REST,
+  ...PMU_DISABLE_FIRST,
   guards: [],
-  effect: section,
+  effect: (explored, state, cpu, _target, sink) =>
+    begin(explored, state, sink, actions.START_SECTION, cpu, 0),
   words: () => 'PMU disable and enable',
-  by: 'perf',
-  executes: () => D1_N_ADDED,
   script: (script, _explored, _state, cpu) =>
-    script.begin(cpu.index, { action: 'pmu_disable', cpu: cpu.index }, D1_N_ADDED),
+    script.begin(cpu.index, { action: 'pmu_disable', cpu: cpu.index }),
 };
-
-function loadMicrocode(
-  explored: ExploredWorld,
-  state: MachineState,
-  cpu: LogicalCpu,
-  _target: number,
-  sink: WriteSink,
-): void {
-  act(explored, state, sink, actions.MICROCODE, cpu, 0);
-}
 
 export const LOAD_MICROCODE: StepKind = {
   actor: 'microcode_load',
   about: 'machine',
   when: AT_ANY_TIME,
   guards: [allows(actions.MICROCODE)],
-  effect: loadMicrocode,
+  effect: (explored, state, cpu, _target, sink) =>
+    act(explored, state, sink, actions.MICROCODE, cpu, 0),
   words: () => 'late microcode load',
   by: 'host',
   script: (script) => script.loadMicrocode(),

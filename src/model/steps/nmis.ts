@@ -1,9 +1,8 @@
 /** Overflows and NMIs, wherever one can land. */
 import { type CounterSet, counterName, counterNames } from '../../pmu/arch/counter-set.js';
 import { running } from '../../pmu/arch/hardware.js';
-import type { WriteSink } from '../../pmu/arch/write-sink.js';
 import * as actions from '../../pmu/machine/actions.js';
-import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
+import type { LogicalCpu } from '../../pmu/machine/state.js';
 import { NMI_SOURCE } from '../../pmu/machine/step-sources.js';
 import type { ExploredWorld } from '../explored-world.js';
 import { allows, INTERRUPTIBLE, ofCounters } from './guards.js';
@@ -27,6 +26,13 @@ function hasPromptNmis({ spec }: ExploredWorld): boolean {
 function hasLateNmis({ spec }: ExploredWorld): boolean {
   return spec.nmi_timing === 'late';
 }
+
+/** What NMIs that perf handles have in common. */
+const BY_NMI = {
+  when: INTERRUPTIBLE,
+  by: 'nmi',
+  source: NMI_SOURCE,
+} as const satisfies Partial<StepKind>;
 
 const COUNTS = ofCounters(
   (_explored, _state, { hardware }) => running(hardware),
@@ -52,27 +58,16 @@ const MAY_THROTTLE: Guard = {
     refusal(explored, state, actions.NMI, cpu, 0, 1 << target) ?? '',
 };
 
-function overflowAndThrottle(
-  explored: ExploredWorld,
-  state: MachineState,
-  cpu: LogicalCpu,
-  target: number,
-  sink: WriteSink,
-): void {
-  act(explored, state, sink, actions.NMI, cpu, 0, 0, 1 << target);
-}
-
 const OVERFLOW_AND_THROTTLE: StepKind = {
   actor: 'nmi_throttle',
   isIn: hasPromptNmis,
   about: 'counter',
-  when: INTERRUPTIBLE,
+  ...BY_NMI,
   guards: [COUNTS, HAS_ACTIVE_EVENT, WRITES_RECORDS, MAY_THROTTLE],
-  effect: overflowAndThrottle,
+  effect: (explored, state, cpu, target, sink) =>
+    act(explored, state, sink, actions.NMI, cpu, 0, 0, 1 << target),
   words: (_explored, _state, _cpu, target) =>
     `${counterName(target)} overflows and the NMI throttles its event`,
-  by: 'nmi',
-  source: NMI_SOURCE,
   script: (script, _explored, _state, cpu, target) =>
     script.nmi(cpu.index, { throttle: counterNames(1 << target) }),
 };
@@ -82,27 +77,16 @@ const NOT_LATCHED = ofCounters(
   'its overflow is latched already',
 );
 
-function overflow(
-  explored: ExploredWorld,
-  state: MachineState,
-  cpu: LogicalCpu,
-  target: number,
-  sink: WriteSink,
-): void {
-  act(explored, state, sink, actions.LATCH, cpu, 0, 1 << target);
-}
-
 const OVERFLOW: StepKind = {
   actor: 'nmi_throttle',
   isFree: true,
   isIn: hasLateNmis,
   about: 'counter',
-  when: INTERRUPTIBLE,
+  ...BY_NMI,
   guards: [COUNTS, HAS_ACTIVE_EVENT, WRITES_RECORDS, NOT_LATCHED],
-  effect: overflow,
+  effect: (explored, state, cpu, target, sink) =>
+    act(explored, state, sink, actions.LATCH, cpu, 0, 1 << target),
   words: (_explored, _state, _cpu, target) => `${counterName(target)} overflows; PMI pending`,
-  by: 'nmi',
-  source: NMI_SOURCE,
   script: (script, _explored, _state, cpu, target) =>
     script.overflow(cpu.index, counterNames(1 << target)),
 };
@@ -112,28 +96,21 @@ const NMI_ON_ITS_WAY: Guard = {
   words: 'no overflow is latched: no NMI is on its way',
 };
 
-function nmi(
-  explored: ExploredWorld,
-  state: MachineState,
-  cpu: LogicalCpu,
-  _target: number,
-  sink: WriteSink,
-): void {
-  act(explored, state, sink, actions.NMI, cpu, 0);
-}
+/** An NMI in which nothing is throttled. */
+const PLAIN_NMI = {
+  ...BY_NMI,
+  about: 'cpu',
+  effect: (explored, state, cpu, _target, sink) => act(explored, state, sink, actions.NMI, cpu, 0),
+  script: (script, _explored, _state, cpu) => script.nmi(cpu.index, {}),
+} as const satisfies Partial<StepKind>;
 
 const LATE_NMI: StepKind = {
   actor: 'nmi_throttle',
   isFree: true,
   isIn: hasLateNmis,
-  about: 'cpu',
-  when: INTERRUPTIBLE,
+  ...PLAIN_NMI,
   guards: [NMI_ON_ITS_WAY, allows(actions.NMI)],
-  effect: nmi,
   words: () => 'the NMI arrives',
-  by: 'nmi',
-  source: NMI_SOURCE,
-  script: (script, _explored, _state, cpu) => script.nmi(cpu.index, {}),
 };
 
 const LATCHED_ARE_ACTIVE: Guard = {
@@ -141,84 +118,48 @@ const LATCHED_ARE_ACTIVE: Guard = {
   words: 'no counter whose overflow is latched has an active event',
 };
 
-function nmiThatThrottles(
-  explored: ExploredWorld,
-  state: MachineState,
-  cpu: LogicalCpu,
-  _target: number,
-  sink: WriteSink,
-): void {
-  act(explored, state, sink, actions.NMI, cpu, 0, 0, latchedActive(cpu));
-}
-
 const LATE_NMI_THROTTLE: StepKind = {
   actor: 'nmi_throttle',
   isIn: hasLateNmis,
   about: 'cpu',
-  when: INTERRUPTIBLE,
+  ...BY_NMI,
   guards: [NMI_ON_ITS_WAY, LATCHED_ARE_ACTIVE, allows(actions.NMI)],
-  effect: nmiThatThrottles,
+  effect: (explored, state, cpu, _target, sink) =>
+    act(explored, state, sink, actions.NMI, cpu, 0, 0, latchedActive(cpu)),
   words: (_explored, _state, cpu) => {
     const throttled = counterNames(latchedActive(cpu)).join(', ') || 'an event';
     return `the NMI arrives and throttles ${throttled}`;
   },
-  by: 'nmi',
-  source: NMI_SOURCE,
   script: (script, _explored, _state, cpu) =>
     script.nmi(cpu.index, { throttle: counterNames(latchedActive(cpu)) }),
 };
 
 const FOREIGN_NMI: StepKind = {
   actor: 'foreign_nmi',
-  about: 'cpu',
-  when: INTERRUPTIBLE,
+  ...PLAIN_NMI,
   guards: [allows(actions.NMI)],
-  effect: nmi,
   words: () => 'NMI from another source',
-  by: 'nmi',
-  source: NMI_SOURCE,
-  script: (script, _explored, _state, cpu) => script.nmi(cpu.index, {}),
 };
-
-function nmiThatResets(
-  explored: ExploredWorld,
-  state: MachineState,
-  cpu: LogicalCpu,
-  _target: number,
-  sink: WriteSink,
-): void {
-  act(explored, state, sink, actions.NMI_RESET, cpu, 0);
-}
 
 /** A foreign NMI whose status never clears. */
 const RESET_NMI: StepKind = {
   actor: 'nmi_reset',
   about: 'cpu',
-  when: INTERRUPTIBLE,
+  ...BY_NMI,
   guards: [allows(actions.NMI_RESET)],
-  effect: nmiThatResets,
+  effect: (explored, state, cpu, _target, sink) =>
+    act(explored, state, sink, actions.NMI_RESET, cpu, 0),
   words: () => 'an NMI whose status never clears: after 100 loops the handler resets the PMU',
-  by: 'nmi',
-  source: NMI_SOURCE,
   script: (script, _explored, _state, cpu) => script.nmi(cpu.index, { reset: true }),
 };
-
-function snapshot(
-  explored: ExploredWorld,
-  state: MachineState,
-  cpu: LogicalCpu,
-  _target: number,
-  sink: WriteSink,
-): void {
-  act(explored, state, sink, actions.SNAPSHOT, cpu, 0);
-}
 
 const SNAPSHOT: StepKind = {
   actor: 'bpf_snapshot',
   about: 'cpu',
   when: INTERRUPTIBLE,
   guards: [allows(actions.SNAPSHOT), allows(actions.NMI)],
-  effect: snapshot,
+  effect: (explored, state, cpu, _target, sink) =>
+    act(explored, state, sink, actions.SNAPSHOT, cpu, 0),
   words: () => 'a BPF program takes a branch snapshot',
   by: 'nmi',
   script: (script, _explored, _state, cpu) => script.nmi(cpu.index, { bpf_snapshot: true }),

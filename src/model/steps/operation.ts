@@ -1,8 +1,8 @@
 /** How an operation under way goes on; in the guest and before VMLAUNCH in more than one way. */
 
-import type { WriteSink } from '../../pmu/arch/write-sink.js';
 import * as actions from '../../pmu/machine/actions.js';
 import { nextStep } from '../../pmu/machine/advance.js';
+import { D1_N_ADDED } from '../../pmu/machine/micro-step.js';
 import {
   EXIT_NMI,
   EXIT_REENTER,
@@ -11,7 +11,7 @@ import {
   type MachineState,
 } from '../../pmu/machine/state.js';
 import type { ExploredWorld } from '../explored-world.js';
-import { AT_ANY_TIME, allows } from './guards.js';
+import { AT_ANY_TIME, AT_REST, allows } from './guards.js';
 import { act, goOn } from './machine-actions.js';
 import { operationName } from './names.js';
 import type { Guard, StepKind } from './step-kind.js';
@@ -20,21 +20,11 @@ function nextOfOperation(explored: ExploredWorld, state: MachineState, cpu: Logi
   return nextStep(explored.world, state, cpu);
 }
 
-function advance(
-  explored: ExploredWorld,
-  state: MachineState,
-  cpu: LogicalCpu,
-  _target: number,
-  sink: WriteSink,
-): void {
-  goOn(explored, state, sink, cpu);
-}
-
 export const ADVANCE: StepKind = {
   about: 'operation',
   when: AT_ANY_TIME,
   guards: [allows(actions.ADVANCE)],
-  effect: advance,
+  effect: (explored, state, cpu, _target, sink) => goOn(explored, state, sink, cpu),
   words: (explored, _state, cpu) => `${operationName(explored, cpu)} continues`,
   by: 'operation',
   executes: nextOfOperation,
@@ -42,28 +32,27 @@ export const ADVANCE: StepKind = {
     script.goOn(cpu.index, nextOfOperation(explored, state, cpu)),
 };
 
+/** What operations of perf have in common that begin with PMU disable. */
+export const PMU_DISABLE_FIRST = {
+  when: AT_REST,
+  by: 'perf',
+  executes: () => D1_N_ADDED,
+} as const satisfies Partial<StepKind>;
+
 const NOT_LEAVING: Guard = {
   holds: (_explored, _state, cpu) => cpu.exitReason !== EXIT_NMI,
   words: 'an NMI makes the guest exit already',
 };
-
-function exitAndReenter(
-  explored: ExploredWorld,
-  state: MachineState,
-  cpu: LogicalCpu,
-  _target: number,
-  sink: WriteSink,
-): void {
-  act(explored, state, sink, actions.SET_EXIT, cpu, 0, EXIT_REENTER);
-  goOn(explored, state, sink, cpu);
-}
 
 const EXIT_AND_REENTER: StepKind = {
   actor: 'fastpath_reenter',
   about: 'cpu',
   when: AT_ANY_TIME,
   guards: [allows(actions.SET_EXIT), NOT_LEAVING],
-  effect: exitAndReenter,
+  effect: (explored, state, cpu, _target, sink) => {
+    act(explored, state, sink, actions.SET_EXIT, cpu, 0, EXIT_REENTER);
+    goOn(explored, state, sink, cpu);
+  },
   words: () => 'VM-exit handled in the fastpath; the vCPU re-enters',
   by: 'operation',
   executes: nextOfOperation,
@@ -73,23 +62,15 @@ const EXIT_AND_REENTER: StepKind = {
   },
 };
 
-function failVmlaunch(
-  explored: ExploredWorld,
-  state: MachineState,
-  cpu: LogicalCpu,
-  _target: number,
-  sink: WriteSink,
-): void {
-  act(explored, state, sink, actions.SET_ENTRY_FAILURE, cpu, 0, EXIT_VMFAIL);
-  goOn(explored, state, sink, cpu);
-}
-
 const FAIL_VMLAUNCH: StepKind = {
   actor: 'vmfail',
   about: 'cpu',
   when: AT_ANY_TIME,
   guards: [allows(actions.SET_ENTRY_FAILURE)],
-  effect: failVmlaunch,
+  effect: (explored, state, cpu, _target, sink) => {
+    act(explored, state, sink, actions.SET_ENTRY_FAILURE, cpu, 0, EXIT_VMFAIL);
+    goOn(explored, state, sink, cpu);
+  },
   words: () => 'VMLAUNCH fails',
   by: 'operation',
   executes: nextOfOperation,

@@ -93,8 +93,8 @@ export type Effect = (
 export interface StepScript {
   /** An action that happens at once. */
   act(action: ScriptStep): void;
-  /** An action that starts an operation, whose first micro-step is given. */
-  begin(cpu: number, action: ScriptStep, first: number): void;
+  /** An action that starts an operation, with its first micro-step: PMU disable where none is given. */
+  begin(cpu: number, action: ScriptStep, first?: number): void;
   /** A guest's WRMSR on the thread of the CPU; KVM's reprogramming is part of it. */
   beginWrmsr(cpu: number, action: ScriptStep): void;
   /** The operation of a CPU makes one more micro-step. */

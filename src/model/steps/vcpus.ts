@@ -1,6 +1,5 @@
 /** Threads of vCPUs: KVM brings their events in line with their registers, runs them, and the scheduler moves them. */
 
-import type { WriteSink } from '../../pmu/arch/write-sink.js';
 import { nextOverflowed } from '../../pmu/kvm/guest-counters.js';
 import * as actions from '../../pmu/machine/actions.js';
 import { D1_N_ADDED, K0_IRQ_OFF } from '../../pmu/machine/micro-step.js';
@@ -12,6 +11,7 @@ import { type ExploredWorld, mayAct } from '../explored-world.js';
 import { AT_REST, allows, IDLE_CPU, OWNER_ON_CPU } from './guards.js';
 import { act, begin } from './machine-actions.js';
 import { eventName, vcpuName } from './names.js';
+import { PMU_DISABLE_FIRST } from './operation.js';
 import { nextToReprogram } from './reprogramming.js';
 import type { Guard, StepKind } from './step-kind.js';
 
@@ -35,22 +35,13 @@ const IS_NEXT: Guard = {
     `KVM reprograms ${eventName(explored, nextToReprogram(explored, state, cpu))} first`,
 };
 
-function reprogram(
-  explored: ExploredWorld,
-  state: MachineState,
-  cpu: LogicalCpu,
-  target: number,
-  sink: WriteSink,
-): void {
-  begin(explored, state, sink, actions.REPROGRAM, cpu, target);
-}
-
 export const REPROGRAM: StepKind = {
   isIn: hasGuestCounters,
   about: 'guest_event',
   when: IDLE_CPU,
   guards: [OWNER_ON_CPU, DIFFERS, IS_NEXT],
-  effect: reprogram,
+  effect: (explored, state, cpu, target, sink) =>
+    begin(explored, state, sink, actions.REPROGRAM, cpu, target),
   words: (explored, _state, _cpu, target) => `KVM reprograms ${eventName(explored, target)}`,
   by: 'perf',
   script: (script, { world }, state, cpu, target) => {
@@ -73,21 +64,12 @@ function firstOfRun(
     : D1_N_ADDED;
 }
 
-function run(
-  explored: ExploredWorld,
-  state: MachineState,
-  cpu: LogicalCpu,
-  target: number,
-  sink: WriteSink,
-): void {
-  begin(explored, state, sink, actions.START_RUN, cpu, target);
-}
-
 const RUN: StepKind = {
   about: 'vcpu',
   when: AT_REST,
   guards: [allows(actions.START_RUN)],
-  effect: run,
+  effect: (explored, state, cpu, target, sink) =>
+    begin(explored, state, sink, actions.START_RUN, cpu, target),
   words: (explored, _state, _cpu, target) => `${vcpuName(explored, target)} runs`,
   by: 'kvm',
   executes: firstOfRun,
@@ -107,28 +89,17 @@ const HAS_EVENTS_TO_BRING: Guard = {
   words: 'the vCPU thread has no event to bring to its CPU',
 };
 
-function switchIn(
-  explored: ExploredWorld,
-  state: MachineState,
-  cpu: LogicalCpu,
-  target: number,
-  sink: WriteSink,
-): void {
-  begin(explored, state, sink, actions.START_SCHED_IN, cpu, target);
-}
-
 const SWITCH_IN: StepKind = {
   isIn: hasGuestCounters,
   about: 'vcpu',
-  when: AT_REST,
+  ...PMU_DISABLE_FIRST,
   guards: [NOT_ON_CPU, HAS_EVENTS_TO_BRING, allows(actions.START_SCHED_IN)],
-  effect: switchIn,
+  effect: (explored, state, cpu, target, sink) =>
+    begin(explored, state, sink, actions.START_SCHED_IN, cpu, target),
   words: (explored, _state, _cpu, target) =>
     `the thread of ${vcpuName(explored, target)} is switched in`,
-  by: 'perf',
-  executes: () => D1_N_ADDED,
   script: (script, explored, _state, cpu, target) =>
-    script.begin(cpu.index, { action: 'sched_in', vcpu: vcpuName(explored, target) }, D1_N_ADDED),
+    script.begin(cpu.index, { action: 'sched_in', vcpu: vcpuName(explored, target) }),
 };
 
 const HAS_EVENTS_TO_TAKE: Guard = {
@@ -142,39 +113,18 @@ const HAS_SOMEWHERE_TO_GO: Guard = {
   words: 'no other vCPU wants the CPU, and this one cannot migrate',
 };
 
-function switchOut(
-  explored: ExploredWorld,
-  state: MachineState,
-  cpu: LogicalCpu,
-  target: number,
-  sink: WriteSink,
-): void {
-  begin(explored, state, sink, actions.START_SCHED_OUT, cpu, target);
-}
-
 const SWITCH_OUT: StepKind = {
   isIn: hasGuestCounters,
   about: 'vcpu',
-  when: AT_REST,
+  ...PMU_DISABLE_FIRST,
   guards: [allows(actions.START_SCHED_OUT), HAS_EVENTS_TO_TAKE, HAS_SOMEWHERE_TO_GO],
-  effect: switchOut,
+  effect: (explored, state, cpu, target, sink) =>
+    begin(explored, state, sink, actions.START_SCHED_OUT, cpu, target),
   words: (explored, _state, _cpu, target) =>
     `the thread of ${vcpuName(explored, target)} is switched out`,
-  by: 'perf',
-  executes: () => D1_N_ADDED,
   script: (script, explored, _state, cpu, target) =>
-    script.begin(cpu.index, { action: 'sched_out', vcpu: vcpuName(explored, target) }, D1_N_ADDED),
+    script.begin(cpu.index, { action: 'sched_out', vcpu: vcpuName(explored, target) }),
 };
-
-function migrate(
-  explored: ExploredWorld,
-  state: MachineState,
-  cpu: LogicalCpu,
-  target: number,
-  sink: WriteSink,
-): void {
-  act(explored, state, sink, actions.MIGRATE, cpu, target);
-}
 
 /** To the CPU of the step. */
 const MIGRATE: StepKind = {
@@ -182,7 +132,8 @@ const MIGRATE: StepKind = {
   about: 'vcpu_elsewhere',
   when: AT_REST,
   guards: [allows(actions.MIGRATE)],
-  effect: migrate,
+  effect: (explored, state, cpu, target, sink) =>
+    act(explored, state, sink, actions.MIGRATE, cpu, target),
   words: (explored, _state, cpu, target) =>
     `${vcpuName(explored, target)} migrates to CPU ${cpu.index}`,
   by: 'host',
