@@ -32,8 +32,9 @@ import {
   V2_ENTRY_LOAD,
   VMX_ABORT,
 } from './micro-step.js';
+import { openEvent } from './open-close.js';
 import { refuseReprogramming, reprogram } from './reprogram.js';
-import { hasSchedulableEvents, hasScheduledEvents, openEvent } from './sched-in-out.js';
+import { hasSchedulableEvents, hasScheduledEvents } from './sched-in-out.js';
 import {
   DISABLE_EVENT,
   ENABLE_EVENT,

@@ -51,7 +51,8 @@ import {
 import { beginResume, beginRun } from './begin.js';
 import { dispatcher } from './dispatch.js';
 import * as step from './micro-step.js';
-import { closeIdleEvent, hasPending, pendingEvent, scheduleNext } from './sched-in-out.js';
+import { closeIdleEvent } from './open-close.js';
+import { pendingEvent, scheduleNext } from './sched-in-out.js';
 import {
   CLOSE_EVENT,
   EXIT_ENTRY_FAILURE,
@@ -309,13 +310,14 @@ export function isBlocked(world: World, state: MachineState, cpu: LogicalCpu): b
 }
 
 function eventWorkOrEnable(world: World, state: MachineState, cpu: LogicalCpu): number {
-  if (!hasPending(world, state, cpu)) {
+  const event = pendingEvent(world, state, cpu);
+  if (event === NO_EVENT) {
     return placeOrEnable(world, state, cpu);
   }
   if (cpu.operation === TICK) {
     return tickRestartsNext(world, state, cpu) ? step.BODY_EVENT : step.BODY_ADJUST_FREQ;
   }
-  const isOther = isAboutEvent(cpu.operation) && pendingEvent(world, state, cpu) !== cpu.target;
+  const isOther = isAboutEvent(cpu.operation) && event !== cpu.target;
   return isOther ? step.BODY_OTHER_EVENT : step.BODY_EVENT;
 }
 

@@ -6,7 +6,8 @@
  */
 import { nextOverflowed } from '../kvm/guest-counters.js';
 import { HOST_OWNED, INACTIVE, isScheduled, NO_EVENT, OFF } from '../perf/perf-event.js';
-import { closeIdleEvent, enablingReschedules } from './sched-in-out.js';
+import { closeIdleEvent } from './open-close.js';
+import { enablingReschedules } from './sched-in-out.js';
 import {
   CLOSE_EVENT,
   IDLE,

@@ -13,7 +13,7 @@ import {
 } from '../kvm/guest-counters.js';
 import { beginClose, beginDisable, beginEnable } from './begin.js';
 import { refuseClose, refuseReserve, refuseUnlessIdle } from './guards.js';
-import { openEvent } from './sched-in-out.js';
+import { openEvent } from './open-close.js';
 import { DISABLE_EVENT, ENABLE_EVENT, type LogicalCpu, type MachineState } from './state.js';
 import type { World } from './world.js';
 

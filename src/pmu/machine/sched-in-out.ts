@@ -1,42 +1,21 @@
-/**
- * What an operation does to perf events between PMU disable and enable, one event per micro-step, and the opening and
- * closing of events around it.
- *
- * Models: `ctx_resched`, `group_sched_out`, `perf_event_context_sched_in`, `perf_adjust_freq_unthr_events` (Linux
- * kernel/events/core.c) and `reserve_ds_buffers` (arch/x86/events/intel/ds.c); semantics.md §1.2, §3.2, §3.4, §3.7.
- * Enabling an event takes every event of its class, and of the classes below it, out and in again.
- */
-import { DS_AREA, PERF_WRMSR } from '../arch/msr.js';
 import type { WriteSink } from '../arch/write-sink.js';
 import {
   ACTIVE,
   ADDED,
   CLOSED,
   ERROR,
-  HOST_OWNED,
   INACTIVE,
   isLeader,
   isScheduled,
   NO_COUNTER,
   NO_EVENT,
-  NO_TAG,
   OFF,
   type PerfEvent,
   STOPPED,
 } from '../perf/perf-event.js';
 import { leaderOf, siblingOfRank } from '../perf/pmi.js';
 import { addEvent, removeEvent } from '../perf/schedule.js';
-import {
-  belongsTo,
-  classOf,
-  detachSiblings,
-  FLEXIBLE,
-  PINNED,
-  placeOf,
-  placesOf,
-  rankNew,
-  TASK,
-} from './event-order.js';
+import { belongsTo, classOf, FLEXIBLE, PINNED, placeOf, placesOf, TASK } from './event-order.js';
 import {
   CLOSE_EVENT,
   DISABLE_EVENT,
@@ -59,19 +38,10 @@ const ADD = 1 << 8;
 const TICKED = 2 << 8;
 const NO_WORK = -1;
 
-/** The handle of a CPU's DS area: addresses are small numbers inside, 0 is null. */
-export function dsAreaOf(cpu: LogicalCpu): number {
-  return cpu.index + 1;
-}
-
-/** Whether the operation has an event left to take out, to put in, or to restart. */
-export function hasPending(world: World, state: MachineState, cpu: LogicalCpu): boolean {
-  return nextWork(world, state, cpu) !== NO_WORK;
-}
-
-/** The event that the next piece of work is about; there is one. */
+/** The event that the operation takes out, puts in, or restarts next; NO_EVENT where it has none left. A tick names none. */
 export function pendingEvent(world: World, state: MachineState, cpu: LogicalCpu): number {
-  return nextWork(world, state, cpu) & 0xff;
+  const work = nextWork(world, state, cpu);
+  return work === NO_WORK ? NO_EVENT : work & 0xff;
 }
 
 /** Takes the next event of the operation out, puts it in, or restarts it. */
@@ -288,71 +258,4 @@ export function hasScheduledEvents(
 export function enablingReschedules(world: World, state: MachineState, at: number): boolean {
   const leader = leaderOf(world, state.events, at);
   return leader === at || state.events[leader]!.status >= ADDED;
-}
-
-/** Whether an event is the only open one of its CPU's context; its opening runs a section even if it stays off. */
-export function isFirstOfContext(world: World, state: MachineState, at: number): boolean {
-  const { cpu } = world.eventConfigs[at]!;
-  return state.events.every(
-    (event, other) =>
-      other === at ||
-      event.status === CLOSED ||
-      world.eventConfigs[other]!.owner !== HOST_OWNED ||
-      world.eventConfigs[other]!.cpu !== cpu,
-  );
-}
-
-/** Opens a slot as an event that is off. The first event of the machine reserves the DS areas of every CPU. */
-export function openEvent(
-  world: World,
-  state: MachineState,
-  at: number,
-  preciseIp: number,
-  dataCfg: number,
-  sink: WriteSink,
-): void {
-  const isFirst = state.events.every((event) => event.status === CLOSED);
-  const event = state.events[at]!;
-  event.status = OFF;
-  event.preciseIp = preciseIp;
-  event.dataCfg = dataCfg;
-  event.counter = NO_COUNTER;
-  event.tag = NO_TAG;
-  event.detached = 0;
-  rankNew(world, state, at);
-  if (world.eventConfigs[at]!.owner === HOST_OWNED) {
-    event.cpu = world.eventConfigs[at]!.cpu;
-  }
-  if (isFirst && world.caps.dsPebs) {
-    for (const cpu of state.cpus) {
-      cpu.cpuc.ds = dsAreaOf(cpu);
-      cpu.hardware.dsArea = cpu.cpuc.ds;
-      sink.write(DS_AREA, PERF_WRMSR, cpu.cpuc.ds, 'reserve');
-    }
-  }
-}
-
-/** The event is gone: closes it, once it holds no counter. */
-export function closeIdleEvent(world: World, state: MachineState, at: number): void {
-  const event = state.events[at]!;
-  event.status = CLOSED;
-  event.counter = NO_COUNTER;
-  event.tag = NO_TAG;
-  event.detached = 0;
-  event.mark = 0;
-  event.stray = 0;
-  detachSiblings(world, state, at);
-  releaseIfLast(state);
-}
-
-/**
- * The last event's release forgets the DS areas. IA32_DS_AREA keeps its old value: the routine that would clear it
- * returns early once `ds` is NULL.
- */
-function releaseIfLast(state: MachineState): void {
-  if (state.events.every((event) => event.status === CLOSED)) {
-    for (const cpu of state.cpus) {
-      cpu.cpuc.ds = 0;
-    }
-  }
 }
