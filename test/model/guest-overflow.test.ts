@@ -4,18 +4,12 @@ import type { ExplorationModel } from '../../schemas/exploration-model.js';
 import { initialState, replay } from '../../src/explorer/path.js';
 import { createModel, type MachineModel } from '../../src/model/machine-model.js';
 import { renderPath } from '../../src/model/render/rendered-steps.js';
-import { replayScript } from '../../src/model/replay-script.js';
 import { walkState } from '../../src/model/state-browser.js';
 import { ACTOR_KINDS } from '../../src/model/vocabulary.js';
-import { findCpuModel } from '../../src/pmu/arch/cpu-models.js';
-import { findKernel } from '../../src/pmu/kernels/index.js';
 import { IDLE, PAUSE_EVENT, RESUME_EVENT, RUN_VCPU } from '../../src/pmu/machine/state.js';
-import { createHost } from '../../src/service/hosts/host.js';
-import { HostSession } from '../../src/service/hosts/host-session.js';
-import { runScript } from '../../src/service/hosts/scripts.js';
-import { scriptActions } from '../../src/service/wire.js';
 import { present } from '../pmu/machine.js';
 import { Dice } from '../pmu/random-walk.js';
+import { liveHost } from './live-host.js';
 
 const SAMPLING = '0x5300c0';
 const GUEST: NonNullable<ExplorationModel['vcpus']>[number] = {
@@ -78,8 +72,6 @@ function randomPath(model: MachineModel, seed: number): { path: number[]; reques
   return { path, requests };
 }
 
-/** What a request's validation fills in. */
-const TRANSITION_DEFAULTS = { count: 1, exit_reason: 'external_interrupt', trace: false } as const;
 const ENDS = [IDLE, RUN_VCPU, PAUSE_EVENT, RESUME_EVENT];
 
 /** The state of a live host that ran a path's script, packed as the search packs it; and its guests' PMIs. */
@@ -87,27 +79,10 @@ async function liveState(
   model: MachineModel,
   path: readonly number[],
 ): Promise<{ packed: number[]; pmis: number }> {
-  const { host, script } = replayScript(model, path);
-  const cpuModel = present(findCpuModel(host.cpu_model), host.cpu_model);
-  const session = new HostSession(
-    createHost({
-      id: 'host_1',
-      createdAt: '',
-      model: cpuModel,
-      kernel: present(findKernel(host.kernel), host.kernel),
-      stepping: cpuModel.defaultStepping,
-      microcode: { hi: 0, lo: 0 },
-      cpus: 1,
-      options: {},
-    }),
-  );
-  const actions = scriptActions(script).map((action) =>
-    action.action === 'transition' ? { ...TRANSITION_DEFAULTS, ...action } : action,
-  );
-  await runScript(session, { actions });
+  const { state, vcpus } = await liveHost(model, path);
   const words = new Int32Array(model.words);
-  model.layout.pack(session.draft.state, new Int32Array(ACTOR_KINDS.length), words, 0);
-  const pmis = session.draft.vcpus.reduce((sum, vcpu) => sum + vcpu.pmis, 0);
+  model.layout.pack(state, new Int32Array(ACTOR_KINDS.length), words, 0);
+  const pmis = vcpus.reduce((sum, vcpu) => sum + vcpu.pmis, 0);
   return { packed: [...words], pmis };
 }
 

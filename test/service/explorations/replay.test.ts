@@ -2,29 +2,20 @@
 import t from 'tap';
 import type { ExplorationModel } from '../../../schemas/exploration-model.js';
 import { successorsFor } from '../../../src/explorer/model.js';
-import { initialState, type Path } from '../../../src/explorer/path.js';
+import { initialState } from '../../../src/explorer/path.js';
 import { Random } from '../../../src/explorer/prng.js';
 import { createModel, type MachineModel } from '../../../src/model/machine-model.js';
-import { replayScript } from '../../../src/model/replay-script.js';
 import { cpuOf, kindOf } from '../../../src/model/steps/index.js';
 import { ADVANCE } from '../../../src/model/steps/operation.js';
 import { REPROGRAM } from '../../../src/model/steps/vcpus.js';
 import { SCENARIOS } from '../../../src/model/worlds/scenarios.js';
-import { findCpuModel } from '../../../src/pmu/arch/cpu-models.js';
-import { findKernel } from '../../../src/pmu/kernels/index.js';
 import { VMX_ABORT } from '../../../src/pmu/machine/micro-step.js';
 import { type LogicalCpu, type MachineState, RUN_VCPU } from '../../../src/pmu/machine/state.js';
-import { createHost } from '../../../src/service/hosts/host.js';
-import { HostSession } from '../../../src/service/hosts/host-session.js';
-import { runScript } from '../../../src/service/hosts/scripts.js';
-import { parseU64, scriptActions } from '../../../src/service/wire.js';
-import { present } from '../../pmu/machine.js';
+import { liveHost } from '../../model/live-host.js';
 
 const SEED = 7;
 const WALKS = 3;
 const STEPS_MAX = 120;
-/** What a request's validation fills in. */
-const TRANSITION_DEFAULTS = { count: 1, exit_reason: 'external_interrupt', trace: false } as const;
 
 /** A walk of random steps; then what the host does, but for runs of vCPUs, goes on to its end, as in any script. */
 class RandomWalk {
@@ -71,29 +62,6 @@ class RandomWalk {
   }
 }
 
-/** What a fresh host is after the script of a path. */
-async function liveState(model: MachineModel, path: Path): Promise<MachineState> {
-  const { host, script } = replayScript(model, path);
-  const cpuModel = present(findCpuModel(host.cpu_model), host.cpu_model);
-  const session = new HostSession(
-    createHost({
-      id: 'host_1',
-      createdAt: '',
-      model: cpuModel,
-      kernel: present(findKernel(host.kernel), host.kernel),
-      stepping: host.stepping ?? cpuModel.defaultStepping,
-      microcode: parseU64(host.microcode ?? 0, ''),
-      cpus: host.cpus ?? 1,
-      options: host.options ?? {},
-    }),
-  );
-  const actions = scriptActions(script).map((action) =>
-    action.action === 'transition' ? { ...TRANSITION_DEFAULTS, ...action } : action,
-  );
-  await runScript(session, { actions });
-  return session.draft.state;
-}
-
 /** A state as the search sees it, packed and unpacked: what makes no difference to any future is gone. */
 function asSearched(
   model: MachineModel,
@@ -119,7 +87,7 @@ t.test('a walk of any scenario ends on a live host as in the search', async (t) 
     for (let walk = 0; walk < WALKS; walk += 1) {
       const { path, words } = new RandomWalk(model, new Random(SEED, walk));
       const { state, spent } = model.unpacked(words);
-      const live = await liveState(model, path);
+      const { state: live } = await liveHost(model, path);
       t.strictSame(
         asSearched(model, live, spent),
         asSearched(model, state, spent),
