@@ -26,7 +26,7 @@ export const PerRoundTripSchema = Type.Object(
       description: 'the MSR writes by register and mechanism',
     }),
     kvm_wrmsr: average('explicit WRMSRs by KVM'),
-    perf_wrmsr: average('WRMSRs by perf on the way into the guest and back'),
+    perf_wrmsr: average('WRMSRs by perf around VM-entry and VM-exit'),
     vm_entry_load: average('loads from the VM-entry MSR-load area'),
     vm_exit_load: average('loads from the VM-exit MSR-load area'),
     vmcs_field: average('loads of IA32_PERF_GLOBAL_CTRL from VMCS fields'),
@@ -71,7 +71,7 @@ const NO_WRITES = { kvm_wrmsr: 0, perf_wrmsr: 0, vm_entry_load: 0, vm_exit_load:
 
 export const WritesByCauseSchema = Type.Object(
   {
-    round_trip: ref(CauseWritesSchema, 'on the way into the guest and back'),
+    round_trip: ref(CauseWritesSchema, 'from the start of a vCPU run to its end'),
     nmi: ref(CauseWritesSchema, 'by NMI handlers'),
     setup: ref(
       CauseWritesSchema,

@@ -9,7 +9,7 @@ import { VisitedTable } from './visited-table.js';
 /**
  * Depth-first search. Complete like breadth-first search, with the same counts of states and transitions, but the run it
  * reports for a property is the first one found, and `depth` is that of the deepest run. The stack holds two words a
- * frame (state, next successor) and re-expands a state on the way back, so that runs of millions of steps fit.
+ * frame (state, next successor) and re-expands a state when it backtracks, so that runs of millions of steps fit.
  */
 export function depthFirst(run: Run): Findings {
   return new DepthFirst(run).search();

@@ -1,6 +1,6 @@
 import type { VisitedTable } from './visited-table.js';
 
-/** Real states of one level on the way to the targets. */
+/** Real states of one level of the paths to the targets. */
 export interface Layer {
   readonly table: VisitedTable;
   /** Runs from the initial state to each. */

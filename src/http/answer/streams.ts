@@ -17,7 +17,7 @@ export interface Streams {
 
 /** More than any dashboard needs, fewer than the limit of open files. */
 const STREAMS_MAX = 200;
-/** No token takes all places. Without tokens, clients cannot be told apart. */
+/** Keeps one token from taking all places. Without tokens, clients are indistinguishable. */
 const STREAMS_PER_TOKEN_MAX = 20;
 /** Shorter than the idle timeout of proxies. */
 const HEARTBEAT_MILLIS = 15_000;
