@@ -5,7 +5,6 @@
  */
 
 import { PEBS_ENABLE } from '../arch/msr.js';
-import { NOT_LISTED } from '../kvm/msr-autoload.js';
 import type { VcpuPmu } from '../kvm/vcpu-pmu.js';
 import {
   isInGuest,
@@ -143,7 +142,7 @@ export function runningVcpu(state: SeenState, cpu: SeenCpu): SeenVcpu | undefine
 
 /** Whether the vCPU's load areas hold IA32_PEBS_ENABLE. */
 export function isPebsEnableListed(vcpu: SeenVcpu): boolean {
-  return vcpu.autoload.slotOf(PEBS_ENABLE) !== NOT_LISTED;
+  return vcpu.autoload.has(PEBS_ENABLE);
 }
 
 /** Whether the kernel switches IA32_PEBS_ENABLE on this machine now. */

@@ -1,6 +1,6 @@
 /** I8, I9, I11: the switch list and the MSR-load areas. */
 import { DS_AREA, GLOBAL_CTRL, PEBS_DATA_CFG, SWITCHED_MSRS } from '../arch/msr.js';
-import { type MsrAutoload, NOT_LISTED } from '../kvm/msr-autoload.js';
+import type { MsrAutoload } from '../kvm/msr-autoload.js';
 import type { World } from '../machine/world.js';
 import { hostGlobalCtrl } from '../perf/cpu-hw-events.js';
 import {
@@ -58,7 +58,7 @@ export function isListed(
   const differs = (list.present & (1 << msr)) !== 0 && list.host[msr] !== list.guest[msr];
   const forced = msr === GLOBAL_CTRL && world.kvmOptions.zeroGlobalCtrl !== 'no';
   const byField = msr === GLOBAL_CTRL && world.caps.loadPerfGlobalCtrl;
-  return (autoload.slotOf(msr) !== NOT_LISTED) === ((differs || forced) && !byField);
+  return autoload.has(msr) === ((differs || forced) && !byField);
 }
 
 export const listInvariants: readonly Invariant[] = [

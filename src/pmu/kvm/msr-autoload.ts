@@ -11,7 +11,6 @@ import { recordOf } from '../fields/record.js';
 
 /** Slots in each area (`MAX_NR_LOADSTORE_MSRS`). */
 export const AUTOLOAD_CAPACITY = 8;
-export const NOT_LISTED = -1;
 
 export class MsrAutoload extends recordOf({
   /** Bit m is set when MSR code m is listed. */
@@ -35,22 +34,13 @@ export class MsrAutoload extends recordOf({
     return [...this.order.subarray(0, this.count)];
   }
 
-  /** The slot of an MSR, or NOT_LISTED. */
-  slotOf(msr: number): number {
-    if ((this.present & (1 << msr)) === 0) {
-      return NOT_LISTED;
-    }
-    for (let slot = 0; slot < this.count; slot += 1) {
-      if (this.order[slot] === msr) {
-        return slot;
-      }
-    }
-    return NOT_LISTED;
+  has(msr: number): boolean {
+    return (this.present & (1 << msr)) !== 0;
   }
 
   /** Updates an MSR's values in place or appends it. False, and nothing changed, when the area is full. */
   add(msr: number, host: number, guest: number, capacity: number): boolean {
-    if (this.slotOf(msr) === NOT_LISTED) {
+    if (!this.has(msr)) {
       if (this.count >= capacity) {
         return false;
       }
@@ -65,10 +55,10 @@ export class MsrAutoload extends recordOf({
 
   /** Removes an MSR by overwriting its slot with the last one, so the order changes. Nothing happens if it is absent. */
   clear(msr: number): void {
-    const slot = this.slotOf(msr);
-    if (slot === NOT_LISTED) {
+    if (!this.has(msr)) {
       return;
     }
+    const slot = this.order.indexOf(msr);
     this.count -= 1;
     this.present &= ~(1 << msr);
     this.order[slot] = this.order[this.count]!;

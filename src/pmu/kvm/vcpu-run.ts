@@ -20,7 +20,6 @@ import {
 } from '../perf/perf-event.js';
 import type { SwitchList } from '../perf/switch-list.js';
 import type { KvmWorld } from './kvm-world.js';
-import { NOT_LISTED } from './msr-autoload.js';
 import { PMI_PENDING, PMI_REQUESTED, type VcpuPmu } from './vcpu-pmu.js';
 
 /** k0: the guest's APIC takes the PMI that an overflow asked for (`kvm_pmu_deliver_pmi`). */
@@ -154,7 +153,7 @@ export function fixUpPebsEnable(
   vcpu: VcpuPmu,
   sink: WriteSink,
 ): void {
-  const listed = vcpu.autoload.slotOf(PEBS_ENABLE) !== NOT_LISTED;
+  const listed = vcpu.autoload.has(PEBS_ENABLE);
   if (listed && vcpu.autoload.host[PEBS_ENABLE] !== cpu.cpuc.pebsEnabled) {
     wrmsrPebsEnable(world, cpu, cpu.cpuc.pebsEnabled, KVM_WRMSR, 'fix_up', sink);
   }

@@ -10,7 +10,6 @@ import { running } from '../arch/hardware.js';
 import { PEBS_ENABLE } from '../arch/msr.js';
 import type { WriteSink } from '../arch/write-sink.js';
 import { writeGuestMsr } from '../kvm/guest-msrs.js';
-import { NOT_LISTED } from '../kvm/msr-autoload.js';
 import { CLOSED, INACTIVE, OFF } from '../perf/perf-event.js';
 import { branchSnapshot, handleNmi, latchOverflow } from '../perf/pmi.js';
 import { advance, isBlocked } from './advance.js';
@@ -299,7 +298,7 @@ function noteWriteAfterQuiesce(state: MachineState, cpu: LogicalCpu): void {
     quiesced &&
     state.noIsolation !== 0 &&
     cpu.hardware.pebsEnable !== 0 &&
-    state.vcpus[cpu.target]!.autoload.slotOf(PEBS_ENABLE) !== NOT_LISTED
+    state.vcpus[cpu.target]!.autoload.has(PEBS_ENABLE)
   ) {
     cpu.wroteAfterQuiesce = 1;
   }

@@ -49,7 +49,6 @@ import {
   stopMoving,
 } from '../perf/schedule.js';
 import { beginResume, beginRun } from './begin.js';
-import { dispatcher } from './dispatch.js';
 import * as step from './micro-step.js';
 import { closeIdleEvent } from './open-close.js';
 import { pendingEvent, scheduleNext } from './sched-in-out.js';
@@ -276,9 +275,6 @@ row(step.K13_IRQ_ON, (_w, _s, cpu) => {
   rest(cpu);
 });
 
-const performEffect = dispatcher(effects, 'world, state, cpu, sink');
-const followByRule = dispatcher(rules, 'world, state, cpu');
-
 /**
  * Executes the next micro-step of the CPU's operation and returns its code. When the operation is over the CPU is idle
  * and its `pc` is REST again.
@@ -291,19 +287,20 @@ export function advance(
 ): number {
   const next = nextStep(world, state, cpu);
   cpu.pc = next;
-  performEffect(next, world, state, cpu, sink);
+  effects[next]?.(world, state, cpu, sink);
   return next;
 }
 
 /** The micro-step that `advance` would execute. */
 export function nextStep(world: World, state: MachineState, cpu: LogicalCpu): number {
   const next = followers[cpu.pc]!;
-  return next === BY_RULE ? followByRule(cpu.pc, world, state, cpu) : next;
+  return next === BY_RULE ? rules[cpu.pc]!(world, state, cpu) : next;
 }
 
 /** Whether the CPU's operation waits for something else to happen first (proposal e3 drains pending PMIs). */
 export function isBlocked(world: World, state: MachineState, cpu: LogicalCpu): boolean {
   return (
+    cpu.pc === step.K3_ZERO_GLOBAL_CTRL &&
     (cpu.hardware.status | cpu.hardware.dsRecords) !== 0 &&
     nextStep(world, state, cpu) === step.K3_DRAIN_PMI
   );

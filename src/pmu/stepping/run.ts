@@ -35,7 +35,7 @@ import {
 import type { World } from '../machine/world.js';
 import { Injections } from './injections.js';
 import { Refused } from './refused.js';
-import { Tally } from './tally.js';
+import { type FirstViolation, Tally } from './tally.js';
 
 export interface TraceEntry {
   /** Its place among all micro-steps and instant actions of the host, counted from 1. */
@@ -123,25 +123,27 @@ export class Run {
 
   /** Executes one micro-step of a CPU's operation, and what is to be injected right after it. */
   advance(cpu: LogicalCpu): number {
-    const vcpu = cpu.operation === RUN_VCPU ? cpu.target : undefined;
-    const cause = cpu.operation === RUN_VCPU ? ROUND_TRIP : this.cause;
-    if (actions.refuseAdvance(this.world, this.state, cpu) !== null) {
+    const { world, state, tally } = this;
+    const { sink } = tally;
+    const isRun = cpu.operation === RUN_VCPU;
+    const vcpu = isRun ? cpu.target : undefined;
+    if (actions.refuseAdvance(world, state, cpu) !== null) {
       this.act(actions.ADVANCE, cpu.index);
     }
-    this.tally.sink.cause = cause;
-    const executed = actions.advance(this.world, this.state, cpu, this.tally.sink);
-    this.tally.microSteps += 1;
-    this.tally.happened += 1;
+    sink.cause = isRun ? ROUND_TRIP : this.cause;
+    const executed = actions.advance(world, state, cpu, sink);
+    tally.microSteps += 1;
+    tally.happened += 1;
     if (executed === GUEST) {
-      this.tally.entries += 1;
+      tally.entries += 1;
     } else if (
       executed === V6_EXIT_LOAD &&
       cpu.exitReason !== EXIT_ENTRY_FAILURE &&
       cpu.pc !== VMX_ABORT
     ) {
-      this.tally.roundTrips += 1;
+      tally.roundTrips += 1;
     }
-    if (this.tally.sink.listed !== null) {
+    if (sink.listed !== null) {
       this.note(cpu, vcpu, actorOf(executed), STEP_NAMES[executed]!);
     }
     // After a failed VMLAUNCH k12 is the first point at which the CPU is back in the host.
@@ -265,17 +267,19 @@ export class Run {
   private evaluate(cpu: LogicalCpu, vcpu: number | undefined, at: string): void {
     const before = this.violated[cpu.index]!;
     const violated = violatedAt(this.world, this.state, cpu, before);
-    this.violated[cpu.index] = violated;
-    let rest = violated & ~before;
-    while (rest !== 0) {
+    if (violated !== before) {
+      this.violated[cpu.index] = violated;
+      this.countEpisodes(violated & ~before, { cpu: cpu.index, vcpu, at });
+    }
+  }
+
+  private countEpisodes(begun: number, place: Omit<FirstViolation, 'index'>): void {
+    for (let rest = begun; rest !== 0; rest &= rest - 1) {
       const invariant = 31 - Math.clz32(rest & -rest);
-      rest &= rest - 1;
       this.tally.violations[invariant]! += 1;
       this.tally.firstViolations[invariant] ??= {
         index: this.startIndex + this.tally.happened,
-        cpu: cpu.index,
-        vcpu,
-        at,
+        ...place,
       };
     }
   }

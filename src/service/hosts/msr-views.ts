@@ -10,7 +10,6 @@ import {
   PEBS_DATA_CFG,
   PEBS_ENABLE,
 } from '../../pmu/arch/msr.js';
-import { NOT_LISTED } from '../../pmu/kvm/msr-autoload.js';
 import type { VcpuPmu } from '../../pmu/kvm/vcpu-pmu.js';
 import { isInGuest, VMX_ABORT } from '../../pmu/machine/micro-step.js';
 import { type LogicalCpu, NO_VCPU, RUN_VCPU } from '../../pmu/machine/state.js';
@@ -86,7 +85,7 @@ function loadsOf(host: Host, vcpu: VcpuPmu, msr: number): Partial<MsrView> {
       vm_exit_load: formatCounterSet(vcpu.hostGlobalCtrl),
     };
   }
-  if (vcpu.autoload.slotOf(msr) === NOT_LISTED) {
+  if (!vcpu.autoload.has(msr)) {
     return {};
   }
   return {
