@@ -2,7 +2,20 @@
 import type { Verdict } from '../../explorer/result.js';
 import { findKernel } from '../../pmu/kernels/index.js';
 import type { ActorSpec, VcpuSpec, WorldSpec } from '../world-spec.js';
-import { SCENARIO_COUNTS, type ScenarioCounts } from './counts.js';
+
+/** Distinct states, transitions and depth of a scenario, searched in full and without folding; a test compares them. */
+export interface ScenarioCounts {
+  readonly distinctStates: number;
+  readonly totalStates: number;
+  readonly depth: number;
+}
+
+/** What is known of a scenario; it stands in the scenario's own row. */
+export interface Outcome {
+  /** By property. */
+  readonly verdicts: Readonly<Record<string, Verdict>>;
+  readonly counts: ScenarioCounts;
+}
 
 export interface Scenario {
   readonly id: string;
@@ -78,11 +91,20 @@ function worldOf(id: string, kernel: string): string {
     .replace(/^matrix-/, 'main-race-');
 }
 
+export function outcome(
+  verdicts: Outcome['verdicts'],
+  distinctStates: number,
+  totalStates: number,
+  depth: number,
+): Outcome {
+  return { verdicts, counts: { distinctStates, totalStates, depth } };
+}
+
 export function scenario(
   id: string,
   title: string,
   model: Model,
-  expected: Readonly<Record<string, Verdict>>,
+  { verdicts, counts }: Outcome,
   sources: readonly string[] = [],
 ): Scenario {
   return {
@@ -90,9 +112,9 @@ export function scenario(
     world: worldOf(id, model.kernel),
     title,
     model,
-    properties: Object.keys(expected),
-    expected,
-    counts: SCENARIO_COUNTS[id],
+    properties: Object.keys(verdicts),
+    expected: verdicts,
+    counts,
     sources,
   };
 }
