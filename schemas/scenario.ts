@@ -34,7 +34,8 @@ export const ScenarioExpectationSchema = Type.Object(
   {
     $id: 'ScenarioExpectation',
     additionalProperties: false,
-    description: 'the expected results of a scenario, which are tested',
+    description:
+      'the expected results of a scenario, which are tested; empty while nobody has written down what is to come out of it, as for a kernel that is new in the matrix',
     examples: [{ verdict: 'violated', depth: 11 }],
   },
 );

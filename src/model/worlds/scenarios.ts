@@ -3,6 +3,7 @@
  *
  * A scenario that must be violated is as welcome as one that must hold.
  */
+import { findKernel } from '../../pmu/kernels/index.js';
 import { guestHazards } from './guest-hazards.js';
 import { hostHazards } from './host-hazards.js';
 import { matrix } from './matrix.js';
@@ -17,7 +18,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...guestHazards,
   ...reports,
 ];
-/** The ids of the matrix kernel × platform class × NMI timing. */
+/** Those of the matrix kernel × platform class × NMI timing. */
 export const MATRIX_SCENARIOS: readonly Scenario[] = matrix;
 
 /** By id; a kernel's alias in the id of a matrix scenario will do. */
@@ -31,7 +32,10 @@ export function findWorld(world: string): Scenario | undefined {
   return SCENARIOS.find((known) => known.world === world);
 }
 
-/** The id with a kernel's alias resolved. */
+/** The id with the kernel's alias in it resolved. */
 export function canonicalId(id: string): string {
-  return id.replace(/^matrix-upstream-base-/, 'matrix-linux-7.2.6-');
+  return id.replace(/^matrix-(.+)-(?=k[1-4])/, (written, alias) => {
+    const kernel = findKernel(alias);
+    return kernel === undefined ? written : `matrix-${kernel.id}-`;
+  });
 }
