@@ -3,13 +3,13 @@ import { type Static, Type } from 'typebox';
 import { ACTOR_KINDS } from '../src/model/vocabulary.js';
 import { VerdictSchema } from './catalogue.js';
 import { count, pageOf, prose, ref, SlugSchema, SourcesSchema } from './common.js';
-import { ExplorationBoundsSchema } from './exploration.js';
 import {
   ExplorationModelSchema,
   ExploredActorSchema,
   ExploredEventSchema,
   ExploredVcpuSchema,
 } from './exploration-model.js';
+import { ExplorationBoundsSchema } from './exploration-request.js';
 import { ScriptActionSchema } from './script.js';
 
 export const ScenarioExpectationSchema = Type.Object(

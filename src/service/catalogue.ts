@@ -2,12 +2,14 @@
 
 import type {
   CoverageGoal as CoverageGoalItem,
-  CpuModel as CpuModelItem,
-  Invariant as InvariantItem,
-  Kernel as KernelItem,
   MicroStep as MicroStepItem,
-  ModelOnKernel as ModelOnKernelItem,
 } from '../../schemas/catalogue.js';
+import type { CpuModel as CpuModelItem } from '../../schemas/cpu-model.js';
+import type { Invariant as InvariantItem } from '../../schemas/invariant.js';
+import type {
+  Kernel as KernelItem,
+  ModelOnKernel as ModelOnKernelItem,
+} from '../../schemas/kernel.js';
 import type { Scenario as ScenarioItem } from '../../schemas/scenario.js';
 import { COVERAGE_GOALS } from '../model/coverage-goals.js';
 import type { ScenarioCounts } from '../model/worlds/scenario.js';
