@@ -6,18 +6,18 @@ import {
   CatalogueParamsSchema,
   CoverageGoalPageSchema,
   CoverageGoalSchema,
-  CpuModelPageSchema,
-  CpuModelSchema,
-  InvariantPageSchema,
-  InvariantParamsSchema,
-  InvariantSchema,
-  KernelPageSchema,
-  KernelSchema,
   MicroStepPageSchema,
   MicroStepParamsSchema,
   MicroStepSchema,
 } from '../schemas/catalogue.js';
 import { PageQuerySchema } from '../schemas/common.js';
+import { CpuModelPageSchema, CpuModelSchema } from '../schemas/cpu-model.js';
+import {
+  InvariantPageSchema,
+  InvariantParamsSchema,
+  InvariantSchema,
+} from '../schemas/invariant.js';
+import { KernelPageSchema, KernelSchema } from '../schemas/kernel.js';
 import { problems } from '../schemas/problem.js';
 import { ScenarioPageSchema, ScenarioSchema } from '../schemas/scenario.js';
 import { sendPage } from '../src/http/answer/paging.js';

@@ -12,9 +12,9 @@ import {
 import {
   ExplorationPageSchema,
   ExplorationParamsSchema,
-  ExplorationRequestSchema,
   ExplorationSchema,
 } from '../schemas/exploration.js';
+import { ExplorationRequestSchema } from '../schemas/exploration-request.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
 import { preferredWaitMillis } from '../src/http/read/prefer.js';
 import {

@@ -13,7 +13,7 @@ import {
   SlugSchema,
   TimestampSchema,
 } from './common.js';
-import { propertyId } from './exploration.js';
+import { propertyId } from './exploration-request.js';
 import { HostCreateSchema } from './host.js';
 import { ScriptActionSchema } from './script.js';
 

@@ -2,8 +2,10 @@
 import { type Static, Type } from 'typebox';
 import { STORY_ACTORS } from '../src/model/vocabulary.js';
 import { CpuNumberSchema, MicroStepNameSchema, oneOf, prose, ref } from './common.js';
-import { EndValueSchema, ExplorationIdSchema, propertyId, whose } from './exploration.js';
+import { ExplorationIdSchema } from './exploration.js';
+import { propertyId } from './exploration-request.js';
 import { HostCreateSchema } from './host.js';
+import { EndValueSchema, whose } from './kernel-difference.js';
 import { ScriptActionSchema } from './script.js';
 import { TraceWriteSchema } from './trace.js';
 

@@ -1,8 +1,8 @@
 /** A world to explore: its parts, and how often each actor may act. */
 import { type Static, Type } from 'typebox';
 import { ACTOR_KINDS, NMI_TIMINGS } from '../src/model/vocabulary.js';
-import { HostOptionsSchema } from './catalogue.js';
 import { oneOf, ref, SlugSchema, U64InputSchema } from './common.js';
+import { HostOptionsSchema } from './kernel.js';
 import { EVENT_CREATE_FIELDS } from './perf-event.js';
 import { VCPU_CREATE_FIELDS, WrmsrRequestSchema } from './vcpu.js';
 

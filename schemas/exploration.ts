@@ -2,19 +2,18 @@
 import { type Static, Type } from 'typebox';
 import { VerdictSchema } from './catalogue.js';
 import {
-  CpuNumberSchema,
   count,
   nullable,
   oneOf,
-  PmuMsrNameSchema,
   pageOf,
   prose,
   ref,
   SlugSchema,
   TimestampSchema,
-  U64Schema,
 } from './common.js';
 import { ExplorationModelSchema } from './exploration-model.js';
+import { propertyId } from './exploration-request.js';
+import { KernelDifferenceSchema } from './kernel-difference.js';
 
 export const ExplorationIdSchema = Type.String({
   $id: 'ExplorationId',
@@ -34,129 +33,6 @@ export const ExplorationParamsSchema = Type.Object(
     examples: [{ exploration: 'exp_1a' }],
   },
 );
-
-export const ExplorationBoundsSchema = Type.Object(
-  {
-    depth: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 100_000, description: 'steps from the initial state' }),
-    ),
-    states: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 200_000_000, description: 'distinct states' }),
-    ),
-    seconds: Type.Optional(
-      Type.Number({
-        minimum: 0.01,
-        maximum: 3600,
-        description:
-          'search time, 60 by default; assumptions and compare_with together may take as long again',
-      }),
-    ),
-    megabytes: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: 16_384,
-        description:
-          'memory for states, 2048 by default; limited by SEARCH_MEGABYTES of the service (by default half of the memory of its machine or control group, divided by the number of concurrent searches), and higher values are rejected',
-      }),
-    ),
-    nmis: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: 15,
-        description:
-          'the maximum number of throttling NMIs: the budget of that actor if it has none',
-      }),
-    ),
-  },
-  {
-    $id: 'ExplorationBounds',
-    additionalProperties: false,
-    description: 'limits of a search; reaching one makes the verdict undecided',
-    examples: [{ seconds: 30, states: 5_000_000 }],
-  },
-);
-
-/** Properties are invariants and coverage goals. */
-export const propertyId = Type.String({
-  minLength: 2,
-  maxLength: 40,
-  pattern: "^[A-Za-z0-9_']+$",
-  description: 'an invariant, or a coverage goal such as guest_entered',
-});
-
-export const ExplorationRequestSchema = Type.Object(
-  {
-    scenario: Type.Optional(ref(SlugSchema, 'a scenario of the catalogue that has a model')),
-    model: Type.Optional(ref(ExplorationModelSchema)),
-    compare_with: Type.Optional(
-      ref(SlugSchema, 'another kernel, explored in lockstep with this one on the same schedules'),
-    ),
-    properties: Type.Optional(
-      Type.Array(propertyId, {
-        minItems: 1,
-        maxItems: 24,
-        uniqueItems: true,
-        description: 'the properties to check; by default I1, I2, I3 and all coverage goals',
-      }),
-    ),
-    strategy: Type.Optional(
-      oneOf(['bfs', 'dfs', 'random'], {
-        description: 'bfs, the default, finds the shortest counterexamples',
-      }),
-    ),
-    seed: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: 4_294_967_295, description: 'the seed of random walks' }),
-    ),
-    walks: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'the number of random walks' }),
-    ),
-    bounds: Type.Optional(ref(ExplorationBoundsSchema)),
-    workers: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: 8,
-        description: 'worker threads of a bfs, at most the number of cores',
-      }),
-    ),
-    fold: Type.Optional(
-      Type.Boolean({
-        description:
-          'search only one of each class of symmetric states, if that is sound; by default true for a model, false for a scenario',
-      }),
-    ),
-    stop_at_first: Type.Optional(
-      Type.Boolean({ description: 'stop after the level of the first violation' }),
-    ),
-    assumptions: Type.Optional(
-      Type.Boolean({
-        description:
-          'find out which parts of the world a violation needs, by dropping each part and all but one of each kind, and the smallest world that still has one',
-      }),
-    ),
-  },
-  {
-    $id: 'ExplorationRequest',
-    additionalProperties: false,
-    oneOf: [{ required: ['scenario'] }, { required: ['model'] }],
-    description: 'a world to search, by scenario or in full',
-    examples: [
-      {
-        model: {
-          cpu_model: 'emerald-rapids',
-          kernel: 'linux-7.2.6',
-          cpus: 1,
-          events: [{ counter: 'PMC0', precise_ip: 2, exclude_guest: true }],
-          vcpus: [{}],
-          actors: [{ kind: 'nmi_throttle', budget: 1 }],
-        },
-        properties: ['I1'],
-        strategy: 'bfs',
-        bounds: { seconds: 30 },
-      },
-    ],
-  },
-);
-export type ExplorationRequest = Static<typeof ExplorationRequestSchema>;
 
 export const ProgressSchema = Type.Object(
   {
@@ -264,120 +140,6 @@ export const SmallestWorldSchema = Type.Object(
     ],
   },
 );
-
-export const PartingRegisterSchema = Type.Object(
-  {
-    msr: ref(PmuMsrNameSchema),
-    kernel: ref(U64Schema, 'on the kernel that fails'),
-    other: ref(U64Schema, 'on the other'),
-  },
-  {
-    $id: 'PartingRegister',
-    additionalProperties: false,
-    description: 'a register that differs between two kernels',
-    examples: [
-      { msr: 'IA32_PEBS_ENABLE', kernel: '0x0000000000000000', other: '0x0000000000000001' },
-    ],
-  },
-);
-
-export const whose = Type.String({
-  maxLength: 80,
-  description: 'the CPU, vCPU or event; empty for the machine as a whole',
-});
-
-export const EndValueSchema = Type.Object(
-  {
-    of: whose,
-    field: Type.String({ maxLength: 80, description: 'as the kernel or the SDM calls it' }),
-    hardware: prose('what it holds'),
-    desired: prose('what it should hold'),
-    bits: Type.Optional(prose('of a set: the bits in which the two differ')),
-  },
-  {
-    $id: 'EndValue',
-    additionalProperties: false,
-    description: 'a field that is wrong at the end of a counterexample',
-    examples: [
-      {
-        of: 'cpu0',
-        field: 'IA32_PEBS_ENABLE',
-        hardware: '0x0000000000000001',
-        desired: '0x0000000000000000',
-        bits: 'PMC0',
-      },
-    ],
-  },
-);
-
-export const MsrPartingSchema = Type.Object(
-  {
-    step: count('which step of the schedule'),
-    cpu: ref(CpuNumberSchema),
-    registers: Type.Array(ref(PartingRegisterSchema), {
-      maxItems: 8,
-      description: 'those that differ, with both values',
-    }),
-  },
-  {
-    $id: 'MsrParting',
-    additionalProperties: false,
-    description: 'where the registers of two kernels first differ',
-    examples: [{ step: 11, cpu: 0, registers: [] }],
-  },
-);
-export type MsrParting = Static<typeof MsrPartingSchema>;
-
-export const KernelDifferenceSchema = Type.Object(
-  {
-    kernel: ref(SlugSchema, 'the kernel on which an invariant is violated'),
-    other: ref(SlugSchema, 'the kernel on which none is'),
-    steps: count('length of the shortest schedule that distinguishes them'),
-    schedule: Type.Array(prose('a step of both kernels'), {
-      maxItems: 10_000,
-      description: 'in order',
-    }),
-    msrs_part_at: nullable(
-      prose('the first step after which the registers differ'),
-      'null if they never differ',
-    ),
-    msrs_part: Type.Optional(nullable(ref(MsrPartingSchema), 'null when they never do')),
-    property: Type.Optional({ ...propertyId, description: 'the invariant that fails' }),
-    summary: Type.Optional(
-      Type.String({
-        maxLength: 4000,
-        description: 'what is wrong on the kernel that fails, and why',
-      }),
-    ),
-    end: Type.Optional(
-      Type.Array(ref(EndValueSchema), {
-        maxItems: 64,
-        description: 'the fields that are wrong at the end on the kernel that fails',
-      }),
-    ),
-  },
-  {
-    $id: 'KernelDifference',
-    additionalProperties: false,
-    description:
-      'the shortest schedule that violates an invariant on one kernel and none on the other',
-    examples: [
-      {
-        kernel: 'linux-7.2.6',
-        other: 'linux-6.12.117',
-        steps: 1,
-        schedule: ['k0_irq_off (v0 runs)'],
-        msrs_part_at: null,
-        msrs_part: null,
-        property: 'I1',
-        summary: 'PMC0 is stuck in IA32_PEBS_ENABLE: the NMI (step 1) wrote PMC0.',
-        end: [],
-      },
-    ],
-  },
-);
-
-export type KernelDifference = Static<typeof KernelDifferenceSchema>;
 
 export const ExplorationSchema = Type.Object(
   {

@@ -2,7 +2,6 @@
 
 import { type Static, Type } from 'typebox';
 import { CPUS_MAX } from '../src/pmu/vocabulary.js';
-import { HostOptionsSchema, PlatformClassSchema } from './catalogue.js';
 import {
   count,
   NameSchema,
@@ -13,6 +12,8 @@ import {
   U64InputSchema,
   U64Schema,
 } from './common.js';
+import { PlatformClassSchema } from './cpu-model.js';
+import { HostOptionsSchema } from './kernel.js';
 
 export const HostIdSchema = Type.String({
   $id: 'HostId',

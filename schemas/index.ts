@@ -6,11 +6,16 @@ import type { NamedSchema } from './common.js';
 import * as common from './common.js';
 import * as comparison from './comparison.js';
 import * as counterexample from './counterexample.js';
+import * as cpuModel from './cpu-model.js';
 import * as event from './event.js';
 import * as exploration from './exploration.js';
 import * as explorationModel from './exploration-model.js';
+import * as explorationRequest from './exploration-request.js';
 import * as health from './health.js';
 import * as host from './host.js';
+import * as invariant from './invariant.js';
+import * as kernel from './kernel.js';
+import * as kernelDifference from './kernel-difference.js';
 import * as metrics from './metrics.js';
 import * as msr from './msr.js';
 import * as perfEvent from './perf-event.js';
@@ -29,6 +34,9 @@ const MODULES: readonly object[] = [
   problem,
   health,
   whoami,
+  cpuModel,
+  kernel,
+  invariant,
   catalogue,
   switchList,
   roundTrip,
@@ -43,6 +51,8 @@ const MODULES: readonly object[] = [
   trace,
   comparison,
   explorationModel,
+  explorationRequest,
+  kernelDifference,
   exploration,
   counterexample,
   campaign,

@@ -1,6 +1,5 @@
 /** The registers of a CPU: the values they hold, the values perf wants, and the writes. */
 import { type Static, Type } from 'typebox';
-import { InvariantIdSchema } from './catalogue.js';
 import {
   BitNameSchema,
   CpuNumberSchema,
@@ -16,6 +15,7 @@ import {
   U64Schema,
   WriteViaSchema,
 } from './common.js';
+import { InvariantIdSchema } from './invariant.js';
 
 const bits = (description: string) => Type.Array(ref(BitNameSchema), { maxItems: 64, description });
 

@@ -1,6 +1,5 @@
 /** Successive runs of one vCPU from given perf states; the lists persist from run to run. */
 import { type Static, Type } from 'typebox';
-import { symbolMeanings } from './catalogue.js';
 import {
   BitNameSchema,
   count,
@@ -14,6 +13,7 @@ import {
   U64InputSchema,
   U64Schema,
 } from './common.js';
+import { symbolMeanings } from './invariant.js';
 import {
   CPU_BY_MODEL_OR_TRAITS,
   CpuTraitsSchema,

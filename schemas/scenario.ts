@@ -3,13 +3,13 @@ import { type Static, Type } from 'typebox';
 import { ACTOR_KINDS } from '../src/model/vocabulary.js';
 import { VerdictSchema } from './catalogue.js';
 import { count, pageOf, prose, ref, SlugSchema, SourcesSchema } from './common.js';
-import { ExplorationBoundsSchema } from './exploration.js';
 import {
   ExplorationModelSchema,
   ExploredActorSchema,
   ExploredEventSchema,
   ExploredVcpuSchema,
 } from './exploration-model.js';
+import { ExplorationBoundsSchema } from './exploration-request.js';
 import { ScriptActionSchema } from './script.js';
 
 export const ScenarioExpectationSchema = Type.Object(
@@ -34,7 +34,8 @@ export const ScenarioExpectationSchema = Type.Object(
   {
     $id: 'ScenarioExpectation',
     additionalProperties: false,
-    description: 'the expected results of a scenario, which are tested',
+    description:
+      'the expected results of a scenario, which are tested; empty while nobody has written down what is to come out of it, as for a kernel that is new in the matrix',
     examples: [{ verdict: 'violated', depth: 11 }],
   },
 );

@@ -1,7 +1,7 @@
 /** The list that perf returns to KVM before VM-entry, calculated for one given state. */
 import { type Static, Type } from 'typebox';
-import { symbolMeanings } from './catalogue.js';
 import { MsrNameSchema, prose, ref, SlugSchema, U64InputSchema, U64Schema } from './common.js';
+import { symbolMeanings } from './invariant.js';
 
 export const CpuTraitsSchema = Type.Object(
   {

@@ -2,14 +2,17 @@
 
 import type {
   CoverageGoal as CoverageGoalItem,
-  CpuModel as CpuModelItem,
-  Invariant as InvariantItem,
-  Kernel as KernelItem,
   MicroStep as MicroStepItem,
-  ModelOnKernel as ModelOnKernelItem,
 } from '../../schemas/catalogue.js';
+import type { CpuModel as CpuModelItem } from '../../schemas/cpu-model.js';
+import type { Invariant as InvariantItem } from '../../schemas/invariant.js';
+import type {
+  Kernel as KernelItem,
+  ModelOnKernel as ModelOnKernelItem,
+} from '../../schemas/kernel.js';
 import type { Scenario as ScenarioItem } from '../../schemas/scenario.js';
 import { COVERAGE_GOALS } from '../model/coverage-goals.js';
+import type { ScenarioCounts } from '../model/worlds/scenario.js';
 import {
   canonicalId,
   MATRIX_SCENARIOS,
@@ -104,7 +107,6 @@ function scenarioItem({
   counts,
   sources,
 }: Scenario): ScenarioItem {
-  const always = Object.entries(expected).filter(([, verdict]) => isVerdictOfInvariant(verdict));
   return {
     id,
     world,
@@ -115,25 +117,24 @@ function scenarioItem({
     vcpus: [...(model.vcpus ?? [])],
     actors: [...(model.actors ?? [])],
     bounds: {},
-    expected: {
-      verdict: always.some(([, verdict]) => verdict === 'violated') ? 'violated' : 'holds',
-      properties: { ...expected },
-      ...(counts === undefined
-        ? {}
-        : {
-            distinct_states: counts.distinctStates,
-            total_states: counts.totalStates,
-            depth: counts.depth,
-          }),
-    },
+    expected: counts === undefined ? {} : expectation(expected, counts),
     ...(sources.length === 0 ? {} : { sources: [...sources] }),
     model,
   };
 }
 
-/** Marks are witnessed or unreachable, which makes no verdict of the whole. */
-function isVerdictOfInvariant(verdict: string): boolean {
-  return verdict === 'holds' || verdict === 'violated';
+/** The whole is violated if an invariant is; marks, which are witnessed or unreachable, make no difference. */
+function expectation(
+  properties: Scenario['expected'],
+  { distinctStates, totalStates, depth }: ScenarioCounts,
+): ScenarioItem['expected'] {
+  return {
+    verdict: Object.values(properties).includes('violated') ? 'violated' : 'holds',
+    properties: { ...properties },
+    distinct_states: distinctStates,
+    total_states: totalStates,
+    depth,
+  };
 }
 
 /** A scenario by id; in the matrix a kernel's alias will do. */

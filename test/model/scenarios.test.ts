@@ -4,9 +4,15 @@ import { type Scenario as ScenarioItem, ScenarioPageSchema } from '../../schemas
 import type { ExploreResult } from '../../src/explorer/result.js';
 import { type SearchOptions, search } from '../../src/explorer/search.js';
 import { createModel } from '../../src/model/machine-model.js';
+import { MATRIX_OUTCOMES } from '../../src/model/worlds/matrix.js';
 import { MATRIX_SCENARIOS, SCENARIOS, type Scenario } from '../../src/model/worlds/scenarios.js';
+import { KERNELS } from '../../src/pmu/kernels/index.js';
 import { bodyOf, build } from '../helper.js';
 import { table } from '../routes/lab.js';
+import { noExpectation } from './no-expectation.js';
+
+/** A kernel that is new in the registry has scenarios with nothing written down. */
+const KNOWN = SCENARIOS.filter(({ counts }) => counts !== undefined);
 
 const found = new Map<string, ExploreResult>();
 
@@ -29,16 +35,35 @@ t.test('every scenario is searched to its end and comes to the expected verdicts
   for (const scenario of SCENARIOS) {
     const result = unfolded(scenario);
     t.ok(result.complete, `${scenario.id} is searched to its end`);
-    t.strictSame(verdicts(result), scenario.expected, scenario.id);
+    if (scenario.counts === undefined) t.comment(noExpectation(scenario, result));
+    else t.strictSame(verdicts(result), scenario.expected, scenario.id);
   }
 });
 
 t.test('every scenario has as many states, transitions and levels as is pinned', async (t) => {
-  for (const scenario of SCENARIOS) {
+  for (const scenario of KNOWN) {
     const { distinctStates, totalStates, depth } = unfolded(scenario);
     t.strictSame({ distinctStates, totalStates, depth }, scenario.counts, scenario.id);
   }
 });
+
+t.test(
+  'every kernel is in the matrix, and what is written down there is of a kernel',
+  async (t) => {
+    const kernels = new Set(MATRIX_SCENARIOS.map(({ model }) => model.kernel));
+    t.strictSame(
+      [...kernels],
+      KERNELS.map(({ id }) => id),
+    );
+    const ids = new Set(MATRIX_SCENARIOS.map(({ id }) => id));
+    for (const [kernel, outcomes] of Object.entries(MATRIX_OUTCOMES)) {
+      for (const platform of Object.keys(outcomes)) {
+        const id = `matrix-${kernel}-${platform.toLowerCase()}-late`;
+        t.ok(ids.has(id), `${id} exists`);
+      }
+    }
+  },
+);
 
 t.test('folding changes no verdict, no minimal length and no counterexample', async (t) => {
   const foldable = SCENARIOS.filter(
@@ -93,7 +118,7 @@ const SHEET = table(`
   linux-6.12.107      | open   | shut | open  | -
   linux-6.1.187       | open   | shut | open  | -
   pebs-v1             | open   | shut | shut  | shut
-  pebs-v2             | open   | shut | shut  | shut
+  pebs-v2-4of4        | open   | shut | shut  | shut
   linux-7.3.4         | open   | shut | shut  | shut
   linux-6.18.55       | open   | shut | shut  | -
   linux-6.12.117      | open   | shut | shut  | -
@@ -172,7 +197,7 @@ t.test(
 t.test('a scenario that the service lists says what the search finds', async (t) => {
   const app = await build(t);
   const page = bodyOf(t, await app.inject('/v1/scenarios?limit=1000'), ScenarioPageSchema);
-  for (const scenario of SCENARIOS) {
+  for (const scenario of KNOWN) {
     const item = page.items.find(({ id }) => id === scenario.id);
     const { distinctStates, totalStates, depth } = unfolded(scenario);
     t.match(

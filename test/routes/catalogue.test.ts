@@ -3,10 +3,10 @@ import t from 'tap';
 import {
   CoverageGoalPageSchema,
   CoverageGoalSchema,
-  InvariantSchema,
   MicroStepPageSchema,
   MicroStepSchema,
 } from '../../schemas/catalogue.js';
+import { InvariantSchema } from '../../schemas/invariant.js';
 import { RoundTripsSchema } from '../../schemas/round-trip.js';
 import { SwitchListSchema } from '../../schemas/switch-list.js';
 import { nmiMayLandAfter, STEP_NAMES, stepCode } from '../../src/pmu/machine/micro-step.js';

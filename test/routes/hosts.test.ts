@@ -1,13 +1,9 @@
 /** Hosts: made, read, listed, deleted; their registers, counts and trace; and the catalogue they are made from. */
 import t from 'tap';
-import {
-  CpuModelPageSchema,
-  CpuModelSchema,
-  InvariantPageSchema,
-  KernelPageSchema,
-  KernelSchema,
-} from '../../schemas/catalogue.js';
+import { CpuModelPageSchema, CpuModelSchema } from '../../schemas/cpu-model.js';
 import { HostPageSchema } from '../../schemas/host.js';
+import { InvariantPageSchema } from '../../schemas/invariant.js';
+import { KernelPageSchema, KernelSchema } from '../../schemas/kernel.js';
 import { ScenarioSchema } from '../../schemas/scenario.js';
 import { bodyOf, problemOf } from '../helper.js';
 import { openFreshLab, openLab } from './lab.js';

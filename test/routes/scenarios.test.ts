@@ -15,6 +15,7 @@ t.test("a world's name claims no kernel and no class, and is one world", async (
   const worldOf = (id: string) => items.find((item) => item.id === id)?.world;
   for (const [id, world] of [
     ['matrix-linux-7.2.6-k3-late', 'main-race-late'],
+    ['matrix-pebs-v2-4of4-k3-late', 'main-race-late'],
     ['matrix-zero-global-ctrl-e1-k1-prompt', 'main-race-prompt'],
     ['h1-group-throttle-linux-7.3.4', 'h1-group-throttle'],
     ['h1-plain-sibling-linux-7.3.4', 'h1-plain-sibling'],
@@ -35,12 +36,26 @@ t.test("a world's name claims no kernel and no class, and is one world", async (
   }
   const names = kernels.map(({ id }) => id);
   const known = new Map<string, unknown>();
+  const properties = new Map<string, string[]>();
   for (const { world, model, expected } of items) {
     t.notOk(names.some((name) => world.includes(name)) || /k[1-4]\b/.test(world), world);
-    const { cpu_model: _, kernel: __, ...rest } = model ?? {};
-    const what = { ...rest, properties: Object.keys(expected.properties ?? {}) };
+    const { cpu_model: _, kernel: __, ...what } = model ?? {};
     t.strictSame(known.get(world) ?? what, what, `${world} is the same in each of its scenarios`);
     known.set(world, what);
+    if (expected.properties === undefined) continue;
+    const asked = Object.keys(expected.properties);
+    t.strictSame(properties.get(world) ?? asked, asked, `${world} asks the same in each of them`);
+    properties.set(world, asked);
+  }
+});
+
+t.test('a scenario of the matrix has the names of its kernel', async (t) => {
+  const lab = await openLab(t);
+  for (const [name, id] of [
+    ['matrix-upstream-base-k3-late', 'matrix-linux-7.2.6-k3-late'],
+    ['matrix-pebs-v2-k1-prompt', 'matrix-pebs-v2-4of4-k1-prompt'],
+  ] as const) {
+    t.equal(bodyOf(t, await lab.get(`/v1/scenarios/${name}`), ScenarioSchema).id, id);
   }
 });
 

@@ -1,7 +1,7 @@
 /** The guards that several kinds of steps share. */
 
-import { refuseUnlessIdle } from '../../pmu/machine/guards.js';
-import { E3_READ_PEBS_ENABLED, VMX_ABORT } from '../../pmu/machine/micro-step.js';
+import { refuseAbsentThread, refuseShutDown, refuseUnlessIdle } from '../../pmu/machine/guards.js';
+import { E3_READ_PEBS_ENABLED } from '../../pmu/machine/micro-step.js';
 import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
 import { IDLE } from '../../pmu/machine/state.js';
 import { NO_EVENT } from '../../pmu/perf/perf-event.js';
@@ -29,6 +29,7 @@ export function ofCounters(among: NonNullable<Guard['among']>, words: Guard['wor
 
 export const AT_ANY_TIME: Guard = { holds: () => true, words: '', alwaysHolds: () => true };
 
+/** Asked of every CPU in every state, so without a sentence being made for those that are busy. */
 export const IDLE_CPU: Guard = {
   holds: (_explored, _state, cpu) => cpu.operation === IDLE,
   words: (_explored, _state, cpu) => refuseUnlessIdle(cpu) ?? '',
@@ -52,12 +53,14 @@ export const INTERRUPTIBLE: Guard = {
 };
 
 export const POWERED: Guard = {
-  holds: (_explored, _state, cpu) => cpu.pc !== VMX_ABORT,
-  words: 'the CPU has shut down after a VMX abort: nothing but a reset brings it back',
+  holds: (_explored, _state, cpu) => refuseShutDown(cpu) === null,
+  words: (_explored, _state, cpu) => refuseShutDown(cpu) ?? '',
 };
 
 /** Of an event of a vCPU. */
 export const OWNER_ON_CPU: Guard = {
-  holds: ({ world }, _state, cpu, target) => cpu.currentVcpu === world.eventConfigs[target]!.owner,
-  words: 'the vCPU thread is not on its CPU',
+  holds: ({ world }, _state, cpu, target) =>
+    refuseAbsentThread(cpu, world.eventConfigs[target]!.owner) === null,
+  words: ({ world }, _state, cpu, target) =>
+    refuseAbsentThread(cpu, world.eventConfigs[target]!.owner) ?? '',
 };

@@ -1,25 +1,23 @@
 /**
- * What was reported in public, each as a world on the faulty kernel and on the repaired one; and the warning example
- * `never-switch-pebs-enable`. Ids are `report-<what>-<kernel>`.
+ * What was reported in public, each as a world on the faulty kernel and on the repaired one. Ids are
+ * `report-<what>-<kernel>`.
  *
  * Source: semantics.md §7.9. Where the repair is that perf or KVM refuses something (EINVAL, #GP), the world on
  * the repaired kernel lacks it, and its id is `report-<what>-refused-<kernel>`.
  */
-import type { Verdict } from '../../explorer/result.js';
 import {
   actors,
-  CLASS_MODELS,
   GUEST_PEBS,
   HOST_PEBS,
   HOST_PEBS_1,
   type Model,
+  type Outcome,
+  outcome,
   type Scenario,
   scenario,
 } from './scenario.js';
 
 const SHEET = 'src/pmu/semantics.md §7.9';
-
-type Expected = Readonly<Record<string, Verdict>>;
 
 interface Report {
   readonly name: string;
@@ -27,7 +25,7 @@ interface Report {
   readonly sources: readonly string[];
   readonly world: Omit<Model, 'kernel'>;
   /** By kernel. */
-  readonly expected: Readonly<Record<string, Expected>>;
+  readonly expected: Readonly<Record<string, Outcome>>;
   /** What differs on a kernel that refuses a part of the world. */
   readonly instead?: Readonly<Record<string, Partial<Model>>>;
 }
@@ -59,7 +57,10 @@ const REPORTS: readonly Report[] = [
       nmi_timing: 'late',
       nmi_in_e3: false,
     },
-    expected: { 'linux-5.11': { I1: 'violated' }, 'linux-5.6': { I1: 'holds' } },
+    expected: {
+      'linux-5.11': outcome({ I1: 'violated' }, 737, 1349, 33),
+      'linux-5.6': outcome({ I1: 'holds' }, 669, 1309, 33),
+    },
   },
   {
     name: 'broadwell-x',
@@ -79,9 +80,9 @@ const REPORTS: readonly Report[] = [
       actors: actors('nmi_throttle', 'tick'),
     },
     expected: {
-      'linux-5.6': { I1: 'violated', I8: 'violated' },
-      'linux-5.11': { I1: 'violated', I8: 'violated' },
-      'linux-6.1.187': { I1: 'holds', I8: 'holds' },
+      'linux-5.6': outcome({ I1: 'violated', I8: 'violated' }, 197, 229, 52),
+      'linux-5.11': outcome({ I1: 'violated', I8: 'violated' }, 197, 229, 52),
+      'linux-6.1.187': outcome({ I1: 'holds', I8: 'holds' }, 103, 127, 32),
     },
   },
   {
@@ -106,8 +107,8 @@ const REPORTS: readonly Report[] = [
       actors: actors('event_enable', 'event_disable'),
     },
     expected: {
-      'linux-5.11': { I19: 'violated', I2: 'violated', I1: 'holds' },
-      'linux-6.1.187': { I19: 'holds', I2: 'holds', I1: 'holds' },
+      'linux-5.11': outcome({ I19: 'violated', I2: 'violated', I1: 'holds' }, 21, 21, 20),
+      'linux-6.1.187': outcome({ I19: 'holds', I2: 'holds', I1: 'holds' }, 21, 21, 20),
     },
     instead: { 'linux-6.1.187': { events: [{ ...HOST_PEBS, disabled: true }] } },
   },
@@ -126,9 +127,24 @@ const REPORTS: readonly Report[] = [
       actors: actors('event_enable', 'event_disable'),
     },
     expected: {
-      'linux-7.3.4': { I19: 'violated', I2: 'violated', I13: 'violated', I1: 'holds' },
-      'linux-6.12.117': { I19: 'violated', I2: 'violated', I13: 'violated', I1: 'holds' },
-      'metrics-never-precise': { I19: 'holds', I2: 'holds', I13: 'holds', I1: 'holds' },
+      'linux-7.3.4': outcome(
+        { I19: 'violated', I2: 'violated', I13: 'violated', I1: 'holds' },
+        111,
+        117,
+        35,
+      ),
+      'linux-6.12.117': outcome(
+        { I19: 'violated', I2: 'violated', I13: 'violated', I1: 'holds' },
+        111,
+        117,
+        35,
+      ),
+      'metrics-never-precise': outcome(
+        { I19: 'holds', I2: 'holds', I13: 'holds', I1: 'holds' },
+        21,
+        21,
+        20,
+      ),
     },
     instead: { 'metrics-never-precise': { events: [HOST_PEBS] } },
   },
@@ -149,8 +165,8 @@ const REPORTS: readonly Report[] = [
       actors: actors('event_enable'),
     },
     expected: {
-      'linux-7.2.6': { vmx_abort: 'witnessed', I19: 'violated' },
-      'linux-7.3.4': { vmx_abort: 'unreachable', I19: 'violated' },
+      'linux-7.2.6': outcome({ vmx_abort: 'witnessed', I19: 'violated' }, 82, 83, 42),
+      'linux-7.3.4': outcome({ vmx_abort: 'unreachable', I19: 'violated' }, 75, 77, 40),
     },
   },
   {
@@ -171,9 +187,9 @@ const REPORTS: readonly Report[] = [
       vcpus: [{}],
     },
     expected: {
-      'linux-6.1': { I10: 'violated', I3: 'violated' },
-      'linux-6.6': { I10: 'violated', I3: 'violated' },
-      'linux-6.12.27': { I10: 'holds', I3: 'holds' },
+      'linux-6.1': outcome({ I10: 'violated', I3: 'violated' }, 28, 28, 27),
+      'linux-6.6': outcome({ I10: 'violated', I3: 'violated' }, 28, 28, 27),
+      'linux-6.12.27': outcome({ I10: 'holds', I3: 'holds' }, 28, 28, 27),
     },
   },
   {
@@ -191,8 +207,8 @@ const REPORTS: readonly Report[] = [
       vcpus: [{}],
     },
     expected: {
-      'linux-6.12.27': { I3s: 'violated', I10: 'violated', I5g: 'holds' },
-      'linux-6.12.107': { I3s: 'holds', I10: 'holds', I5g: 'holds' },
+      'linux-6.12.27': outcome({ I3s: 'violated', I10: 'violated', I5g: 'holds' }, 34, 34, 33),
+      'linux-6.12.107': outcome({ I3s: 'holds', I10: 'holds', I5g: 'holds' }, 32, 32, 31),
     },
   },
   {
@@ -210,8 +226,8 @@ const REPORTS: readonly Report[] = [
       actors: [{ kind: 'event_del', budget: 1 }],
     },
     expected: {
-      'linux-6.4-rc2': { I19: 'violated', vmx_abort: 'witnessed' },
-      'linux-6.6': { I19: 'holds', vmx_abort: 'unreachable' },
+      'linux-6.4-rc2': outcome({ I19: 'violated', vmx_abort: 'witnessed' }, 134, 136, 43),
+      'linux-6.6': outcome({ I19: 'holds', vmx_abort: 'unreachable' }, 158, 162, 43),
     },
   },
   {
@@ -238,8 +254,8 @@ const REPORTS: readonly Report[] = [
       actors: [{ kind: 'event_del', budget: 1 }, { kind: 'tick' }],
     },
     expected: {
-      'linux-6.6': { I20: 'violated', I6: 'holds' },
-      'linux-6.12.27': { I20: 'holds', I6: 'holds' },
+      'linux-6.6': outcome({ I20: 'violated', I6: 'holds' }, 43, 44, 23),
+      'linux-6.12.27': outcome({ I20: 'holds', I6: 'holds' }, 39, 40, 19),
     },
   },
   {
@@ -259,8 +275,8 @@ const REPORTS: readonly Report[] = [
       ],
     },
     expected: {
-      'linux-6.6': { I23: 'violated', I5g: 'holds' },
-      'linux-6.12.27': { I23: 'holds', I5g: 'holds' },
+      'linux-6.6': outcome({ I23: 'violated', I5g: 'holds' }, 34, 34, 33),
+      'linux-6.12.27': outcome({ I23: 'holds', I5g: 'holds' }, 34, 34, 33),
     },
     instead: { 'linux-6.12.27': { vcpus: [GUEST_PEBS] } },
   },
@@ -281,8 +297,8 @@ const REPORTS: readonly Report[] = [
       actors: actors('nmi_throttle', 'tick'),
     },
     expected: {
-      'linux-6.16': { I21: 'violated', ...CHECKED },
-      'linux-7.3.4': { I21: 'holds', ...CHECKED },
+      'linux-6.16': outcome({ I21: 'violated', ...CHECKED }, 12, 12, 11),
+      'linux-7.3.4': outcome({ I21: 'holds', ...CHECKED }, 11, 11, 10),
     },
   },
   {
@@ -309,62 +325,21 @@ const REPORTS: readonly Report[] = [
       ],
     },
     expected: {
-      'linux-6.19': { I22: 'violated', I17: 'holds' },
-      'linux-7.3.4': { I22: 'holds', I17: 'holds' },
+      'linux-6.19': outcome({ I22: 'violated', I17: 'holds' }, 439, 462, 37),
+      'linux-7.3.4': outcome({ I22: 'holds', I17: 'holds' }, 428, 452, 37),
     },
   },
 ];
 
-const published: readonly Scenario[] = REPORTS.flatMap(
+export const reports: readonly Scenario[] = REPORTS.flatMap(
   ({ name, title, sources, world, expected, instead }) =>
-    Object.entries(expected).map(([kernel, verdicts]) =>
+    Object.entries(expected).map(([kernel, expected]) =>
       scenario(
         `report-${name}${instead?.[kernel] ? '-refused' : ''}-${kernel}`,
         `${title}, on ${kernel}`,
         { ...world, kernel, ...instead?.[kernel] },
-        verdicts,
+        expected,
         sources,
       ),
     ),
 );
-
-/** PEBS is not switched off without isolation: host records may be written in the guest. */
-const noQuiesce: readonly Scenario[] = (['K1', 'K2', 'K3'] as const).map((platform) =>
-  scenario(
-    `no-quiesce-${platform.toLowerCase()}`,
-    `IA32_PEBS_ENABLE is never switched, ${platform}`,
-    {
-      cpu_model: CLASS_MODELS[platform],
-      kernel: 'never-switch-pebs-enable',
-      events: [HOST_PEBS],
-      vcpus: [{}],
-    },
-    platform === 'K1' ? { I3o: 'violated', I3: 'violated' } : { I3o: 'holds', I3: 'holds' },
-    [
-      'arch/x86/events/intel/core.c intel_guest_get_msrs(), the branch without isolation',
-      'src/pmu/semantics.md §1.5',
-    ],
-  ),
-);
-
-const reset: readonly Scenario[] = [
-  scenario(
-    'reset-after-100-loops',
-    'A status that never clears: the NMI handler resets the PMU, and events that perf counts as active stand still until they are scheduled again',
-    {
-      cpu_model: 'emerald-rapids',
-      kernel: 'linux-7.3.4',
-      events: [HOST_PEBS],
-      actors: [
-        { kind: 'nmi_reset', budget: 1 },
-        { kind: 'tick' },
-        { kind: 'event_enable' },
-        { kind: 'event_disable' },
-      ],
-    },
-    { I17: 'violated', I1: 'holds', I2: 'holds' },
-    ['arch/x86/events/intel/core.c intel_pmu_reset()', 'src/pmu/semantics.md §3.3'],
-  ),
-];
-
-export const reports: readonly Scenario[] = [...published, ...noQuiesce, ...reset];

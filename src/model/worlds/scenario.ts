@@ -1,8 +1,20 @@
 /** What a named world is, and the pieces that several are made of. */
 import type { Verdict } from '../../explorer/result.js';
-import { findKernel } from '../../pmu/kernels/index.js';
 import type { ActorSpec, VcpuSpec, WorldSpec } from '../world-spec.js';
-import { SCENARIO_COUNTS, type ScenarioCounts } from './counts.js';
+
+/** Distinct states, transitions and depth of a scenario, searched in full and without folding; a test compares them. */
+export interface ScenarioCounts {
+  readonly distinctStates: number;
+  readonly totalStates: number;
+  readonly depth: number;
+}
+
+/** What is known of a scenario; it stands in the scenario's own row. */
+export interface Outcome {
+  /** By property. */
+  readonly verdicts: Readonly<Record<string, Verdict>>;
+  readonly counts: ScenarioCounts;
+}
 
 export interface Scenario {
   readonly id: string;
@@ -11,7 +23,7 @@ export interface Scenario {
   readonly title: string;
   readonly model: WorldSpec;
   readonly properties: string[];
-  /** By property. */
+  /** By property; empty, and the counts absent, where nothing is known yet. */
   readonly expected: Readonly<Record<string, Verdict>>;
   readonly counts: ScenarioCounts | undefined;
   /** Where it was reported or confirmed. */
@@ -51,21 +63,6 @@ export const CLASS_MODELS = {
 } as const;
 export type PlatformClass = keyof typeof CLASS_MODELS;
 
-/** The model that stands for a class on a kernel; null where there is none on which perf takes a precise event. */
-export function classModel(platform: PlatformClass, kernelId: string): string | null {
-  const kernel = findKernel(kernelId);
-  if (kernel === undefined) {
-    throw new RangeError(`there is no kernel ${kernelId}`);
-  }
-  if (platform === 'K4' && !kernel.support.archPebs) {
-    return null;
-  }
-  // Before Linux 6.3 the one model whose PEBS is EPT-friendly is Ice Lake-SP.
-  return platform === 'K3' && !kernel.support.eptModels.includes(CLASS_MODELS.K3)
-    ? 'ice-lake-sp'
-    : CLASS_MODELS[platform];
-}
-
 export function actors(...kinds: ActorSpec['kind'][]): ActorSpec[] {
   return kinds.map((kind) => ({ kind }));
 }
@@ -78,21 +75,45 @@ function worldOf(id: string, kernel: string): string {
     .replace(/^matrix-/, 'main-race-');
 }
 
-export function scenario(
+export function outcome(
+  verdicts: Outcome['verdicts'],
+  distinctStates: number,
+  totalStates: number,
+  depth: number,
+): Outcome {
+  return { verdicts, counts: { distinctStates, totalStates, depth } };
+}
+
+/** A scenario of which nothing is known yet. */
+export function newScenario(
   id: string,
   title: string,
   model: Model,
-  expected: Readonly<Record<string, Verdict>>,
-  sources: readonly string[] = [],
+  properties: readonly string[],
 ): Scenario {
   return {
     id,
     world: worldOf(id, model.kernel),
     title,
     model,
-    properties: Object.keys(expected),
-    expected,
-    counts: SCENARIO_COUNTS[id],
+    properties: [...properties],
+    expected: {},
+    counts: undefined,
+    sources: [],
+  };
+}
+
+export function scenario(
+  id: string,
+  title: string,
+  model: Model,
+  { verdicts, counts }: Outcome,
+  sources: readonly string[] = [],
+): Scenario {
+  return {
+    ...newScenario(id, title, model, Object.keys(verdicts)),
+    expected: verdicts,
+    counts,
     sources,
   };
 }

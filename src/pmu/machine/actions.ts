@@ -15,22 +15,17 @@ import { branchSnapshot, handleNmi, latchOverflow } from '../perf/pmi.js';
 import { advance, isBlocked } from './advance.js';
 import { begin, beginClose, beginDisable, beginEnable, beginRun } from './begin.js';
 import {
+  refuseAbsentThread,
   refuseClose,
   refuseMigration,
   refuseNmi,
   refuseReserve,
   refuseRun,
+  refuseShutDown,
   refuseUnlessIdle,
+  refuseWithoutSwitch,
 } from './guards.js';
-import {
-  GUEST,
-  isInGuest,
-  K5_SWITCH,
-  K8_PREPARE,
-  REST,
-  V2_ENTRY_LOAD,
-  VMX_ABORT,
-} from './micro-step.js';
+import { GUEST, isInGuest, K5_SWITCH, K8_PREPARE, REST, V2_ENTRY_LOAD } from './micro-step.js';
 import { openEvent } from './open-close.js';
 import { refuseReprogramming, reprogram } from './reprogram.js';
 import { hasSchedulableEvents, hasScheduledEvents } from './sched-in-out.js';
@@ -97,8 +92,9 @@ export interface Action {
 /** Why the action cannot happen in this state, as a sentence; null when it can. */
 export function refusal(world: World, state: MachineState, action: Action): string | null {
   const cpu = state.cpus[action.cpu]!;
-  if (cpu.pc === VMX_ABORT) {
-    return 'the CPU has shut down after a VMX abort: nothing but a reset brings it back';
+  const shutDown = refuseShutDown(cpu);
+  if (shutDown !== null) {
+    return shutDown;
   }
   switch (action.kind) {
     case ADVANCE:
@@ -142,9 +138,7 @@ export function refusal(world: World, state: MachineState, action: Action): stri
     case MIGRATE:
       return refuseMigration(state, action.target, action.cpu);
     case START_SCHED_OUT:
-      return cpu.currentVcpu === action.target
-        ? refuseUnlessIdle(cpu)
-        : 'the vCPU thread is not on its CPU';
+      return refuseAbsentThread(cpu, action.target) ?? refuseUnlessIdle(cpu);
     case START_SCHED_IN:
       return hasScheduledEvents(world, state, cpu.currentVcpu, cpu)
         ? 'the events of another vCPU thread are on the CPU'
@@ -156,9 +150,7 @@ export function refusal(world: World, state: MachineState, action: Action): stri
     case REPROGRAM:
       return refuseReprogramming(world, state, cpu, action.target);
     case ARRIVE:
-      return contextSwitchNeeded(world, state, action.target) === ADVANCE
-        ? null
-        : 'a context switch must bring the vCPU thread and its events to the CPU first';
+      return refuseWithoutSwitch(world, state, cpu, action.target);
     default:
       throw new RangeError(`unknown action ${action.kind}`);
   }

@@ -2,20 +2,33 @@
 import type { CounterSet } from '../arch/counter-set.js';
 import { CLOSED, NO_EVENT } from '../perf/perf-event.js';
 import { activeEventOn } from '../perf/pmi.js';
-import { isInGuest, K9_VMLAUNCH, V3_INJECT, V4_SAVE, V6_EXIT_LOAD } from './micro-step.js';
+import {
+  isInGuest,
+  K9_VMLAUNCH,
+  V3_INJECT,
+  V4_SAVE,
+  V6_EXIT_LOAD,
+  VMX_ABORT,
+} from './micro-step.js';
 import { hasSchedulableEvents, hasScheduledEvents } from './sched-in-out.js';
 import {
   EXIT_NMI,
   IDLE,
   type LogicalCpu,
   type MachineState,
-  NO_VCPU,
   OPERATION_NAMES,
   RUN_VCPU,
   SECTION,
 } from './state.js';
 import type { World } from './world.js';
 
+export function refuseShutDown(cpu: LogicalCpu): string | null {
+  return cpu.pc === VMX_ABORT
+    ? 'the CPU has shut down after a VMX abort: nothing but a reset brings it back'
+    : null;
+}
+
+/** Null where the CPU is idle, and only there. */
 export function refuseUnlessIdle(cpu: LogicalCpu): string | null {
   switch (cpu.operation) {
     case IDLE:
@@ -56,10 +69,21 @@ export function refuseRun(
   if (state.vcpus[vcpu]!.cpu !== cpu.index) {
     return 'the vCPU belongs to another CPU';
   }
-  if (
-    cpu.currentVcpu === vcpu ||
-    (cpu.currentVcpu === NO_VCPU && !hasSchedulableEvents(world, state, vcpu))
-  ) {
+  return refuseWithoutSwitch(world, state, cpu, vcpu);
+}
+
+export function refuseAbsentThread(cpu: LogicalCpu, vcpu: number): string | null {
+  return cpu.currentVcpu === vcpu ? null : 'the vCPU thread is not on its CPU';
+}
+
+/** A thread that has no events to move, and follows one that has none, is on its CPU as soon as it runs. */
+export function refuseWithoutSwitch(
+  world: World,
+  state: MachineState,
+  cpu: LogicalCpu,
+  vcpu: number,
+): string | null {
+  if (cpu.currentVcpu === vcpu) {
     return null;
   }
   const moves =

@@ -1,6 +1,6 @@
 /** Within which bounds the service searches, and where: small searches in the warm thread, others in threads of their own. */
 import { availableParallelism } from 'node:os';
-import type { ExplorationRequest } from '../../../schemas/exploration.js';
+import type { ExplorationRequest } from '../../../schemas/exploration-request.js';
 import type { Limits, StopReason } from '../../explorer/budget.js';
 import { type ExploreOptions, type ExploreWatch, explore } from '../../explorer/explore.js';
 import type { ModelSource } from '../../explorer/model.js';

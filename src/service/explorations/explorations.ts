@@ -2,8 +2,9 @@
  * The explorations of the service: asking for them, reading what they found, cancelling them. A worker, here or in another
  * instance, carries them out (exploration-work.ts).
  */
-import type { Exploration, ExplorationRequest } from '../../../schemas/exploration.js';
+import type { Exploration } from '../../../schemas/exploration.js';
 import type { ExplorationModel } from '../../../schemas/exploration-model.js';
+import type { ExplorationRequest } from '../../../schemas/exploration-request.js';
 import { WORDS_MAX } from '../../explorer/model.js';
 import type { WorkQueue } from '../../jobs/work-queue.js';
 import { MachineModel } from '../../model/machine-model.js';

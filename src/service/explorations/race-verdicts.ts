@@ -1,7 +1,7 @@
 /** Whether the main race leaves a bit stuck: it depends on nothing but the catalogue, so each pair is searched once. */
 import type { RaceVerdict } from '../../../schemas/comparison.js';
 import type { WarmSearchThread } from '../../explorer/warm-search-thread.js';
-import { mainRace } from '../../model/worlds/scenarios.js';
+import { mainRace } from '../../model/worlds/matrix.js';
 import { capsOf } from '../../pmu/kernels/pmu-support.js';
 import { cpuModelById, kernelById } from '../lookups.js';
 import { machineSource } from './job.js';

@@ -1,6 +1,7 @@
 /** What a request for an exploration asks for, once invalid values are rejected. */
-import type { ExplorationRequest } from '../../../schemas/exploration.js';
+
 import type { ExplorationModel } from '../../../schemas/exploration-model.js';
+import type { ExplorationRequest } from '../../../schemas/exploration-request.js';
 import { COVERAGE_GOALS } from '../../model/coverage-goals.js';
 import {
   canonicalId,

@@ -4,7 +4,7 @@
  * Records of the machine are stored by field name, and only the fields that differ from a new record. So an image is a few
  * hundred bytes, and a later version of the service may add fields.
  */
-import type { HostOptions } from '../../../schemas/catalogue.js';
+import type { HostOptions } from '../../../schemas/kernel.js';
 import { AddressBook } from '../../pmu/arch/address-book.js';
 import type { U64 } from '../../pmu/arch/counter-set.js';
 import type { CpuModel } from '../../pmu/arch/cpu-model.js';

@@ -2,7 +2,7 @@
  * A simulated host as the service knows it: its machine, the names of its parts, and its counts. A host is immutable: a
  * session makes the next one from it.
  */
-import type { HostOptions } from '../../../schemas/catalogue.js';
+import type { HostOptions } from '../../../schemas/kernel.js';
 import { AddressBook } from '../../pmu/arch/address-book.js';
 import type { U64 } from '../../pmu/arch/counter-set.js';
 import type { CpuModel } from '../../pmu/arch/cpu-model.js';
