@@ -1,11 +1,13 @@
 /** Scripts say everything that a search can: a live host that runs the script of a walk ends in the state of the walk. */
 import t from 'tap';
 import { successorsFor } from '../../../src/explorer/model.js';
-import { initialState } from '../../../src/explorer/path.js';
+import { initialState, walkTo } from '../../../src/explorer/path.js';
 import { Random } from '../../../src/explorer/prng.js';
+import { search } from '../../../src/explorer/search.js';
 import { createModel, type MachineModel } from '../../../src/model/machine-model.js';
 import { nextToReprogram } from '../../../src/model/steps/reprogramming.js';
 import { SCENARIOS } from '../../../src/model/worlds/scenarios.js';
+import { INVARIANTS, violatedAt } from '../../../src/pmu/invariants/index.js';
 import { VMX_ABORT } from '../../../src/pmu/machine/micro-step.js';
 import {
   IDLE,
@@ -106,6 +108,27 @@ t.test('a walk ends on a live host as in the search', async (t) => {
   }
   t.ok(latched > 20, `${latched} walks end with an overflow whose NMI is still to come`);
   t.ok(running > 100, `${running} walks end in the middle of a run`);
-  t.ok(busy > 50, `${busy} walks end in the middle of an operation of the host`);
+  t.ok(busy > 200, `${busy} walks end in the middle of an operation of the host`);
   t.ok(toReprogram > 5, `${toReprogram} walks end where KVM has a counter to reprogram`);
+});
+
+t.test('the script of a counterexample ends at the step that violates the invariant', async (t) => {
+  let busy = 0;
+  for (const { id: scenario, expected, model: spec, properties } of SCENARIOS) {
+    if (!Object.values(expected).includes('violated')) continue;
+    const model = createModel({ model: spec, properties });
+    for (const { id, evidence } of search(model).properties) {
+      const invariant = INVARIANTS.findIndex((one) => one.id === id);
+      if (invariant < 0 || evidence === null) continue;
+      for (const path of evidence.groups.map(({ listed }) => listed[0]!)) {
+        const { world, state } = await liveHost(model, path);
+        const violated = state.cpus.reduce((bits, cpu) => bits | violatedAt(world, state, cpu), 0);
+        t.ok(violated & (1 << invariant), `${scenario}: ${id}`);
+        const { state: found, spent } = model.unpacked(walkTo(model, path).state);
+        t.strictSame(asSearched(model, state, spent), asSearched(model, found, spent));
+        busy += state.cpus.some(({ operation }) => operation > RUN_VCPU) ? 1 : 0;
+      }
+    }
+  }
+  t.ok(busy > 0, `${busy} of them in the middle of an operation of the host`);
 });
