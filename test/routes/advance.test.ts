@@ -147,3 +147,24 @@ t.test("KVM's events are enabled and disabled by their guests only", async (t) =
     t.match((await host.refuses('rule_violated', 'POST', path)).detail, /KVM owns this event/);
   }
 });
+
+t.test('closing an event on one CPU leaves what another is rescheduling as it is', async (t) => {
+  const lab = await openLab(t);
+  for (let microSteps = 1; microSteps < 10; microSteps += 1) {
+    const host = await lab.host('emerald-rapids', 'linux-7.3.4', { cpus: 2 });
+    const elsewhere = await host.event();
+    const events = [
+      await host.event({ cpu: 1 }),
+      await host.event({ cpu: 1, counter: 'PMC1' }),
+      await host.event({ cpu: 1, counter: 'PMC2', disabled: true }),
+    ];
+    await host.script([
+      { action: 'enable_event', event: events[2]?.id, micro_steps: microSteps },
+      { action: 'close_event', event: elsewhere.id },
+      { action: 'advance', cpu: 1 },
+    ]);
+    for (const event of events) {
+      t.equal((await host.eventState(event)).state, 'active', `after ${microSteps} micro-steps`);
+    }
+  }
+});
