@@ -14,7 +14,7 @@ import { IDLE, isAboutEvent, type LogicalCpu, NO_VCPU } from '../machine/state.j
 import * as machine from '../machine/world.js';
 import { placeEvent } from '../machine/world.js';
 import type { OpenPlan } from '../perf/open-rules.js';
-import { CLOSED, ERROR, HOST_OWNED, NO_EVENT } from '../perf/perf-event.js';
+import { CLOSED, ERROR, HOST_OWNED, NO_EVENT, type PerfEventConfig } from '../perf/perf-event.js';
 import { leaderOf } from '../perf/pmi.js';
 import { Refused } from './refused.js';
 import type { Run } from './run.js';
@@ -27,7 +27,7 @@ export function addVcpu(run: Run, cpu: number, features: GuestFeatures): number 
 
 /** Opens a host event in a free slot and enables it unless it is to stay off. Returns the slot. */
 export function openHostEvent(run: Run, plan: OpenPlan, disabled: boolean): number {
-  const at = freeHostSlot(run);
+  const at = freeHostSlot(run, plan.config);
   run.world = placeEvent(run.world, run.state, at, plan.config);
   run.act(actions.OPEN, plan.config.cpu, at, plan.preciseIp, plan.dataCfg);
   if (!disabled) {
@@ -185,10 +185,17 @@ function placeGuestEvent(run: Run, at: number, vcpu: number, counter: number): v
   run.world = placeEvent(world, state, at, config);
 }
 
-function freeHostSlot(run: Run): number {
-  const { eventConfigs } = run.world;
-  const free = run.state.events.findIndex(
-    (event, at) => event.status === CLOSED && eventConfigs[at]!.owner === HOST_OWNED,
+/** An event that is opened again takes the slot it had, as in a search. */
+function freeHostSlot(run: Run, config: PerfEventConfig): number {
+  const { events } = run.state;
+  const free = [...events.keys()].filter(
+    (at) => events[at]!.status === CLOSED && run.world.eventConfigs[at]!.owner === HOST_OWNED,
   );
-  return free < 0 ? run.state.events.length : free;
+  const own = free.find((at) => isEqual(run.world.eventConfigs[at]!, config));
+  return own ?? free[0] ?? events.length;
+}
+
+function isEqual(one: PerfEventConfig, other: PerfEventConfig): boolean {
+  const fields = Object.keys(one) as (keyof PerfEventConfig)[];
+  return fields.every((field) => one[field] === other[field]);
 }

@@ -180,7 +180,10 @@ export class HostSession {
   }
 
   migrate(at: number, cpu: number): void {
-    this.assertReprogrammed(this.cpuOf(at));
+    const from = this.cpuOf(at);
+    if (from.currentVcpu === at) {
+      this.assertReprogrammed(from);
+    }
     operations.migrate(this.run, at, this.cpu(cpu).index);
   }
 

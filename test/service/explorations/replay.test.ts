@@ -23,7 +23,7 @@ const SEED = 7;
 /** From each scenario, and from each world with more actors. */
 const WALKS = 4;
 const FURTHER_WALKS = 200;
-const STEPS_MAX = 120;
+const STEPS_MAX = 250;
 
 const WORLDS = [
   ...SCENARIOS.map(({ id, model }) => [id, model, WALKS] as const),
