@@ -43,7 +43,7 @@ export const actorRoutes: FastifyPluginAsyncTypebox = async (app) => {
       summary: 'A timer tick',
       description: 'Restarts throttled events, between PMU disable and enable.',
     },
-    act: (session, { cpu, inject }) => session.tick(cpu, inject),
+    act: (session, body) => session.tick(body),
   });
 
   hostChange(app, {
@@ -55,7 +55,7 @@ export const actorRoutes: FastifyPluginAsyncTypebox = async (app) => {
       summary: 'PMU disable',
       description: 'perf_pmu_disable() on a CPU; the PMU stays disabled until PMU enable.',
     },
-    act: (session, { cpu, inject }) => session.pmuDisable(cpu, inject),
+    act: (session, body) => session.pmuDisable(body),
   });
 
   hostChange(app, {
@@ -67,7 +67,20 @@ export const actorRoutes: FastifyPluginAsyncTypebox = async (app) => {
       summary: 'PMU enable',
       description: 'perf_pmu_enable() on a CPU whose PMU was disabled.',
     },
-    act: (session, { cpu, inject }) => session.pmuEnable(cpu, inject),
+    act: (session, body) => session.pmuEnable(body),
+  });
+
+  hostChange(app, {
+    ...ON_CPU,
+    path: '/hosts/:host/advance',
+    schema: {
+      ...CPU_ACTION,
+      operationId: 'advanceCpu',
+      summary: 'The rest of an operation',
+      description:
+        "An operation that micro_steps left in the middle goes on. If there is none, KVM reprograms the next counter of a guest whose WRMSR had reprogram: false. A vCPU's run goes on by transitions.",
+    },
+    act: (session, body) => session.advance(body),
   });
 
   hostChange(app, {

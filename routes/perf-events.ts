@@ -105,9 +105,9 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
       summary: 'Enable a perf event',
       description: 'Schedules the event between PMU disable and enable; NMIs may land in between.',
     },
-    act: (session, { inject }, { event }) => {
+    act: (session, body, { event }) => {
       const at = slotOf(session.draft, event);
-      session.enableEvent(at, inject);
+      session.enableEvent(at, body);
       return at;
     },
     view: (host, _run, at) => eventItem(host, at),
@@ -122,9 +122,9 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
       summary: 'Disable a perf event',
       description: 'Takes the event off its counter between PMU disable and enable.',
     },
-    act: (session, { inject }, { event }) => {
+    act: (session, body, { event }) => {
       const at = slotOf(session.draft, event);
-      session.disableEvent(at, inject);
+      session.disableEvent(at, body);
       return at;
     },
     view: (host, _run, at) => eventItem(host, at),
@@ -138,7 +138,8 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
         tags: ['perf-events'],
         operationId: 'closePerfEvent',
         summary: 'Close a perf event',
-        description: 'Closes the event; if it is on no counter, no register is written.',
+        description:
+          'Closes the event; if it is on no counter, no register is written. With micro_steps it stays until advance has made the rest.',
         params: EventParamsSchema,
         body: EventActionRequestSchema,
         response: {
@@ -159,7 +160,7 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const { headers } = await hosts.change(
         params.host,
         termsOf(request),
-        (session) => session.closeEvent(slotOf(session.draft, params.event), body.inject),
+        (session) => session.closeEvent(slotOf(session.draft, params.event), body),
         () => null,
       );
       return reply.code(204).headers(headers).send(null);

@@ -1,7 +1,7 @@
 /** The other actors of a host: NMIs, ticks, PMU disable and enable, migration, microcode, BPF. */
 import { type Static, Type } from 'typebox';
 import { CpuNumberSchema, counters, defaulted, ref, U64InputSchema } from './common.js';
-import { INJECT_FIELD, msrViews, NMI_RESET_FIELD, OUTCOME_FIELDS } from './transition.js';
+import { msrViews, NMI_RESET_FIELD, OPERATION_FIELDS, OUTCOME_FIELDS } from './transition.js';
 
 const cpu = defaulted(
   Type.Integer({
@@ -23,7 +23,7 @@ export const OVERFLOW_FIELDS = {
   cpu,
   counters: Type.Unsafe<string[]>({ ...counters('counters that overflow'), minItems: 1 }),
 };
-export const CPU_ACTION_FIELDS = { cpu, ...INJECT_FIELD };
+export const CPU_ACTION_FIELDS = { cpu, ...OPERATION_FIELDS };
 export const MIGRATE_FIELDS = { cpu: ref(CpuNumberSchema, 'the CPU to move to') };
 export const MICROCODE_FIELDS = { microcode: ref(U64InputSchema, 'the revision to load') };
 
@@ -38,12 +38,13 @@ export type NmiRequest = Static<typeof NmiRequestSchema>;
 export const CpuActionRequestSchema = Type.Object(CPU_ACTION_FIELDS, {
   $id: 'CpuActionRequest',
   additionalProperties: false,
-  description: 'a tick, a PMU disable or a PMU enable on a CPU, with the NMIs that land in it',
-  examples: [{ cpu: 0 }],
+  description:
+    'a tick, a PMU disable or a PMU enable on a CPU, or the rest of what it has under way, with the NMIs that land in it',
+  examples: [{ cpu: 0 }, { cpu: 0, micro_steps: 2 }],
 });
 export type CpuActionRequest = Static<typeof CpuActionRequestSchema>;
 
-export const EventActionRequestSchema = Type.Object(INJECT_FIELD, {
+export const EventActionRequestSchema = Type.Object(OPERATION_FIELDS, {
   $id: 'EventActionRequest',
   additionalProperties: false,
   description: 'an action on a perf event, with the NMIs that land in it',

@@ -4,7 +4,7 @@ import { ACTOR_KINDS, NMI_TIMINGS } from '../src/model/vocabulary.js';
 import { oneOf, ref, SlugSchema, U64InputSchema } from './common.js';
 import { HostOptionsSchema } from './kernel.js';
 import { EVENT_CREATE_FIELDS } from './perf-event.js';
-import { VCPU_CREATE_FIELDS, WrmsrRequestSchema } from './vcpu.js';
+import { VCPU_CREATE_FIELDS, WRMSR_FIELDS } from './vcpu.js';
 
 export const ExploredActorSchema = Type.Object(
   {
@@ -33,11 +33,18 @@ export const ExploredEventSchema = Type.Object(EVENT_CREATE_FIELDS, {
   examples: [{ counter: 'PMC0', precise_ip: 2, exclude_guest: true }],
 });
 
+export const ExploredWrmsrSchema = Type.Object(WRMSR_FIELDS, {
+  $id: 'ExploredWrmsr',
+  additionalProperties: false,
+  description: 'a WRMSR that the guest executed before the search begins',
+  examples: [{ msr: 'IA32_PEBS_ENABLE', value: '0x1' }],
+});
+
 export const ExploredVcpuSchema = Type.Object(
   {
     ...VCPU_CREATE_FIELDS,
     wrmsr: Type.Optional(
-      Type.Array(ref(WrmsrRequestSchema), {
+      Type.Array(ref(ExploredWrmsrSchema), {
         maxItems: 16,
         description: 'WRMSRs its guest has executed before the search begins',
       }),

@@ -13,6 +13,7 @@ import {
   U64Schema,
 } from './common.js';
 import { HostIdSchema } from './host.js';
+import { OPERATION_FIELDS } from './transition.js';
 
 export const EventIdSchema = Type.String({
   $id: 'EventId',
@@ -57,7 +58,7 @@ const largePebs = Type.Boolean({
   description: 'whether the buffer collects many records before an interrupt',
 });
 
-/** Shared by the route, the script action and the explored world. */
+/** What an event is, to perf and in an explored world. */
 export const EVENT_CREATE_FIELDS = {
   name: Type.Optional(ref(NameSchema)),
   cpu: Type.Optional(ref(CpuNumberSchema)),
@@ -76,7 +77,10 @@ export const EVENT_CREATE_FIELDS = {
   ),
 };
 
-export const PerfEventCreateSchema = Type.Object(EVENT_CREATE_FIELDS, {
+/** Shared by the route and the script action. */
+export const EVENT_OPEN_FIELDS = { ...EVENT_CREATE_FIELDS, ...OPERATION_FIELDS };
+
+export const PerfEventCreateSchema = Type.Object(EVENT_OPEN_FIELDS, {
   $id: 'PerfEventCreate',
   additionalProperties: false,
   description: 'a perf event to open; always pinned, because the model does not multiplex',

@@ -9,9 +9,9 @@ import {
 } from './actor.js';
 import { count, IdOrNameSchema, IdSchema, oneOf, ref, tagged } from './common.js';
 import { msrWriteCounts, violationList } from './msr.js';
-import { EVENT_CREATE_FIELDS } from './perf-event.js';
-import { INJECT_FIELD, msrViews, TRANSITION_FIELDS } from './transition.js';
-import { VCPU_CREATE_FIELDS, WRMSR_FIELDS } from './vcpu.js';
+import { EVENT_OPEN_FIELDS } from './perf-event.js';
+import { INJECT_FIELD, msrViews, OPERATION_FIELDS, TRANSITION_FIELDS } from './transition.js';
+import { VCPU_CREATE_FIELDS, WRMSR_ACTION_FIELDS } from './vcpu.js';
 
 const event = ref(IdOrNameSchema, 'the id of a perf event, or its name if that is unique');
 const vcpu = ref(IdOrNameSchema, 'the id of a vCPU, or its name if that is unique');
@@ -34,13 +34,13 @@ function action<const Tag extends string, Fields extends TProperties>(
   );
 }
 
-export const OpenEventActionSchema = action('open_event', 'OpenEventAction', EVENT_CREATE_FIELDS, {
+export const OpenEventActionSchema = action('open_event', 'OpenEventAction', EVENT_OPEN_FIELDS, {
   name: 'cycles',
   counter: 'PMC0',
   precise_ip: 2,
   exclude_guest: true,
 });
-const eventFields = { event, ...INJECT_FIELD };
+const eventFields = { event, ...OPERATION_FIELDS };
 export const EnableEventActionSchema = action('enable_event', 'EnableEventAction', eventFields, {
   event: 'cycles',
 });
@@ -56,7 +56,7 @@ export const AddVcpuActionSchema = action('add_vcpu', 'AddVcpuAction', VCPU_CREA
 export const WrmsrActionSchema = action(
   'wrmsr',
   'WrmsrAction',
-  { vcpu, ...WRMSR_FIELDS, ...INJECT_FIELD },
+  { vcpu, ...WRMSR_ACTION_FIELDS, ...INJECT_FIELD },
   { vcpu: 'guest-a', msr: 'IA32_PEBS_ENABLE', value: '0x1' },
 );
 export const TransitionActionSchema = action(
@@ -71,7 +71,7 @@ export const MigrateActionSchema = action(
   { vcpu, ...MIGRATE_FIELDS },
   { vcpu: 'guest-a', cpu: 1 },
 );
-const switchFields = { vcpu, ...INJECT_FIELD };
+const switchFields = { vcpu, ...OPERATION_FIELDS };
 export const SchedOutActionSchema = action('sched_out', 'SchedOutAction', switchFields, {
   vcpu: 'guest-a',
 });
@@ -92,6 +92,10 @@ export const PmuDisableActionSchema = action('pmu_disable', 'PmuDisableAction', 
   cpu: 0,
 });
 export const PmuEnableActionSchema = action('pmu_enable', 'PmuEnableAction', CPU_ACTION_FIELDS, {
+  cpu: 0,
+});
+/** The rest of an operation, or the next one with which KVM reprograms a guest's counter. */
+export const AdvanceActionSchema = action('advance', 'AdvanceAction', CPU_ACTION_FIELDS, {
   cpu: 0,
 });
 export const BpfSnapshotActionSchema = action(
@@ -125,6 +129,7 @@ export const ScriptActionSchema = tagged(
     TickActionSchema,
     PmuDisableActionSchema,
     PmuEnableActionSchema,
+    AdvanceActionSchema,
     BpfSnapshotActionSchema,
     MicrocodeLoadActionSchema,
   ],
@@ -152,6 +157,7 @@ export const SCRIPT_ACTIONS = [
   'tick',
   'pmu_disable',
   'pmu_enable',
+  'advance',
   'bpf_snapshot',
   'microcode_load',
 ] as const satisfies readonly ScriptAction['action'][];

@@ -82,6 +82,19 @@ export const INJECT_FIELD = {
   ),
 };
 
+/** Shared by every action that starts an operation of the host, or goes on with one. */
+export const OPERATION_FIELDS = {
+  ...INJECT_FIELD,
+  micro_steps: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 100_000,
+      description:
+        'how many micro-steps to make, where the operation is to be left in the middle; advance makes the rest',
+    }),
+  ),
+};
+
 export const TRANSITION_KINDS = ['vm_entry', 'vm_exit', 'round_trip', 'micro_step'] as const;
 
 /** Shared by the route and the script action. */

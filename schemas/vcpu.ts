@@ -176,13 +176,24 @@ export type Vcpu = Static<typeof VcpuSchema>;
 export const VcpuPageSchema = pageOf('VcpuPage', VcpuSchema, 'a page of vCPUs');
 export type VcpuPage = Static<typeof VcpuPageSchema>;
 
-/** Shared by the route and the script action. */
+/** What a WRMSR is, also in an explored world. */
 export const WRMSR_FIELDS = {
   msr: ref(PmuMsrNameSchema),
   value: ref(U64InputSchema, 'the value the guest writes'),
 };
 
-export const WrmsrRequestSchema = Type.Object(WRMSR_FIELDS, {
+/** Shared by the route and the script action. */
+export const WRMSR_ACTION_FIELDS = {
+  ...WRMSR_FIELDS,
+  reprogram: Type.Optional(
+    Type.Boolean({
+      description:
+        'whether KVM reprograms the counters at once, as by default; otherwise advance does it, one operation each time',
+    }),
+  ),
+};
+
+export const WrmsrRequestSchema = Type.Object(WRMSR_ACTION_FIELDS, {
   $id: 'WrmsrRequest',
   additionalProperties: false,
   description: 'a WRMSR executed by the guest',

@@ -1,19 +1,21 @@
 /**
  * A path as a script that a live host replays: the operations in the order in which they started, with the NMIs that
- * landed in them. Operations of different CPUs share nothing while they run, so their micro-steps need not interleave.
+ * landed in them. Micro-steps of different CPUs need not interleave, except around the few steps that change what belongs
+ * to another CPU: the operations under way are cut in two there. What the path leaves in the middle, so does the script.
  */
 
 import { initialState, type Path, replay } from '../explorer/path.js';
-import { vcpuOfRun } from '../pmu/machine/begin.js';
+import type { Words } from '../pmu/fields/record.js';
 import {
   D1_N_ADDED,
   E2_ENABLED,
+  isInGuest,
   K1_RUN,
   K12_FASTPATH,
-  REST,
   STEP_NAMES,
 } from '../pmu/machine/micro-step.js';
-import { EXIT_REENTER, IDLE, MachineState, NO_VCPU } from '../pmu/machine/state.js';
+import { EXIT_REENTER, IDLE, type LogicalCpu, MachineState } from '../pmu/machine/state.js';
+import { HOST_OWNED } from '../pmu/perf/perf-event.js';
 import type { MachineModel } from './machine-model.js';
 import { cpuOf, kindOf, targetOf } from './steps/index.js';
 import type { ScriptNmi, ScriptStep, StepScript } from './steps/step-kind.js';
@@ -26,6 +28,8 @@ interface Open {
   readonly passed: Map<number, number>;
   microSteps: number;
   last: number;
+  /** What it is the rest of. */
+  readonly restOf?: Open;
 }
 
 interface Injection {
@@ -64,7 +68,7 @@ export function scriptOfPath(model: MachineModel, path: Path): ScriptStep[] {
   const writer = new ScriptWriter(model);
   let before = initialState(model);
   for (const { label, state } of replay(model, path)) {
-    writer.step(before, label);
+    writer.step(before, label, state);
     before = state;
   }
   return writer.finish(before);
@@ -75,37 +79,79 @@ class ScriptWriter implements StepScript {
   private readonly actions: ScriptStep[] = [];
   private readonly open: (Open | undefined)[] = [];
   private readonly state = new MachineState();
+  private readonly after = new MachineState();
   private readonly spent = new Int32Array(ACTOR_KINDS.length);
 
   constructor(model: MachineModel) {
     this.model = model;
     this.state.copyFrom(model.explored.initial);
+    this.after.copyFrom(model.explored.initial);
   }
 
-  step(before: Int32Array, label: number): void {
+  step(before: Int32Array, label: number, after: Int32Array): void {
     const { model, state } = this;
+    model.layout.unpack(after, 0, this.after, this.spent);
     model.layout.unpack(before, 0, state, this.spent);
+    this.cutWhereSeen(cpuOf(label));
     const cpu = state.cpus[cpuOf(label)]!;
     kindOf(label).script(this, model.explored, state, cpu, targetOf(label));
   }
 
-  /** Runs that have not come to their end are cut to the micro-steps they made. */
   finish(last: Int32Array): ScriptStep[] {
-    const { model, state } = this;
-    model.layout.unpack(last, 0, state, this.spent);
-    this.open.forEach((open, index) => {
-      const cpu = state.cpus[index]!;
-      const unfinished = open !== undefined && vcpuOfRun(model.explored.world, cpu) !== NO_VCPU;
-      if (
-        unfinished &&
-        open.microSteps > 0 &&
-        !(open.last === K12_FASTPATH && cpu.exitReason === EXIT_REENTER)
-      ) {
-        open.action.kind = 'micro_step';
-        open.action.count = open.microSteps;
-      }
-    });
+    this.model.layout.unpack(last, 0, this.state, this.spent);
+    for (const cpu of this.state.cpus) {
+      this.cut(cpu);
+    }
     return this.actions;
+  }
+
+  /** A step that changes the machine, or what belongs to other CPUs, comes between the micro-steps under way there. */
+  private cutWhereSeen(acting: number): void {
+    const { cpus, noIsolation } = this.state;
+    const isForAll = noIsolation !== this.after.noIsolation;
+    const seenBy = cpus.filter(
+      ({ index }) => isForAll || (index !== acting && this.changes(index)),
+    );
+    if (seenBy.length > 0) {
+      for (const cpu of [cpus[acting]!, ...seenBy]) {
+        this.cut(cpu);
+      }
+    }
+  }
+
+  /** Whether the step changes a CPU, or an event or a vCPU that belongs to it. */
+  private changes(cpu: number): boolean {
+    const { state, after } = this;
+    const { eventConfigs } = this.model.explored.world;
+    return (
+      differ(state.cpus[cpu]!, after.cpus[cpu]!) ||
+      state.vcpus.some((vcpu, at) => vcpu.cpu === cpu && differ(vcpu, after.vcpus[at]!)) ||
+      state.events.some((event, at) => {
+        const { owner, cpu: own } = eventConfigs[at]!;
+        const home = owner === HOST_OWNED ? own : state.vcpus[owner]!.cpu;
+        return home === cpu && differ(event, after.events[at]!);
+      })
+    );
+  }
+
+  /** Leaves what a CPU has under way where it is; what comes of it later is an action of its own. */
+  private cut(cpu: LogicalCpu): void {
+    const open = this.open[cpu.index];
+    if (cpu.operation === IDLE || open === undefined || open.microSteps === 0) {
+      return;
+    }
+    const { action, last, microSteps } = open;
+    const isRun = action.action === 'transition';
+    if (!isRun) {
+      action.micro_steps = microSteps;
+    } else if (!(last === K12_FASTPATH && cpu.exitReason === EXIT_REENTER)) {
+      action.kind = 'micro_step';
+      action.count = microSteps;
+    }
+    const rest = isRun
+      ? { action: 'transition', vcpu: action.vcpu, kind: 'micro_step', count: 0 }
+      : { action: 'advance', cpu: cpu.index };
+    this.open[cpu.index] = { action: rest, passed: new Map(), microSteps: 0, last, restOf: open };
   }
 
   act(action: ScriptStep): void {
@@ -114,11 +160,6 @@ class ScriptWriter implements StepScript {
 
   begin(cpu: number, action: ScriptStep, first = D1_N_ADDED): void {
     this.open[cpu] = { action, passed: new Map([[first, 1]]), microSteps: 1, last: first };
-    this.actions.push(action);
-  }
-
-  beginWrmsr(cpu: number, action: ScriptStep): void {
-    this.open[cpu] = { action, passed: new Map(), microSteps: 1, last: REST };
     this.actions.push(action);
   }
 
@@ -168,15 +209,19 @@ class ScriptWriter implements StepScript {
     this.interrupt(cpu, { overflow: counters }, { action: 'overflow', cpu, counters });
   }
 
-  /** What comes while an action is under way is injected into it; what comes between two is an action of its own. */
+  /**
+   * What comes while an action is under way is injected into it; what comes between two is an action of its own, unless the
+   * guest runs, which no NMI interrupts but by injection.
+   */
   private interrupt(
     cpu: number,
     injected: Omit<Injection, 'at' | 'occurrence'>,
     alone: ScriptStep,
   ): void {
-    const open = this.open[cpu];
-    const idle = this.state.cpus[cpu]!.operation === IDLE;
-    if (open === undefined || idle || open.microSteps === 0) {
+    const { operation, pc } = this.state.cpus[cpu]!;
+    const latest = this.open[cpu];
+    const open = latest?.microSteps === 0 && isInGuest(pc) ? latest.restOf : latest;
+    if (open === undefined || operation === IDLE || open.microSteps === 0) {
       this.actions.push(alone);
       return;
     }
@@ -184,18 +229,8 @@ class ScriptWriter implements StepScript {
     const occurrence = open.passed.get(open.last) ?? 1;
     open.action.inject.push({ at: STEP_NAMES[open.last]!, occurrence, ...injected });
   }
+}
 
-  /** Runs under way are cut in two, so that the load comes between their micro-steps. */
-  loadMicrocode(): void {
-    this.open.forEach((open, index) => {
-      if (open === undefined || open.microSteps === 0) return;
-      if (vcpuOfRun(this.model.explored.world, this.state.cpus[index]!) === NO_VCPU) return;
-      const { vcpu } = open.action;
-      open.action.kind = 'micro_step';
-      open.action.count = open.microSteps;
-      const rest = { action: 'transition', vcpu, kind: 'micro_step', count: 0 };
-      this.open[index] = { action: rest, passed: new Map(), microSteps: 0, last: open.last };
-    });
-    this.actions.push({ action: 'microcode_load', microcode: '0xffffffff' });
-  }
+function differ(before: Words, after: Words): boolean {
+  return before.words.some((word, at) => word !== after.words[at]);
 }

@@ -1,4 +1,5 @@
 /** A live host that has run the script of a search's path. */
+import { ScriptActionSchema } from '../../schemas/script.js';
 import type { Path } from '../../src/explorer/path.js';
 import type { MachineModel } from '../../src/model/machine-model.js';
 import { replayScript } from '../../src/model/replay-script.js';
@@ -8,6 +9,7 @@ import { createHost, type Host } from '../../src/service/hosts/host.js';
 import { HostSession } from '../../src/service/hosts/host-session.js';
 import { runScript } from '../../src/service/hosts/scripts.js';
 import { parseU64, scriptActions } from '../../src/service/wire.js';
+import { faults } from '../helper.js';
 import { present } from '../pmu/machine.js';
 
 /** What a request's validation fills in. */
@@ -28,9 +30,11 @@ export async function liveHost(model: MachineModel, path: Path): Promise<Host> {
       options: host.options ?? {},
     }),
   );
+  const wrong = script.flatMap((action) => faults(ScriptActionSchema, action));
+  if (wrong.length > 0) throw new Error(`no such script: ${wrong}`);
   const actions = scriptActions(script).map((action) =>
     action.action === 'transition' ? { ...TRANSITION_DEFAULTS, ...action } : action,
   );
   await runScript(session, { actions });
-  return session.draft;
+  return session.finish();
 }

@@ -1,68 +1,16 @@
 /** Every step that a world might take in a state is possible or refused, and what is said against it is true. */
 import t from 'tap';
-import type { ExplorationModel } from '../../schemas/exploration-model.js';
 import { createModel, type MachineModel } from '../../src/model/machine-model.js';
 import { walkState } from '../../src/model/state-browser.js';
 import { codeOf, cpuOf, STEP_KINDS, targetOf } from '../../src/model/steps/index.js';
 import { actionOf, reasonsOf } from '../../src/model/steps/told.js';
 import { ACTOR_KINDS } from '../../src/model/vocabulary.js';
 import { SCENARIOS } from '../../src/model/worlds/scenarios.js';
+import { FURTHER } from './further-worlds.js';
 import { REASONS } from './reasons.js';
 
 /** So many states of each world, those nearest to its beginning; most scenarios have fewer. */
 const STATES_MAX = 700;
-
-const PEBS = { counter: 'PMC0', precise_ip: 2, exclude_guest: true };
-const GUEST = {
-  wrmsr: [
-    { msr: 'IA32_PERFEVTSEL0', value: '0x43003c' },
-    { msr: 'IA32_PERFEVTSEL1', value: '0x43003c' },
-    { msr: 'IA32_PERF_GLOBAL_CTRL', value: '0x3' },
-  ],
-};
-const actors = (...kinds: (typeof ACTOR_KINDS)[number][]) => kinds.map((kind) => ({ kind }));
-
-/** What no scenario has. */
-const FURTHER: Readonly<Record<string, ExplorationModel>> = {
-  'everybody on two CPUs': {
-    cpu_model: 'haswell-x',
-    kernel: 'upstream-base',
-    cpus: 2,
-    events: [PEBS, { ...PEBS, cpu: 1 }],
-    vcpus: [{}, { cpu: 1 }],
-    actors: ACTOR_KINDS.map((kind) => ({ kind, budget: 2 })),
-    nmi_timing: 'late',
-  },
-  'guests that may move and write': {
-    cpu_model: 'emerald-rapids',
-    kernel: 'linux-7.3.4',
-    cpus: 2,
-    vcpus: [GUEST, { ...GUEST, pebs: false, cpu: 1 }],
-    actors: [...actors('guest_wrmsr', 'tick', 'fastpath_reenter'), { kind: 'migrate', budget: 2 }],
-  },
-  'an event that comes and goes while another CPU is busy': {
-    cpu_model: 'emerald-rapids',
-    kernel: 'linux-7.2.6',
-    cpus: 2,
-    events: [PEBS],
-    vcpus: [{ cpu: 1 }],
-    actors: actors('event_add', 'event_del'),
-  },
-  'one guest without PEBS': {
-    cpu_model: 'emerald-rapids',
-    kernel: 'linux-7.3.4',
-    vcpus: [{ ...GUEST, pebs: false }],
-    actors: actors('guest_wrmsr', 'bpf_snapshot', 'nmi_reset', 'pmu_section'),
-  },
-  'no NMI between the load and the WRMSR of e3, and no guest': {
-    cpu_model: 'emerald-rapids',
-    kernel: 'linux-7.2.6',
-    events: [PEBS],
-    vcpus: [{}],
-    actors: actors('nmi_throttle', 'foreign_nmi', 'event_disable', 'event_enable', 'event_add'),
-    nmi_in_e3: false,
-  },
-};
 
 const WORLDS = [
   ...SCENARIOS.map(({ id, model }) => [id, model] as const),

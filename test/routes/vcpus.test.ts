@@ -248,3 +248,18 @@ t.test('a vCPU migrates between runs, and its lists go with it', async (t) => {
   const violated = (await host.metrics()).violations.map(({ invariant }) => invariant);
   t.ok(violated.includes('I5h'), `violates ${violated}`);
 });
+
+t.test('a vCPU may migrate while KVM has counters of another one to reprogram', async (t) => {
+  const lab = await openLab(t);
+  const host = await lab.host('emerald-rapids', 'linux-7.3.4', { cpus: 2 });
+  const [here, other] = [await host.vcpu(), await host.vcpu()];
+  const path = `${host.path}/vcpus/${here.id}`;
+  const write = { msr: 'IA32_PERFEVTSEL0', value: '0x43003c', reprogram: false };
+  await lab.send('POST', `${path}/wrmsr`, write);
+  const { detail } = await host.refuses('conflict', 'POST', `/vcpus/${here.id}/migrate`, {
+    cpu: 1,
+  });
+  t.match(detail, /reprogram a guest counter first/);
+  await lab.send('POST', `${host.path}/vcpus/${other.id}/migrate`, { cpu: 1 });
+  t.equal((await host.vcpuState(other)).cpu, 1);
+});

@@ -2,6 +2,7 @@
 
 import { refuseAbsentThread, refuseShutDown, refuseUnlessIdle } from '../../pmu/machine/guards.js';
 import { E3_READ_PEBS_ENABLED } from '../../pmu/machine/micro-step.js';
+import { REPROGRAM_FIRST } from '../../pmu/machine/reprogram.js';
 import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
 import { IDLE } from '../../pmu/machine/state.js';
 import { NO_EVENT } from '../../pmu/perf/perf-event.js';
@@ -35,11 +36,9 @@ export const IDLE_CPU: Guard = {
   words: (_explored, _state, cpu) => refuseUnlessIdle(cpu) ?? '',
 };
 
-/** KVM reprograms a guest's counters before anything else happens on the vCPU's thread. */
 export const AT_REST: Guard = {
   holds: isAtRest,
-  words: (_explored, _state, cpu) =>
-    refuseUnlessIdle(cpu) ?? 'KVM must reprogram a guest counter first',
+  words: (_explored, _state, cpu) => refuseUnlessIdle(cpu) ?? REPROGRAM_FIRST,
 };
 
 function isAtRest(explored: ExploredWorld, state: MachineState, cpu: LogicalCpu): boolean {

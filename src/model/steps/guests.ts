@@ -49,11 +49,12 @@ function writeFlip(
   msr: number,
 ): void {
   const { owner } = explored.world.eventConfigs[at]!;
-  script.beginWrmsr(state.vcpus[owner]!.cpu, {
+  script.act({
     action: 'wrmsr',
     vcpu: vcpuName(explored, owner),
     msr: msrName(msr),
     value: formatCounterSet(flipped(explored, state, at, msr)),
+    reprogram: false,
   });
 }
 

@@ -44,5 +44,5 @@ export const LOAD_MICROCODE: StepKind = {
     act(explored, state, sink, actions.MICROCODE, cpu, 0),
   words: () => 'late microcode load',
   by: 'host',
-  script: (script) => script.loadMicrocode(),
+  script: (script) => script.act({ action: 'microcode_load', microcode: '0xffffffff' }),
 };

@@ -95,8 +95,6 @@ export interface StepScript {
   act(action: ScriptStep): void;
   /** An action that starts an operation, with its first micro-step: PMU disable where none is given. */
   begin(cpu: number, action: ScriptStep, first?: number): void;
-  /** A guest's WRMSR on the thread of the CPU; KVM's reprogramming is part of it. */
-  beginWrmsr(cpu: number, action: ScriptStep): void;
   /** The operation of a CPU makes one more micro-step. */
   goOn(cpu: number, executed: number): void;
   /** The run of a CPU leaves the guest for this reason, or never gets there. */
@@ -104,7 +102,6 @@ export interface StepScript {
   nmi(cpu: number, nmi: ScriptNmi): void;
   /** Counters overflow now; their NMI comes later. */
   overflow(cpu: number, counters: string[]): void;
-  loadMicrocode(): void;
 }
 
 export type ScriptStep = { readonly action: string } & Record<string, unknown>;

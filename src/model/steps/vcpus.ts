@@ -44,12 +44,8 @@ export const REPROGRAM: StepKind = {
     begin(explored, state, sink, actions.REPROGRAM, cpu, target),
   words: (explored, _state, _cpu, target) => `KVM reprograms ${eventName(explored, target)}`,
   by: 'perf',
-  script: (script, { world }, state, cpu, target) => {
-    // Part of the WRMSR that made it necessary; opening the event is no micro-step.
-    if (reprogramming(world, state, target) !== 'open') {
-      script.goOn(cpu.index, D1_N_ADDED);
-    }
-  },
+  script: (script, _explored, _state, cpu) =>
+    script.begin(cpu.index, { action: 'advance', cpu: cpu.index }),
 };
 
 /** The micro-step with which a vCPU's run begins: KVM may have an overflow to answer first. */

@@ -242,9 +242,10 @@ export function perform(
 
 /** Why KVM cannot emulate a WRMSR of the vCPU's guest now, or null. */
 export function refuseWrmsr(state: MachineState, vcpu: number): string | null {
-  return state.cpus[state.vcpus[vcpu]!.cpu]!.operation === IDLE
-    ? null
-    : 'KVM emulates the WRMSR outside the guest: finish the VM-exit first';
+  const cpu = state.cpus[state.vcpus[vcpu]!.cpu]!;
+  return cpu.operation === RUN_VCPU
+    ? 'KVM emulates the WRMSR outside the guest: finish the VM-exit first'
+    : refuseUnlessIdle(cpu);
 }
 
 /**

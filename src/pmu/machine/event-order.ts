@@ -53,6 +53,12 @@ export function belongsTo(world: World, state: MachineState, at: number, cpu: Lo
   return config.owner === (cpu.operation === SCHED_IN ? cpu.target : cpu.currentVcpu);
 }
 
+/** Whether two events are in one context: that of a CPU, or that of a vCPU's thread. */
+function inOneContext(world: World, at: number, other: number): boolean {
+  const [one, two] = [world.eventConfigs[at]!, world.eventConfigs[other]!];
+  return one.owner === two.owner && (one.owner !== HOST_OWNED || one.cpu === two.cpu);
+}
+
 /** Gives a newly opened event its rank: after its group, or after all others. */
 export function rankNew(world: World, state: MachineState, at: number): void {
   const { events } = state;
@@ -60,17 +66,19 @@ export function rankNew(world: World, state: MachineState, at: number): void {
   const leader = leaderOf(world, events, at);
   for (let other = 0; other < events.length; other += 1) {
     const inGroup = leaderOf(world, events, other) === leader;
-    if (other !== at && events[other]!.status !== CLOSED && (leader === at || inGroup)) {
+    const isBefore = inOneContext(world, at, other) && (leader === at || inGroup);
+    if (other !== at && events[other]!.status !== CLOSED && isBefore) {
       rank = Math.max(rank, events[other]!.rank + 1);
     }
   }
   for (let other = 0; other < events.length; other += 1) {
-    if (other !== at && events[other]!.status !== CLOSED && events[other]!.rank >= rank) {
+    const isAfter = inOneContext(world, at, other) && events[other]!.rank >= rank;
+    if (other !== at && events[other]!.status !== CLOSED && isAfter) {
       events[other]!.rank += 1;
     }
   }
   events[at]!.rank = rank;
-  closeRanks(events);
+  closeRanks(world, events);
 }
 
 /** `perf_group_detach`: the siblings of a closed leader go on by themselves, after everybody else. */
@@ -87,22 +95,20 @@ export function detachSiblings(world: World, state: MachineState, leader: number
       event.rank += events.length;
     }
   }
-  closeRanks(events);
+  closeRanks(world, events);
 }
 
-/** Numbers the open events from 0 on, in the order they have. */
-function closeRanks(events: readonly PerfEvent[]): void {
-  for (let rank = 0; rank < events.length; rank += 1) {
-    let next = NO_EVENT;
-    for (let at = 0; at < events.length; at += 1) {
-      const event = events[at]!;
-      const isNext = next === NO_EVENT || event.rank < events[next]!.rank;
-      if (event.status !== CLOSED && event.rank >= rank && isNext) {
-        next = at;
-      }
-    }
-    if (next !== NO_EVENT) {
-      events[next]!.rank = rank;
+/**
+ * Numbers the open events of each context from 0 on, in the order they have: another CPU may be in the middle of its own
+ * events, and must find those where they were.
+ */
+function closeRanks(world: World, events: readonly PerfEvent[]): void {
+  for (let first = 0; first < events.length; first += 1) {
+    let rank = 0;
+    for (let at = nextOfContext(world, events, first, rank); at !== NO_EVENT; ) {
+      events[at]!.rank = rank;
+      rank += 1;
+      at = nextOfContext(world, events, first, rank);
     }
   }
   for (const event of events) {
@@ -110,4 +116,22 @@ function closeRanks(events: readonly PerfEvent[]): void {
       event.rank = 0;
     }
   }
+}
+
+/** The open event with the lowest rank from `rank` on in the context of an event, or NO_EVENT. */
+function nextOfContext(
+  world: World,
+  events: readonly PerfEvent[],
+  of: number,
+  rank: number,
+): number {
+  let next = NO_EVENT;
+  for (let at = 0; at < events.length; at += 1) {
+    const event = events[at]!;
+    const isNext = next === NO_EVENT || event.rank < events[next]!.rank;
+    if (event.status !== CLOSED && event.rank >= rank && isNext && inOneContext(world, of, at)) {
+      next = at;
+    }
+  }
+  return next;
 }

@@ -11,10 +11,17 @@ import {
   type Reprogramming,
   reprogrammingOf,
 } from '../kvm/guest-counters.js';
+import { NO_EVENT } from '../perf/perf-event.js';
 import { beginClose, beginDisable, beginEnable } from './begin.js';
 import { refuseClose, refuseReserve, refuseUnlessIdle } from './guards.js';
 import { openEvent } from './open-close.js';
-import { DISABLE_EVENT, ENABLE_EVENT, type LogicalCpu, type MachineState } from './state.js';
+import {
+  DISABLE_EVENT,
+  ENABLE_EVENT,
+  type LogicalCpu,
+  type MachineState,
+  NO_VCPU,
+} from './state.js';
 import type { World } from './world.js';
 
 /** What KVM has to do next to the event behind a guest's counter. */
@@ -23,6 +30,23 @@ export function reprogramming(world: World, state: MachineState, at: number): Re
   const { owner } = config;
   return reprogrammingOf(world.guestCaps[owner]!, state.vcpus[owner]!, state.events[at]!, config);
 }
+
+/** The first event of the CPU's current thread that its guest's registers want otherwise, or NO_EVENT. */
+export function nextToReprogram(world: World, state: MachineState, cpu: LogicalCpu): number {
+  if (cpu.currentVcpu === NO_VCPU) {
+    return NO_EVENT;
+  }
+  for (let at = 0; at < state.events.length; at += 1) {
+    const isOwn = world.eventConfigs[at]!.owner === cpu.currentVcpu;
+    if (isOwn && reprogramming(world, state, at) !== 'none') {
+      return at;
+    }
+  }
+  return NO_EVENT;
+}
+
+/** KVM reprograms a guest's counters before anything else happens on the vCPU's thread. */
+export const REPROGRAM_FIRST = 'KVM must reprogram a guest counter first';
 
 export function refuseReprogramming(
   world: World,

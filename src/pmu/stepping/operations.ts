@@ -1,19 +1,20 @@
 /**
  * What the owner of a host does to it, as whole operations: opening and closing events, adding vCPUs, a guest's WRMSR,
- * migration, ticks. Each is a sequence of the machine's actions, run to its end.
+ * migration, ticks. Each is a sequence of the machine's actions, run to its end or cut short; `goOn` makes the rest.
  */
 import type { U64 } from '../arch/counter-set.js';
 import { GUEST, SETUP } from '../arch/write-sink.js';
 import { guestEventConfig, wantedCounters } from '../kvm/guest-counters.js';
 import type { GuestFeatures } from '../kvm/guest-msrs.js';
 import * as actions from '../machine/actions.js';
+import { vcpuOfRun } from '../machine/begin.js';
 import { isFirstOfContext } from '../machine/open-close.js';
-import { reprogramming } from '../machine/reprogram.js';
-import { IDLE, type LogicalCpu } from '../machine/state.js';
+import { nextToReprogram, reprogramming } from '../machine/reprogram.js';
+import { IDLE, isAboutEvent, type LogicalCpu, NO_VCPU } from '../machine/state.js';
 import * as machine from '../machine/world.js';
 import { placeEvent } from '../machine/world.js';
 import type { OpenPlan } from '../perf/open-rules.js';
-import { CLOSED, ERROR, HOST_OWNED } from '../perf/perf-event.js';
+import { CLOSED, ERROR, HOST_OWNED, NO_EVENT, type PerfEventConfig } from '../perf/perf-event.js';
 import { leaderOf } from '../perf/pmi.js';
 import { Refused } from './refused.js';
 import type { Run } from './run.js';
@@ -26,7 +27,7 @@ export function addVcpu(run: Run, cpu: number, features: GuestFeatures): number 
 
 /** Opens a host event in a free slot and enables it unless it is to stay off. Returns the slot. */
 export function openHostEvent(run: Run, plan: OpenPlan, disabled: boolean): number {
-  const at = freeHostSlot(run);
+  const at = freeHostSlot(run, plan.config);
   run.world = placeEvent(run.world, run.state, at, plan.config);
   run.act(actions.OPEN, plan.config.cpu, at, plan.preciseIp, plan.dataCfg);
   if (!disabled) {
@@ -72,7 +73,7 @@ export function cpuOf(run: Run, at: number): LogicalCpu {
 
 /**
  * A guest's WRMSR: returns why it takes a #GP, or null. KVM handles it outside the guest, so the vCPU must be at rest;
- * afterwards the perf events behind its counters are what the registers say.
+ * afterwards the perf events behind its counters are what the registers say, unless their reprogramming is left to `goOn`.
  */
 export function guestWrmsr(
   run: Run,
@@ -80,6 +81,7 @@ export function guestWrmsr(
   msr: number,
   value: U64,
   identify: (address: U64) => number,
+  reprograms = true,
 ): string | null {
   const refused = actions.refuseWrmsr(run.state, vcpu);
   if (refused !== null) {
@@ -88,7 +90,10 @@ export function guestWrmsr(
   const fault = actions.guestWrmsr(run.world, run.state, vcpu, msr, value, identify);
   if (fault === null) {
     run.cause = GUEST;
-    reprogram(run, vcpu);
+    prepareReprogramming(run, vcpu);
+    if (reprograms) {
+      reprogramAll(run, vcpu);
+    }
     run.cause = SETUP;
   }
   return fault;
@@ -107,27 +112,57 @@ export function tick(run: Run, cpu: LogicalCpu): void {
   run.operate(actions.START_TICK, cpu, 0);
 }
 
-/** Opens, closes, enables and disables until every event of the vCPU matches its registers (`reprogram_counter`). */
-function reprogram(run: Run, vcpu: number): void {
-  const { state } = run;
-  run.switchTo(vcpu);
-  const cpu = state.cpus[state.vcpus[vcpu]!.cpu]!;
-  // Whether or not its events were there before: perf schedules those of the thread that runs.
-  run.act(actions.ARRIVE, cpu.index, vcpu);
-  placeWanted(run, vcpu);
-  for (let at = 0; at < state.events.length; at += 1) {
-    if (run.world.eventConfigs[at]!.owner !== vcpu) {
-      continue;
-    }
-    for (let todo = reprogramming(run.world, state, at); todo !== 'none'; ) {
-      if (todo === 'open') {
-        const { guestCounter } = run.world.eventConfigs[at]!;
-        placeGuestEvent(run, at, vcpu, guestCounter);
-      }
-      run.operate(actions.REPROGRAM, cpu, at);
-      todo = reprogramming(run.world, state, at);
-    }
+/**
+ * What a CPU has under way, runs of vCPUs apart: the rest of an operation, or else one more operation with which KVM
+ * reprograms a counter of the guest whose thread is there.
+ */
+export function goOn(run: Run, cpu: LogicalCpu): void {
+  const { world, state } = run;
+  if (vcpuOfRun(world, cpu) !== NO_VCPU) {
+    throw new Refused('state', 'the CPU runs a vCPU, which transitions move', '/cpu');
   }
+  if (cpu.operation === IDLE) {
+    const at = nextToReprogram(world, state, cpu);
+    if (at === NO_EVENT) {
+      throw new Refused('state', 'the CPU has nothing under way', '/cpu');
+    }
+    run.cause = GUEST;
+    reprogram(run, cpu, at);
+  } else {
+    const isForGuest =
+      isAboutEvent(cpu.operation) && world.eventConfigs[cpu.target]!.owner !== HOST_OWNED;
+    run.cause = isForGuest ? GUEST : SETUP;
+    run.finish(cpu);
+  }
+  run.cause = SETUP;
+}
+
+/** The vCPU's thread is on its CPU, and each counter that its guest wants has a slot for its event. */
+function prepareReprogramming(run: Run, vcpu: number): void {
+  run.switchTo(vcpu);
+  // Whether or not its events were there before: perf schedules those of the thread that runs.
+  run.act(actions.ARRIVE, run.state.vcpus[vcpu]!.cpu, vcpu);
+  placeWanted(run, vcpu);
+}
+
+/** Opens, closes, enables and disables until every event of the vCPU matches its registers (`reprogram_counter`). */
+function reprogramAll(run: Run, vcpu: number): void {
+  const cpu = run.state.cpus[run.state.vcpus[vcpu]!.cpu]!;
+  for (
+    let at = nextToReprogram(run.world, run.state, cpu);
+    at !== NO_EVENT;
+    at = nextToReprogram(run.world, run.state, cpu)
+  ) {
+    reprogram(run, cpu, at);
+  }
+}
+
+function reprogram(run: Run, cpu: LogicalCpu, at: number): void {
+  if (reprogramming(run.world, run.state, at) === 'open') {
+    const { owner, guestCounter } = run.world.eventConfigs[at]!;
+    placeGuestEvent(run, at, owner, guestCounter);
+  }
+  run.operate(actions.REPROGRAM, cpu, at);
 }
 
 /** Gives every counter the guest wants a slot of its own, in ascending order. */
@@ -150,10 +185,17 @@ function placeGuestEvent(run: Run, at: number, vcpu: number, counter: number): v
   run.world = placeEvent(world, state, at, config);
 }
 
-function freeHostSlot(run: Run): number {
-  const { eventConfigs } = run.world;
-  const free = run.state.events.findIndex(
-    (event, at) => event.status === CLOSED && eventConfigs[at]!.owner === HOST_OWNED,
+/** An event that is opened again takes the slot it had, as in a search. */
+function freeHostSlot(run: Run, config: PerfEventConfig): number {
+  const { events } = run.state;
+  const free = [...events.keys()].filter(
+    (at) => events[at]!.status === CLOSED && run.world.eventConfigs[at]!.owner === HOST_OWNED,
   );
-  return free < 0 ? run.state.events.length : free;
+  const own = free.find((at) => isEqual(run.world.eventConfigs[at]!, config));
+  return own ?? free[0] ?? events.length;
+}
+
+function isEqual(one: PerfEventConfig, other: PerfEventConfig): boolean {
+  const fields = Object.keys(one) as (keyof PerfEventConfig)[];
+  return fields.every((field) => one[field] === other[field]);
 }

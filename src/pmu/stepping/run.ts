@@ -83,6 +83,8 @@ export class Run {
   private readonly startIndex: number;
   /** The NMIs and overflows that come during the actions to come. */
   readonly injections = new Injections();
+  /** How many micro-steps the operations to come make before they are left where they are. */
+  microStepsLeft = Number.POSITIVE_INFINITY;
   /** By CPU: the invariants that failed when they were last evaluated, as a bit mask. */
   readonly violated: Int32Array;
   private readonly action: actions.Action = { kind: 0, cpu: 0, target: 0, value: 0, throttle: 0 };
@@ -157,9 +159,10 @@ export class Run {
     return executed;
   }
 
-  /** Advances until the CPU's operation is over. */
-  finish(cpu: LogicalCpu): void {
-    while (isUnderWay(cpu)) {
+  /** Advances until the CPU's operation is over, or has made the micro-step `last`, or as many as are left. */
+  finish(cpu: LogicalCpu, last?: number): void {
+    while (isUnderWay(cpu) && cpu.pc !== last && this.microStepsLeft > 0) {
+      this.microStepsLeft -= 1;
       this.advance(cpu);
     }
   }
@@ -184,7 +187,7 @@ export class Run {
     this.instant(cpu, 'perf', name);
   }
 
-  /** Starts an operation and runs it to its end. */
+  /** Starts an operation and runs it to its end, or as far as it is to come. */
   operate(kind: number, cpu: LogicalCpu, target: number): void {
     this.act(kind, cpu.index, target);
     this.finish(cpu);

@@ -2,24 +2,21 @@
  * A session: the work of one request on a host, on a copy of its machine. `finish` returns the resulting host; a session that
  * is dropped has changed nothing.
  */
-import type { NmiRequest } from '../../../schemas/actor.js';
+import type { CpuActionRequest, EventActionRequest, NmiRequest } from '../../../schemas/actor.js';
 import type { PerfEventCreate } from '../../../schemas/perf-event.js';
-import type {
-  Injection as InjectionItem,
-  Nmi,
-  TransitionRequest,
-} from '../../../schemas/transition.js';
+import type { TransitionRequest } from '../../../schemas/transition.js';
 import type { VcpuCreate, WrmsrRequest } from '../../../schemas/vcpu.js';
-import { COUNTERS, PSEUDO_COUNTERS } from '../../pmu/arch/counter-set.js';
+import { COUNTERS, PSEUDO_COUNTERS, type U64 } from '../../pmu/arch/counter-set.js';
 import { msrCode } from '../../pmu/arch/msr.js';
 import { DEFAULT_FEATURES } from '../../pmu/kvm/guest-msrs.js';
 import * as actions from '../../pmu/machine/actions.js';
 import { isIsolatedWith } from '../../pmu/machine/boot.js';
-import { D4_PEBS_ENABLE, isInGuest, stepCode } from '../../pmu/machine/micro-step.js';
-import { type LogicalCpu, MachineState, SECTION } from '../../pmu/machine/state.js';
+import { refuseUnlessIdle } from '../../pmu/machine/guards.js';
+import { D4_PEBS_ENABLE, isInGuest } from '../../pmu/machine/micro-step.js';
+import { nextToReprogram, REPROGRAM_FIRST } from '../../pmu/machine/reprogram.js';
+import { IDLE, type LogicalCpu, MachineState, SECTION } from '../../pmu/machine/state.js';
 import { CLOSED, HOST_OWNED, NO_COUNTER, NO_EVENT } from '../../pmu/perf/perf-event.js';
 import { asLeader, cpuAt, openAsked, samplingOf } from '../../pmu/stepping/host-events.js';
-import type { Injection } from '../../pmu/stepping/injections.js';
 import * as operations from '../../pmu/stepping/operations.js';
 import { Refused } from '../../pmu/stepping/refused.js';
 import { Run } from '../../pmu/stepping/run.js';
@@ -27,8 +24,12 @@ import { Slices } from '../slices.js';
 import { parseCounter, parseCounters, parseDataCfg, parseU64, type U64Input } from '../wire.js';
 import { EVENTS_MAX, type Host, VCPUS_MAX } from './host.js';
 import { guestEventRecord, only } from './host-records.js';
+import { parseInjections } from './parse-injections.js';
 import { withEntries } from './trace-text.js';
 import { makeTransitions, type TransitionCounts } from './transitions.js';
+
+/** What is to come during an operation, and where it is to be left. */
+type OperationAsked = EventActionRequest;
 
 export class HostSession {
   /** The host under construction, with a copy of the machine; the run holds the world. */
@@ -70,7 +71,11 @@ export class HostSession {
       throw new Refused('limit', `a host can have at most ${EVENTS_MAX} perf events`);
     }
     const cpu = this.cpu(body.cpu ?? 0);
-    const at = openAsked(this.run, body, {
+    const busy = refuseUnlessIdle(cpu);
+    if (busy !== null) {
+      throw new Refused('state', busy);
+    }
+    const place = {
       cpu: cpu.index,
       counter:
         body.counter === undefined
@@ -84,7 +89,8 @@ export class HostSession {
         body.group_leader === undefined
           ? NO_EVENT
           : asLeader(this.run, this.eventSlot(body.group_leader, '/group_leader'), cpu),
-    });
+    };
+    const at = this.operate(cpu, body, () => openAsked(this.run, body, place));
     draft.events[at] = {
       id: `ev_${this.takeId()}`,
       ...(body.name === undefined ? {} : { name: body.name }),
@@ -94,20 +100,22 @@ export class HostSession {
     return at;
   }
 
-  enableEvent(at: number, inject: readonly InjectionItem[] | undefined): void {
-    this.injecting(inject, () => operations.enableEvent(this.run, at));
+  enableEvent(at: number, asked: OperationAsked): void {
+    this.assertHostOwned(at);
+    this.operate(operations.cpuOf(this.run, at), asked, () => operations.enableEvent(this.run, at));
   }
 
-  disableEvent(at: number, inject: readonly InjectionItem[] | undefined): void {
-    this.injecting(inject, () => operations.disableEvent(this.run, at));
+  disableEvent(at: number, asked: OperationAsked): void {
+    this.assertHostOwned(at);
+    this.operate(operations.cpuOf(this.run, at), asked, () =>
+      operations.disableEvent(this.run, at),
+    );
   }
 
-  closeEvent(at: number, inject: readonly InjectionItem[] | undefined): void {
-    if (this.run.world.eventConfigs[at]!.owner !== HOST_OWNED) {
-      throw new Refused('rule', "KVM owns this event: the guest's counter enables and disables it");
-    }
-    this.injecting(inject, () => operations.closeEvent(this.run, at));
-    this.draft.events[at] = undefined;
+  closeEvent(at: number, asked: OperationAsked): void {
+    this.assertHostOwned(at);
+    this.operate(operations.cpuOf(this.run, at), asked, () => operations.closeEvent(this.run, at));
+    this.forgetClosed();
   }
 
   addVcpu(body: VcpuCreate): number {
@@ -131,21 +139,22 @@ export class HostSession {
   }
 
   /** Returns why the guest takes a #GP, or null. */
-  wrmsr(at: number, body: WrmsrRequest, inject?: readonly InjectionItem[]): string | null {
+  wrmsr(at: number, body: WrmsrRequest & Pick<OperationAsked, 'inject'>): string | null {
     const code = msrCode(body.msr);
     const value = parseU64(body.value, '/value');
     if (code === undefined) {
       return 'KVM does not emulate this MSR for this vCPU';
     }
-    this.run.injections.set(this.parseInjections(inject));
-    const fault = operations.guestWrmsr(this.run, at, code, value, (address) => {
+    const identify = (address: U64): number => {
       const identity = this.draft.addresses.identify(address);
       if (identity === undefined) {
         throw new Refused('limit', 'the host has used too many different DS areas', '/value');
       }
       return identity;
-    });
-    this.run.injections.expectLanded();
+    };
+    const fault = this.operate(this.cpuOf(at), body, () =>
+      operations.guestWrmsr(this.run, at, code, value, identify, body.reprogram),
+    );
     if (fault === null) {
       this.draft.vcpus[at]!.written.set(code, value);
     }
@@ -153,7 +162,8 @@ export class HostSession {
   }
 
   async transition(at: number, body: TransitionRequest): Promise<TransitionCounts> {
-    this.run.injections.set(this.parseInjections(body.inject));
+    this.assertReprogrammed(this.cpuOf(at));
+    this.run.injections.set(parseInjections(this.run.world, body.inject));
     const { entries, sink } = this.run.tally;
     const { guestPmis } = sink;
     const counts = await makeTransitions(this.run, at, body, this.slices);
@@ -164,12 +174,16 @@ export class HostSession {
   }
 
   /** The context switch that takes a vCPU's thread off its CPU, or puts it there. */
-  contextSwitch(kind: number, at: number, inject: readonly InjectionItem[] | undefined): void {
-    const cpu = this.draft.state.cpus[this.draft.state.vcpus[at]!.cpu]!;
-    this.injecting(inject, () => this.run.operate(kind, cpu, at));
+  contextSwitch(kind: number, at: number, asked: OperationAsked): void {
+    const cpu = this.cpuOf(at);
+    this.operate(cpu, asked, () => this.run.operate(kind, cpu, at));
   }
 
   migrate(at: number, cpu: number): void {
+    const from = this.cpuOf(at);
+    if (from.currentVcpu === at) {
+      this.assertReprogrammed(from);
+    }
     operations.migrate(this.run, at, this.cpu(cpu).index);
   }
 
@@ -199,30 +213,36 @@ export class HostSession {
     this.run.interrupt(actions.LATCH, this.cpu(cpu), overflow, 0);
   }
 
-  tick(cpuIndex: number, inject: readonly InjectionItem[] | undefined): LogicalCpu {
-    const cpu = this.cpu(cpuIndex);
-    this.injecting(inject, () => operations.tick(this.run, cpu));
+  tick({ cpu: index, ...asked }: CpuActionRequest): LogicalCpu {
+    const cpu = this.cpu(index);
+    this.operate(cpu, asked, () => operations.tick(this.run, cpu));
     return cpu;
   }
 
   /** perf_pmu_disable(): the PMU stays off until `pmuEnable`. */
-  pmuDisable(cpuIndex: number, inject: readonly InjectionItem[] | undefined): LogicalCpu {
-    const cpu = this.cpu(cpuIndex);
-    this.injecting(inject, () => {
+  pmuDisable({ cpu: index, ...asked }: CpuActionRequest): LogicalCpu {
+    const cpu = this.cpu(index);
+    this.operate(cpu, asked, () => {
       this.run.act(actions.START_SECTION, cpu.index);
-      while (cpu.pc !== D4_PEBS_ENABLE) {
-        this.run.advance(cpu);
-      }
+      this.run.finish(cpu, D4_PEBS_ENABLE);
     });
     return cpu;
   }
 
-  pmuEnable(cpuIndex: number, inject: readonly InjectionItem[] | undefined): LogicalCpu {
-    const cpu = this.cpu(cpuIndex);
+  pmuEnable({ cpu: index, ...asked }: CpuActionRequest): LogicalCpu {
+    const cpu = this.cpu(index);
     if (cpu.operation !== SECTION) {
       throw new Refused('state', 'the PMU of the CPU was not disabled', '/cpu');
     }
-    this.injecting(inject, () => this.run.finish(cpu));
+    this.underWay(asked, () => this.run.finish(cpu));
+    return cpu;
+  }
+
+  /** The rest of what a CPU has under way. */
+  advance({ cpu: index, ...asked }: CpuActionRequest): LogicalCpu {
+    const cpu = this.cpu(index);
+    this.underWay(asked, () => operations.goOn(this.run, cpu));
+    this.forgetClosed();
     return cpu;
   }
 
@@ -257,35 +277,61 @@ export class HostSession {
     return cpuAt(this.run, index);
   }
 
-  private injecting(inject: readonly InjectionItem[] | undefined, act: () => void): void {
-    this.run.injections.set(this.parseInjections(inject));
-    act();
-    this.run.injections.expectLanded();
+  private cpuOf(vcpu: number): LogicalCpu {
+    return this.cpu(this.draft.state.vcpus[vcpu]!.cpu);
   }
 
-  private parseInjections(items: readonly InjectionItem[] | undefined): Injection[] {
-    const counters = this.run.world.caps.intelCtrl & COUNTERS;
-    return (items ?? []).map((item, at) => {
-      const step = stepCode(item.at);
-      if (step === undefined || step === 0) {
-        throw new Refused('rule', `no micro-step ${item.at} exists`, `/inject/${at}/at`);
-      }
-      const { nmi, overflow, occurrence } = item;
-      const where = nmi === undefined ? `/inject/${at}` : `/inject/${at}/nmi`;
-      return {
-        step,
-        occurrence,
-        kind: injectedAction(nmi),
-        overflow: parseCounters(nmi?.overflow ?? overflow, counters, `${where}/overflow`),
-        throttle: parseCounters(nmi?.throttle, counters, `${where}/throttle`),
-      };
-    });
+  private assertHostOwned(at: number): void {
+    if (this.run.world.eventConfigs[at]!.owner !== HOST_OWNED) {
+      throw new Refused('rule', "KVM owns this event: the guest's counter enables and disables it");
+    }
+  }
+
+  private assertReprogrammed(cpu: LogicalCpu): void {
+    const { world, state } = this.run;
+    if (cpu.operation === IDLE && nextToReprogram(world, state, cpu) !== NO_EVENT) {
+      throw new Refused('state', REPROGRAM_FIRST);
+    }
+  }
+
+  /** Starts something on a CPU. */
+  private operate<Result>(cpu: LogicalCpu, asked: OperationAsked, act: () => Result): Result {
+    this.assertReprogrammed(cpu);
+    return this.underWay(asked, act);
+  }
+
+  /** Starts an operation or goes on with one, with what comes in between, and leaves it where it is to be left. */
+  private underWay<Result>(
+    { inject, micro_steps: microSteps }: OperationAsked,
+    act: () => Result,
+  ): Result {
+    const { run } = this;
+    run.injections.set(parseInjections(run.world, inject));
+    run.microStepsLeft = microSteps ?? Number.POSITIVE_INFINITY;
+    const result = act();
+    run.injections.expectLanded();
+    if (microSteps !== undefined && run.microStepsLeft > 0) {
+      const made = microSteps - run.microStepsLeft;
+      throw new Refused('state', `the operation has only ${made} micro-steps`, '/micro_steps');
+    }
+    run.microStepsLeft = Number.POSITIVE_INFINITY;
+    return result;
   }
 
   private takeId(): string {
     const id = this.draft.nextId;
     this.draft.nextId += 1;
     return id.toString(36);
+  }
+
+  /** Removes the records of the host's events that are closed. */
+  private forgetClosed(): void {
+    const { draft } = this;
+    draft.state.events.forEach(({ status }, at) => {
+      if (status === CLOSED && this.run.world.eventConfigs[at]!.owner === HOST_OWNED) {
+        draft.events[at] = undefined;
+      }
+    });
   }
 
   /** Adds and removes the records of events that KVM opened and closed for a guest. */
@@ -303,15 +349,4 @@ export class HostSession {
       }
     });
   }
-}
-
-/** The machine's action for an injection: an NMI, or an overflow whose NMI comes later. */
-function injectedAction(nmi: Nmi | undefined): number {
-  if (nmi === undefined) {
-    return actions.LATCH;
-  }
-  if (nmi.bpf_snapshot) {
-    return actions.SNAPSHOT;
-  }
-  return nmi.reset ? actions.NMI_RESET : actions.NMI;
 }

@@ -35,19 +35,19 @@ async function runAction(
     case 'open_event':
       return { id: draft.events[session.openEvent(action)]!.id };
     case 'enable_event':
-      session.enableEvent(session.eventSlot(action.event, '/event'), action.inject);
+      session.enableEvent(session.eventSlot(action.event, '/event'), action);
       return {};
     case 'disable_event':
-      session.disableEvent(session.eventSlot(action.event, '/event'), action.inject);
+      session.disableEvent(session.eventSlot(action.event, '/event'), action);
       return {};
     case 'close_event':
-      session.closeEvent(session.eventSlot(action.event, '/event'), action.inject);
+      session.closeEvent(session.eventSlot(action.event, '/event'), action);
       return {};
     case 'add_vcpu':
       return { id: draft.vcpus[session.addVcpu(action)]!.id };
     case 'wrmsr': {
       const vcpu = session.vcpuIndex(action.vcpu, '/vcpu');
-      return { gp: session.wrmsr(vcpu, action, action.inject) !== null };
+      return { gp: session.wrmsr(vcpu, action) !== null };
     }
     case 'transition': {
       const vcpu = session.vcpuIndex(action.vcpu, '/vcpu');
@@ -55,14 +55,10 @@ async function runAction(
       return { transitions };
     }
     case 'sched_out':
-      session.contextSwitch(
-        START_SCHED_OUT,
-        session.vcpuIndex(action.vcpu, '/vcpu'),
-        action.inject,
-      );
+      session.contextSwitch(START_SCHED_OUT, session.vcpuIndex(action.vcpu, '/vcpu'), action);
       return {};
     case 'sched_in':
-      session.contextSwitch(START_SCHED_IN, session.vcpuIndex(action.vcpu, '/vcpu'), action.inject);
+      session.contextSwitch(START_SCHED_IN, session.vcpuIndex(action.vcpu, '/vcpu'), action);
       return {};
     case 'migrate':
       session.migrate(session.vcpuIndex(action.vcpu, '/vcpu'), action.cpu);
@@ -74,13 +70,16 @@ async function runAction(
       session.overflow(action);
       return {};
     case 'tick':
-      session.tick(action.cpu, action.inject);
+      session.tick(action);
       return {};
     case 'pmu_disable':
-      session.pmuDisable(action.cpu, action.inject);
+      session.pmuDisable(action);
       return {};
     case 'pmu_enable':
-      session.pmuEnable(action.cpu, action.inject);
+      session.pmuEnable(action);
+      return {};
+    case 'advance':
+      session.advance(action);
       return {};
     case 'bpf_snapshot':
       session.branchSnapshot(action.cpu);

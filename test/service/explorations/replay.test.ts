@@ -1,23 +1,36 @@
 /** Scripts say everything that a search can: a live host that runs the script of a walk ends in the state of the walk. */
 import t from 'tap';
-import type { ExplorationModel } from '../../../schemas/exploration-model.js';
 import { successorsFor } from '../../../src/explorer/model.js';
-import { initialState } from '../../../src/explorer/path.js';
+import { initialState, walkTo } from '../../../src/explorer/path.js';
 import { Random } from '../../../src/explorer/prng.js';
+import { search } from '../../../src/explorer/search.js';
 import { createModel, type MachineModel } from '../../../src/model/machine-model.js';
-import { cpuOf, kindOf } from '../../../src/model/steps/index.js';
-import { ADVANCE } from '../../../src/model/steps/operation.js';
-import { REPROGRAM } from '../../../src/model/steps/vcpus.js';
+import { nextToReprogram } from '../../../src/model/steps/reprogramming.js';
 import { SCENARIOS } from '../../../src/model/worlds/scenarios.js';
+import { INVARIANTS, violatedAt } from '../../../src/pmu/invariants/index.js';
 import { VMX_ABORT } from '../../../src/pmu/machine/micro-step.js';
-import { type LogicalCpu, type MachineState, RUN_VCPU } from '../../../src/pmu/machine/state.js';
+import {
+  IDLE,
+  type LogicalCpu,
+  type MachineState,
+  RUN_VCPU,
+} from '../../../src/pmu/machine/state.js';
+import { NO_EVENT } from '../../../src/pmu/perf/perf-event.js';
+import { FURTHER } from '../../model/further-worlds.js';
 import { liveHost } from '../../model/live-host.js';
 
 const SEED = 7;
-const WALKS = 3;
-const STEPS_MAX = 120;
+/** From each scenario, and from each world with more actors. */
+const WALKS = 4;
+const FURTHER_WALKS = 200;
+const STEPS_MAX = 250;
 
-/** A walk of random steps; then what the host does, but for runs of vCPUs, goes on to its end, as in any script. */
+const WORLDS = [
+  ...SCENARIOS.map(({ id, model }) => [id, model, WALKS] as const),
+  ...Object.entries(FURTHER).map(([id, model]) => [id, model, FURTHER_WALKS] as const),
+];
+
+/** A walk of random steps that ends anywhere. */
 class RandomWalk {
   readonly path: number[] = [];
   words: Int32Array;
@@ -32,9 +45,6 @@ class RandomWalk {
       // Every other step is the first possible one, so that operations get somewhere.
       this.take(random.below(2) === 0 ? 0 : random.below(this.out.count));
     }
-    for (let next = this.unfinished(); next >= 0; next = this.unfinished()) {
-      this.take(next);
-    }
   }
 
   private look(): number {
@@ -47,18 +57,6 @@ class RandomWalk {
     const { words } = this.model;
     this.path.push(index);
     this.words = this.out.words.slice(index * words, (index + 1) * words);
-  }
-
-  private unfinished(): number {
-    this.look();
-    const { cpus } = this.model.unpacked(this.words).state;
-    return this.out.labels
-      .subarray(0, this.out.count)
-      .findIndex(
-        (label) =>
-          kindOf(label) === REPROGRAM ||
-          (kindOf(label) === ADVANCE && cpus[cpuOf(label)]!.operation !== RUN_VCPU),
-      );
   }
 }
 
@@ -79,12 +77,14 @@ function isUp({ pc }: LogicalCpu): boolean {
   return pc !== VMX_ABORT;
 }
 
-t.test('a walk of any scenario ends on a live host as in the search', async (t) => {
+t.test('a walk ends on a live host as in the search', async (t) => {
   let latched = 0;
   let running = 0;
-  for (const { id, model: spec } of SCENARIOS) {
-    const model = createModel({ model: spec as ExplorationModel, properties: [] });
-    for (let walk = 0; walk < WALKS; walk += 1) {
+  let busy = 0;
+  let toReprogram = 0;
+  for (const [id, spec, walks] of WORLDS) {
+    const model = createModel({ model: spec, properties: [] });
+    for (let walk = 0; walk < walks; walk += 1) {
       const { path, words } = new RandomWalk(model, new Random(SEED, walk));
       const { state, spent } = model.unpacked(words);
       const { state: live } = await liveHost(model, path);
@@ -98,8 +98,37 @@ t.test('a walk of any scenario ends on a live host as in the search', async (t) 
       );
       latched += overflows ? 1 : 0;
       running += state.cpus.some(({ operation }) => operation === RUN_VCPU) ? 1 : 0;
+      busy += state.cpus.some(({ operation }) => operation > RUN_VCPU) ? 1 : 0;
+      toReprogram += state.cpus.some(
+        (cpu) => cpu.operation === IDLE && nextToReprogram(model.explored, state, cpu) !== NO_EVENT,
+      )
+        ? 1
+        : 0;
     }
   }
   t.ok(latched > 20, `${latched} walks end with an overflow whose NMI is still to come`);
   t.ok(running > 100, `${running} walks end in the middle of a run`);
+  t.ok(busy > 200, `${busy} walks end in the middle of an operation of the host`);
+  t.ok(toReprogram > 5, `${toReprogram} walks end where KVM has a counter to reprogram`);
+});
+
+t.test('the script of a counterexample ends at the step that violates the invariant', async (t) => {
+  let busy = 0;
+  for (const { id: scenario, expected, model: spec, properties } of SCENARIOS) {
+    if (!Object.values(expected).includes('violated')) continue;
+    const model = createModel({ model: spec, properties });
+    for (const { id, evidence } of search(model).properties) {
+      const invariant = INVARIANTS.findIndex((one) => one.id === id);
+      if (invariant < 0 || evidence === null) continue;
+      for (const path of evidence.groups.map(({ listed }) => listed[0]!)) {
+        const { world, state } = await liveHost(model, path);
+        const violated = state.cpus.reduce((bits, cpu) => bits | violatedAt(world, state, cpu), 0);
+        t.ok(violated & (1 << invariant), `${scenario}: ${id}`);
+        const { state: found, spent } = model.unpacked(walkTo(model, path).state);
+        t.strictSame(asSearched(model, state, spent), asSearched(model, found, spent));
+        busy += state.cpus.some(({ operation }) => operation > RUN_VCPU) ? 1 : 0;
+      }
+    }
+  }
+  t.ok(busy > 0, `${busy} of them in the middle of an operation of the host`);
 });

@@ -41,11 +41,11 @@ export function randomAction(host: Host, dice: Dice): ScriptAction {
     case 1:
       return { action: 'open_event', cpu, ...randomEvent(dice) };
     case 2:
-      return { action: 'close_event', event: event() };
+      return { action: 'close_event', event: event(), ...cut(dice) };
     case 3:
-      return { action: 'disable_event', event: event(), ...injected(dice) };
+      return { action: 'disable_event', event: event(), ...injected(dice), ...cut(dice) };
     case 4:
-      return { action: 'enable_event', event: event() };
+      return { action: 'enable_event', event: event(), ...cut(dice) };
     case 5:
       return {
         action: 'add_vcpu',
@@ -57,7 +57,13 @@ export function randomAction(host: Host, dice: Dice): ScriptAction {
       };
     case 6:
     case 7:
-      return { action: 'wrmsr', vcpu: vcpu(), msr: dice.pick(GUEST_MSRS), value: guestValue(dice) };
+      return {
+        action: 'wrmsr',
+        vcpu: vcpu(),
+        msr: dice.pick(GUEST_MSRS),
+        value: guestValue(dice),
+        reprogram: !dice.chance(6),
+      };
     case 8:
       return dice.chance(2)
         ? { action: 'nmi', cpu, throttle: [counterName(dice.below(4))] }
@@ -67,6 +73,7 @@ export function randomAction(host: Host, dice: Dice): ScriptAction {
         { action: 'tick', cpu },
         { action: 'pmu_disable', cpu },
         { action: 'pmu_enable', cpu },
+        { action: 'advance', cpu, ...cut(dice) },
         { action: 'bpf_snapshot', cpu },
       ] as const);
     case 10:
@@ -77,7 +84,7 @@ export function randomAction(host: Host, dice: Dice): ScriptAction {
       ] as const);
     case 11:
       if (dice.chance(3)) return { action: 'microcode_load', microcode: dice.below(0x100) };
-      return { action: 'tick', cpu };
+      return dice.chance(2) ? { action: 'tick', cpu } : { action: 'advance', cpu };
     default:
       return {
         action: 'transition',
@@ -113,6 +120,11 @@ function injected(dice: Dice) {
   const counters = [counterName(dice.below(3))];
   const what = dice.chance(4) ? { overflow: counters } : { nmi: { throttle: counters } };
   return { inject: [{ at: dice.pick(PLACES), occurrence: 1, ...what }] };
+}
+
+/** The operation is left in the middle. */
+function cut(dice: Dice) {
+  return dice.chance(4) ? { micro_steps: 1 + dice.below(8) } : {};
 }
 
 function guestValue(dice: Dice): string | number {
