@@ -1,4 +1,5 @@
 import { BYTES_MAX_DEFAULT, type StopReason } from './budget.js';
+import type { KeptLevels } from './kept-levels.js';
 import { expandInto, type Successors, successorsFor } from './model.js';
 import { initialState } from './path.js';
 import { alwaysMask, type Findings, type Found, type Run } from './strategy.js';
@@ -25,6 +26,7 @@ class BreadthFirst {
   private cut: StopReason | null = null;
   private depth = 0;
   private totalStates = 0;
+  private restoredStates = 0;
   private head = 0;
 
   constructor(run: Run) {
@@ -43,15 +45,17 @@ class BreadthFirst {
   }
 
   search(): Findings {
-    const { exchange, gauge } = this.run;
+    const { exchange, gauge, kept } = this.run;
     const table = this.table;
-    this.insertInitial();
-    let widestLevel = 0;
-    let levelsComplete = 0;
-    let width = exchange === null ? table.count : exchange.endLevel(table.count, this.foundMask());
+    let width = this.begin();
+    let widestLevel = kept?.levels.reduce((widest, level) => Math.max(widest, level.width), 0) ?? 0;
+    let levelsComplete = this.depth;
     while (width > 0 && this.cut === null) {
       widestLevel = Math.max(widestLevel, width);
       gauge.level(this.depth, table.count - (this.starts.at(-1) as number));
+      if (kept !== null && kept.levels.length === this.depth) {
+        kept.append({ count: table.count, transitions: this.totalStates, width }, table.states);
+      }
       if (this.run.stopAtFirstViolation && this.violated()) {
         this.cut = this.run.budget.stop('firstViolation');
         break;
@@ -79,6 +83,41 @@ class BreadthFirst {
       this.depth >= this.depthMax
         ? table.count
         : (this.run.limits.statesMax ?? Number.MAX_SAFE_INTEGER);
+  }
+
+  /** Starts, or goes on from the last level that was kept; returns the states of that level, all workers together. */
+  private begin(): number {
+    const { kept, exchange } = this.run;
+    const table = this.table;
+    if (kept !== null) {
+      const own = kept.levels.length;
+      kept.cutTo(Math.max(0, exchange === null ? own : exchange.least(own)));
+    }
+    if (kept === null || kept.levels.length === 0) this.insertInitial();
+    else this.restore(kept);
+    const own = table.count - this.head;
+    const width = exchange === null ? own : exchange.endLevel(own, this.foundMask());
+    if (width < 0) this.cut = this.run.budget.cut();
+    return width;
+  }
+
+  private restore(kept: KeptLevels): void {
+    const { words } = this.run.model;
+    const room = Math.floor(this.out.words.length / words);
+    for (const [depth, level] of kept.levels.entries()) {
+      const start = this.table.count;
+      if (depth > 0) this.starts.push(start);
+      for (let from = start; from < level.count && this.cut === null; from += this.out.count) {
+        this.out.count = Math.min(level.count - from, room);
+        kept.read(from, from + this.out.count, this.out.words);
+        this.absorb(this.out, depth);
+      }
+      this.head = start;
+      this.depth = depth;
+      this.totalStates = level.transitions;
+    }
+    this.restoredStates = this.table.count;
+    this.run.gauge.set(this.table.count, this.totalStates, 0, this.table.bytes);
   }
 
   private insertInitial(): void {
@@ -206,6 +245,7 @@ class BreadthFirst {
       levelsComplete,
       found,
       levels: { states, count: table.count, starts: this.starts },
+      restoredStates: this.restoredStates,
     };
   }
 }

@@ -113,16 +113,26 @@ export class Exchange {
 
   /** A barrier; returns the new states of all workers together, or -1 if the search was stopped. */
   endLevel(newStates: number, foundMask: number): number {
+    Atomics.or(this.control, FOUND, foundMask);
+    return this.together(newStates, (sum, one) => sum + one);
+  }
+
+  /** A barrier; returns the least number that a worker has brought, or -1 if the search was stopped. */
+  least(own: number): number {
+    return this.together(own, Math.min);
+  }
+
+  private together(own: number, combine: (one: number, other: number) => number): number {
     const control = this.control;
     const cells = COUNTS + (this.meetings & 1) * this.workers;
-    Atomics.store(control, cells + this.index, newStates);
-    Atomics.or(control, FOUND, foundMask);
+    Atomics.store(control, cells + this.index, own);
     if (!this.meet()) return -1;
     this.meetings++;
-    let sum = 0;
-    for (let worker = 0; worker < this.workers; worker++)
-      sum += Atomics.load(control, cells + worker);
-    return sum;
+    let result = own;
+    for (let worker = 0; worker < this.workers; worker++) {
+      if (worker !== this.index) result = combine(result, Atomics.load(control, cells + worker));
+    }
+    return result;
   }
 
   /** Properties found by any worker in the completed levels. */

@@ -154,6 +154,7 @@ class Exploration {
         widestLevel: Math.max(...reading.widths),
         millis: performance.now() - this.start,
         bytes: reading.bytes,
+        restoredStates: 0,
         properties: [],
       }),
     );

@@ -33,6 +33,8 @@ export interface ExploreResult {
   readonly millis: number;
   /** Memory of states and hash slots at the end, which is also its peak. */
   readonly bytes: number;
+  /** Of the distinct states, those that an earlier run of this search had kept. */
+  readonly restoredStates: number;
   readonly properties: readonly PropertyResult[];
 }
 

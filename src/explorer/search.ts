@@ -5,6 +5,7 @@ import { depthFirst } from './dfs.js';
 import { type Evidence, explain } from './evidence.js';
 import type { Exchange } from './exchange.js';
 import { Gauge } from './gauge.js';
+import { KeptLevels, type KeptLevelsOptions } from './kept-levels.js';
 import { assertModel, type Model } from './model.js';
 import { replay } from './path.js';
 import { randomWalks } from './random-walk.js';
@@ -25,6 +26,8 @@ export interface SearchOptions {
   readonly groupsMax?: number | undefined;
   /** Paths listed for each class. Default 8. */
   readonly pathsMax?: number | undefined;
+  /** Breadth-first only: where the levels are kept, for the next run of this search to go on from. Default: nowhere. */
+  readonly keep?: KeptLevelsOptions | undefined;
 }
 
 /** What a search shares with other threads while it runs. */
@@ -60,15 +63,26 @@ export function searchShare(model: Model, options: SearchOptions, hooks: Hooks):
     limits: options.limits ?? {},
     stopAtFirstViolation: options.stopAtFirstViolation ?? false,
     statesExpected: options.statesExpected ?? 0,
+    kept: null,
   };
   const strategy = options.strategy ?? { kind: 'breadth-first' };
   switch (strategy.kind) {
     case 'breadth-first':
-      return breadthFirst(run);
+      return keptBreadthFirst(run, options.keep);
     case 'depth-first':
       return depthFirst(run);
     case 'random-walk':
       return randomWalks(run, strategy.seed, strategy.walks);
+  }
+}
+
+function keptBreadthFirst(run: Run, keep: KeptLevelsOptions | undefined): Findings {
+  if (keep === undefined) return breadthFirst(run);
+  const kept = new KeptLevels(keep, run.share, run.model.words);
+  try {
+    return breadthFirst({ ...run, kept });
+  } finally {
+    kept.close();
   }
 }
 
@@ -140,6 +154,7 @@ export function conclude(
     widestLevel: max((share) => share.widestLevel),
     millis: performance.now() - start,
     bytes: sum((share) => share.bytes),
+    restoredStates: sum((share) => share.restoredStates ?? 0),
     properties,
   };
 }

@@ -1,6 +1,7 @@
 import type { Budget, Limits, StopReason } from './budget.js';
 import type { Exchange } from './exchange.js';
 import type { Gauge } from './gauge.js';
+import type { KeptLevels } from './kept-levels.js';
 import type { Model } from './model.js';
 import type { Path } from './path.js';
 
@@ -28,6 +29,8 @@ export interface Run {
   readonly share: Share;
   /** The connection to the other workers; null if there are none. */
   readonly exchange: Exchange | null;
+  /** What an earlier run of this search has found, and where this one keeps it; null if nothing is kept. */
+  readonly kept: KeptLevels | null;
 }
 
 /** Worker `index` of `of`, from 0. */
@@ -55,6 +58,8 @@ export interface Findings {
   readonly found: readonly Found[];
   /** The states in breadth-first order, for rebuilding counterexamples; null for other strategies. */
   readonly levels: Levels | null;
+  /** Of the distinct states, those that were kept by an earlier run; absent for other strategies. */
+  readonly restoredStates?: number;
 }
 
 /** Where a property was violated or witnessed. */
