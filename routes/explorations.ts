@@ -112,6 +112,38 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
     async ({ params }) => explorations.cancel(params.exploration),
   );
 
+  app.post(
+    '/explorations/:exploration/pause',
+    {
+      schema: {
+        tags: ['explorations'],
+        operationId: 'pauseExploration',
+        summary: 'Pause an exploration',
+        description:
+          'Stops the search and keeps what it has found; an exploration that is paused or has ended is unchanged. A breadth-first search that has run for more than a moment keeps its whole levels in files of the instance that ran it, at most 8 searches at once and within `CHECKPOINT_MEGABYTES`; any other begins again.',
+        params: ExplorationParamsSchema,
+        response: { 200: ExplorationSchema, ...readProblems('not_found') },
+      },
+    },
+    async ({ params }) => explorations.pause(params.exploration),
+  );
+
+  app.post(
+    '/explorations/:exploration/resume',
+    {
+      schema: {
+        tags: ['explorations'],
+        operationId: 'resumeExploration',
+        summary: 'Resume an exploration',
+        description:
+          'Queues a paused search again: a breadth-first search goes on from its last whole level and finds what it would have found undisturbed. An exploration that is not paused is unchanged.',
+        params: ExplorationParamsSchema,
+        response: { 200: ExplorationSchema, ...readProblems('not_found') },
+      },
+    },
+    async ({ params }) => explorations.resume(params.exploration),
+  );
+
   app.get(
     '/explorations/:exploration/counterexamples/:counterexample',
     {

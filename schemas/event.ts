@@ -7,6 +7,7 @@ export const EVENT_TYPES = [
   'host.deleted',
   'violation.found',
   'exploration.progress',
+  'exploration.paused',
   'exploration.ended',
   'campaign.progress',
   'campaign.ended',

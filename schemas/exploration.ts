@@ -144,11 +144,11 @@ export const SmallestWorldSchema = Type.Object(
 export const ExplorationSchema = Type.Object(
   {
     id: ref(ExplorationIdSchema),
-    state: oneOf(['queued', 'running', 'succeeded', 'failed', 'cancelled'], {
+    state: oneOf(['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled'], {
       description: 'the state of the work',
     }),
     attempts: count(
-      'how many times a worker has started it; after a crash the search restarts from the beginning, and after three crashes it fails',
+      'how many times a worker has started it; after a crash a breadth-first search goes on from its last whole level, any other restarts from the beginning, and after three crashes it fails',
     ),
     progress: ref(ProgressSchema),
     created_at: ref(TimestampSchema),

@@ -11,6 +11,7 @@ import { Comparisons } from './service/comparisons.js';
 import { Events } from './service/events/events.js';
 import { EXPLORATION, ExplorationWork } from './service/explorations/exploration-work.js';
 import { Explorations } from './service/explorations/explorations.js';
+import { KeptFolders } from './service/explorations/kept-folders.js';
 import { RaceVerdicts } from './service/explorations/race-verdicts.js';
 import { HOSTS_MAX } from './service/hosts/host.js';
 import { Hosts } from './service/hosts/hosts.js';
@@ -156,19 +157,22 @@ function composeWorker(
   warn: Surroundings['warn'],
 ): Omit<Composition, 'services'> {
   const { queueUrl, searchMegabytes, workerConcurrency } = config;
+  const kept = new KeptFolders(config.dataDir, config.checkpointMegabytes);
   const addJobs: AddJobs = (jobs) => queue.add(jobs);
-  const explorations = new ExplorationWork(database, warmThread, searchMegabytes, addJobs);
+  const explorations = new ExplorationWork(database, warmThread, searchMegabytes, kept, addJobs);
   const pool = new WalkPool(workerConcurrency);
   const campaigns = new CampaignWork(database, pool, addJobs);
   const house = new Housekeeping(database, queue, config);
   const watching = setInterval(() => {
     house.watch().catch((error) => warn(error, 'the queue is unavailable'));
+    explorations.clearKept().catch((error) => warn(error, 'what searches kept cannot be removed'));
   }, HOUSEKEEPING_SECONDS * 1000).unref();
   return {
     start: async () => {
       // No other process uses a private database or the queue in it, so the previous holder of a job is dead.
       if (isPrivate && queueUrl === undefined) await queue.clear();
       await house.putBack();
+      await explorations.clearKept();
       await house.watch();
       await queue.work(
         {

@@ -8,6 +8,7 @@ import { type Problem, ProblemSchema } from '../schemas/problem.js';
 import { PROBLEMS, type ProblemCode } from '../schemas/problem-codes.js';
 import { type BuildOptions, buildApp } from '../src/app.js';
 import type { Storage } from '../src/compose.js';
+import { DEFAULT_CONFIG } from '../src/config/configuration.js';
 import { openDatabase } from '../src/store/database.js';
 import { createDatabase, dropDatabase } from './postgres.js';
 
@@ -39,7 +40,9 @@ export async function build(
   options: BuildOptions = {},
   prepare: (app: FastifyInstance) => void = () => {},
 ): Promise<FastifyInstance> {
-  const app = await buildApp({ storage: await sharedStorage(), ...options });
+  // Nothing is written where tests are run.
+  const config = { ...DEFAULT_CONFIG, checkpointMegabytes: 0 };
+  const app = await buildApp({ config, storage: await sharedStorage(), ...options });
   t.after(() => app.close());
   prepare(app);
   await app.ready();

@@ -42,7 +42,8 @@ export async function startInstance(
 ): Promise<Instance> {
   const database = await openDatabase(url);
   const app = await buildApp({
-    config: { ...DEFAULT_CONFIG, ...config },
+    // Nothing is written where tests are run.
+    config: { ...DEFAULT_CONFIG, checkpointMegabytes: 0, ...config },
     storage: { database, isPrivate: false },
   });
   let closed: Promise<void> | undefined;

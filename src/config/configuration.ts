@@ -29,6 +29,8 @@ export interface Config {
   readonly workerConcurrency: number;
   /** The most memory that the states of one search may take, in MiB. */
   readonly searchMegabytes: number;
+  /** The most disk that searches under way or paused may take under `dataDir`, in MiB. */
+  readonly checkpointMegabytes: number;
   /** How long until another worker takes over the job of a dead one. */
   readonly jobLockSeconds: number;
   /** How long ended work and events are kept. */
@@ -56,6 +58,7 @@ export const DEFAULT_CONFIG: Config = {
   dataDir: './data',
   workerConcurrency: 2,
   searchMegabytes: searchMegabytes(2),
+  checkpointMegabytes: 4096,
   jobLockSeconds: 30,
   retentionHours: 720,
   eventsKept: 1_000_000,
@@ -96,6 +99,12 @@ export function readConfig(env: Environment = process.env): Config {
       SEARCH_MEGABYTES_MIN,
       SEARCH_MEGABYTES_MAX,
       searchMegabytes(workerConcurrency),
+    ),
+    checkpointMegabytes: reader.integer(
+      'CHECKPOINT_MEGABYTES',
+      0,
+      1_048_576,
+      fallback.checkpointMegabytes,
     ),
     jobLockSeconds: reader.integer('JOB_LOCK_SECONDS', 5, 600, fallback.jobLockSeconds),
     retentionHours: reader.integer('RETENTION_HOURS', 1, 87_600, fallback.retentionHours),

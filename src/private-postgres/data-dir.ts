@@ -5,6 +5,7 @@
  *   postgres-password    of the only role, 0600
  *   postgres.log         the log of the server, kept small
  *   service.lock/        has a socket of the service that uses the directory
+ *   searches/            what large searches keep until they end (service/explorations/kept-folders.ts)
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, realpath, stat, statfs } from 'node:fs/promises';

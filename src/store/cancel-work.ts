@@ -11,7 +11,7 @@ export interface Cancel {
 }
 
 /**
- * Queued work ends; running work is notified, on whichever instance runs it. All in one transaction: separate ones would wait
+ * Queued and paused work ends; running work is notified, on whichever instance runs it. All in one transaction: separate ones would wait
  * for each other's notices.
  */
 export async function cancelWork(
@@ -33,8 +33,8 @@ export async function cancelWork(
     ), told as (
       update ${work} w
          set cancel_requested = true,
-             state = case w.state when 'queued' then 'cancelled' else w.state end,
-             finished_at = case w.state when 'queued' then now() end
+             state = case when w.state in ('queued', 'paused') then 'cancelled' else w.state end,
+             finished_at = case when w.state in ('queued', 'paused') then now() end
         from asked a where w.id = a.id
       returning w.id, w.state, a.type, a.data
     ), events as (

@@ -1,7 +1,7 @@
 /** The types of the tables; src/store/migrations creates them. */
 import type { ColumnType, Generated } from 'kysely';
 
-export type WorkState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
+export type WorkState = 'queued' | 'running' | 'paused' | 'succeeded' | 'failed' | 'cancelled';
 
 /** Work that may take minutes has its own lane, so that it never delays work that takes a moment. */
 export type Lane = 'small' | 'work';
@@ -70,6 +70,8 @@ interface WorkTable {
   /** What clients read, updated as the work progresses. */
   resource: Json<object>;
   cancel_requested: ColumnType<boolean, boolean | undefined, boolean>;
+  /** Only running work has it. */
+  pause_requested: ColumnType<boolean, boolean | undefined, boolean>;
   /** How often a worker has claimed it. */
   attempts: ColumnType<number, number | undefined, number>;
   /** The name of the token that requested it; empty if the service has no tokens. */

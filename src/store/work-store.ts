@@ -20,6 +20,7 @@ export interface WorkRow {
   /** What clients read, updated as the work progresses; the other columns take precedence. */
   readonly resource: object;
   readonly cancelRequested: boolean;
+  readonly pauseRequested: boolean;
   readonly lane: Lane;
   readonly attempts: number;
   readonly createdAt: Date;
@@ -55,11 +56,12 @@ interface TakenWork extends WorkRow {
 /** Work is not retried after this many runs of the service have died with it. */
 export const DEATHS_MAX = 3;
 
-/** The names of the notices about a piece of work; every instance receives them. */
+/** The names of the notices about a piece of work; every instance receives them. It is finished, or paused. */
 export function finished(id: string): string {
   return `finished:${id}`;
 }
 
+/** It is to end, or to pause. */
 export function cancelled(id: string): string {
   return `cancelled:${id}`;
 }
@@ -71,6 +73,7 @@ const COLUMNS = [
   'request',
   'resource',
   'cancel_requested as cancelRequested',
+  'pause_requested as pauseRequested',
   'attempts',
   'lane',
   'created_at as createdAt',
@@ -162,6 +165,7 @@ export class WorkStore {
         lives: enteredBy(life),
       }))
       .where('id', '=', id)
+      .where('state', '!=', 'paused')
       .where('finished_at', 'is', null)
       .returning([...COLUMNS, DEATHS])
       .executeTakeFirst();
@@ -239,11 +243,63 @@ export class WorkStore {
     await this.cancels.add({ id, event });
   }
 
-  /** The unfinished work, in the order of the requests. */
+  /** Queued work pauses immediately, running work when the instance that runs it has heard of it. */
+  async requestPause(id: string, event: EventInput): Promise<void> {
+    await this.database.query.transaction().execute(async (trx) => {
+      const row = await trx
+        .updateTable(this.table)
+        .set({
+          pause_requested: sql<boolean>`state = 'running'`,
+          state: sql<WorkState>`case state when 'queued' then 'paused' else state end`,
+        })
+        .where('id', '=', id)
+        .where('state', 'in', ['queued', 'running'])
+        .where('cancel_requested', '=', false)
+        .returning('state')
+        .executeTakeFirst();
+      if (row === undefined) return;
+      if (row.state === 'paused') await insertEvents(trx, [event]);
+      await notify(trx, row.state === 'paused' ? finished(id) : cancelled(id));
+    });
+  }
+
+  /** Its worker has stopped it, so it pauses, unless it is to go on by now. Returns the state it is in. */
+  async pause(id: string, found: object, event: EventInput): Promise<WorkState | undefined> {
+    return this.database.query.transaction().execute(async (trx) => {
+      const row = await this.patch(trx, id, found)
+        .set({
+          state: sql<WorkState>`case when pause_requested then 'paused' else 'queued' end`,
+          pause_requested: false,
+          lives: leftBy(this.database.life),
+        })
+        .returning('state')
+        .executeTakeFirst();
+      if (row?.state === 'paused') {
+        await insertEvents(trx, [event]);
+        await notify(trx, finished(id));
+      }
+      return row?.state;
+    });
+  }
+
+  /** Paused work waits again, and what is about to pause does not. */
+  async resume(id: string): Promise<void> {
+    await this.database.query
+      .updateTable(this.table)
+      .set({
+        state: sql<WorkState>`case state when 'paused' then 'queued' else state end`,
+        pause_requested: false,
+      })
+      .where('id', '=', id)
+      .where('finished_at', 'is', null)
+      .execute();
+  }
+
+  /** The work that waits or is under way, in the order of the requests. */
   async unfinished(): Promise<WaitingWork[]> {
     const { rows } = await sql<WaitingWork>`
       select id, lane, row_number() over (partition by owner order by seq) as own
-        from ${sql.table(this.table)} where finished_at is null order by seq`.execute(
+        from ${sql.table(this.table)} where finished_at is null and state <> 'paused' order by seq`.execute(
       this.database.query,
     );
     return rows;
@@ -252,6 +308,18 @@ export class WorkStore {
   /** One of `unfinished`. */
   async waiting(id: string): Promise<WaitingWork | undefined> {
     return (await this.unfinished()).find((work) => work.id === id);
+  }
+
+  /** Which of some ids are those of work that has not ended. */
+  async unfinishedOf(ids: readonly string[]): Promise<string[]> {
+    if (ids.length === 0) return [];
+    const rows = await this.database.query
+      .selectFrom(this.table)
+      .select('id')
+      .where('id', 'in', ids)
+      .where('finished_at', 'is', null)
+      .execute();
+    return rows.map(({ id }) => id);
   }
 
   /** Deletes work that ended too long ago or is too old to keep, at most `limit` rows. Returns how many. */

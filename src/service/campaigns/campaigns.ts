@@ -72,12 +72,13 @@ export class Campaigns extends LongWorks<Campaign> {
     const results = (await this.chunks.results(id)) as ChunkResult[];
     const totals = results.reduce(mergeChunk, noTotals(plan));
     const violations = (await this.chunks.violations(id)) as ShrunkViolation[] | undefined;
-    const campaign = { id, ...(name === undefined ? {} : { name }), state: row.state };
+    const { state } = campaignStanding(row);
+    const campaign = { id, ...(name === undefined ? {} : { name }), state };
     return resultsOf(plan, totals, campaign, violations);
   }
 
   protected async itemOf(row: WorkRow): Promise<Campaign> {
-    const resource = { ...(row.resource as Campaign), ...standingOf(row) };
+    const resource = { ...(row.resource as Campaign), ...campaignStanding(row) };
     if (row.finishedAt !== null) return resource;
     const { walksDone, violatedCells, walksPerSecond } = await this.chunks.counts(row.id);
     const { total } = resource.progress;
@@ -88,4 +89,9 @@ export class Campaigns extends LongWorks<Campaign> {
       progress: { done: walksDone, total, unit: 'walks', rate_per_second: walksPerSecond },
     };
   }
+}
+
+/** Only explorations can be paused. */
+function campaignStanding(row: WorkRow): Pick<Campaign, 'state' | 'created_at' | 'finished_at'> {
+  return standingOf(row) as ReturnType<typeof campaignStanding>;
 }

@@ -11,6 +11,7 @@ import { Pace } from '../long-work/pace.js';
 import { assertAlive, type Outcome, Pieces } from '../long-work/pieces.js';
 import { largeSearch, optionsOf, smallSearch, TooLarge } from './bounded-search.js';
 import { runExploration } from './job.js';
+import type { KeptFolders } from './kept-folders.js';
 import type { StoredRequest } from './request.js';
 
 export const EXPLORATION = 'exploration';
@@ -27,6 +28,10 @@ export function explorationJob({ id, lane, own }: WaitingWork): WorkJob {
 }
 const PRIORITY_MAX = 99;
 
+export function pausedEvent(id: string): EventInput {
+  return { type: 'exploration.paused', subject: id, data: {} };
+}
+
 export function endedEvent(id: string, data: object): EventInput {
   return { type: 'exploration.ended', subject: id, data };
 }
@@ -41,6 +46,7 @@ export class ExplorationWork {
   private readonly pieces: Pieces;
   private readonly warmThread: WarmSearchThread;
   private readonly searchMegabytes: number;
+  private readonly kept: KeptFolders;
   private readonly addJobs: AddJobs;
   private readonly pace = new Pace();
 
@@ -48,12 +54,14 @@ export class ExplorationWork {
     database: Database,
     warmThread: WarmSearchThread,
     searchMegabytes: number,
+    kept: KeptFolders,
     addJobs: AddJobs,
   ) {
     this.store = new WorkStore(database, 'explorations');
     this.pieces = new Pieces(database, this.store, (id) => endEvent(id, 'failed', {}));
     this.warmThread = warmThread;
     this.searchMegabytes = searchMegabytes;
+    this.kept = kept;
     this.addJobs = addJobs;
   }
 
@@ -69,15 +77,37 @@ export class ExplorationWork {
     return this.pieces.carryOut({ id, name: id, release }, signal, async (ends, unwanted) => {
       const row = await this.store.start(id);
       if (row === undefined) return;
-      if (row.cancelRequested) unwanted.abort();
+      if (row.cancelRequested || row.pauseRequested) unwanted.abort();
       assertAlive(row.deaths, 'searched this');
       const found = await this.search(row, ends);
       if (found === undefined) return this.handOver(id);
-      const isCancelled = unwanted.signal.aborted;
-      if (!isCancelled) signal.throwIfAborted();
-      const state = isCancelled ? 'cancelled' : 'succeeded';
+      const isUnwanted = unwanted.signal.aborted;
+      if (!isUnwanted) signal.throwIfAborted();
+      else if (await this.isToPause(id)) return this.pause(id, found);
+      const state = isUnwanted ? 'cancelled' : 'succeeded';
       await this.store.finish(id, state, found, endEvents(id, state, found));
+      await this.kept.remove(id);
     });
+  }
+
+  private async isToPause(id: string): Promise<boolean> {
+    const row = await this.store.get(id);
+    return row !== undefined && row.finishedAt === null && !row.cancelRequested;
+  }
+
+  private async pause(id: string, { progress }: Partial<Exploration>): Promise<void> {
+    // One that is paused again before it has taken up its levels has come as far as before.
+    const found = progress?.done === 0 ? {} : { progress };
+    const state = await this.store.pause(id, found, pausedEvent(id));
+    const waiting = state === 'queued' ? await this.store.waiting(id) : undefined;
+    if (waiting !== undefined) await this.addJobs([explorationJob(waiting)]);
+  }
+
+  /** Removes what searches have kept that have ended elsewhere or are forgotten. */
+  async clearKept(): Promise<void> {
+    const ids = await this.kept.ids();
+    const unfinished = new Set(await this.store.unfinishedOf(ids));
+    for (const id of ids) if (!unfinished.has(id)) await this.kept.remove(id);
   }
 
   /** What the scout cannot finish waits for threads of its own. */
@@ -98,7 +128,11 @@ export class ExplorationWork {
     try {
       const search =
         row.lane === 'small' ? smallSearch(this.warmThread) : largeSearch(this.warmThread);
-      const options = optionsOf(request, fold, this.searchMegabytes);
+      const keeps = row.lane === 'work' && (request.strategy ?? 'bfs') === 'bfs';
+      const options = {
+        ...optionsOf(request, fold, this.searchMegabytes),
+        keep: keeps ? await this.kept.folderOf(row.id, { model, request, fold }) : undefined,
+      };
       const outcome = await runExploration(search, request, model, options, {
         signal,
         onProgress: (progress) => watch.see(progress),

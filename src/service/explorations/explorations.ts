@@ -15,7 +15,7 @@ import { randomId } from '../ids.js';
 import { LongWorks, type Owner, standingOf, type WorkKind } from '../long-work/long-works.js';
 import { ProblemError, ruleViolated } from '../problem-error.js';
 import { isMaybeSmall } from './bounded-search.js';
-import { endedEvent, explorationJob } from './exploration-work.js';
+import { endedEvent, explorationJob, pausedEvent } from './exploration-work.js';
 import { type AskedExploration, askedExploration, type StoredRequest } from './request.js';
 import { worldOf } from './world.js';
 
@@ -25,7 +25,7 @@ const KIND: WorkKind = {
   limits: { all: 64, own: 16 },
   retrySeconds: 5,
 };
-/** How long a request to cancel waits for the end. */
+/** How long a request to cancel or to pause waits until it is so. */
 const CANCEL_MILLIS = 2000;
 
 export class Explorations extends LongWorks<Exploration> {
@@ -65,6 +65,22 @@ export class Explorations extends LongWorks<Exploration> {
   async cancel(id: string): Promise<Exploration> {
     await this.store.requestCancel(id, endedEvent(id, { state: 'cancelled' }));
     return this.wait(id, CANCEL_MILLIS);
+  }
+
+  /**
+   * Stops a search within moments, without ending it. In breadth it goes on from its last whole level, otherwise it begins
+   * again.
+   */
+  async pause(id: string): Promise<Exploration> {
+    await this.store.requestPause(id, pausedEvent(id));
+    return this.wait(id, CANCEL_MILLIS, ({ state }) => state === 'paused');
+  }
+
+  async resume(id: string): Promise<Exploration> {
+    await this.store.resume(id);
+    const waiting = await this.store.waiting(id);
+    if (waiting !== undefined) await this.queue.offer([explorationJob(waiting)]);
+    return this.get(id);
   }
 
   protected itemOf(row: WorkRow): Exploration {

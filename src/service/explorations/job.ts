@@ -37,7 +37,8 @@ export async function runExploration(
   const find: Find = (source, more) => {
     const millisLeft = Math.max(1, Math.floor(until - performance.now()));
     const limits = { ...options.limits, millisMax: Math.min(millisMax, millisLeft) };
-    return search(source, { ...options, limits, ...more }, watch);
+    // Only the search that was asked for itself keeps its levels.
+    return search(source, { ...options, keep: undefined, limits, ...more }, watch);
   };
   const assumptions =
     request.assumptions && outcome.verdict === 'violated'
@@ -69,7 +70,8 @@ function outcomeOf(result: ExploreResult): Outcome {
     total_states: result.totalStates,
     depth: result.depth,
     bytes_per_state: states === 0 ? 0 : result.bytes / states,
-    states_per_second: result.millis === 0 ? 0 : (states * 1000) / result.millis,
+    states_per_second:
+      result.millis === 0 ? 0 : ((states - result.restoredStates) * 1000) / result.millis,
     properties: result.properties.map(propertyItem),
   };
 }

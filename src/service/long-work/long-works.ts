@@ -68,8 +68,12 @@ export abstract class LongWorks<Item extends LongItem> {
     return (await this.store.get(id)) ?? missing(this.kind.noun, id);
   }
 
-  /** Waits for the end, whichever instance carries it out, at most so long; then it is read again. */
-  async wait(id: string, millis: number): Promise<Item> {
+  /** Waits for the end, or for what is enough, whichever instance carries it out, at most so long; then it is read again. */
+  async wait(
+    id: string,
+    millis: number,
+    isEnough: (item: Item) => boolean = () => false,
+  ): Promise<Item> {
     const until = performance.now() + millis;
     for (;;) {
       const left = until - performance.now();
@@ -80,7 +84,8 @@ export abstract class LongWorks<Item extends LongItem> {
         const { notices } = this.database;
         const heard = notices.next(finished(id), pause, listening.signal, this.closing);
         const item = await this.get(id);
-        if (left <= 0 || this.closing.aborted || item.finished_at !== undefined) return item;
+        const isOver = item.finished_at !== undefined || isEnough(item);
+        if (left <= 0 || this.closing.aborted || isOver) return item;
         await heard;
       } finally {
         listening.abort();

@@ -81,7 +81,10 @@ export class Pieces {
   private async look(id: string, unwanted: AbortController): Promise<void> {
     const row = await this.store.get(id).catch(() => null);
     if (row === null) return;
-    if (row === undefined || row.cancelRequested || row.finishedAt !== null) unwanted.abort();
+    const { cancelRequested = false, pauseRequested = false, finishedAt = null } = row ?? {};
+    if (row === undefined || cancelRequested || pauseRequested || finishedAt !== null) {
+      unwanted.abort();
+    }
   }
 
   /**
