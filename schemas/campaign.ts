@@ -10,6 +10,7 @@ import {
   pageOf,
   prose,
   ref,
+  SecondsLeftSchema,
   SlugSchema,
   TimestampSchema,
 } from './common.js';
@@ -114,6 +115,7 @@ export const CampaignProgressSchema = Type.Object(
     rate_per_second: Type.Optional(
       Type.Number({ minimum: 0, maximum: 1e12, description: 'the current rate' }),
     ),
+    seconds_left: Type.Optional(ref(SecondsLeftSchema)),
   },
   {
     $id: 'CampaignProgress',

@@ -200,6 +200,15 @@ export const IdOrNameSchema = Type.String({
   examples: ['ev_3', 'cycles'],
 });
 
+export const SecondsLeftSchema = Type.Array(Type.Number({ minimum: 0, maximum: 1e12 }), {
+  $id: 'SecondsLeft',
+  minItems: 3,
+  maxItems: 3,
+  description:
+    'how long it still takes (low, likely, high); absent until something can be said: for a search when its levels have clearly begun to shrink, for a campaign from a twentieth of its walks on',
+  examples: [[4, 6, 12]],
+});
+
 export const TimestampSchema = Type.String({
   $id: 'Timestamp',
   format: 'date-time',

@@ -8,6 +8,7 @@ import {
   pageOf,
   prose,
   ref,
+  SecondsLeftSchema,
   SlugSchema,
   TimestampSchema,
 } from './common.js';
@@ -46,13 +47,7 @@ export const ProgressSchema = Type.Object(
     megabytes: Type.Optional(
       Type.Number({ minimum: 0, maximum: 1e9, description: 'memory used by states' }),
     ),
-    seconds_left: Type.Optional(
-      Type.Array(Type.Number({ minimum: 0, maximum: 1e12 }), {
-        minItems: 3,
-        maxItems: 3,
-        description: 'an estimate (low, likely, high); absent if unknown',
-      }),
-    ),
+    seconds_left: Type.Optional(ref(SecondsLeftSchema)),
   },
   {
     $id: 'Progress',

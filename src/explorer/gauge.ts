@@ -75,10 +75,11 @@ export interface GaugeReading {
   /** Progress of a task of known size; both 0 if the size is unknown. */
   readonly done: number;
   readonly total: number;
-  /** Sizes of the last levels, the newest last. */
+  /** Sizes of the last levels, the newest last; each is complete when it is recorded. */
   readonly widths: readonly number[];
 }
 
 const FIELDS = 7;
-const WIDTHS = 8;
+/** Levels remembered: more than almost any search has. */
+const WIDTHS = 1024;
 export const GAUGE_BYTES = (FIELDS + WIDTHS + 1) * 8;

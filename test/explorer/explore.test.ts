@@ -1,6 +1,5 @@
 // The facade: worker threads, progress, cancelling, crashes.
 import t from 'tap';
-import { estimateMillisLeft } from '../../src/explorer/estimate.js';
 import { type ExploreOptions, explore, type Progress } from '../../src/explorer/explore.js';
 import type { ExploreResult } from '../../src/explorer/result.js';
 import { search } from '../../src/explorer/search.js';
@@ -182,30 +181,4 @@ t.test('progress shows growing counts, memory and a rate', async (t) => {
   );
   t.ok((last?.states ?? 0) > 0 && (last?.states ?? 0) <= (result.distinctStates ?? 0));
   t.ok((last?.bytes ?? 0) > 0 && (last?.depth ?? 0) > 0);
-});
-
-t.test('the time left is null until the levels shrink, then has a band around it', async (t) => {
-  const reading = {
-    states: 0,
-    transitions: 0,
-    frontier: 0,
-    bytes: 0,
-    depth: 9,
-    done: 0,
-    total: 0,
-    widths: [1, 2, 4, 8, 16, 32],
-  };
-  t.equal(estimateMillisLeft(reading, 10), null);
-  t.equal(estimateMillisLeft({ ...reading, widths: [100, 90] }, 10), null);
-  const left = estimateMillisLeft(
-    { ...reading, frontier: 10, widths: [1000, 900, 500, 400, 200, 10] },
-    10,
-  );
-  t.ok(left !== null && left.low <= left.likely && left.likely <= left.high && left.low > 1);
-  t.equal(estimateMillisLeft(reading, 0), null);
-  t.same(estimateMillisLeft({ ...reading, done: 100, total: 400 }, 10), {
-    likely: 30,
-    low: 27,
-    high: 33,
-  });
 });

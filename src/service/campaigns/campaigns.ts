@@ -86,7 +86,13 @@ export class Campaigns extends LongWorks<Campaign> {
       ...resource,
       verdict: violatedCells > 0 ? 'violated' : 'undecided',
       violated_cells: violatedCells,
-      progress: { done: walksDone, total, unit: 'walks', rate_per_second: walksPerSecond },
+      progress: {
+        done: walksDone,
+        total,
+        unit: 'walks',
+        rate_per_second: walksPerSecond,
+        ...secondsLeft(walksDone, total, walksPerSecond),
+      },
     };
   }
 }
@@ -95,3 +101,16 @@ export class Campaigns extends LongWorks<Campaign> {
 function campaignStanding(row: WorkRow): Pick<Campaign, 'state' | 'created_at' | 'finished_at'> {
   return standingOf(row) as ReturnType<typeof campaignStanding>;
 }
+
+/** Walks of one cell may be several times as long as those of another, hence the wide band. */
+export function secondsLeft(
+  done: number,
+  total: number,
+  perSecond: number,
+): Pick<Campaign['progress'], 'seconds_left'> {
+  if (done < total * TOLD_FROM || perSecond === 0) return {};
+  const likely = (total - done) / perSecond;
+  return { seconds_left: [likely / 2, likely, likely * 2] };
+}
+
+const TOLD_FROM = 0.05;
