@@ -1,0 +1,203 @@
+// The whole graph of a toy: where a violation can still be avoided, the way to it, and the graph by places.
+import t from 'tap';
+import type { Model } from '../../src/explorer/model.js';
+import { type Path, replay } from '../../src/explorer/path.js';
+import { Random } from '../../src/explorer/prng.js';
+import { quotientOf } from '../../src/explorer/quotient.js';
+import { pointOfNoReturn, REGIONS, regionsOf } from '../../src/explorer/regions.js';
+import { search } from '../../src/explorer/search.js';
+import {
+  numberOf,
+  type StateGraph,
+  shortestPath,
+  stateGraph,
+} from '../../src/explorer/state-graph.js';
+import { graph, grid, jugs } from './toy-models.js';
+
+const BOUNDS = { fold: false, statesMax: 1e6, transitionsMax: 1e7, bytesMax: 2 ** 28 };
+type Edges = Readonly<Record<number, readonly number[]>>;
+
+function whole(model: Model, fold = false): StateGraph {
+  const built = stateGraph(model, { ...BOUNDS, fold });
+  if (built === null) throw new Error('the toy is too large');
+  return built;
+}
+
+/** By node: its region and the steps to a violation. */
+function judged(edges: Edges, bad: readonly number[]): Record<number, string> {
+  const built = whole(graph(edges, bad));
+  const { region, steps } = regionsOf(built, 0);
+  return Object.fromEntries(
+    Array.from(region, (code, state) => [
+      built.table.states[state] as number,
+      `${REGIONS[code]} ${steps[state]}`,
+    ]),
+  );
+}
+
+t.test('a violation that every run comes to dooms the states before it', async (t) => {
+  t.same(judged({ 1: [2], 2: [3] }, [3]), { 1: 'doomed 2', 2: 'doomed 1', 3: 'violating 0' });
+});
+
+t.test('a run that ends, or goes on for ever, has avoided it', async (t) => {
+  t.same(
+    judged({ 1: [2, 3], 2: [] }, [3]),
+    { 1: 'avoidable 1', 2: 'avoidable -1', 3: 'violating 0' },
+    'where nothing more can be done',
+  );
+  t.same(
+    judged({ 1: [2], 2: [1, 3] }, [3]),
+    { 1: 'avoidable 2', 2: 'avoidable 1', 3: 'violating 0' },
+    'on a cycle',
+  );
+});
+
+t.test('a step that changes nothing avoids nothing, unless nothing else can be done', async (t) => {
+  t.same(
+    judged({ 1: [1, 2], 2: [2, 3, 2] }, [3]),
+    { 1: 'doomed 2', 2: 'doomed 1', 3: 'violating 0' },
+    'it can be repeated, and then the run goes on',
+  );
+  t.same(
+    judged({ 1: [2, 3], 2: [2] }, [3]),
+    { 1: 'avoidable 1', 2: 'avoidable -1', 3: 'violating 0' },
+    'it is all that is left',
+  );
+});
+
+t.test('what comes after a violation does not make it avoidable', async (t) => {
+  t.same(
+    judged({ 1: [2], 2: [3], 3: [4], 4: [3, 2] }, [2]),
+    { 1: 'doomed 1', 2: 'violating 0', 3: 'avoidable 2', 4: 'avoidable 1' },
+    'but from there on the same is asked again',
+  );
+});
+
+t.test('the point of no return is the first step after which it is unavoidable', async (t) => {
+  const point = (edges: Edges, bad: readonly number[], path: Path): number | null => {
+    const built = whole(graph(edges, bad));
+    return pointOfNoReturn(built, regionsOf(built, 0), path);
+  };
+  const edges = { 1: [2], 2: [1, 3], 3: [4], 4: [5] };
+  t.equal(point(edges, [5], [0, 1, 0, 0]), 2);
+  t.equal(point(edges, [5], [0]), null, 'not reached yet');
+  t.equal(point({ 1: [2], 2: [] }, [1], []), 0, 'violated from the start');
+  t.equal(point({ 1: [2, 2], 2: [] }, [2], [1]), 0, 'unavoidable from the start');
+  t.equal(point({ 1: [2, 3], 3: [] }, [2], [0]), 1, 'avoidable up to the last step');
+});
+
+t.test('random graphs: as by the definition', async (t) => {
+  const random = new Random(7, 0);
+  for (let round = 0; round < 200; round++) {
+    const size = 2 + random.below(9);
+    const edges = Object.fromEntries(
+      Array.from({ length: size }, (_, node) => [
+        node + 1,
+        Array.from({ length: random.below(4) }, () => 1 + random.below(size)),
+      ]),
+    );
+    const bad = [1 + random.below(size), 1 + random.below(size)];
+    const built = whole(graph(edges, bad));
+    const nodes = [...built.table.states.subarray(0, built.count)];
+    const avoiding = avoidingNodes(nodes, edges, bad);
+    const expected = Object.fromEntries(
+      nodes.map((node) => [
+        node,
+        bad.includes(node) ? 'violating' : avoiding.has(node) ? 'avoidable' : 'doomed',
+      ]),
+    );
+    const found = Object.entries(judged(edges, bad)).map(([node, text]) => [
+      node,
+      text.split(' ')[0],
+    ]);
+    t.same(Object.fromEntries(found), expected, JSON.stringify({ edges, bad }));
+  }
+});
+
+/** The largest set of good nodes that have nowhere else to go, or somewhere within the set. */
+function avoidingNodes(
+  nodes: readonly number[],
+  edges: Edges,
+  bad: readonly number[],
+): Set<number> {
+  const kept = new Set(nodes.filter((node) => !bad.includes(node)));
+  for (let before = -1; before !== kept.size; ) {
+    before = kept.size;
+    for (const node of kept) {
+      const elsewhere = (edges[node] ?? []).filter((to) => to !== node);
+      if (elsewhere.length > 0 && !elsewhere.some((to) => kept.has(to))) kept.delete(node);
+    }
+  }
+  return kept;
+}
+
+t.test('the graph has what a search counts, and the shortest path to every state', async (t) => {
+  for (const fold of [false, true]) {
+    const model = grid(3, 5, 7);
+    const built = whole(model, fold);
+    const { distinctStates, totalStates } = search(model, { fold });
+    t.same([built.count, built.targets.length], [distinctStates, totalStates]);
+    for (let state = 0; state < built.count; state++) {
+      const path = shortestPath(built, state);
+      const end = replay(model, path).at(-1)?.state ?? new Int32Array(model.words);
+      t.equal(numberOf(built, end), state);
+      t.equal(
+        path.length,
+        end.reduce((sum, counter) => sum + counter, 0),
+      );
+    }
+  }
+});
+
+t.test('folded or not, a state is in the same region', async (t) => {
+  const model = grid(3, 4, 7);
+  const [plain, folded] = [whole(model), whole(model, true)];
+  const [own, shared] = [regionsOf(plain, 0), regionsOf(folded, 0)];
+  t.ok(folded.count < plain.count);
+  for (let state = 0; state < plain.count; state++) {
+    const words = plain.table.states.slice(state * model.words, (state + 1) * model.words);
+    const at = numberOf(folded, words);
+    t.same([own.region[state], own.steps[state]], [shared.region[at], shared.steps[at]]);
+  }
+  const path = [0, 0, 1, 1, 2, 2, 0];
+  t.equal(pointOfNoReturn(plain, own, path), 0, 'every run passes the sum');
+});
+
+t.test('by places: states and transitions are counted, none twice', async (t) => {
+  const built = whole(jugs());
+  const big = (states: Int32Array, at: number): number => (states[at] as number) >>> 4;
+  const { nodes, edges, complete } = quotientOf(built, regionsOf(built, 1), big, 100);
+  t.ok(complete);
+  t.same(
+    nodes.map(({ place }) => place).sort(),
+    [0, 1, 2, 3, 4, 5],
+    'a node for each filling of the big jug',
+  );
+  t.equal(sum(nodes.map(({ states }) => states)), 16);
+  t.same(
+    nodes.filter(({ violating }) => violating > 0).map(({ place }) => place),
+    [4],
+  );
+  t.equal(nodes.find(({ place }) => place === 4)?.shallowest.length, 6);
+  const moving = sum(
+    Array.from({ length: built.count }, (_, state) => {
+      const own = built.targets.subarray(built.starts[state], built.starts[state + 1]);
+      return own.filter((to) => to !== state).length;
+    }),
+  );
+  t.equal(sum(edges.map(({ transitions }) => transitions)), moving);
+  t.equal(quotientOf(built, null, big, 3).complete, false, 'at most so many places');
+  t.equal(quotientOf(built, null, big, 3).nodes.length, 3);
+});
+
+t.test('too large a graph is none', async (t) => {
+  const model = grid(3, 9, 100);
+  t.equal(stateGraph(model, { ...BOUNDS, statesMax: 999 }), null);
+  t.equal(stateGraph(model, { ...BOUNDS, transitionsMax: 2699 }), null);
+  t.equal(stateGraph(model, { ...BOUNDS, bytesMax: 2 ** 16 }), null);
+  t.equal(stateGraph(model, { ...BOUNDS, statesMax: 1000, transitionsMax: 2700 })?.count, 1000);
+});
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
