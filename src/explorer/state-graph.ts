@@ -37,6 +37,7 @@ export interface GraphBounds {
 export function stateGraph(model: Model, bounds: GraphBounds): StateGraph | null {
   const { fold, statesMax, transitionsMax, bytesMax } = bounds;
   const { words } = model;
+  if (bytesMax < BYTES_MIN) return null;
   const table = new VisitedTable(words, bytesMax);
   const starts = new GrowingWords(FIRST_WORDS, statesMax + 1);
   const targets = new GrowingWords(FIRST_WORDS, transitionsMax);
@@ -153,6 +154,8 @@ function grow(array: GrowingWords, words: number): boolean {
   return array.reserve(Math.max(words, wanted));
 }
 
+/** What a graph of one state takes. */
+const BYTES_MIN = 2 ** 20;
 const FIRST_WORDS = 2 ** 12;
 /** Forward and backward. */
 const ARRAYS_PER_TRANSITION = 2;

@@ -1,11 +1,12 @@
 // The whole graph of a toy: where a violation can still be avoided, the way to it, and the graph by places.
 import t from 'tap';
+import { GraphThread } from '../../src/explorer/graph-thread.js';
 import type { Model } from '../../src/explorer/model.js';
 import { type Path, replay } from '../../src/explorer/path.js';
 import { Random } from '../../src/explorer/prng.js';
 import { quotientOf } from '../../src/explorer/quotient.js';
 import { pointOfNoReturn, REGIONS, regionsOf } from '../../src/explorer/regions.js';
-import { search } from '../../src/explorer/search.js';
+import { type SearchOptions, search } from '../../src/explorer/search.js';
 import {
   numberOf,
   type StateGraph,
@@ -14,6 +15,7 @@ import {
 } from '../../src/explorer/state-graph.js';
 import { graph, grid, jugs } from './toy-models.js';
 
+const TOYS = new URL('./toy-models.js', import.meta.url).href;
 const BOUNDS = { fold: false, statesMax: 1e6, transitionsMax: 1e7, bytesMax: 2 ** 28 };
 type Edges = Readonly<Record<number, readonly number[]>>;
 
@@ -201,3 +203,50 @@ t.test('too large a graph is none', async (t) => {
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }
+
+t.test('a search says where each counterexample passes the point of no return', async (t) => {
+  const model = graph({ 1: [2, 4], 2: [3], 3: [5], 4: [1] }, [5]);
+  const graphBounds = { ...BOUNDS, bytesMax: 2 ** 28 };
+  const point = (options: SearchOptions): number | null | undefined =>
+    search(model, options).properties[0]?.evidence?.groups[0]?.pointOfNoReturn;
+  t.equal(point({ graph: graphBounds }), 1);
+  t.equal(point({ graph: graphBounds, strategy: { kind: 'depth-first' } }), 1);
+  t.equal(point({}), undefined, 'not unless asked');
+  t.equal(point({ graph: { ...graphBounds, statesMax: 4 } }), undefined, 'nor of a larger graph');
+  t.equal(
+    point({ graph: graphBounds, limits: { bytesMax: 2 ** 20 } }),
+    undefined,
+    'nor without memory',
+  );
+  t.equal(point({ graph: graphBounds, stopAtFirstViolation: true }), undefined, 'nor of a part');
+});
+
+t.test('a thread of its own keeps graphs, and answers for states and maps', async (t) => {
+  const thread = new GraphThread();
+  t.teardown(() => thread.close());
+  const source = {
+    module: TOYS,
+    args: { toy: 'graph', edges: { 1: [2, 4], 2: [3], 4: [] }, bad: [3] },
+  };
+  const whole = { source, bounds: BOUNDS, property: 0 };
+  const states = [4, 2, 3, 1].map((node) => Int32Array.of(node));
+  const expected = [
+    { region: 'avoidable', steps: null },
+    { region: 'doomed', steps: 1 },
+    { region: 'violating', steps: 0 },
+    { region: 'avoidable', steps: 2 },
+  ];
+  t.same(await thread.standings(whole, states), expected);
+  t.same(await thread.standings(whole, states), expected, 'and again');
+  const map = await thread.map(whole, 0, 10);
+  t.same(
+    map?.nodes.map(({ place, states, doomed, violating }) => [place, states, doomed, violating]),
+    [
+      [1, 2, 0, 1],
+      [0, 2, 1, 0],
+    ],
+    'by odd and even nodes',
+  );
+  t.equal(await thread.standings({ ...whole, bounds: { ...BOUNDS, statesMax: 2 } }, states), null);
+  await t.rejects(thread.standings(whole, [Int32Array.of(9)]), /does not reach/);
+});
