@@ -1,11 +1,12 @@
 import { AnsweringThread } from './answering-thread.js';
 import type { ModelSource } from './model.js';
 import type { Quotient } from './quotient.js';
-import type { Region } from './regions.js';
-import type { GraphBounds } from './state-graph.js';
 
-/** The whole graph of a model, judged by one of its properties. */
-export interface WholeGraph {
+import type { GraphBounds } from './state-graph.js';
+import type { Region } from './verdicts.js';
+
+/** The graph of a model, judged by one of its properties. */
+export interface AskedGraph {
   readonly source: ModelSource;
   readonly bounds: GraphBounds;
   /** Its place among the model's properties. */
@@ -18,13 +19,12 @@ export interface Standing {
   readonly steps: number | null;
 }
 
-export type GraphTask = WholeGraph &
+export type GraphTask = AskedGraph &
   (
     | { readonly kind: 'standings'; readonly states: readonly Int32Array[] }
     | { readonly kind: 'map'; readonly part: number; readonly nodesMax: number }
   );
 
-/** Null where the graph is larger than its bounds. */
 export type GraphAnswer = readonly Standing[] | Quotient | null;
 
 /**
@@ -37,16 +37,16 @@ export class GraphThread {
     IDLE_MILLIS_MAX,
   );
 
-  /** How the states stand, in order; null where the graph is too large. */
-  standings(graph: WholeGraph, states: readonly Int32Array[]): Promise<readonly Standing[] | null> {
+  /** How the states stand, in order; null where the graph is larger than its bounds. */
+  standings(graph: AskedGraph, states: readonly Int32Array[]): Promise<readonly Standing[] | null> {
     const task: GraphTask = { ...graph, kind: 'standings', states };
     return this.thread.ask(task) as Promise<readonly Standing[] | null>;
   }
 
-  /** The graph by the places of a part; null where it is too large. */
-  map(graph: WholeGraph, part: number, nodesMax: number): Promise<Quotient | null> {
+  /** The graph by the places of a part; of a larger one as far as the bounds reach. */
+  map(graph: AskedGraph, part: number, nodesMax: number): Promise<Quotient> {
     const task: GraphTask = { ...graph, kind: 'map', part, nodesMax };
-    return this.thread.ask(task) as Promise<Quotient | null>;
+    return this.thread.ask(task) as Promise<Quotient>;
   }
 
   close(): Promise<void> {

@@ -1,25 +1,25 @@
 /** The thread of whole graphs: builds them, keeps the last few, and answers questions about them. */
 import { answerTasks } from './answer-tasks.js';
-import type { GraphAnswer, GraphTask, Standing, WholeGraph } from './graph-thread.js';
+import type { AskedGraph, GraphAnswer, GraphTask, Standing } from './graph-thread.js';
 import { loadModel } from './model.js';
 import { quotientOf } from './quotient.js';
-import { REGIONS, type Regions, regionsOf } from './regions.js';
+import { type Regions, regionsOf } from './regions.js';
 import { numberOf, type StateGraph, stateGraph } from './state-graph.js';
+import { REGIONS } from './verdicts.js';
 
 interface Kept {
   readonly graph: StateGraph;
-  readonly regions: Regions;
+  /** Null where the graph is not complete. */
+  readonly regions: Regions | null;
 }
 
 /** By what was asked for, the last used at the end. */
 const kept = new Map<string, Kept>();
 
 answerTasks<GraphTask, GraphAnswer>(async (task) => {
-  const whole = await wholeOf(task);
-  if (whole === null) return null;
-  const { graph, regions } = whole;
+  const { graph, regions } = await graphOf(task);
   if (task.kind === 'standings')
-    return task.states.map((state) => standingOf(graph, regions, state));
+    return regions && task.states.map((state) => standingOf(graph, regions, state));
   const { model } = graph;
   const placeOf = model.placeOf?.bind(model);
   if (placeOf === undefined) throw new TypeError('a map needs a model with placeOf()');
@@ -36,27 +36,27 @@ function standingOf(graph: StateGraph, regions: Regions, state: Int32Array): Sta
   };
 }
 
-async function wholeOf({ source, bounds, property }: WholeGraph): Promise<Kept | null> {
+async function graphOf({ source, bounds, property }: AskedGraph): Promise<Kept> {
   const key = JSON.stringify({ source, bounds, property });
   const known = kept.get(key);
   kept.delete(key);
   // Beside the next one there is room for half as much of those before it.
   if (known === undefined) forgetDownTo(bounds.bytesMax / 2);
-  const whole = known ?? judged(stateGraph(await loadModel(source), bounds), property);
-  if (whole !== null) kept.set(key, whole);
-  return whole;
+  const asked = known ?? judged(stateGraph(await loadModel(source), bounds), property);
+  kept.set(key, asked);
+  return asked;
 }
 
-function judged(graph: StateGraph | null, property: number): Kept | null {
-  return graph === null ? null : { graph, regions: regionsOf(graph, property) };
+function judged(graph: StateGraph, property: number): Kept {
+  return { graph, regions: graph.complete ? regionsOf(graph, property) : null };
 }
 
 function forgetDownTo(bytesMax: number): void {
-  let bytes = 0;
-  for (const { graph, regions } of kept.values()) bytes += graph.bytes + regions.bytes;
-  for (const [key, { graph, regions }] of kept) {
+  const bytesOf = ({ graph, regions }: Kept): number => graph.bytes + (regions?.bytes ?? 0);
+  let bytes = [...kept.values()].reduce((sum, one) => sum + bytesOf(one), 0);
+  for (const [key, one] of kept) {
     if (bytes <= bytesMax) return;
     kept.delete(key);
-    bytes -= graph.bytes + regions.bytes;
+    bytes -= bytesOf(one);
   }
 }

@@ -1,13 +1,14 @@
 import type { Path } from './path.js';
-import { REGIONS, type Regions } from './regions.js';
+import type { Regions } from './regions.js';
 import { type StateGraph, shortestPath } from './state-graph.js';
+import { REGIONS } from './verdicts.js';
 
 /** States with the same place taken together: a map that is about as large for a million states as for a thousand. */
 export interface Quotient {
   /** In the order in which a breadth-first search comes to them. */
   readonly nodes: readonly QuotientNode[];
   readonly edges: readonly QuotientEdge[];
-  /** No places were left out. */
+  /** No state was left out. */
   readonly complete: boolean;
 }
 
@@ -79,6 +80,6 @@ export function quotientOf(
       to: edge % nodesMax,
       transitions,
     })),
-    complete: numbers.size <= nodesMax,
+    complete: graph.complete && numbers.size <= nodesMax,
   };
 }

@@ -1,10 +1,7 @@
 import { expandInto, successorsFor } from './model.js';
 import { initialState, type Path } from './path.js';
 import { numberOf, type StateGraph } from './state-graph.js';
-
-/** Where a state stands towards the violation of a property. */
-export const REGIONS = ['avoidable', 'doomed', 'violating'] as const;
-export type Region = (typeof REGIONS)[number];
+import { REGIONS } from './verdicts.js';
 
 /**
  * For every state whether the violation of one property can still be avoided. It can where some run never comes to a
@@ -19,8 +16,12 @@ export interface Regions {
   readonly bytes: number;
 }
 
-/** One pass backwards from the states that violate `model.properties[property]`, in time linear in the transitions. */
+/**
+ * One pass backwards from the states that violate `model.properties[property]`, in time linear in the transitions. The
+ * graph must be complete: what leads out of a part may avoid everything.
+ */
 export function regionsOf(graph: StateGraph, property: number): Regions {
+  if (!graph.complete) throw new RangeError('regions need the complete graph');
   const { count, found, starts, targets, sourceStarts, sources } = graph;
   const region = new Uint8Array(count);
   const steps = new Int32Array(count).fill(-1);

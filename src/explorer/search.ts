@@ -130,6 +130,9 @@ export function conclude(
     shares.reduce((total, share) => total + of(share), 0);
   const max = (of: (share: Findings) => number): number => Math.max(...shares.map(of));
   const bytes = sum((share) => share.bytes);
+  const states = shares.some((share) => share.distinctStates === null)
+    ? null
+    : sum((share) => share.distinctStates ?? 0);
   return {
     verdict: worstVerdict(
       properties.map((property) => property.verdict),
@@ -137,15 +140,15 @@ export function conclude(
     ),
     complete,
     cut,
-    distinctStates: shares.some((share) => share.distinctStates === null)
-      ? null
-      : sum((share) => share.distinctStates ?? 0),
+    distinctStates: states,
     totalStates: sum((share) => share.totalStates),
     depth: max((share) => share.depth),
     widestLevel: max((share) => share.widestLevel),
     millis: performance.now() - start,
     bytes,
-    properties: complete ? withPointsOfNoReturn(model, options, properties, bytes) : properties,
+    properties: complete
+      ? withPointsOfNoReturn(model, options, properties, { states, bytes })
+      : properties,
   };
 }
 
@@ -153,15 +156,16 @@ function withPointsOfNoReturn(
   model: Model,
   options: SearchOptions,
   properties: readonly PropertyResult[],
-  bytes: number,
+  { states, bytes }: { readonly states: number | null; readonly bytes: number },
 ): readonly PropertyResult[] {
   const { graph: bounds, fold = false, limits = {} } = options;
   if (bounds === undefined || !properties.some(({ verdict }) => verdict === 'violated')) {
     return properties;
   }
+  if (states === null || states > bounds.statesMax) return properties;
   const bytesMax = Math.min(bounds.bytesMax, (limits.bytesMax ?? BYTES_MAX_DEFAULT) - bytes);
   const graph = stateGraph(model, { ...bounds, fold, bytesMax });
-  if (graph === null) return properties;
+  if (!graph.complete) return properties;
   return properties.map((property, p) => {
     const { evidence } = property;
     if (property.verdict !== 'violated' || evidence === null) return property;

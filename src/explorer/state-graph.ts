@@ -14,6 +14,8 @@ export interface StateGraph {
   readonly fold: boolean;
   readonly table: VisitedTable;
   readonly count: number;
+  /** No bound was reached: these are all reachable states, with all their transitions. */
+  readonly complete: boolean;
   /** `model.check` of every state. */
   readonly found: Int32Array;
   /** The transitions of state s lead to `targets[starts[s] … starts[s+1]-1]`, in the order of `expand`. */
@@ -33,38 +35,39 @@ export interface GraphBounds {
   readonly bytesMax: number;
 }
 
-/** Null where a bound is reached: half a graph says nothing. Blocks the calling thread. */
-export function stateGraph(model: Model, bounds: GraphBounds): StateGraph | null {
+/** Up to its bounds: of a larger graph the states nearest to the initial one. Blocks the calling thread. */
+export function stateGraph(model: Model, bounds: GraphBounds): StateGraph {
   const { fold, statesMax, transitionsMax, bytesMax } = bounds;
   const { words } = model;
-  if (bytesMax < BYTES_MIN) return null;
   const table = new VisitedTable(words, bytesMax);
   const starts = new GrowingWords(FIRST_WORDS, statesMax + 1);
   const targets = new GrowingWords(FIRST_WORDS, transitionsMax);
   const out = successorsFor(model, 1);
-  const isFull = (): boolean =>
-    table.count > statesMax ||
-    table.bytes + targets.bytes * ARRAYS_PER_TRANSITION + starts.bytes * ARRAYS_PER_STATE >
-      bytesMax;
-  if (table.reserve(1) !== null) return null;
+  const hasRoom = (state: number, more: number): boolean =>
+    table.bytes + targets.bytes * ARRAYS_PER_TRANSITION + starts.bytes * ARRAYS_PER_STATE <=
+      bytesMax &&
+    table.reserve(more) === null &&
+    grow(starts, state + 2) &&
+    grow(targets, transitions + more);
   const first = initialState(model);
+  table.reserve(1);
   table.insert(fold ? canonicalCopy(model, first) : first, 0);
+  table.countMax = statesMax;
   let transitions = 0;
-  for (let state = 0; state < table.count; state++) {
-    expandFolded(model, fold, table.states, state * words, out);
-    const room =
-      table.reserve(out.count) === null &&
-      grow(starts, state + 2) &&
-      grow(targets, transitions + out.count);
-    if (!room || isFull()) return null;
+  let expanded = 0;
+  for (; expanded < table.count && !table.refused; expanded++) {
+    expandFolded(model, fold, table.states, expanded * words, out);
+    if (!hasRoom(expanded, out.count)) break;
     for (let k = 0; k < out.count; k++) {
       const added = table.insert(out.words, k * words);
-      targets.view[transitions++] = added >= 0 ? added : table.find(out.words, k * words);
+      const target = added >= 0 ? added : table.find(out.words, k * words);
+      if (target >= 0) targets.view[transitions++] = target;
     }
-    starts.view[state + 1] = transitions;
+    starts.view[expanded + 1] = transitions;
   }
-  if (isFull()) return null;
   const { count } = table;
+  starts.reserve(count + 1);
+  starts.view.fill(transitions, expanded + 1, count + 1);
   const forward = {
     starts: starts.view.subarray(0, count + 1),
     targets: targets.view.subarray(0, transitions),
@@ -74,7 +77,8 @@ export function stateGraph(model: Model, bounds: GraphBounds): StateGraph | null
   for (let state = 0; state < count; state++)
     found[state] = model.check(table.states, state * words);
   const bytes = table.bytes + (transitions + backward.sources.length + 3 * count) * 4;
-  return { model, fold, table, count, found, ...forward, ...backward, bytes };
+  const complete = expanded === count && !table.refused;
+  return { model, fold, table, count, complete, found, ...forward, ...backward, bytes };
 }
 
 /** The number of a state, folded first where the graph is; -1 if the model never gets there. */
@@ -154,8 +158,6 @@ function grow(array: GrowingWords, words: number): boolean {
   return array.reserve(Math.max(words, wanted));
 }
 
-/** What a graph of one state takes. */
-const BYTES_MIN = 2 ** 20;
 const FIRST_WORDS = 2 ** 12;
 /** Forward and backward. */
 const ARRAYS_PER_TRANSITION = 2;
