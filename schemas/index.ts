@@ -8,6 +8,7 @@ import * as comparison from './comparison.js';
 import * as counterexample from './counterexample.js';
 import * as event from './event.js';
 import * as exploration from './exploration.js';
+import * as explorationGraph from './exploration-graph.js';
 import * as explorationModel from './exploration-model.js';
 import * as health from './health.js';
 import * as host from './host.js';
@@ -44,6 +45,7 @@ const MODULES: readonly object[] = [
   comparison,
   explorationModel,
   exploration,
+  explorationGraph,
   counterexample,
   campaign,
   scenario,

@@ -9,8 +9,8 @@ import type { Region } from './verdicts.js';
 export interface AskedGraph {
   readonly source: ModelSource;
   readonly bounds: GraphBounds;
-  /** Its place among the model's properties. */
-  readonly property: number;
+  /** Its place among the model's properties; null for none, and then no state is judged. */
+  readonly property: number | null;
 }
 
 /** Where a state stands: the way to the nearest violation has so many steps; null where none can be reached. */
@@ -37,7 +37,7 @@ export class GraphThread {
     IDLE_MILLIS_MAX,
   );
 
-  /** How the states stand, in order; null where the graph is larger than its bounds. */
+  /** How the states stand, in order; null where the graph is larger than its bounds, or there is nothing to judge by. */
   standings(graph: AskedGraph, states: readonly Int32Array[]): Promise<readonly Standing[] | null> {
     const task: GraphTask = { ...graph, kind: 'standings', states };
     return this.thread.ask(task) as Promise<readonly Standing[] | null>;

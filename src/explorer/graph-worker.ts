@@ -9,7 +9,7 @@ import { REGIONS } from './verdicts.js';
 
 interface Kept {
   readonly graph: StateGraph;
-  /** Null where the graph is not complete. */
+  /** Null where the graph is not complete, or there is nothing to judge by. */
   readonly regions: Regions | null;
 }
 
@@ -47,8 +47,11 @@ async function graphOf({ source, bounds, property }: AskedGraph): Promise<Kept> 
   return asked;
 }
 
-function judged(graph: StateGraph, property: number): Kept {
-  return { graph, regions: graph.complete ? regionsOf(graph, property) : null };
+function judged(graph: StateGraph, property: number | null): Kept {
+  return {
+    graph,
+    regions: graph.complete && property !== null ? regionsOf(graph, property) : null,
+  };
 }
 
 function forgetDownTo(bytesMax: number): void {

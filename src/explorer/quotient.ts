@@ -15,8 +15,9 @@ export interface Quotient {
 export interface QuotientNode {
   readonly place: number;
   readonly states: number;
-  readonly doomed: number;
-  readonly violating: number;
+  /** Null where nothing is judged. */
+  readonly doomed: number | null;
+  readonly violating: number | null;
   /** To one of its states that is nearest to the initial one. */
   readonly shallowest: Path;
 }
@@ -74,7 +75,11 @@ export function quotientOf(
     }
   }
   return {
-    nodes: nodes.map(({ first, ...node }) => ({ ...node, shallowest: shortestPath(graph, first) })),
+    nodes: nodes.map(({ first, ...node }) => ({
+      ...node,
+      ...(regions === null ? { doomed: null, violating: null } : {}),
+      shallowest: shortestPath(graph, first),
+    })),
     edges: [...edges].map(([edge, transitions]) => ({
       from: Math.floor(edge / nodesMax),
       to: edge % nodesMax,
