@@ -12,8 +12,8 @@ import { ProblemError, tryLater } from '../problem-error.js';
 import { machineSource } from './job.js';
 import type { StoredRequest } from './request.js';
 
-/** How long a walk waits for the regions of its states. */
-const STANDINGS_MILLIS_MAX = 1000;
+/** How long a walk waits for the regions of its states: the largest graphs take a few seconds to build, and then are kept. */
+const STANDINGS_MILLIS_MAX = 10_000;
 /** How many questions wait for the thread of graphs. */
 const WAITING_MAX = 32;
 const TRANSITIONS_MAX = 8 * GRAPH_STATES_MAX;
