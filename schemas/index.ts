@@ -17,6 +17,7 @@ import * as msr from './msr.js';
 import * as perfEvent from './perf-event.js';
 import * as problem from './problem.js';
 import * as roundTrip from './round-trip.js';
+import * as runComparison from './run-comparison.js';
 import * as scenario from './scenario.js';
 import * as script from './script.js';
 import * as switchList from './switch-list.js';
@@ -43,6 +44,7 @@ const MODULES: readonly object[] = [
   metrics,
   trace,
   comparison,
+  runComparison,
   explorationModel,
   exploration,
   explorationGraph,
