@@ -8,6 +8,7 @@ import {
   differencesOf,
   firstOf,
   type RegisterValues,
+  type Row,
   type RunEnd,
   type RunRecord,
   registerValues,
@@ -41,12 +42,16 @@ export async function compareRuns(
   if (one?.problem && runs.every(({ refused }) => refused?.action === one.refused?.action)) {
     throw one.problem;
   }
-  return compared(kernels, runs);
+  return compared(kernels, runs, aligned(runs));
 }
 
-/** The runs of kernels, and their differences. */
-export function compared(kernels: readonly string[], runs: readonly RunRecord[]): RunComparison {
-  const differences = differencesOf(runs, aligned(runs));
+/** The runs of kernels, and their differences; the rows say which steps belong together. */
+export function compared(
+  kernels: readonly string[],
+  runs: readonly RunRecord[],
+  rows: readonly Row[],
+): RunComparison {
+  const differences = differencesOf(runs, rows);
   return {
     sides: runs.map(({ steps, refused }, side) => ({
       kernel: kernels[side]!,

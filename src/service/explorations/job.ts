@@ -12,6 +12,7 @@ import { pairStory } from '../../model/render/pair-story.js';
 import type { WorldSpec } from '../../model/world-spec.js';
 import { assumptionsOf, type Judged } from './assumptions.js';
 import type { Search } from './bounded-search.js';
+import { pairRuns } from './pair-runs.js';
 import type { AskedExploration } from './request.js';
 
 const MACHINE_MODULE = new URL('../../model/machine-model.js', import.meta.url).href;
@@ -140,5 +141,7 @@ async function differenceOf(
   const fails = found.id === 'only_first_fails' ? 'first' : 'other';
   const [kernel, other] =
     fails === 'first' ? [args.model.kernel, args.other] : [args.other, args.model.kernel];
-  return { kernel, other, steps: path.length, ...pairStory(args, path, fails) };
+  const { runs, rows, ...story } = pairStory(args, path, fails);
+  const compared = pairRuns({ runs, rows });
+  return { kernel, other, steps: path.length, ...story, ...compared };
 }
