@@ -3,7 +3,8 @@ import { fingerprint } from '../explorer/fingerprint.js';
 import { formatPath, type Path, type Place, type Step, successorsOf } from '../explorer/path.js';
 import type { MachineModel } from './machine-model.js';
 import { type Place as CpuPlace, placeNames, placeOf } from './place.js';
-import { choice, foundIn } from './state-browser.js';
+import { foundIn } from './state-browser.js';
+import { actionOf, actorOf } from './steps/told.js';
 import { NEIGHBOURS_MAX, type StoryActor } from './vocabulary.js';
 
 export interface Neighbour {
@@ -24,12 +25,14 @@ export interface Neighbourhood {
   readonly complete: boolean;
 }
 
-export function neighbourhoodOf(
+/** `pause` is called between states, so that others get their turn. */
+export async function neighbourhoodOf(
   model: MachineModel,
   path: Path,
   place: Place,
   depth: number,
-): Neighbourhood {
+  pause: () => Promise<void>,
+): Promise<Neighbourhood> {
   const nodes = new Map<string, Neighbour & { readonly steps: Path }>();
   const edges: Neighbourhood['edges'] = [];
   const add = (steps: Path, state: Int32Array, distance: number): string | null => {
@@ -53,14 +56,18 @@ export function neighbourhoodOf(
     const { distance } = nodes.get(from)!;
     for (const step of successors) {
       const to = add([...steps, step.index], step.state, distance + 1);
-      const { actor, action } = choice(model, state, steps, step);
-      if (to === null) complete = false;
-      else edges.push({ from, to, actor, action });
+      if (to === null) {
+        complete = false;
+        continue;
+      }
+      const actor = actorOf(model.explored, state, step.label);
+      edges.push({ from, to, actor, action: actionOf(model.explored, state, step.label) });
     }
   };
   goOn(add(path, place.state, 0)!, path, place.state, place.successors);
   // A map is gone through in the order of insertion, those that come meanwhile included.
   for (const { id, steps, state, distance } of nodes.values()) {
+    await pause();
     if (distance > 0 && distance < depth) goOn(id, steps, state, successorsOf(model, state));
   }
   return { nodes: [...nodes.values()].map(({ steps: _, ...node }) => node), edges, complete };

@@ -66,7 +66,7 @@ export function walkState(
   };
 }
 
-export function choice(
+function choice(
   model: MachineModel,
   from: MachineState,
   path: Path,

@@ -103,13 +103,14 @@ export class Graphs {
   /** The same states that the search has seen: it may have been cut. */
   private graphOf({ request, resource }: WorkRow, property: string | null): AskedGraph {
     const { request: asked, fold } = request as StoredRequest;
-    const { model, distinct_states, folded } = resource as Exploration;
+    const { model, distinct_states } = resource as Exploration;
+    const { strategy = 'bfs', properties } = asked;
     const bounds = graphBounds(this.searchMegabytes);
     const statesMax = Math.min(bounds.statesMax, distinct_states ?? bounds.statesMax);
     return {
-      source: machineSource(model, asked.properties),
-      bounds: { ...bounds, statesMax, fold: fold && folded.length > 0 },
-      property: property === null ? null : asked.properties.indexOf(property),
+      source: machineSource(model, properties),
+      bounds: { ...bounds, statesMax, fold: fold && strategy === 'bfs' },
+      property: property === null ? null : properties.indexOf(property),
     };
   }
 

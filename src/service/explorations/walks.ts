@@ -11,6 +11,7 @@ import type { MachineState } from '../../pmu/machine/state.js';
 import type { WorkRow } from '../../store/work-store.js';
 import { cpuMode, msrViews } from '../hosts/msr-views.js';
 import { ProblemError } from '../problem-error.js';
+import { Slices } from '../slices.js';
 import { modelOf } from './findings.js';
 import type { Graphs } from './graphs.js';
 
@@ -29,7 +30,11 @@ export async function stateAt(
 ): Promise<WalkState> {
   const model = modelOf(row);
   const { path, place } = pathAndPlace(model, text);
-  const around = depth === undefined ? undefined : neighbourhoodOf(model, path, place, depth);
+  const slices = new Slices();
+  const around =
+    depth === undefined
+      ? undefined
+      : await neighbourhoodOf(model, path, place, depth, () => slices.pause());
   const states = [place.state, ...place.successors.map(({ state }) => state)];
   const more = around?.nodes.map(({ state }) => state) ?? [];
   const judged = await graphs.standings(row, property, [...states, ...more]);
