@@ -122,6 +122,30 @@ t.test('the map has every state once, by micro-step and operation', async (t) =>
   t.ok(sum(map.edges.map(({ transitions }) => transitions)) <= race.total_states);
 });
 
+t.test('a map of many states is not much larger', async (t) => {
+  const world = {
+    cpu_model: 'emerald-rapids',
+    kernel: 'upstream-base',
+    events: ['PMC0', 'PMC1'].map((counter) => ({ counter, precise_ip: 2, exclude_guest: true })),
+    vcpus: [{}],
+    actors: ['nmi_throttle', 'event_enable', 'event_disable', 'tick', 'pmu_section'].map(
+      (kind) => ({
+        kind,
+      }),
+    ),
+    nmi_timing: 'late',
+  };
+  const many = await explored(t, { model: world, properties: ['I1'], fold: false });
+  const { nodes, edges, complete } = await mapOf(t, many);
+  t.equal(complete, true);
+  t.equal(many.distinct_states, 31_100);
+  t.equal(sum(nodes.map(({ states }) => states)), 31_100);
+  t.strictSame([nodes.length, edges.length], [64, 139]);
+  const doomed = sum(nodes.map((node) => node.doomed ?? 0));
+  const violating = sum(nodes.map((node) => node.violating ?? 0));
+  t.strictSame([doomed, violating], [3762, many.properties[0]?.states]);
+});
+
 t.test('two CPUs have a map each', async (t) => {
   const world = {
     cpu_model: 'emerald-rapids',
