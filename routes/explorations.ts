@@ -14,6 +14,11 @@ import {
   ExplorationParamsSchema,
   ExplorationSchema,
 } from '../schemas/exploration.js';
+import {
+  ExplorationMapSchema,
+  MapQuerySchema,
+  StateQuerySchema,
+} from '../schemas/exploration-graph.js';
 import { ExplorationRequestSchema } from '../schemas/exploration-request.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
 import { preferredWaitMillis } from '../src/http/read/prefer.js';
@@ -21,8 +26,8 @@ import {
   counterexample,
   counterexampleDiagram,
   counterexampleStory,
-  stateAt,
 } from '../src/service/explorations/findings.js';
+import { stateAt } from '../src/service/explorations/walks.js';
 import { sendStarted, sendWorks } from './long-work.js';
 
 const JSON_TYPE = 'application/json';
@@ -30,7 +35,7 @@ const TEXT_TYPE = 'text/plain';
 const MERMAID_TYPE = 'text/vnd.mermaid';
 
 export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  const { explorations } = app.services;
+  const { explorations, graphs } = app.services;
 
   app.post(
     '/explorations',
@@ -194,10 +199,12 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'Get the initial state',
         description: 'The initial state, which is the state at the empty path.',
         params: ExplorationParamsSchema,
-        response: { 200: WalkStateSchema, ...readProblems('not_found') },
+        querystring: StateQuerySchema,
+        response: { 200: WalkStateSchema, ...readProblems('validation', 'not_found') },
       },
     },
-    async ({ params }) => stateAt(await explorations.row(params.exploration), ''),
+    async ({ params, query }) =>
+      stateAt(graphs, await explorations.row(params.exploration), '', query),
   );
 
   app.get(
@@ -208,11 +215,34 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'getState',
         summary: 'Get a state on a walk',
         description:
-          'The state at a path, the enabled actions, and for the others the guards that are false.',
+          'The state at a path, its registers, the enabled actions, and for the others the guards that are false. Of complete searches also whether a violation can still be avoided, here and after each action; with `depth` the states around it.',
         params: StateParamsSchema,
-        response: { 200: WalkStateSchema, ...readProblems('not_found') },
+        querystring: StateQuerySchema,
+        response: { 200: WalkStateSchema, ...readProblems('validation', 'not_found') },
       },
     },
-    async ({ params }) => stateAt(await explorations.row(params.exploration), params['*']),
+    async ({ params, query }) =>
+      stateAt(graphs, await explorations.row(params.exploration), params['*'], query),
+  );
+
+  app.get(
+    '/explorations/:exploration/map',
+    {
+      schema: {
+        tags: ['explorations'],
+        operationId: 'getExplorationMap',
+        summary: 'Get the map of an exploration',
+        description:
+          "All states of a search by the micro-step and the operation that a CPU has come to: a map of the kernel's flow, about as large for a million states as for a thousand.",
+        params: ExplorationParamsSchema,
+        querystring: MapQuerySchema,
+        response: {
+          200: ExplorationMapSchema,
+          ...readProblems('validation', 'not_found', 'conflict', 'too_many_requests'),
+        },
+      },
+    },
+    async ({ params, query }) =>
+      graphs.map(await explorations.row(params.exploration), query.property, query.cpu ?? 0),
   );
 };

@@ -9,6 +9,7 @@ import * as counterexample from './counterexample.js';
 import * as cpuModel from './cpu-model.js';
 import * as event from './event.js';
 import * as exploration from './exploration.js';
+import * as explorationGraph from './exploration-graph.js';
 import * as explorationModel from './exploration-model.js';
 import * as explorationRequest from './exploration-request.js';
 import * as health from './health.js';
@@ -21,6 +22,7 @@ import * as msr from './msr.js';
 import * as perfEvent from './perf-event.js';
 import * as problem from './problem.js';
 import * as roundTrip from './round-trip.js';
+import * as runComparison from './run-comparison.js';
 import * as scenario from './scenario.js';
 import * as script from './script.js';
 import * as switchList from './switch-list.js';
@@ -50,10 +52,12 @@ const MODULES: readonly object[] = [
   metrics,
   trace,
   comparison,
+  runComparison,
   explorationModel,
   explorationRequest,
   kernelDifference,
   exploration,
+  explorationGraph,
   counterexample,
   campaign,
   scenario,

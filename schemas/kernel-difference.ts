@@ -11,6 +11,7 @@ import {
   U64Schema,
 } from './common.js';
 import { propertyId } from './exploration-request.js';
+import { RUN_DIFFERENCES } from './run-comparison.js';
 
 export const PartingRegisterSchema = Type.Object(
   {
@@ -101,12 +102,15 @@ export const KernelDifferenceSchema = Type.Object(
         description: 'the fields that are wrong at the end on the kernel that fails',
       }),
     ),
+    sides: Type.Optional(RUN_DIFFERENCES.sides),
+    first: Type.Optional(RUN_DIFFERENCES.first),
+    differences: Type.Optional(RUN_DIFFERENCES.differences),
   },
   {
     $id: 'KernelDifference',
     additionalProperties: false,
     description:
-      'the shortest schedule that violates an invariant on one kernel and none on the other',
+      'the shortest schedule that violates an invariant on one kernel and none on the other; as data (sides, first, differences) the kernel that fails comes first, and a schedule of more than 200 steps has none',
     examples: [
       {
         kernel: 'linux-7.2.6',

@@ -19,7 +19,17 @@ export interface MsrParting {
   registers: { msr: string; kernel: string; other: string }[];
 }
 
+/** The run of one of the two kernels. */
+export interface PairRun {
+  readonly model: MachineModel;
+  readonly steps: readonly PathStep[];
+}
+
 export interface PairStory {
+  /** The kernel that fails, and the other. */
+  readonly runs: readonly [PairRun, PairRun];
+  /** By step of the schedule: the number of each kernel's step, from 0; null where it stands still. */
+  readonly rows: (number | null)[][];
   readonly property: string;
   readonly summary: string;
   schedule: string[];
@@ -51,9 +61,15 @@ export function pairStory(args: ProductModelArgs, path: Path, fails: 'first' | '
   const [failing, holding] = fails === 'first' ? [first, other] : [other, first];
   let before = initialState(pair);
   let parting: MsrParting | null = null;
+  const rows: (number | null)[][] = [];
   const schedule = replay(pair, path).map(({ label, state }, nth) => {
     const taken = [failing, holding].map((side) => take(side, nth + 1, label, before, state));
     before = state;
+    rows.push(
+      [failing, holding].map(({ steps }, at) =>
+        taken[at] === undefined ? null : steps.length - 1,
+      ),
+    );
     parting ??= partingAt(nth + 1, failing, holding);
     const [own, others] = taken;
     if (own !== undefined) {
@@ -70,6 +86,8 @@ export function pairStory(args: ProductModelArgs, path: Path, fails: 'first' | '
   const { paragraph, end } = summarise(failing.model, property, failing.steps);
   const part = parting as MsrParting | null;
   return {
+    runs: [failing, holding],
+    rows,
     property,
     summary: paragraph,
     schedule,

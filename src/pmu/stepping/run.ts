@@ -78,6 +78,8 @@ export class Run {
   readonly state: MachineState;
   readonly tally = new Tally();
   readonly trace: TraceEntry[] = [];
+  /** Told of every step that is listed, once the invariants are evaluated after it. */
+  onStep: ((entry: TraceEntry) => void) | null = null;
   /** Why MSRs are written outside of round trips. */
   cause = SETUP;
   private readonly startIndex: number;
@@ -145,13 +147,13 @@ export class Run {
     ) {
       tally.roundTrips += 1;
     }
-    if (sink.listed !== null) {
-      this.note(cpu, vcpu, actorOf(executed), STEP_NAMES[executed]!);
-    }
     // After a failed VMLAUNCH k12 is the first point at which the CPU is back in the host.
     const isBack = executed === K12_FASTPATH && cpu.exitReason === EXIT_VMFAIL;
     if (WITHOUT_EFFECT[executed] === 0 || isBack) {
       this.evaluate(cpu, vcpu, STEP_NAMES[executed]!);
+    }
+    if (sink.listed !== null) {
+      this.note(cpu, vcpu, actorOf(executed), STEP_NAMES[executed]!);
     }
     if (this.injections.waiting) {
       this.injectAfter(cpu, executed);
@@ -250,10 +252,10 @@ export class Run {
   private instant(cpu: LogicalCpu, actor: TraceEntry['actor'], name: string): void {
     const vcpu = cpu.operation === RUN_VCPU ? cpu.target : undefined;
     this.tally.happened += 1;
+    this.evaluate(cpu, vcpu, name);
     if (this.tally.sink.listed !== null) {
       this.note(cpu, vcpu, actor, name);
     }
-    this.evaluate(cpu, vcpu, name);
   }
 
   private injectAfter(cpu: LogicalCpu, executed: number): void {
@@ -293,14 +295,16 @@ export class Run {
     actor: TraceEntry['actor'],
     at: string,
   ): void {
-    this.trace.push({
+    const entry: TraceEntry = {
       index: this.startIndex + this.tally.happened,
       cpu: cpu.index,
       vcpu,
       actor,
       at,
       writes: this.tally.sink.take(),
-    });
+    };
+    this.trace.push(entry);
+    this.onStep?.(entry);
     if (this.trace.length > 2 * TRACE_MAX) {
       this.trace.splice(0, this.trace.length - TRACE_MAX);
     }

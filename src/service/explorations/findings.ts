@@ -1,7 +1,7 @@
-/** What an exploration found: counterexamples as steps, scripts, stories and diagrams, and walks through its states. */
-import type { Counterexample, WalkState } from '../../../schemas/counterexample.js';
+/** What an exploration found: counterexamples as steps, scripts, stories and diagrams. */
+import type { Counterexample } from '../../../schemas/counterexample.js';
 import type { Exploration } from '../../../schemas/exploration.js';
-import { type Path, PathError, parsePath } from '../../explorer/path.js';
+import { type Path, parsePath } from '../../explorer/path.js';
 import { exploredWorld } from '../../model/explored-world.js';
 import { MachineModel } from '../../model/machine-model.js';
 import { stepsOfPath } from '../../model/render/path-steps.js';
@@ -9,7 +9,6 @@ import { renderPath, renderSteps } from '../../model/render/rendered-steps.js';
 import { summarise } from '../../model/render/summary.js';
 import { toMermaid, toText } from '../../model/render/text.js';
 import { replayScript } from '../../model/replay-script.js';
-import { walkState } from '../../model/state-browser.js';
 import { INVARIANTS } from '../../pmu/invariants/index.js';
 import type { WorkRow } from '../../store/work-store.js';
 import { ProblemError } from '../problem-error.js';
@@ -22,7 +21,8 @@ const TOLD_STEPS_MAX = 1000;
 
 /** A counterexample by its id, `<property>-<number>`. */
 export function counterexample(row: WorkRow, id: string): Counterexample {
-  const { model, path, property } = find(row, id);
+  const { model, path, property, link } = find(row, id);
+  const { point_of_no_return: point } = link;
   const steps = stepsOfPath(model, path);
   const { paragraph, end } = summarise(model, property, steps);
   const { host, script } = replayScript(model, path);
@@ -31,6 +31,7 @@ export function counterexample(row: WorkRow, id: string): Counterexample {
     property,
     summary: paragraph,
     path: path.join('/'),
+    ...(point === undefined ? {} : { point_of_no_return: point }),
     steps: renderSteps(model, steps).map(({ number: _, title: __, ...step }) => step),
     end: [...end],
     host,
@@ -54,19 +55,14 @@ export function counterexampleDiagram(row: WorkRow, id: string, all: boolean): s
   return toMermaid(renderPath(model, path), all);
 }
 
-/** The state at a path, what is possible there, and why the rest is not. */
-export function stateAt(row: WorkRow, text: string): WalkState {
-  try {
-    return walkState(modelOf(row), parsePath(text));
-  } catch (error) {
-    if (error instanceof PathError) {
-      throw new ProblemError('not_found', error.message);
-    }
-    throw error;
-  }
+interface Found {
+  readonly model: MachineModel;
+  readonly path: Path;
+  readonly property: string;
+  readonly link: Exploration['properties'][number]['counterexamples'][number];
 }
 
-function find(row: WorkRow, id: string): { model: MachineModel; path: Path; property: string } {
+function find(row: WorkRow, id: string): Found {
   const property = id.slice(0, id.lastIndexOf('-'));
   const link = (row.resource as Exploration).properties
     .find((outcome) => outcome.id === property)
@@ -80,10 +76,11 @@ function find(row: WorkRow, id: string): { model: MachineModel; path: Path; prop
       `The counterexample has ${link.steps} steps, and only counterexamples of up to ${TOLD_STEPS_MAX} steps are rendered: search breadth-first, or set bounds.depth.`,
     );
   }
-  return { model: modelOf(row), path: parsePath(link.path), property };
+  return { model: modelOf(row), path: parsePath(link.path), property, link };
 }
 
-function modelOf(row: WorkRow): MachineModel {
+/** The model that an exploration searched. */
+export function modelOf(row: WorkRow): MachineModel {
   const { model } = row.resource as Exploration;
   return new MachineModel(exploredWorld(model), (row.request as StoredRequest).request.properties);
 }

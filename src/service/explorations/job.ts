@@ -12,6 +12,7 @@ import { pairStory } from '../../model/render/pair-story.js';
 import type { WorldSpec } from '../../model/world-spec.js';
 import { assumptionsOf, type Judged } from './assumptions.js';
 import type { Search } from './bounded-search.js';
+import { pairRuns } from './pair-runs.js';
 import type { AskedExploration } from './request.js';
 
 const MACHINE_MODULE = new URL('../../model/machine-model.js', import.meta.url).href;
@@ -37,8 +38,12 @@ export async function runExploration(
   const find: Find = (source, more) => {
     const millisLeft = Math.max(1, Math.floor(until - performance.now()));
     const limits = { ...options.limits, millisMax: Math.min(millisMax, millisLeft) };
-    // Only the search that was asked for itself keeps its levels.
-    return search(source, { ...options, keep: undefined, limits, ...more }, watch);
+    // Only the search that was asked for itself keeps its levels and looks for points of no return.
+    return search(
+      source,
+      { ...options, keep: undefined, graph: undefined, limits, ...more },
+      watch,
+    );
   };
   const assumptions =
     request.assumptions && outcome.verdict === 'violated'
@@ -93,6 +98,7 @@ function propertyItem(result: PropertyResult): Exploration['properties'][number]
       id: `${result.id}-${at}`,
       path: formatPath(path),
       steps: path.length,
+      ...(group.pointOfNoReturn == null ? {} : { point_of_no_return: group.pointOfNoReturn }),
       symmetric: group.states,
       paths: group.paths,
     };
@@ -141,5 +147,7 @@ async function differenceOf(
   const fails = found.id === 'only_first_fails' ? 'first' : 'other';
   const [kernel, other] =
     fails === 'first' ? [args.model.kernel, args.other] : [args.other, args.model.kernel];
-  return { kernel, other, steps: path.length, ...pairStory(args, path, fails) };
+  const { runs, rows, ...story } = pairStory(args, path, fails);
+  const compared = pairRuns({ runs, rows });
+  return { kernel, other, steps: path.length, ...story, ...compared };
 }

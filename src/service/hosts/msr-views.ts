@@ -21,14 +21,21 @@ export function msrsItem(host: Host, cpuIndex: number): Msrs {
   const cpu = host.state.cpus[cpuIndex]!;
   return {
     cpu: cpuIndex,
-    mode: cpu.pc === VMX_ABORT ? 'shut_down' : isInGuest(cpu.pc) ? 'guest' : 'host',
+    mode: cpuMode(cpu),
     running_vcpu: cpu.operation === RUN_VCPU ? host.vcpus[cpu.target]!.id : null,
     msrs: msrViews(host, cpuIndex),
   };
 }
 
+export function cpuMode({ pc }: LogicalCpu): Msrs['mode'] {
+  return pc === VMX_ABORT ? 'shut_down' : isInGuest(pc) ? 'guest' : 'host';
+}
+
+/** What of a host its registers can be read from. */
+type Machine = Pick<Host, 'world' | 'state' | 'addresses'>;
+
 /** The switched MSRs that this CPU model has, and IA32_FIXED_CTR_CTRL. */
-export function msrViews(host: Host, cpuIndex: number): MsrView[] {
+export function msrViews(host: Machine, cpuIndex: number): MsrView[] {
   const { caps } = host.world;
   const cpu = host.state.cpus[cpuIndex]!;
   return [
@@ -40,7 +47,7 @@ export function msrViews(host: Host, cpuIndex: number): MsrView[] {
   ].map((msr) => msrView(host, cpu, msr));
 }
 
-function msrView(host: Host, cpu: LogicalCpu, msr: number): MsrView {
+function msrView(host: Machine, cpu: LogicalCpu, msr: number): MsrView {
   const isFixed = msr === FIXED_CTR_CTRL;
   const value = isFixed ? cpu.hardware.fixedCtrl : readMsr(cpu.hardware, msr);
   const desired = isFixed ? cpu.cpuc.fixedCtrl : desiredValue(host, cpu, msr);
@@ -62,7 +69,7 @@ function msrView(host: Host, cpu: LogicalCpu, msr: number): MsrView {
 }
 
 /** What perf wants in the register while the host runs. */
-function desiredValue(host: Host, cpu: LogicalCpu, msr: number): number {
+function desiredValue(host: Machine, cpu: LogicalCpu, msr: number): number {
   const { cpuc, hardware } = cpu;
   switch (msr) {
     case GLOBAL_CTRL:
@@ -78,7 +85,7 @@ function desiredValue(host: Host, cpu: LogicalCpu, msr: number): number {
 }
 
 /** What the vCPU's load areas or VMCS fields hold for the register. */
-function loadsOf(host: Host, vcpu: VcpuPmu, msr: number): Partial<MsrView> {
+function loadsOf(host: Machine, vcpu: VcpuPmu, msr: number): Partial<MsrView> {
   if (msr === GLOBAL_CTRL && vcpu.loadGlobalCtrl) {
     return {
       vm_entry_load: formatCounterSet(vcpu.guestGlobalCtrl),

@@ -6,6 +6,7 @@ import { hostSummaries } from './2026-11-26-host-summaries.js';
 import { kept } from './2026-11-26-kept.js';
 import { limits } from './2026-11-27-limits.js';
 import { pauses } from './2026-11-27-pauses.js';
+import { selectedEvents } from './2026-11-27-selected-events.js';
 
 /** By name, which is also their order. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -14,6 +15,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '2026-11-26-kept': kept,
   '2026-11-27-limits': limits,
   '2026-11-27-pauses': pauses,
+  '2026-11-27-selected-events': selectedEvents,
 };
 
 /** The database was made by a newer version of the service. */

@@ -345,6 +345,22 @@ t.test('two kernels on one schedule: the shortest one that tells them apart', as
   for (const [, number] of summary.matchAll(/step (\d+)/g)) t.ok(Number(number) <= steps);
   t.ok(schedule.every((one) => !/goes on/.test(one)));
   t.ok(schedule.some((one) => one === 'k5_switch:IA32_PEBS_ENABLE, on upstream-base alone'));
+  const { sides = [], first, differences = [] } = race.difference ?? {};
+  t.match(sides, [
+    { kernel: 'upstream-base', verdict: 'violated' },
+    { kernel: 'linux-6.12.117', verdict: 'holds' },
+  ]);
+  const alike = schedule.filter((step) => !step.endsWith(' alone')).length;
+  const onOneSide = differences.filter(({ kind }) => kind === 'control');
+  t.equal(alike + onOneSide.length, steps, 'the same steps are on one side alone');
+  const [control = -1, gap] = first?.control ?? [];
+  t.match(sides[0]?.steps[control ?? -1], { at: 'k5_switch:IA32_PEBS_ENABLE', actor: 'kvm' });
+  t.equal(gap, null);
+  t.strictSame(
+    differences.filter(({ kind }) => kind === 'write').map(({ at }) => at),
+    ['v2_entry_load', 'v6_exit_load'],
+  );
+  t.match(sides[0]?.steps.at(-1)?.violated, ['I1']);
   const turned = await explored(t, {
     ...RACE,
     model: { ...RACE.model, kernel: 'linux-6.12.117' },

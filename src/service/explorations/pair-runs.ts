@@ -1,0 +1,54 @@
+/** The schedule that tells two kernels apart as two runs, compared as those of a script are. */
+import type { RunComparison, RunStep } from '../../../schemas/run-comparison.js';
+import type { PairRun, PairStory } from '../../model/render/pair-story.js';
+import type { PathStep } from '../../model/render/path-steps.js';
+import { cpuOf, kindOf } from '../../model/steps/index.js';
+import { actorOf } from '../../model/steps/told.js';
+import { msrName, VIA_NAMES } from '../../pmu/arch/msr.js';
+import { INVARIANTS, violatedAt } from '../../pmu/invariants/index.js';
+import { STEP_NAMES } from '../../pmu/machine/micro-step.js';
+import { type RunRecord, registerValues } from '../aligned-runs.js';
+import { msrViews } from '../hosts/msr-views.js';
+import { compared } from '../run-comparisons.js';
+import { formatMsrValue } from '../wire.js';
+
+/** Shortest schedules are short; the steps of longer ones are not stored with the exploration. */
+const STEPS_MAX = 200;
+
+/** Null where the schedule is too long. */
+export function pairRuns({ runs, rows }: Pick<PairStory, 'runs' | 'rows'>): RunComparison | null {
+  if (rows.length > STEPS_MAX) return null;
+  const kernels = runs.map(({ model }) => model.explored.spec.kernel);
+  return compared(kernels, runs.map(recordOf), rows);
+}
+
+function recordOf(run: PairRun): RunRecord {
+  const { world, addresses } = run.model.explored.host;
+  return {
+    steps: run.steps.map((step) => stepOf(run, step)),
+    registers: run.steps.map(({ after, label }) =>
+      registerValues(msrViews({ world, state: after, addresses }, cpuOf(label))),
+    ),
+    refused: null,
+  };
+}
+
+function stepOf({ model: { explored } }: PairRun, step: PathStep): RunStep {
+  const { label, before, after, executes, writes } = step;
+  const cpu = cpuOf(label);
+  const { actor, about } = kindOf(label);
+  const violated = violatedAt(explored.world, after, after.cpus[cpu]!);
+  return {
+    action: 0,
+    actor: actorOf(explored, before, label),
+    cpu,
+    at: executes === undefined ? (actor ?? about) : STEP_NAMES[executes]!,
+    writes: writes.map(({ msr, via, value, row }) => ({
+      msr: msrName(msr),
+      via: VIA_NAMES[via]!,
+      value: formatMsrValue(msr, value, explored.host.addresses),
+      row,
+    })),
+    violated: INVARIANTS.filter((_, bit) => violated & (1 << bit)).map(({ id }) => id),
+  };
+}
