@@ -144,6 +144,20 @@ t.test('what the paragraph says of a step is what the step does', async (t) => {
   }
 });
 
+t.test('no paragraph says "it" of bits that it has not named', async (t) => {
+  for (const { scenario, property, paragraph } of all) {
+    const [, which] = /(?:cleared|set) (it|them) in /.exec(paragraph) ?? [];
+    if (which !== undefined) {
+      const claim = paragraph.slice(0, paragraph.indexOf(': '));
+      t.match(
+        claim,
+        /(PMC|FIXED|PERF_METRICS|VLBR)\S* (is|are) |wants \S+,/,
+        `${scenario} ${property}: ${paragraph}`,
+      );
+    }
+  }
+});
+
 t.test('a step that is not folded shows something, a folded one has nothing to show', async (t) => {
   for (const { scenario, property, steps } of all) {
     for (const { number, folded, msr_writes, changes, decisions } of steps) {

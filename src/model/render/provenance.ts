@@ -35,8 +35,8 @@ interface Change {
   /** -1 where the value as a whole changed. */
   readonly bits: number;
   readonly isOn: boolean;
-  /** Whether these are all the bits asked about. */
-  readonly isAll: boolean;
+  /** Whether these are just the bits that the claim has named. */
+  readonly isNamed: boolean;
 }
 
 const END = Number.POSITIVE_INFINITY;
@@ -74,8 +74,8 @@ export class Provenance {
     const { place } = faults[0]!;
     const bits = bitsOf(faults);
     const written = this.history.writer(place, bits, END);
-    const origin = this.originOf(place, bits, written);
-    const reasons = this.reasons(faults, bits, written, origin);
+    const origin = this.originOf(faults, written);
+    const reasons = this.reasons(faults, written, origin);
     const first = reasons[0]?.step ?? END;
     const since = Math.max(written?.number ?? 0, first === END ? 0 : first);
     const parts = [
@@ -101,7 +101,9 @@ export class Provenance {
   }
 
   /** Who wrote a place last, followed back to where the value was made. */
-  private originOf(place: Place, bits: number, written: PathStep | undefined): Origin {
+  private originOf(faults: readonly Fault[], written: PathStep | undefined): Origin {
+    const { place } = faults[0]!;
+    const bits = bitsOf(faults);
     const isHardware = msrOf(place) !== undefined;
     if (written === undefined) {
       const text = `it has held ${this.valueIn(place, this.state)} since before step 1`;
@@ -112,7 +114,7 @@ export class Provenance {
     if (source === undefined) {
       const text = isHardware
         ? `${this.who(written)} wrote ${this.valueIn(place, written.after)}`
-        : this.changesOf(place, bits)
+        : this.changesOf(place, faults)
             .map((changed) => this.changeOf(changed, ''))
             .join(' and ');
       return { text, step };
@@ -154,7 +156,6 @@ export class Provenance {
   /** What has changed since the value was made, so that it is wrong now. */
   private reasons(
     faults: readonly Fault[],
-    bits: number,
     written: PathStep | undefined,
     origin: Origin,
   ): Origin[] {
@@ -163,7 +164,7 @@ export class Provenance {
       (place, at) => places.findIndex(({ path }) => path === place.path) === at,
     );
     return distinct
-      .flatMap((place) => this.changesOf(place, bits))
+      .flatMap((place) => this.changesOf(place, faults))
       .filter(({ step }) => written === undefined || step.number > origin.step)
       .map((change) => {
         const { number } = change.step;
@@ -174,11 +175,13 @@ export class Provenance {
   }
 
   /** Who changed a place last: of a set, each of the bits, and those that one step changed the same way together. */
-  private changesOf(place: Place, bits: number): Change[] {
+  private changesOf(place: Place, faults: readonly Fault[]): Change[] {
+    const bits = bitsOf(faults);
     if (bits === -1 || !this.isSet(place)) {
       const step = this.history.changer(place, -1, END);
-      return step === undefined ? [] : [{ place, step, bits: -1, isOn: false, isAll: true }];
+      return step === undefined ? [] : [{ place, step, bits: -1, isOn: false, isNamed: false }];
     }
+    const areNamed = faults.every(({ says }) => says.includes('{bits}'));
     const changes: Change[] = [];
     for (let rest = bits; rest !== 0; rest &= rest - 1) {
       const bit = rest & -rest;
@@ -187,14 +190,14 @@ export class Provenance {
         const isOn = (this.history.value(place, step.after) & bit) !== 0;
         const same = changes.find((one) => one.step === step && one.isOn === isOn);
         const all = (same?.bits ?? 0) | bit;
-        const change = { place, step, bits: all, isOn, isAll: all === bits };
+        const change = { place, step, bits: all, isOn, isNamed: areNamed && all === bits };
         changes.splice(same === undefined ? changes.length : changes.indexOf(same), 1, change);
       }
     }
     return changes.sort((a, b) => a.step.number - b.step.number);
   }
 
-  private changeOf({ place, bits, isOn, isAll, step }: Change, had: string): string {
+  private changeOf({ place, bits, isOn, isNamed, step }: Change, had: string): string {
     const { kind, name, field } = this.history.item(place);
     const [before, after] = [step.before, step.after].map((state) =>
       this.history.value(place, state),
@@ -203,7 +206,7 @@ export class Provenance {
     if (bits !== -1) {
       const names = counterNames(bits);
       const pronoun = names.length > 1 ? 'them' : 'it';
-      const which = isAll ? pronoun : names.join('+');
+      const which = isNamed ? pronoun : names.join('+');
       return `${this.who(step)} ${had}${isOn ? 'set' : 'cleared'} ${which} in ${whose}`;
     }
     if (field.width === 1) {
