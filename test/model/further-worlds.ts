@@ -52,4 +52,12 @@ export const FURTHER: Readonly<Record<string, ExplorationModel>> = {
     actors: actors('nmi_throttle', 'foreign_nmi', 'event_disable', 'event_enable', 'event_add'),
     nmi_in_e3: false,
   },
+  'a VMX abort that shuts down one of two CPUs': {
+    cpu_model: 'haswell-x',
+    kernel: 'linux-5.11',
+    cpus: 2,
+    events: [{ counter: 'VLBR', precise_ip: 1, exclude_guest: true, cpu: 1 }],
+    vcpus: [{ cpu: 1 }],
+    actors: actors('migrate', 'microcode_load'),
+  },
 };

@@ -41,7 +41,7 @@ export const REASONS: readonly (readonly [RegExp, Truth])[] = [
   // The CPU is at something else.
   [/^the CPU has shut down after a VMX abort/, ({ cpu }) => cpu.pc === VMX_ABORT],
   [
-    /^CPU (\d) is busy \((\w+)\), with its PMU disabled$/,
+    /^CPU (\d) is busy \((\w+)\)$/,
     ({ state }, [, cpu, name]) => OPERATION_NAMES[state.cpus[Number(cpu)]!.operation] === name,
   ],
   [
@@ -50,10 +50,10 @@ export const REASONS: readonly (readonly [RegExp, Truth])[] = [
   ],
   [
     /^CPU (\d) is in the middle of a run of v(\d), with interrupts off$/,
-    ({ state }, [, cpu, vcpu]) => runs(state, cpu, vcpu) && !isInGuest(state.cpus[Number(cpu)]!.pc),
+    ({ state }, [, cpu, vcpu]) => runs(state, cpu, vcpu) && isOutside(state.cpus[Number(cpu)]!),
   ],
   [
-    /^the PMU of CPU (\d) is disabled: PMU enable comes first$/,
+    /^CPU (\d) is between PMU disable and PMU enable: PMU enable comes first$/,
     ({ state }, [, cpu]) => state.cpus[Number(cpu)]!.operation === SECTION,
   ],
   [
@@ -113,11 +113,17 @@ export const REASONS: readonly (readonly [RegExp, Truth])[] = [
   ],
   [
     /^preemption is off from k0 to k13/,
-    ({ state, target }) => runs(state, state.vcpus[target]!.cpu, target),
+    ({ state, target }) =>
+      runs(state, state.vcpus[target]!.cpu, target) &&
+      state.cpus[state.vcpus[target]!.cpu]!.pc !== VMX_ABORT,
   ],
   [
     /^the CPU that the vCPU is to leave has an operation under way$/,
     ({ state, target }) => state.cpus[state.vcpus[target]!.cpu]!.operation !== IDLE,
+  ],
+  [
+    /^the CPU that the vCPU is to leave has shut down after a VMX abort$/,
+    ({ state, target }) => state.cpus[state.vcpus[target]!.cpu]!.pc === VMX_ABORT,
   ],
   [
     /^the vCPU thread must leave its CPU first$/,
@@ -151,6 +157,10 @@ export const REASONS: readonly (readonly [RegExp, Truth])[] = [
         ({ status, cpu: on }, at) =>
           !explored.world.eventConfigs[at]!.freq || status < ADDED || on !== cpu.index,
       ),
+  ],
+  [
+    /^a CPU has shut down after a VMX abort, and a late load waits for all of them$/,
+    ({ state }) => state.cpus.some(({ pc }) => pc === VMX_ABORT),
   ],
   [/^PEBS is isolated already$/, ({ state }) => state.noIsolation === 0],
   [
@@ -210,6 +220,11 @@ function pending({ hardware }: LogicalCpu): number {
 function runs(state: MachineState, cpu: number | string | undefined, vcpu: unknown): boolean {
   const { operation, target } = state.cpus[Number(cpu)]!;
   return operation === RUN_VCPU && target === Number(vcpu);
+}
+
+/** Of a CPU that runs a vCPU: it is outside the guest and goes on. */
+function isOutside({ pc }: LogicalCpu): boolean {
+  return !isInGuest(pc) && pc !== VMX_ABORT;
 }
 
 function activeOn({ events }: MachineState, cpu: LogicalCpu, counter: number): number {

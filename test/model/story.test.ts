@@ -69,7 +69,10 @@ t.test('the paragraph names what is wrong at the end', async (t) => {
 });
 
 /** What a paragraph can say of a step, and whether the step does it; the groups are the number and the rest. */
-const CLAIMS: readonly (readonly [RegExp, (step: RenderedStep, rest: string[]) => boolean])[] = [
+const CLAIMS: readonly (readonly [
+  RegExp,
+  (step: RenderedStep, rest: string[], end: Summary['end']) => boolean,
+])[] = [
   [
     /VM-(entry|exit) \(step (\d+)\) loaded/,
     ({ msr_writes, actor }, [side]) =>
@@ -85,11 +88,16 @@ const CLAIMS: readonly (readonly [RegExp, (step: RenderedStep, rest: string[]) =
   [/list built at step (\d+)/, ({ micro_step }) => /^k4_/.test(micro_step ?? '')],
   [/\(step (\d+)\) took it from the list/, ({ micro_step }) => /^k5_switch/.test(micro_step ?? '')],
   [
-    /\(step (\d+)\) (?:had )?(cleared|set) it in ([^;.]+)/,
-    ({ changes }, [verb, field]) =>
+    /\(step (\d+)\) (?:had )?(cleared|set) (it|them|\w+(?:\+\w+)*) in ([^;.]+?)(?= and |;|\.)/,
+    ({ changes }, [verb, which, field], end) =>
       changes.some((one) => {
         const sign = verb === 'set' ? '+' : '-';
-        return field?.endsWith(one.field) && (one.bits?.includes(sign) ?? one.before !== one.after);
+        const does = (bits = ''): boolean =>
+          bits.split('+').every((bit) => one.bits?.split(' ').includes(`${sign}${bit}`) ?? true);
+        const isSo = /^(it|them)$/.test(which ?? '')
+          ? end.some(({ bits }) => bits?.includes('+') === (which === 'them') && does(bits))
+          : does(which);
+        return field?.endsWith(one.field) && one.before !== one.after && isSo;
       }),
   ],
   [
@@ -113,7 +121,7 @@ const CLAIMS: readonly (readonly [RegExp, (step: RenderedStep, rest: string[]) =
 ];
 
 /** Every number of a step in a paragraph, with whether some claim about it is true; untrue ones in words. */
-function untrueClaims({ paragraph, steps }: Told): string[] {
+function untrueClaims({ paragraph, steps, end }: Told): string[] {
   const vouched = new Set<number>();
   const untrue = CLAIMS.flatMap(([pattern, isTrue]) =>
     [...paragraph.matchAll(new RegExp(pattern, 'g'))].flatMap((match) => {
@@ -122,7 +130,7 @@ function untrueClaims({ paragraph, steps }: Told): string[] {
       const step = steps[Number(groups[number]) - 1];
       vouched.add(Number(groups[number]));
       const rest = groups.filter((_, at) => at !== number);
-      return step !== undefined && isTrue(step, rest) ? [] : [match[0]];
+      return step !== undefined && isTrue(step, rest, end) ? [] : [match[0]];
     }),
   );
   const named = [...paragraph.matchAll(/step (\d+)/g)].map((match) => Number(match[1]));
@@ -133,6 +141,20 @@ function untrueClaims({ paragraph, steps }: Told): string[] {
 t.test('what the paragraph says of a step is what the step does', async (t) => {
   for (const told of all) {
     t.strictSame(untrueClaims(told), [], `${told.scenario} ${told.property}: ${told.paragraph}`);
+  }
+});
+
+t.test('no paragraph says "it" of bits that it has not named', async (t) => {
+  for (const { scenario, property, paragraph } of all) {
+    const [, which] = /(?:cleared|set) (it|them) in /.exec(paragraph) ?? [];
+    if (which !== undefined) {
+      const claim = paragraph.slice(0, paragraph.indexOf(': '));
+      t.match(
+        claim,
+        /(PMC|FIXED|PERF_METRICS|VLBR)\S* (is|are) |wants \S+,/,
+        `${scenario} ${property}: ${paragraph}`,
+      );
+    }
   }
 });
 

@@ -32,6 +32,8 @@ function importsOf(path: string, text: string): string[] {
     ...text.matchAll(/^(?:import|export)\b[^;'"]*?from\s*['"]([^'"]+)['"]/gm),
     ...text.matchAll(/^import\s*['"]([^'"]+)['"]/gm),
     ...text.matchAll(/\bimport\(\s*['"]([^'"]+)['"]/g),
+    // What a worker is given to load.
+    ...text.matchAll(/\bnew URL\(\s*['"](\.[^'"]+\.js)['"]/g),
   ].map((match) => match[1]!);
   return written.map((name) =>
     name.startsWith('.')
@@ -65,6 +67,8 @@ t.test('the import lines are read', async (t) => {
   t.ok(sources.length > 20, `${sources.length} files`);
   const kernels = sources.find(({ path }) => path === 'src/pmu/kernels/index.ts');
   t.ok(kernels?.imports.includes('src/pmu/kernels/pebs-v1'), 'with their targets resolved');
+  const [job] = sourcesIn('src/service/explorations').filter(({ path }) => /\bjob/.test(path));
+  t.ok(job?.imports.includes('src/model/pair-model'), 'modules for workers too');
 });
 
 t.test('the engine imports no package, no node: module, and nothing above it', async (t) => {

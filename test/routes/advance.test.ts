@@ -100,6 +100,42 @@ t.test('where nothing is to go on, or not so far', async (t) => {
   t.match(running.errors, [{ pointer: '/cpu', detail: /transitions/ }]);
 });
 
+t.test('what a CPU is at is the reason that is given', async (t) => {
+  const lab = await openLab(t);
+  const host = await lab.host('emerald-rapids', 'linux-7.2.6', { cpus: 2 });
+  const [vcpu, other] = [await host.vcpu(), await host.vcpu()];
+  const event = await host.event();
+  const everything = [
+    ['/advance', {}],
+    ['/pmu/enable', {}],
+    ['/ticks', {}],
+    ['/perf-events', { counter: 'PMC2' }],
+    ['/scripts', { actions: [{ action: 'tick' }] }],
+    ...[vcpu, other].flatMap(({ id }) => [
+      [`/vcpus/${id}/wrmsr`, { msr: 'IA32_PEBS_ENABLE', value: 0 }] as const,
+      [`/vcpus/${id}/transitions`, { kind: 'micro_step' }] as const,
+      [`/vcpus/${id}/migrate`, { cpu: 1 }] as const,
+    ]),
+  ] as const;
+  const refused = async (words: RegExp, but: RegExp): Promise<void> => {
+    for (const [path, body] of everything.filter(([path]) => !but.test(path))) {
+      t.match((await host.refuses('conflict', 'POST', path, body)).detail, words, path);
+    }
+  };
+  await host.script([{ action: 'disable_event', event: event.id, micro_steps: 1 }]);
+  await refused(/busy \(disable_event\)\.$/, /advance|migrate/);
+  await host.act('advance');
+  await host.act('pmu/disable', { micro_steps: 1 });
+  await refused(/between PMU disable and PMU enable/, /advance|enable|migrate/);
+  await host.act('pmu/enable');
+  await host.move(vcpu, { kind: 'micro_step' });
+  await refused(/CPU 0 is in the middle of a run of v0/, /advance|migrate|vcpu_1.transitions/);
+  await host.move(vcpu);
+  await host.event({ counter: 'PERF_METRICS', precise_ip: 1, exclude_guest: true });
+  await host.move(vcpu);
+  await refused(/shut down after a VMX abort/, /^$/);
+});
+
 t.test('KVM reprograms the counters of a guest an operation at a time', async (t) => {
   const lab = await openLab(t);
   const [whole, cut] = [await lab.host(), await lab.host()];

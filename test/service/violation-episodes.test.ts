@@ -166,6 +166,28 @@ t.test('a bit that stays stuck for a million round trips is one episode', async 
   );
 });
 
+t.test('an episode ends where an event is closed at once', async (t) => {
+  const group = (name: string, counter: string): ScriptAction[] => [
+    { action: 'open_event', name, counter, sample_period: 1000 },
+    { action: 'open_event', name: `${name}1`, group_leader: name, disabled: true },
+  ];
+  const idleMembers = async (...script: ScriptAction[]): Promise<number> => {
+    const host = await asked(
+      boot('emerald-rapids', 'linux-6.16'),
+      ...group('a', 'PMC0'),
+      ...group('b', 'PMC1'),
+      { action: 'nmi', cpu: 0, throttle: ['PMC0'] },
+      ...script,
+      { action: 'nmi', cpu: 0, throttle: ['PMC1'] },
+    );
+    return host.tally.violations[INVARIANTS.findIndex(({ id }) => id === 'I21')]!;
+  };
+  const close = { action: 'close_event', event: 'a1' } as const;
+  t.equal(await idleMembers(), 1);
+  t.equal(await idleMembers(close, { action: 'nmi', cpu: 0 }), 2);
+  t.equal(await idleMembers(close), 2, 'whether or not anything comes in between');
+});
+
 t.test(
   'looking after every micro-step, also after those that change nothing, counts the same',
   async (t) => {

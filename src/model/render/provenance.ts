@@ -28,6 +28,17 @@ interface Origin {
   readonly step: number;
 }
 
+/** A step that changed a place: of a set some bits, to 1 or to 0. */
+interface Change {
+  readonly place: Place;
+  readonly step: PathStep;
+  /** -1 where the value as a whole changed. */
+  readonly bits: number;
+  readonly isOn: boolean;
+  /** Whether these are just the bits that the claim has named. */
+  readonly isNamed: boolean;
+}
+
 const END = Number.POSITIVE_INFINITY;
 
 export class Provenance {
@@ -63,8 +74,8 @@ export class Provenance {
     const { place } = faults[0]!;
     const bits = bitsOf(faults);
     const written = this.history.writer(place, bits, END);
-    const origin = this.originOf(place, bits, written);
-    const reasons = this.reasons(faults, bits, written, origin);
+    const origin = this.originOf(faults, written);
+    const reasons = this.reasons(faults, written, origin);
     const first = reasons[0]?.step ?? END;
     const since = Math.max(written?.number ?? 0, first === END ? 0 : first);
     const parts = [
@@ -90,7 +101,9 @@ export class Provenance {
   }
 
   /** Who wrote a place last, followed back to where the value was made. */
-  private originOf(place: Place, bits: number, written: PathStep | undefined): Origin {
+  private originOf(faults: readonly Fault[], written: PathStep | undefined): Origin {
+    const { place } = faults[0]!;
+    const bits = bitsOf(faults);
     const isHardware = msrOf(place) !== undefined;
     if (written === undefined) {
       const text = `it has held ${this.valueIn(place, this.state)} since before step 1`;
@@ -101,7 +114,9 @@ export class Provenance {
     if (source === undefined) {
       const text = isHardware
         ? `${this.who(written)} wrote ${this.valueIn(place, written.after)}`
-        : this.changeOf(place, bits, written, '');
+        : this.changesOf(place, faults)
+            .map((changed) => this.changeOf(changed, ''))
+            .join(' and ');
       return { text, step };
     }
     const carried = this.history.writer(source, bits, step - 1);
@@ -141,7 +156,6 @@ export class Provenance {
   /** What has changed since the value was made, so that it is wrong now. */
   private reasons(
     faults: readonly Fault[],
-    bits: number,
     written: PathStep | undefined,
     origin: Origin,
   ): Origin[] {
@@ -150,27 +164,50 @@ export class Provenance {
       (place, at) => places.findIndex(({ path }) => path === place.path) === at,
     );
     return distinct
-      .flatMap((place) => {
-        const mask = this.isSet(place) ? bits : -1;
-        const step = this.history.changer(place, mask, END);
-        if (step === undefined || (written !== undefined && step.number <= origin.step)) {
-          return [];
-        }
-        const had = written !== undefined && step.number < written.number ? 'had ' : '';
-        return [{ text: this.changeOf(place, mask, step, had), step: step.number }];
+      .flatMap((place) => this.changesOf(place, faults))
+      .filter(({ step }) => written === undefined || step.number > origin.step)
+      .map((change) => {
+        const { number } = change.step;
+        const had = written !== undefined && number < written.number ? 'had ' : '';
+        return { text: this.changeOf(change, had), step: number };
       })
       .sort((a, b) => a.step - b.step);
   }
 
-  private changeOf(place: Place, bits: number, step: PathStep, had: string): string {
+  /** Who changed a place last: of a set, each of the bits, and those that one step changed the same way together. */
+  private changesOf(place: Place, faults: readonly Fault[]): Change[] {
+    const bits = bitsOf(faults);
+    if (bits === -1 || !this.isSet(place)) {
+      const step = this.history.changer(place, -1, END);
+      return step === undefined ? [] : [{ place, step, bits: -1, isOn: false, isNamed: false }];
+    }
+    const areNamed = faults.every(({ says }) => says.includes('{bits}'));
+    const changes: Change[] = [];
+    for (let rest = bits; rest !== 0; rest &= rest - 1) {
+      const bit = rest & -rest;
+      const step = this.history.changer(place, bit, END);
+      if (step !== undefined) {
+        const isOn = (this.history.value(place, step.after) & bit) !== 0;
+        const same = changes.find((one) => one.step === step && one.isOn === isOn);
+        const all = (same?.bits ?? 0) | bit;
+        const change = { place, step, bits: all, isOn, isNamed: areNamed && all === bits };
+        changes.splice(same === undefined ? changes.length : changes.indexOf(same), 1, change);
+      }
+    }
+    return changes.sort((a, b) => a.step.number - b.step.number);
+  }
+
+  private changeOf({ place, bits, isOn, isNamed, step }: Change, had: string): string {
     const { kind, name, field } = this.history.item(place);
     const [before, after] = [step.before, step.after].map((state) =>
       this.history.value(place, state),
     ) as [number, number];
     const whose = `${this.ownerOf(place)}${name}`;
-    if (this.isSet(place) && bits !== -1) {
-      const verb = (after & bits) === 0 ? 'cleared' : 'set';
-      return `${this.who(step)} ${had}${verb} it in ${whose}`;
+    if (bits !== -1) {
+      const names = counterNames(bits);
+      const pronoun = names.length > 1 ? 'them' : 'it';
+      const which = isNamed ? pronoun : names.join('+');
+      return `${this.who(step)} ${had}${isOn ? 'set' : 'cleared'} ${which} in ${whose}`;
     }
     if (field.width === 1) {
       return `${this.who(step)} ${had}${after === 0 ? 'cleared' : 'set'} ${this.ownerOf(place)}"${name}"`;

@@ -17,6 +17,7 @@ import { begin, beginClose, beginDisable, beginEnable, beginRun } from './begin.
 import {
   refuseAbsentThread,
   refuseClose,
+  refuseMicrocode,
   refuseMigration,
   refuseNmi,
   refuseReserve,
@@ -146,7 +147,7 @@ export function refusal(world: World, state: MachineState, action: Action): stri
     case SNAPSHOT:
       return isInGuest(cpu.pc) ? 'the CPU is in the guest' : null;
     case MICROCODE:
-      return state.noIsolation ? null : 'PEBS is isolated already';
+      return refuseMicrocode(state);
     case REPROGRAM:
       return refuseReprogramming(world, state, cpu, action.target);
     case ARRIVE:
@@ -242,10 +243,7 @@ export function perform(
 
 /** Why KVM cannot emulate a WRMSR of the vCPU's guest now, or null. */
 export function refuseWrmsr(state: MachineState, vcpu: number): string | null {
-  const cpu = state.cpus[state.vcpus[vcpu]!.cpu]!;
-  return cpu.operation === RUN_VCPU
-    ? 'KVM emulates the WRMSR outside the guest: finish the VM-exit first'
-    : refuseUnlessIdle(cpu);
+  return refuseUnlessIdle(state.cpus[state.vcpus[vcpu]!.cpu]!);
 }
 
 /**

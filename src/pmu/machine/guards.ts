@@ -34,14 +34,18 @@ export function refuseUnlessIdle(cpu: LogicalCpu): string | null {
     case IDLE:
       return null;
     case RUN_VCPU:
-      return isInGuest(cpu.pc)
-        ? `CPU ${cpu.index} is in the guest of v${cpu.target}: a VM-exit comes first`
-        : `CPU ${cpu.index} is in the middle of a run of v${cpu.target}, with interrupts off`;
+      return refuseShutDown(cpu) ?? refuseDuringRun(cpu);
     case SECTION:
-      return `the PMU of CPU ${cpu.index} is disabled: PMU enable comes first`;
+      return `CPU ${cpu.index} is between PMU disable and PMU enable: PMU enable comes first`;
     default:
-      return `CPU ${cpu.index} is busy (${OPERATION_NAMES[cpu.operation]}), with its PMU disabled`;
+      return `CPU ${cpu.index} is busy (${OPERATION_NAMES[cpu.operation]})`;
   }
+}
+
+function refuseDuringRun({ index, pc, target }: LogicalCpu): string {
+  return isInGuest(pc)
+    ? `CPU ${index} is in the guest of v${target}: a VM-exit comes first`
+    : `CPU ${index} is in the middle of a run of v${target}, with interrupts off`;
 }
 
 /** Reserving or releasing the DS areas sends an IPI to every CPU, which must be answered. */
@@ -96,6 +100,9 @@ export function refuseWithoutSwitch(
 
 export function refuseMigration(state: MachineState, vcpu: number, to: number): string | null {
   const from = state.cpus[state.vcpus[vcpu]!.cpu]!;
+  if (from.pc === VMX_ABORT) {
+    return 'the CPU that the vCPU is to leave has shut down after a VMX abort';
+  }
   if (from.operation === RUN_VCPU && from.target === vcpu) {
     return 'preemption is off from k0 to k13: the vCPU cannot migrate in the middle of a run';
   }
@@ -106,6 +113,18 @@ export function refuseMigration(state: MachineState, vcpu: number, to: number): 
     return 'the vCPU is on that CPU already';
   }
   return from.currentVcpu === vcpu ? 'the vCPU thread must leave its CPU first' : null;
+}
+
+export function refuseMicrocode(state: MachineState): string | null {
+  if (state.noIsolation === 0) {
+    return 'PEBS is isolated already';
+  }
+  for (const { pc } of state.cpus) {
+    if (pc === VMX_ABORT) {
+      return 'a CPU has shut down after a VMX abort, and a late load waits for all of them';
+    }
+  }
+  return null;
 }
 
 export function refuseNmi(

@@ -8,6 +8,7 @@ import { guestEventConfig, wantedCounters } from '../kvm/guest-counters.js';
 import type { GuestFeatures } from '../kvm/guest-msrs.js';
 import * as actions from '../machine/actions.js';
 import { vcpuOfRun } from '../machine/begin.js';
+import { refuseShutDown } from '../machine/guards.js';
 import { isFirstOfContext } from '../machine/open-close.js';
 import { nextToReprogram, reprogramming } from '../machine/reprogram.js';
 import { IDLE, isAboutEvent, type LogicalCpu, NO_VCPU } from '../machine/state.js';
@@ -29,7 +30,7 @@ export function addVcpu(run: Run, cpu: number, features: GuestFeatures): number 
 export function openHostEvent(run: Run, plan: OpenPlan, disabled: boolean): number {
   const at = freeHostSlot(run, plan.config);
   run.world = placeEvent(run.world, run.state, at, plan.config);
-  run.act(actions.OPEN, plan.config.cpu, at, plan.preciseIp, plan.dataCfg);
+  run.begin(actions.OPEN, cpuOf(run, at), at, plan.preciseIp, plan.dataCfg);
   if (!disabled) {
     enableEvent(run, at);
   } else if (isFirstOfContext(run.world, run.state, at)) {
@@ -119,7 +120,8 @@ export function tick(run: Run, cpu: LogicalCpu): void {
 export function goOn(run: Run, cpu: LogicalCpu): void {
   const { world, state } = run;
   if (vcpuOfRun(world, cpu) !== NO_VCPU) {
-    throw new Refused('state', 'the CPU runs a vCPU, which transitions move', '/cpu');
+    const shutDown = refuseShutDown(cpu);
+    throw new Refused('state', shutDown ?? 'the CPU runs a vCPU, which transitions move', '/cpu');
   }
   if (cpu.operation === IDLE) {
     const at = nextToReprogram(world, state, cpu);

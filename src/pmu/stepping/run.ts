@@ -189,9 +189,17 @@ export class Run {
     this.instant(cpu, 'perf', name);
   }
 
+  /** Performs an action that may start an operation. If it is over at once, no micro-step looks at what it has changed. */
+  begin(kind: number, cpu: LogicalCpu, target: number, value = 0, throttle: CounterSet = 0): void {
+    this.act(kind, cpu.index, target, value, throttle);
+    if (cpu.operation === IDLE) {
+      this.evaluate(cpu, undefined, STEP_NAMES[cpu.pc]!);
+    }
+  }
+
   /** Starts an operation and runs it to its end, or as far as it is to come. */
   operate(kind: number, cpu: LogicalCpu, target: number): void {
-    this.act(kind, cpu.index, target);
+    this.begin(kind, cpu, target);
     this.finish(cpu);
   }
 

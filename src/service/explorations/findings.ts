@@ -43,9 +43,11 @@ export function counterexample(row: WorkRow, id: string): Counterexample {
 export function counterexampleStory(row: WorkRow, id: string, all: boolean): string {
   const { model, path, property } = find(row, id);
   const { spec } = model.explored;
-  const statement = INVARIANTS.find((invariant) => invariant.id === property)?.statement ?? '';
+  const statement = INVARIANTS.find((invariant) => invariant.id === property)?.statement;
   const steps = stepsOfPath(model, path);
-  const title = `${property} on ${spec.kernel}, ${spec.cpu_model}: ${statement}`;
+  const where = `${property} on ${spec.kernel}, ${spec.cpu_model}`;
+  // What a coverage goal says is the paragraph.
+  const title = statement === undefined ? where : `${where}: ${statement}`;
   const { paragraph, end } = summarise(model, property, steps);
   return toText({ title, paragraph, steps: renderSteps(model, steps), end }, all);
 }

@@ -232,7 +232,11 @@ export class HostSession {
   pmuEnable({ cpu: index, ...asked }: CpuActionRequest): LogicalCpu {
     const cpu = this.cpu(index);
     if (cpu.operation !== SECTION) {
-      throw new Refused('state', 'the PMU of the CPU was not disabled', '/cpu');
+      throw new Refused(
+        'state',
+        refuseUnlessIdle(cpu) ?? 'the PMU of the CPU was not disabled',
+        '/cpu',
+      );
     }
     this.underWay(asked, () => this.run.finish(cpu));
     return cpu;
