@@ -6,9 +6,11 @@ import type { AddJobs, WorkJob } from '../../jobs/work-queue.js';
 import type { Database } from '../../store/database.js';
 import type { EventInput } from '../../store/event-store.js';
 import type { Lane } from '../../store/tables.js';
-import { type WaitingWork, type WorkRow, WorkStore } from '../../store/work-store.js';
+import { type OnEnded, type WaitingWork, type WorkRow, WorkStore } from '../../store/work-store.js';
 import { Pace } from '../long-work/pace.js';
 import { assertAlive, type Outcome, Pieces } from '../long-work/pieces.js';
+import { countTakeover, SearchMetrics } from '../long-work/work-metrics.js';
+import type { Meters } from '../metrics/meters.js';
 import { largeSearch, optionsOf, smallSearch, TooLarge } from './bounded-search.js';
 import { runExploration } from './job.js';
 import type { StoredRequest } from './request.js';
@@ -43,14 +45,20 @@ export class ExplorationWork {
   private readonly searchMegabytes: number;
   private readonly addJobs: AddJobs;
   private readonly pace = new Pace();
+  private readonly meters: Meters;
+  private readonly metrics: SearchMetrics;
 
   constructor(
     database: Database,
     warmThread: WarmSearchThread,
     searchMegabytes: number,
     addJobs: AddJobs,
+    meters: Meters,
+    onEnded: OnEnded,
   ) {
-    this.store = new WorkStore(database, 'explorations');
+    this.store = new WorkStore(database, 'explorations', onEnded);
+    this.meters = meters;
+    this.metrics = new SearchMetrics(meters);
     this.pieces = new Pieces(database, this.store, (id) => endEvent(id, 'failed', {}));
     this.warmThread = warmThread;
     this.searchMegabytes = searchMegabytes;
@@ -70,6 +78,7 @@ export class ExplorationWork {
       const row = await this.store.start(id);
       if (row === undefined) return;
       if (row.cancelRequested) unwanted.abort();
+      countTakeover(this.meters, lane, row.deaths);
       assertAlive(row.deaths, 'searched this');
       const found = await this.search(row, ends);
       if (found === undefined) return this.handOver(id);
@@ -77,6 +86,10 @@ export class ExplorationWork {
       if (!isCancelled) signal.throwIfAborted();
       const state = isCancelled ? 'cancelled' : 'succeeded';
       await this.store.finish(id, state, found, endEvents(id, state, found));
+      for (const property of violatedIn(found)) {
+        const labels = { invariant: property.id, origin: 'exploration' };
+        this.meters.count('pebslab_violations_total', labels);
+      }
     });
   }
 
@@ -99,7 +112,7 @@ export class ExplorationWork {
       const search =
         row.lane === 'small' ? smallSearch(this.warmThread) : largeSearch(this.warmThread);
       const options = optionsOf(request, fold, this.searchMegabytes);
-      const outcome = await runExploration(search, request, model, options, {
+      const outcome = await runExploration(this.metrics.counted(search), request, model, options, {
         signal,
         onProgress: (progress) => watch.see(progress),
       });
@@ -147,10 +160,13 @@ class ProgressWriter {
   }
 }
 
+function violatedIn({ properties = [] }: Partial<Exploration>): Exploration['properties'] {
+  return properties.filter(({ verdict }) => verdict === 'violated');
+}
+
 function endEvents(id: string, state: string, found: Partial<Exploration>): EventInput[] {
-  const violated = (found.properties ?? []).filter(({ verdict }) => verdict === 'violated');
   return [
-    ...violated.map((property) => ({
+    ...violatedIn(found).map((property) => ({
       type: 'violation.found',
       subject: id,
       data: { invariant: property.id, counterexample: property.counterexample?.id ?? null },

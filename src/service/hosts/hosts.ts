@@ -16,7 +16,7 @@ import { refusalsAsProblems } from '../refusals.js';
 import { parseU64 } from '../wire.js';
 import { createHost, HOSTS_MAX, type Host } from './host.js';
 import { hostConfig, hostImage } from './host-image.js';
-import { HostLine, type Made } from './host-line.js';
+import { HostLine, type Made, type OnTally } from './host-line.js';
 import { HostSession } from './host-session.js';
 import { hostItem, hostSummary, listedItem } from './host-summary.js';
 import { violationItems } from './host-views.js';
@@ -34,11 +34,11 @@ export type ChangeView<Result, View> = (host: Host, run: Run, result: Result) =>
 
 export class Hosts {
   private readonly store: HostStore;
-  private readonly onTally: (tally: Tally) => void;
+  private readonly onTally: OnTally;
   private readonly lines = new Map<string, HostLine>();
 
   /** `onTally` receives the counts of each change. */
-  constructor(store: HostStore, onTally: (tally: Tally) => void) {
+  constructor(store: HostStore, onTally: OnTally) {
     this.store = store;
     this.onTally = onTally;
   }
