@@ -12,6 +12,7 @@ import * as explorationModel from './exploration-model.js';
 import * as health from './health.js';
 import * as host from './host.js';
 import * as metrics from './metrics.js';
+import * as monitoring from './monitoring.js';
 import * as msr from './msr.js';
 import * as perfEvent from './perf-event.js';
 import * as problem from './problem.js';
@@ -40,6 +41,7 @@ const MODULES: readonly object[] = [
   script,
   msr,
   metrics,
+  monitoring,
   trace,
   comparison,
   explorationModel,

@@ -19,6 +19,7 @@ import { Idempotency } from './service/idempotency.js';
 import { endMetrics } from './service/long-work/work-metrics.js';
 import type { Meters } from './service/metrics/meters.js';
 import { SharedValues } from './service/metrics/shared-values.js';
+import { Statistics } from './service/metrics/statistics.js';
 import { type Database, openDatabase } from './store/database.js';
 import { ExporterSeat } from './store/database-values.js';
 import { HostStore } from './store/host-store.js';
@@ -86,6 +87,7 @@ export interface Services {
   readonly comparisons: Comparisons;
   readonly events: Events;
   readonly idempotency: Idempotency;
+  readonly statistics: Statistics;
 }
 
 /** The services with their lifecycle. */
@@ -135,7 +137,8 @@ export async function compose(
   const seat = new ExporterSeat(database.url, onError);
   const shared = new SharedValues(database, queue, seat);
   meters.beforeScrape(() => shared.exportTo(meters));
-  meters.beforeScrape(() => showLoad(meters, database, queue));
+  const statistics = new Statistics(meters, shared);
+  meters.beforeRead(() => showLoad(meters, database, queue));
   const events = new Events(database, onError);
   await events.open();
   const worker =
@@ -156,9 +159,16 @@ export async function compose(
       comparisons: new Comparisons(new RaceVerdicts(warmThread)),
       events,
       idempotency: new Idempotency(keys),
+      statistics,
     },
-    start: async () => worker?.start(),
-    windDown: () => worker?.windDown(),
+    start: async () => {
+      statistics.start();
+      await worker?.start();
+    },
+    windDown: () => {
+      statistics.stop();
+      worker?.windDown();
+    },
     close: async () => {
       await queue.close();
       await seat.close();

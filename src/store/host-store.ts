@@ -105,6 +105,16 @@ export class HostStore {
       .execute();
   }
 
+  /** The newest hosts, newest first. */
+  async newest(limit: number): Promise<ListedHost[]> {
+    return this.database.query
+      .selectFrom('hosts')
+      .select(['id', 'seq', 'config', 'summary', 'created_at as createdAt'])
+      .orderBy('seq', 'desc')
+      .limit(limit)
+      .execute();
+  }
+
   /** Deletes the host with its trace, if it has one of `versions`. Returns whether there was such a host. */
   async delete(id: string, versions: readonly number[] | undefined): Promise<boolean> {
     return this.database.query.transaction().execute(async (trx) => {

@@ -29,11 +29,11 @@ export function useMetrics(app: FastifyInstance): void {
   const meters = new Meters();
   app.decorate('meters', meters);
   app.decorate('metricFamilies', async () => [
-    ...(await meters.families()),
+    ...(await meters.scrape()),
     ...(await processMetrics()),
   ]);
   meters.set('pebslab_build_info', 1, { version: VERSION, role: app.config.role });
-  meters.beforeScrape(() => meters.set('pebslab_sse_listeners', app.streams.count()));
+  meters.beforeRead(() => meters.set('pebslab_sse_listeners', app.streams.count()));
   app.addHook('onResponse', async (request, reply) => {
     const route = routeClass(request);
     const status = `${Math.floor(reply.statusCode / 100)}xx`;

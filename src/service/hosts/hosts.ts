@@ -82,6 +82,11 @@ export class Hosts {
     return rows.map((row) => ({ seq: row.seq, item: listedItem(row) }));
   }
 
+  /** The newest hosts, newest first. */
+  async newest(limit: number): Promise<HostItem[]> {
+    return (await this.store.newest(limit)).map(listedItem);
+  }
+
   get(id: string): Promise<Host> {
     return this.line(id).read();
   }

@@ -30,7 +30,7 @@ export class SearchMetrics {
 
   constructor(meters: Meters) {
     this.meters = meters;
-    meters.beforeScrape(() => {
+    meters.beforeRead(() => {
       const sum = [...this.rates.values()].reduce((all, rate) => all + rate, 0);
       meters.set('pebslab_search_states_per_second', sum);
     });

@@ -30,7 +30,8 @@ export class Meters {
   private readonly counters = new Map<string, Counter>();
   private readonly gauges = new Map<string, Gauge>();
   private readonly histograms = new Map<string, Histogram>();
-  private readonly readers: (() => Promise<void> | void)[] = [];
+  private readonly readers: (() => void)[] = [];
+  private readonly exporters: (() => Promise<void>)[] = [];
 
   constructor() {
     for (const [name, spec] of Object.entries<MetricSpec>(METRICS)) this.create(name, spec);
@@ -58,14 +59,33 @@ export class Meters {
     if (labels === undefined) gauge?.remove();
   }
 
-  /** Calls the reader before each scrape, to set what is not counted as it happens. */
-  beforeScrape(reader: () => Promise<void> | void): void {
+  /** Calls the reader before the metrics are read, to set what is not counted as it happens. */
+  beforeRead(reader: () => void): void {
     this.readers.push(reader);
   }
 
-  async families(): Promise<MetricFamily[]> {
-    await Promise.all(this.readers.map((read) => read()));
+  /** Calls the exporter before a scrape only. */
+  beforeScrape(exporter: () => Promise<void>): void {
+    this.exporters.push(exporter);
+  }
+
+  async scrape(): Promise<MetricFamily[]> {
+    for (const read of this.readers) read();
+    await Promise.all(this.exporters.map((setShared) => setShared()));
     return familiesOf(this.registry);
+  }
+
+  /** The sums of counters and gauges over their labels. */
+  async totals<Name extends NameOf<'counter' | 'gauge'>>(
+    names: readonly Name[],
+  ): Promise<Record<Name, number>> {
+    for (const read of this.readers) read();
+    const totals = names.map(async (name) => {
+      const metric = this.counters.get(name) ?? this.gauges.get(name);
+      const values = (await metric?.get())?.values ?? [];
+      return [name, values.reduce((sum, { value }) => sum + value, 0)] as const;
+    });
+    return Object.fromEntries(await Promise.all(totals)) as Record<Name, number>;
   }
 
   private create(name: string, { kind, help, labels = [], buckets = [] }: MetricSpec): void {

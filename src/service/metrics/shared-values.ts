@@ -10,8 +10,6 @@ import {
 import type { Lane } from '../../store/tables.js';
 import type { Meters } from './meters.js';
 
-/** Scrapes and readers within this time share one look. */
-const FRESH_MILLIS = 2000;
 /** A scrape does not wait longer for the database: it has more to say. */
 const WAIT_MILLIS = 2000;
 
@@ -23,7 +21,6 @@ export class SharedValues {
   private readonly database: Database;
   private readonly queue: WorkQueue;
   private readonly seat: ExporterSeat;
-  private last: { readonly at: number; readonly values: Promise<Shared> } | undefined;
 
   constructor(database: Database, queue: WorkQueue, seat: ExporterSeat) {
     this.database = database;
@@ -31,15 +28,12 @@ export class SharedValues {
     this.seat = seat;
   }
 
-  read(): Promise<Shared> {
-    const now = performance.now();
-    if (this.last === undefined || now - this.last.at > FRESH_MILLIS) {
-      this.last = { at: now, values: this.look() };
-      this.last.values.catch(() => {
-        this.last = undefined;
-      });
-    }
-    return this.last.values;
+  async read(): Promise<Shared> {
+    const [values, queueDepth] = await Promise.all([
+      readDatabaseValues(this.database),
+      this.queue.depths(),
+    ]);
+    return { ...values, queueDepth };
   }
 
   /** Nothing is exported by the instances without the seat, and by none while the database is away. */
@@ -63,14 +57,6 @@ export class SharedValues {
 
   private async ofSeat(): Promise<Shared | undefined> {
     return (await this.seat.take()) ? this.read() : undefined;
-  }
-
-  private async look(): Promise<Shared> {
-    const [values, queueDepth] = await Promise.all([
-      readDatabaseValues(this.database),
-      this.queue.depths(),
-    ]);
-    return { ...values, queueDepth };
   }
 }
 
