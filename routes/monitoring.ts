@@ -1,6 +1,7 @@
 /** For dashboards: the numbers of the service, their history, and what there is to scrape. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import {
+  GrafanaDashboardSchema,
   StatsSchema,
   TargetsQuerySchema,
   TargetsSchema,
@@ -8,6 +9,7 @@ import {
   TimeseriesSchema,
 } from '../schemas/monitoring.js';
 import { problems, readProblems } from '../schemas/problem.js';
+import { grafanaDashboard } from '../src/service/metrics/grafana.js';
 import { targetsOf } from '../src/service/metrics/targets.js';
 
 export const monitoringRoutes: FastifyPluginAsyncTypebox = async (app) => {
@@ -62,5 +64,20 @@ export const monitoringRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const listed = count === 0 ? [] : await hosts.newest(count);
       return targetsOf({ authority: host, protocol }, app.config.role, listed);
     },
+  );
+
+  app.get(
+    '/dashboards/grafana',
+    {
+      schema: {
+        tags: ['operations'],
+        operationId: 'getGrafanaDashboard',
+        summary: 'A dashboard for Grafana',
+        description:
+          'Classic dashboard JSON (schema version 41) with a variable for the Prometheus data source: import it, or save it where Grafana provisions dashboards from.',
+        response: { 200: GrafanaDashboardSchema, ...problems('validation') },
+      },
+    },
+    async () => grafanaDashboard(),
   );
 };

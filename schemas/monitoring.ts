@@ -168,3 +168,21 @@ export const TargetsSchema = Type.Array(ref(TargetGroupSchema), {
   examples: [[{ targets: ['127.0.0.1:8080'], labels: { role: 'all' } }]],
 });
 export type Targets = Static<typeof TargetsSchema>;
+
+export const GrafanaDashboardSchema = Type.Object(
+  {
+    uid: Type.String({ minLength: 1, maxLength: 40, description: 'the same in every Grafana' }),
+    title: Type.String({ minLength: 1, maxLength: 100, description: 'its title' }),
+    schemaVersion: Type.Integer({
+      minimum: 41,
+      maximum: 41,
+      description: 'of the dashboard JSON of Grafana',
+    }),
+  },
+  {
+    $id: 'GrafanaDashboard',
+    additionalProperties: true,
+    description: 'a dashboard as Grafana imports it',
+    examples: [{ uid: 'pebslab', title: 'pebslab', schemaVersion: 41 }],
+  },
+);

@@ -17,12 +17,17 @@ export interface MetricSpec {
   readonly panel: Panel;
 }
 
+/** The rows of the dashboard, from the top. */
+export const ROWS = ['Simulated machines', 'Searches', 'Workers', 'Service', 'Process'] as const;
+
 export interface Panel {
-  readonly row: 'Simulated machines' | 'Searches' | 'Workers' | 'Service';
+  readonly row: (typeof ROWS)[number];
   readonly title: string;
+  /** A time series by default. */
+  readonly type?: 'stat' | 'table';
   /** As Grafana names it. */
   readonly unit?: string;
-  /** The labels to tell apart; all of the metric's by default. */
+  /** The labels to tell apart; those of the metric by default. */
   readonly by?: readonly string[];
   /** Instead of what is usual for the kind: the rate of a counter, the sum of a gauge, a percentile of a histogram. */
   readonly expr?: string;
@@ -33,24 +38,50 @@ export function series(name: string): string {
   return `${name}{job=~"$job"}`;
 }
 
-function rateBy(name: string, by: readonly string[]): string {
-  return `sum by (${by.join(', ')}) (rate(${series(name)}[$__rate_interval]))`;
+export function sumBy(by: readonly string[], vector: string): string {
+  return by.length === 0 ? `sum(${vector})` : `sum by (${by.join(', ')}) (${vector})`;
+}
+
+/** Per second. */
+export function rate(name: string): string {
+  return `rate(${series(name)}[$__rate_interval])`;
 }
 
 const PAIR = ['kernel', 'platform_class'] as const;
 
 export const METRICS = {
+  pebslab_round_trip_msr_writes_total: {
+    kind: 'counter',
+    help: 'WRMSRs by KVM and loads from MSR-load areas in round trips',
+    labels: PAIR,
+    panel: {
+      row: 'Simulated machines',
+      title: 'MSR writes per round trip',
+      expr: `${sumBy(PAIR, rate('pebslab_round_trip_msr_writes_total'))} / ${sumBy(PAIR, rate('pebslab_round_trips_total'))}`,
+    },
+  },
+  pebslab_violations_total: {
+    kind: 'counter',
+    help: 'Violations: episodes on hosts, explorations, walks of campaigns',
+    labels: ['invariant', 'origin'],
+    panel: {
+      row: 'Simulated machines',
+      title: 'Violations in the range shown',
+      type: 'table',
+      expr: `sum by (invariant, origin) (increase(${series('pebslab_violations_total')}[$__range])) > 0`,
+    },
+  },
   pebslab_build_info: {
     kind: 'gauge',
     help: 'Always 1; which version runs in which role',
     labels: ['version', 'role'],
-    panel: { row: 'Service', title: 'Instances' },
+    panel: { row: 'Service', title: 'Instances', type: 'stat' },
   },
   pebslab_hosts: {
     kind: 'gauge',
     help: 'Simulated hosts in the database',
     ofDatabase: true,
-    panel: { row: 'Simulated machines', title: 'Hosts' },
+    panel: { row: 'Simulated machines', title: 'Hosts', type: 'stat' },
   },
   pebslab_vm_entries_total: {
     kind: 'counter',
@@ -62,16 +93,6 @@ export const METRICS = {
     help: 'VM-exits that followed a VM-entry',
     labels: PAIR,
     panel: { row: 'Simulated machines', title: 'Round trips', unit: 'ops' },
-  },
-  pebslab_round_trip_msr_writes_total: {
-    kind: 'counter',
-    help: 'WRMSRs by KVM and loads from MSR-load areas in round trips',
-    labels: PAIR,
-    panel: {
-      row: 'Simulated machines',
-      title: 'MSR writes per round trip',
-      expr: `${rateBy('pebslab_round_trip_msr_writes_total', PAIR)} / ${rateBy('pebslab_round_trips_total', PAIR)}`,
-    },
   },
   pebslab_msr_writes_total: {
     kind: 'counter',
@@ -88,16 +109,6 @@ export const METRICS = {
     kind: 'counter',
     help: 'Events throttled by simulated NMI handlers',
     panel: { row: 'Simulated machines', title: 'Throttles', unit: 'ops' },
-  },
-  pebslab_violations_total: {
-    kind: 'counter',
-    help: 'Violations: episodes on hosts, explorations, walks of campaigns',
-    labels: ['invariant', 'origin'],
-    panel: {
-      row: 'Simulated machines',
-      title: 'Violations in the range shown',
-      expr: `sum by (invariant, origin) (increase(${series('pebslab_violations_total')}[$__range])) > 0`,
-    },
   },
   pebslab_explorations: {
     kind: 'gauge',
@@ -178,7 +189,7 @@ export const METRICS = {
       row: 'Workers',
       title: 'Workers busy',
       unit: 'percentunit',
-      expr: `${rateBy('pebslab_worker_busy_seconds_total', ['queue'])} / sum by (queue) (${series('pebslab_worker_slots')})`,
+      expr: `${sumBy(['queue'], rate('pebslab_worker_busy_seconds_total'))} / ${sumBy(['queue'], series('pebslab_worker_slots'))}`,
     },
   },
   pebslab_commit_duration_seconds: {
@@ -194,7 +205,7 @@ export const METRICS = {
     panel: {
       row: 'Service',
       title: 'Changes per commit',
-      expr: `${rateBy('pebslab_commit_group_size_sum', [])} / ${rateBy('pebslab_commit_group_size_count', [])}`,
+      expr: `${sumBy([], rate('pebslab_commit_group_size_sum'))} / ${sumBy([], rate('pebslab_commit_group_size_count'))}`,
     },
   },
   pebslab_database_pool: {
@@ -235,12 +246,42 @@ export const METRICS = {
 
 export type MetricName = keyof typeof METRICS;
 
-/** Those of the process, by prom-client, of which a few are told. */
+/** Those of the process, counted by prom-client, which has many more. */
 export const PROCESS_METRICS = {
-  process_cpu_seconds_total: { title: 'CPU', unit: 'percentunit' },
-  process_resident_memory_bytes: { title: 'Memory', unit: 'bytes' },
-  process_start_time_seconds: { title: 'Uptime', unit: 's' },
-  process_open_fds: { title: 'Open files', unit: 'short' },
-  nodejs_eventloop_lag_p99_seconds: { title: 'Event loop lag, 99th percentile', unit: 's' },
-  nodejs_heap_size_used_bytes: { title: 'JavaScript heap', unit: 'bytes' },
-} as const;
+  process_cpu_seconds_total: {
+    kind: 'counter',
+    panel: { row: 'Process', title: 'CPU', unit: 'percentunit', by: ['instance'] },
+  },
+  process_resident_memory_bytes: {
+    kind: 'gauge',
+    panel: { row: 'Process', title: 'Memory', unit: 'bytes', by: ['instance'] },
+  },
+  nodejs_heap_size_used_bytes: {
+    kind: 'gauge',
+    panel: { row: 'Process', title: 'JavaScript heap', unit: 'bytes', by: ['instance'] },
+  },
+  nodejs_eventloop_lag_p99_seconds: {
+    kind: 'gauge',
+    panel: {
+      row: 'Process',
+      title: 'Event loop lag, 99th percentile',
+      unit: 's',
+      by: ['instance'],
+    },
+  },
+  process_open_fds: {
+    kind: 'gauge',
+    panel: { row: 'Process', title: 'Open files', by: ['instance'] },
+  },
+  process_start_time_seconds: {
+    kind: 'gauge',
+    panel: {
+      row: 'Process',
+      title: 'Uptime',
+      type: 'stat',
+      unit: 's',
+      by: ['instance'],
+      expr: `time() - max by (instance) (${series('process_start_time_seconds')})`,
+    },
+  },
+} as const satisfies Record<string, Pick<MetricSpec, 'kind' | 'panel'>>;
