@@ -46,12 +46,12 @@ const SEAT_MILLIS = 120_000;
 export class ExporterSeat {
   private readonly session: pg.Pool;
 
-  constructor(url: string, onError: (error: Error) => void) {
+  constructor(url: string, onError: (error: Error) => void, seatMillis = SEAT_MILLIS) {
     this.session = new pg.Pool({
       ...connectionOptions(url),
       application_name: 'pebslab exporter',
       max: 1,
-      idleTimeoutMillis: SEAT_MILLIS,
+      idleTimeoutMillis: seatMillis,
       // Locking is no reason to keep the process alive.
       allowExitOnIdle: true,
     });

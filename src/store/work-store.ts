@@ -217,14 +217,14 @@ export class WorkStore {
     });
   }
 
-  /** Ends it, unless it has ended already. */
+  /** Ends it; false if it has ended already. */
   async finish(
     id: string,
     state: WorkState,
     found: object,
     events: readonly EventInput[],
     more: (trx: Kysely<Tables>) => Promise<void> = async () => {},
-  ): Promise<void> {
+  ): Promise<boolean> {
     const hasEnded = await this.database.query.transaction().execute(async (trx) => {
       const { numUpdatedRows } = await this.patch(trx, id, found)
         .set({ state, finished_at: sql`now()` })
@@ -236,6 +236,7 @@ export class WorkStore {
       return true;
     });
     if (hasEnded) this.onEnded(state, (found as { verdict?: string }).verdict);
+    return hasEnded;
   }
 
   /** Cancels it: queued work ends immediately, running work is notified on whichever instance runs it. */

@@ -93,7 +93,9 @@ export class CampaignWork {
     return this.pieces.carryOut({ id, name: id, release }, signal, async (ends) => {
       const plan = await this.begin(id);
       if (plan === undefined) return;
-      assertAlive((await this.store.start(id))?.deaths ?? 0, 'shrank what the walks had found');
+      const deaths = (await this.store.start(id))?.deaths ?? 0;
+      countTakeover(this.meters, 'work', deaths);
+      assertAlive(deaths, 'shrank what the walks had found');
       const results = (await this.chunks.results(id)) as ChunkResult[];
       const totals = results.reduce(mergeChunk, noTotals(plan));
       const violations: ShrunkViolation[] = await Promise.all(

@@ -85,7 +85,8 @@ export class ExplorationWork {
       const isCancelled = unwanted.signal.aborted;
       if (!isCancelled) signal.throwIfAborted();
       const state = isCancelled ? 'cancelled' : 'succeeded';
-      await this.store.finish(id, state, found, endEvents(id, state, found));
+      const hasEnded = await this.store.finish(id, state, found, endEvents(id, state, found));
+      if (!hasEnded) return;
       for (const property of violatedIn(found)) {
         const labels = { invariant: property.id, origin: 'exploration' };
         this.meters.count('pebslab_violations_total', labels);
