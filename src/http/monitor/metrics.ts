@@ -40,11 +40,14 @@ export function useMetrics(app: FastifyInstance): void {
     meters.count('http_requests_total', { route, status });
     if (reply.statusCode === 429) meters.count('pebslab_too_many_requests_total');
     if (reply.hasHeader('idempotent-replayed')) meters.count('pebslab_idempotent_replays_total');
-    // A stream lasts as long as its client likes.
-    if (isStream(reply)) return;
+    // A stream lasts as long as its client likes, and the others are of no interest.
+    if (!TIMED.has(route) || isStream(reply)) return;
     meters.observe('http_request_duration_seconds', reply.elapsedTime / 1000, { route });
   });
 }
+
+/** The classes of routes whose latency is told. */
+const TIMED = new Set(['read', 'change', 'compute']);
 
 /** Routes by what they do, since each of a hundred would make its own series. */
 function routeClass({ is404, method, routeOptions }: FastifyRequest): string {

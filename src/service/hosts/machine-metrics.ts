@@ -19,7 +19,7 @@ import type { OnTally } from './host-line.js';
 const ORIGINS = ['host', 'exploration', 'campaign'] as const;
 
 /** A scrape stays small: of more pairs of kernel and class the rest are counted as `other`. */
-const PAIRS_MAX = 32;
+const PAIRS_MAX = 24;
 
 /** Totals over all hosts. */
 export function machineMetrics(meters: Meters): OnTally {

@@ -195,13 +195,13 @@ export const METRICS = {
   pebslab_commit_duration_seconds: {
     kind: 'histogram',
     help: 'Time to commit a group of changes of hosts',
-    buckets: [0.002, 0.01, 0.05, 0.25, 1],
+    buckets: [0.005, 0.05, 0.25, 1],
     panel: { row: 'Service', title: 'Commit latency, 95th percentile', unit: 's' },
   },
   pebslab_commit_group_size: {
     kind: 'histogram',
     help: 'Changes committed together',
-    buckets: [1, 4, 16, 64, 256],
+    buckets: [1, 8, 64],
     panel: {
       row: 'Service',
       title: 'Changes per commit',
@@ -222,9 +222,9 @@ export const METRICS = {
   },
   http_request_duration_seconds: {
     kind: 'histogram',
-    help: 'Time from the first byte of a request to the last of its answer',
+    help: 'Time from the first byte of a request under /v1 to the last of its answer',
     labels: ['route'],
-    buckets: [0.005, 0.025, 0.1, 0.5, 2.5],
+    buckets: [0.005, 0.05, 0.5, 5],
     panel: { row: 'Service', title: 'Request latency, 95th percentile', unit: 's' },
   },
   pebslab_too_many_requests_total: {

@@ -14,6 +14,9 @@ export const KERNELS = [
   'linux-5.11',
   'pebs-v1',
   'host-side-hardened',
+  'linux-6.1.192',
+  'linux-6.4-rc2',
+  'zero-global-ctrl-e2',
 ];
 const CPU_MODELS = ['haswell-x', 'emerald-rapids'];
 
