@@ -7,9 +7,12 @@ import {
   ReadinessSchema,
 } from '../schemas/health.js';
 import { problems } from '../schemas/problem.js';
-
-const PROMETHEUS = 'text/plain';
-const OPENMETRICS = 'application/openmetrics-text';
+import {
+  expositionType,
+  OPENMETRICS_TYPE,
+  sendExposition,
+  TEXT_TYPE,
+} from '../src/http/monitor/exposition.js';
 
 export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
@@ -48,29 +51,26 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/metrics',
     {
-      config: { produces: [PROMETHEUS, OPENMETRICS] },
       schema: {
         tags: ['operations'],
         operationId: 'getMetrics',
         summary: 'Metrics for Prometheus',
         description:
-          'Metrics of the service and of the process, as OpenMetrics if the client accepts that.',
+          'Metrics of the service and of the process, as OpenMetrics 1.0.0 if the client prefers that by name, otherwise in the text format 0.0.4. Values of the database, which several instances share, are exported by one of them.',
         response: {
           200: {
             description: 'the metrics',
             content: {
-              [PROMETHEUS]: { schema: ExpositionSchema },
-              [OPENMETRICS]: { schema: ExpositionSchema },
+              [TEXT_TYPE]: { schema: ExpositionSchema },
+              [OPENMETRICS_TYPE]: { schema: ExpositionSchema },
             },
           },
-          ...problems('not_acceptable'),
+          ...problems('bad_request'),
         },
       },
     },
-    async (request, reply) => {
-      const { contentType, text } = await app.metrics.expose(request.answerType === OPENMETRICS);
-      return reply.type(contentType).send(text);
-    },
+    async ({ headers }, reply) =>
+      sendExposition(reply, await app.metricFamilies(), expositionType(headers.accept)),
   );
 
   app.get(

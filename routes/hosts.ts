@@ -1,18 +1,28 @@
 /** Simulated hosts: creating, reading and deleting them; their registers, counts and trace. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { NothingSchema, PageQuerySchema } from '../schemas/common.js';
+import { ExpositionSchema } from '../schemas/health.js';
 import { HostCreateSchema, HostPageSchema, HostParamsSchema, HostSchema } from '../schemas/host.js';
-import { HostMetricsSchema } from '../schemas/metrics.js';
+import { HostMetricsQuerySchema, HostMetricsSchema } from '../schemas/metrics.js';
 import { MsrQuerySchema, MsrsSchema } from '../schemas/msr.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
 import { TracePageSchema, TraceQuerySchema } from '../schemas/trace.js';
 import { linkNext, page, sendRows } from '../src/http/answer/paging.js';
+import { OPENMETRICS_TYPE, sendExposition, TEXT_TYPE } from '../src/http/monitor/exposition.js';
 import { sendReply, versionsAsked } from '../src/http/read/idempotency.js';
+import { hostFamilies } from '../src/service/hosts/host-families.js';
 import { hostItem } from '../src/service/hosts/host-summary.js';
 import { metricsItem, traceItem } from '../src/service/hosts/host-views.js';
 import { hostTag } from '../src/service/hosts/hosts.js';
 import { msrsItem } from '../src/service/hosts/msr-views.js';
 import { ProblemError } from '../src/service/problem-error.js';
+
+const JSON_TYPE = 'application/json';
+const METRICS_TYPES = {
+  json: JSON_TYPE,
+  prometheus: TEXT_TYPE,
+  openmetrics: OPENMETRICS_TYPE,
+} as const;
 
 export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
   const { hosts } = app.services;
@@ -120,17 +130,34 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/hosts/:host/metrics',
     {
+      config: { produces: [JSON_TYPE, TEXT_TYPE, OPENMETRICS_TYPE] },
       schema: {
         tags: ['hosts'],
         operationId: 'getHostMetrics',
         summary: 'Get the counts of a host',
         description:
-          'MSR writes by register and mechanism, NMIs, throttles, violations, estimated cycles.',
+          'MSR writes by register, mechanism and cause, what a round trip writes, NMIs, throttles, violations, estimated cycles: as JSON, or for Prometheus. `/v1/sd/prometheus?hosts=N` lists hosts to scrape.',
         params: HostParamsSchema,
-        response: { 200: HostMetricsSchema, ...readProblems('not_found') },
+        querystring: HostMetricsQuerySchema,
+        response: {
+          200: {
+            description: 'the counts',
+            content: {
+              [JSON_TYPE]: { schema: HostMetricsSchema },
+              [TEXT_TYPE]: { schema: ExpositionSchema },
+              [OPENMETRICS_TYPE]: { schema: ExpositionSchema },
+            },
+          },
+          ...readProblems('validation', 'not_found', 'not_acceptable'),
+        },
       },
     },
-    async ({ params }) => metricsItem(await hosts.get(params.host)),
+    async ({ params, query, answerType }, reply) => {
+      const host = await hosts.get(params.host);
+      const type = query.format === undefined ? answerType : METRICS_TYPES[query.format];
+      if (type === JSON_TYPE) return reply.type(JSON_TYPE).send(metricsItem(host));
+      return sendExposition(reply, hostFamilies(host), type);
+    },
   );
 
   app.get(

@@ -8,6 +8,7 @@ import { eventRoutes } from './events.js';
 import { explorationRoutes } from './explorations.js';
 import { healthRoutes } from './health.js';
 import { hostRoutes } from './hosts.js';
+import { monitoringRoutes } from './monitoring.js';
 import { perfEventRoutes } from './perf-events.js';
 import { problemRoutes } from './problems.js';
 import { vcpuRoutes } from './vcpus.js';
@@ -27,5 +28,6 @@ export const V1_ROUTES: readonly FastifyPluginAsyncTypebox[] = [
   explorationRoutes,
   campaignRoutes,
   eventRoutes,
+  monitoringRoutes,
   whoamiRoutes,
 ];

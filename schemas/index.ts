@@ -18,6 +18,7 @@ import * as invariant from './invariant.js';
 import * as kernel from './kernel.js';
 import * as kernelDifference from './kernel-difference.js';
 import * as metrics from './metrics.js';
+import * as monitoring from './monitoring.js';
 import * as msr from './msr.js';
 import * as perfEvent from './perf-event.js';
 import * as problem from './problem.js';
@@ -50,6 +51,7 @@ const MODULES: readonly object[] = [
   script,
   msr,
   metrics,
+  monitoring,
   trace,
   comparison,
   runComparison,

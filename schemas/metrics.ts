@@ -1,6 +1,6 @@
 /** The counts of a host: totals, and what one round trip costs on average. */
 import { type Static, Type } from 'typebox';
-import { count, PmuMsrNameSchema, ref, WriteViaSchema } from './common.js';
+import { count, oneOf, PmuMsrNameSchema, ref, WriteViaSchema } from './common.js';
 import { msrWriteCounts, violationList } from './msr.js';
 
 const average = (description: string) => Type.Number({ minimum: 0, maximum: 1e9, description });
@@ -134,3 +134,19 @@ export const HostMetricsSchema = Type.Object(
   },
 );
 export type HostMetrics = Static<typeof HostMetricsSchema>;
+
+export const HostMetricsQuerySchema = Type.Object(
+  {
+    format: Type.Optional(
+      oneOf(['json', 'prometheus', 'openmetrics'], {
+        description: 'instead of the Accept header, for clients that cannot set it',
+      }),
+    ),
+  },
+  {
+    $id: 'HostMetricsQuery',
+    additionalProperties: false,
+    description: 'the format of the counts',
+    examples: [{ format: 'prometheus' }],
+  },
+);

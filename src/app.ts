@@ -96,7 +96,7 @@ async function useServices(app: FastifyInstance, storage: Storage | undefined): 
   }
   const { services, start, windDown, close } = await compose(app.config, storage, {
     closing: app.closing,
-    metrics: app.metrics.registry,
+    meters: app.meters,
     warn: (error, what) => app.log.warn({ err: error }, what),
   });
   app.decorate('services', services);

@@ -1,9 +1,8 @@
 /** The one place that opens the database and the queue, and creates the services and the worker. */
-import type { Registry } from 'prom-client';
 import type { Config } from './config/configuration.js';
 import { GraphThread } from './explorer/graph-thread.js';
 import { WarmSearchThread } from './explorer/warm-search-thread.js';
-import { type AddJobs, WorkQueue } from './jobs/work-queue.js';
+import { type AddJobs, LANES, WorkQueue } from './jobs/work-queue.js';
 import { startEmbeddedPostgres } from './private-postgres/server.js';
 import { CAMPAIGN_CHUNK, CAMPAIGN_END, CampaignWork } from './service/campaigns/campaign-work.js';
 import { Campaigns } from './service/campaigns/campaigns.js';
@@ -20,10 +19,16 @@ import { Hosts } from './service/hosts/hosts.js';
 import { machineMetrics } from './service/hosts/machine-metrics.js';
 import { HOUSEKEEPING, HOUSEKEEPING_SECONDS, Housekeeping } from './service/housekeeping.js';
 import { Idempotency } from './service/idempotency.js';
+import { endMetrics } from './service/long-work/work-metrics.js';
+import type { Meters } from './service/metrics/meters.js';
+import { SharedValues } from './service/metrics/shared-values.js';
+import { Statistics } from './service/metrics/statistics.js';
 import { type Database, openDatabase } from './store/database.js';
+import { ExporterSeat } from './store/database-values.js';
 import { HostStore } from './store/host-store.js';
 import { IdempotencyStore } from './store/idempotency-store.js';
 import { SchemaTooNewError } from './store/migrations/index.js';
+import type { OnEnded } from './store/work-store.js';
 
 /** The database. */
 export interface Storage {
@@ -86,6 +91,7 @@ export interface Services {
   readonly comparisons: Comparisons;
   readonly events: Events;
   readonly idempotency: Idempotency;
+  readonly statistics: Statistics;
 }
 
 /** The services with their lifecycle. */
@@ -100,14 +106,19 @@ interface Composition {
 interface Surroundings {
   /** Aborted when the process begins to stop. */
   readonly closing: AbortSignal;
-  readonly metrics: Registry;
+  readonly meters: Meters;
   warn(error: unknown, what: string): void;
+}
+
+interface WorkerSurroundings extends Pick<Surroundings, 'meters' | 'warn'> {
+  /** Are told of the ends of work. */
+  readonly ends: Readonly<Record<'explorations' | 'campaigns', OnEnded>>;
 }
 
 export async function compose(
   config: Config,
   storage: Storage,
-  { closing, metrics, warn }: Surroundings,
+  { closing, meters, warn }: Surroundings,
 ): Promise<Composition> {
   const { database } = storage;
   const onError = (error: Error): void => warn(error, 'the database or the queue is unavailable');
@@ -120,28 +131,53 @@ export async function compose(
   const keys = new IdempotencyStore(database.url, onError);
   const warmThread = new WarmSearchThread();
   const graphThread = new GraphThread();
-  const hosts = new HostStore(database, HOSTS_MAX);
+  const hosts = new HostStore(database, HOSTS_MAX, (seconds, items) => {
+    meters.observe('pebslab_commit_duration_seconds', seconds);
+    meters.observe('pebslab_commit_group_size', items);
+  });
+  const ends = {
+    explorations: endMetrics(meters, 'explorations'),
+    campaigns: endMetrics(meters, 'campaigns'),
+  };
+  const seat = new ExporterSeat(database.url, onError);
+  const shared = new SharedValues(database, queue, seat);
+  meters.beforeScrape(() => shared.exportTo(meters));
+  const statistics = new Statistics(meters, shared);
+  meters.beforeRead(() => showLoad(meters, database, queue));
   const events = new Events(database, onError);
   await events.open();
   const worker =
-    config.role === 'api' ? undefined : composeWorker(config, storage, queue, warmThread, warn);
+    config.role === 'api'
+      ? undefined
+      : composeWorker(config, storage, queue, warmThread, { meters, warn, ends });
   return {
     services: {
-      hosts: new Hosts(
-        hosts,
-        machineMetrics(metrics, () => hosts.count()),
+      hosts: new Hosts(hosts, machineMetrics(meters)),
+      explorations: new Explorations(
+        database,
+        queue,
+        config.searchMegabytes,
+        closing,
+        ends.explorations,
       ),
-      explorations: new Explorations(database, queue, config.searchMegabytes, closing),
       graphs: new Graphs(graphThread, config.searchMegabytes),
-      campaigns: new Campaigns(database, queue, closing),
+      campaigns: new Campaigns(database, queue, closing, ends.campaigns),
       comparisons: new Comparisons(new RaceVerdicts(warmThread)),
       events,
       idempotency: new Idempotency(keys),
+      statistics,
     },
-    start: async () => worker?.start(),
-    windDown: () => worker?.windDown(),
+    start: async () => {
+      statistics.start();
+      await worker?.start();
+    },
+    windDown: () => {
+      statistics.stop();
+      worker?.windDown();
+    },
     close: async () => {
       await queue.close();
+      await seat.close();
       await events.close();
       await keys.close();
       await warmThread.close();
@@ -149,6 +185,21 @@ export async function compose(
       await worker?.close();
     },
   };
+}
+
+/** What is read off the connections and the workers of this instance at each scrape. */
+function showLoad(meters: Meters, { pool }: Database, queue: WorkQueue): void {
+  meters.set('pebslab_database_pool', pool.idleCount, { state: 'idle' });
+  meters.set('pebslab_database_pool', pool.totalCount - pool.idleCount, { state: 'used' });
+  meters.set('pebslab_database_pool', pool.waitingCount, { state: 'waiting' });
+  for (const lane of LANES) {
+    const load = queue.load[lane];
+    const labels = { queue: lane };
+    meters.set('pebslab_jobs_running', load.running, labels);
+    meters.set('pebslab_worker_slots', load.slots, labels);
+    meters.count('pebslab_worker_busy_seconds_total', labels, load.takeBusySeconds());
+    meters.count('pebslab_jobs_taken_over_total', labels, 0);
+  }
 }
 
 /** While the result of one small search is stored, the warm thread runs the next. */
@@ -160,14 +211,22 @@ function composeWorker(
   { database, isPrivate }: Storage,
   queue: WorkQueue,
   warmThread: WarmSearchThread,
-  warn: Surroundings['warn'],
+  { meters, warn, ends }: WorkerSurroundings,
 ): Omit<Composition, 'services'> {
   const { queueUrl, searchMegabytes, workerConcurrency } = config;
   const kept = new KeptFolders(config.dataDir, config.checkpointMegabytes);
   const addJobs: AddJobs = (jobs) => queue.add(jobs);
-  const explorations = new ExplorationWork(database, warmThread, searchMegabytes, kept, addJobs);
+  const explorations = new ExplorationWork(
+    database,
+    warmThread,
+    searchMegabytes,
+    kept,
+    addJobs,
+    meters,
+    ends.explorations,
+  );
   const pool = new WalkPool(workerConcurrency);
-  const campaigns = new CampaignWork(database, pool, addJobs);
+  const campaigns = new CampaignWork(database, pool, addJobs, meters, ends.campaigns);
   const house = new Housekeeping(database, queue, config);
   const watching = setInterval(() => {
     house.watch().catch((error) => warn(error, 'the queue is unavailable'));

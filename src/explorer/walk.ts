@@ -76,6 +76,8 @@ export interface WalkRange {
 export interface RangeFindings {
   /** Steps taken, all walks together. */
   readonly steps: number;
+  /** How many of the walks found a property. */
+  readonly finding: number;
   readonly found: readonly RangeFound[];
 }
 
@@ -95,9 +97,11 @@ export function walkRange(model: Model, range: WalkRange): RangeFindings {
   const walker = new Walker(model, range.stepsMax, everyProperty(model));
   const found = model.properties.map(() => ({ count: 0, walk: -1, steps: -1 }));
   let steps = 0;
+  let finding = 0;
   for (let walk = range.first; walk < range.first + range.walks; walk++) {
     walker.take(new Random(range.seed, walk));
     steps += walker.length;
+    if (walker.firsts.some((first) => first >= 0)) finding++;
     found.forEach((entry, p) => {
       const first = walker.firsts[p] as number;
       if (first < 0) return;
@@ -107,7 +111,7 @@ export function walkRange(model: Model, range: WalkRange): RangeFindings {
       entry.steps = first;
     });
   }
-  return { steps, found };
+  return { steps, finding, found };
 }
 
 /** One walk of a seed up to where it first found a property; null if it never did. */

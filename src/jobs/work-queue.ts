@@ -18,7 +18,7 @@ import { connectionOptions, surviveBreaks } from '../store/database.js';
 import type { Lane } from '../store/tables.js';
 
 /** Each lane has its own queue and workers. */
-const LANES: readonly Lane[] = ['small', 'work'];
+export const LANES: readonly Lane[] = ['small', 'work'];
 
 const SCHEMA = 'bullmq';
 /** A job is retried until its row has ended: a job fails only when the database or the queue does. */
@@ -39,6 +39,30 @@ export type AddJobs = (jobs: readonly WorkJob[]) => Promise<void>;
 /** Does the work. `released` puts it back into the queue, for another worker. */
 type WorkHandler = (data: never, signal: AbortSignal) => Promise<'done' | 'released'>;
 
+/** The load of the workers of one lane of this instance. */
+export class LaneLoad {
+  /** How many jobs can run at once. */
+  slots = 0;
+  running = 0;
+  private busyMillis = 0;
+  private changedAt = performance.now();
+
+  change(by: number): void {
+    const now = performance.now();
+    this.busyMillis += this.running * (now - this.changedAt);
+    this.changedAt = now;
+    this.running += by;
+  }
+
+  /** The time spent in jobs since this was last asked, added up over the slots. */
+  takeBusySeconds(): number {
+    this.change(0);
+    const seconds = this.busyMillis / 1000;
+    this.busyMillis = 0;
+    return seconds;
+  }
+}
+
 interface WorkQueueOptions {
   readonly databaseUrl: string;
   /** Redis or Valkey instead of PostgreSQL. */
@@ -53,6 +77,8 @@ export class WorkQueue {
   private readonly pool: pg.Pool | undefined;
   private readonly queues: Readonly<Record<Lane, Queue>>;
   private workers: readonly Worker[] = [];
+  /** What the workers of this instance do. */
+  readonly load: Readonly<Record<Lane, LaneLoad>> = { small: new LaneLoad(), work: new LaneLoad() };
   private readonly stopping = new AbortController();
 
   private constructor(options: WorkQueueOptions, pool: pg.Pool | undefined) {
@@ -125,10 +151,12 @@ export class WorkQueue {
     await this.add(jobs).catch(this.options.onError);
   }
 
-  /** Whether no job is waiting. */
-  async isEmpty(): Promise<boolean> {
-    const counts = await Promise.all(LANES.map((lane) => this.queues[lane].count()));
-    return counts.every((count) => count === 0);
+  /** How many jobs are waiting. What is scheduled for later does not count: housekeeping always is. */
+  async depths(): Promise<Record<Lane, number>> {
+    const depth = (lane: Lane): Promise<number> =>
+      this.queues[lane].getJobCountByTypes('waiting', 'prioritized');
+    const [small, work] = await Promise.all([depth('small'), depth('work')]);
+    return { small, work };
   }
 
   /** Adds the same small job at regular intervals. */
@@ -160,9 +188,14 @@ export class WorkQueue {
     concurrency: number,
   ): Worker {
     const { lockSeconds } = this.options;
+    const load = this.load[lane];
+    load.slots = concurrency;
     const worker = new Worker(
       lane,
-      (job, token, signal) => this.carryOut(handlers, job, token, signal),
+      async (job, token, signal) => {
+        load.change(1);
+        await this.carryOut(handlers, job, token, signal).finally(() => load.change(-1));
+      },
       {
         ...this.connection(),
         concurrency,

@@ -50,7 +50,8 @@ export class Housekeeping {
    */
   async watch(): Promise<void> {
     await this.queue.schedule(HOUSEKEEPING, HOUSEKEEPING_SECONDS);
-    if (await this.queue.isEmpty()) await this.putBack();
+    const depths = Object.values(await this.queue.depths());
+    if (depths.every((depth) => depth === 0)) await this.putBack();
   }
 
   async keep(): Promise<'done'> {

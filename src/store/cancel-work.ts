@@ -11,16 +11,16 @@ export interface Cancel {
 }
 
 /**
- * Queued and paused work ends; running work is notified, on whichever instance runs it. All in one transaction: separate ones would wait
- * for each other's notices.
+ * Queued and paused work ends; running work is notified, on whichever instance runs it. All in one transaction: separate ones
+ * would wait for each other's notices. Returns for each whether it ended.
  */
 export async function cancelWork(
   database: Database,
   table: WorkTableName,
   cancels: readonly Cancel[],
-): Promise<void> {
+): Promise<boolean[]> {
   const work = sql.table(table);
-  await sql`
+  const { rows } = await sql<{ notice: string }>`
     with asked as (
       select w.id, c.type, c.data
         from ${work} w
@@ -41,10 +41,12 @@ export async function cancelWork(
       insert into events (type, subject, data)
       select type, id, data::jsonb from told where state = 'cancelled'
     )
-    select pg_notify('pebslab', n.notice)
+    select n.notice, pg_notify('pebslab', n.notice)
       from (select 'cancelled:' || id as notice from told
             union all
             select 'finished:' || id from told where state = 'cancelled') n`.execute(
     database.query,
   );
+  const notices = new Set(rows.map(({ notice }) => notice));
+  return cancels.map(({ id }) => notices.has(`finished:${id}`));
 }

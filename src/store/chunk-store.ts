@@ -80,10 +80,10 @@ export class ChunkStore {
 
   /**
    * Stores the result of a chunk. If it was done twice, the first result stays; both are the same. The results of a campaign
-   * do not change after it has ended.
+   * do not change after it has ended. Returns whether it was stored.
    */
-  async keep(campaign: string, n: number, result: object, violated: boolean): Promise<void> {
-    await this.database.query
+  async keep(campaign: string, n: number, result: object, violated: boolean): Promise<boolean> {
+    const { numUpdatedRows } = await this.database.query
       .updateTable('campaign_chunks')
       .set({ result: JSON.stringify(result), violated, done_at: sql`now()` })
       .where('campaign_id', '=', campaign)
@@ -97,7 +97,8 @@ export class ChunkStore {
             .where('finished_at', 'is', null),
         ),
       )
-      .execute();
+      .executeTakeFirst();
+    return numUpdatedRows > 0n;
   }
 
   async counts(campaign: string): Promise<ChunkCounts> {

@@ -10,9 +10,13 @@ interface Waiting<Item, Result> {
   readonly reject: (error: unknown) => void;
 }
 
+/** Is told how long each write took, and of how many items. */
+export type OnWritten = (seconds: number, items: number) => void;
+
 export class GroupCommit<Item, Result> {
   private readonly write: (items: readonly Item[]) => Promise<readonly Result[]>;
   private readonly underWayMax: number;
+  private readonly onWritten: OnWritten | undefined;
   private waiting: Waiting<Item, Result>[] = [];
   private underWay = 0;
   private scheduled = false;
@@ -25,9 +29,11 @@ export class GroupCommit<Item, Result> {
   constructor(
     write: (items: readonly Item[]) => Promise<readonly Result[]>,
     underWayMax = UNDER_WAY_MAX,
+    onWritten?: OnWritten,
   ) {
     this.write = write;
     this.underWayMax = underWayMax;
+    this.onWritten = onWritten;
   }
 
   add(item: Item): Promise<Result> {
@@ -51,8 +57,10 @@ export class GroupCommit<Item, Result> {
     const group = this.waiting.splice(0, GROUP_MAX);
     if (group.length === 0) return;
     this.underWay += 1;
+    const start = performance.now();
     try {
       const results = await this.write(group.map(({ item }) => item));
+      this.onWritten?.((performance.now() - start) / 1000, group.length);
       group.forEach(({ resolve }, at) => {
         resolve(results[at] as Result);
       });

@@ -5,7 +5,7 @@
 import { sql } from 'kysely';
 import type { Database } from './database.js';
 import { type EventInput, insertEvents } from './event-store.js';
-import { GroupCommit } from './group-commit.js';
+import { GroupCommit, type OnWritten } from './group-commit.js';
 import { answerColumns, CREATE, column, commitStatement, FETCH } from './host-statements.js';
 import type { StoredAnswer } from './idempotency-store.js';
 
@@ -70,11 +70,12 @@ export class HostStore {
   private readonly commits: GroupCommit<HostWrite, boolean>;
   private readonly fetches: GroupCommit<{ id: string; known: number }, Fetched>;
 
-  constructor(database: Database, hostsMax: number) {
+  /** `onWritten` is told of every group of changes that was written. */
+  constructor(database: Database, hostsMax: number, onWritten?: OnWritten) {
     this.database = database;
     // One statement at a time, so that the count is right. Several instances creating at once may exceed the limit by a few.
-    this.creations = new GroupCommit((hosts) => this.createAll(hosts, hostsMax), 1);
-    this.commits = new GroupCommit((writes) => this.writeAll(writes));
+    this.creations = new GroupCommit((hosts) => this.createAll(hosts, hostsMax), 1, onWritten);
+    this.commits = new GroupCommit((writes) => this.writeAll(writes), undefined, onWritten);
     this.fetches = new GroupCommit((wanted) => this.fetchAll(wanted));
   }
 
@@ -104,12 +105,14 @@ export class HostStore {
       .execute();
   }
 
-  async count(): Promise<number> {
-    const { count } = await this.database.query
+  /** The newest hosts, newest first. */
+  async newest(limit: number): Promise<ListedHost[]> {
+    return this.database.query
       .selectFrom('hosts')
-      .select(({ fn }) => fn.countAll<number>().as('count'))
-      .executeTakeFirstOrThrow();
-    return count;
+      .select(['id', 'seq', 'config', 'summary', 'created_at as createdAt'])
+      .orderBy('seq', 'desc')
+      .limit(limit)
+      .execute();
   }
 
   /** Deletes the host with its trace, if it has one of `versions`. Returns whether there was such a host. */

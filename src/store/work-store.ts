@@ -80,19 +80,21 @@ const COLUMNS = [
   'finished_at as finishedAt',
 ] as const;
 
+export type OnEnded = (state: WorkState, verdict: string | undefined) => void;
+
 export class WorkStore {
   private readonly database: Database;
   private readonly table: WorkTableName;
-  private readonly cancels: GroupCommit<Cancel, undefined>;
+  private readonly cancels: GroupCommit<Cancel, boolean>;
+  private readonly onEnded: OnEnded;
   private lastAdded: Promise<unknown> = Promise.resolve();
 
-  constructor(database: Database, table: WorkTableName) {
+  /** `onEnded` is told of what this store ends. */
+  constructor(database: Database, table: WorkTableName, onEnded: OnEnded = () => {}) {
     this.database = database;
     this.table = table;
-    this.cancels = new GroupCommit(async (cancels) => {
-      await cancelWork(database, table, cancels);
-      return cancels.map(() => undefined);
-    }, 1);
+    this.onEnded = onEnded;
+    this.cancels = new GroupCommit((cancels) => cancelWork(database, table, cancels), 1);
   }
 
   /** Adds it, unless a limit is reached; `more` writes in the same transaction. */
@@ -219,28 +221,31 @@ export class WorkStore {
     });
   }
 
-  /** Ends it, unless it has ended already. */
+  /** Ends it; false if it has ended already. */
   async finish(
     id: string,
     state: WorkState,
     found: object,
     events: readonly EventInput[],
     more: (trx: Kysely<Tables>) => Promise<void> = async () => {},
-  ): Promise<void> {
-    await this.database.query.transaction().execute(async (trx) => {
+  ): Promise<boolean> {
+    const hasEnded = await this.database.query.transaction().execute(async (trx) => {
       const { numUpdatedRows } = await this.patch(trx, id, found)
         .set({ state, finished_at: sql`now()` })
         .executeTakeFirst();
-      if (numUpdatedRows === 0n) return;
+      if (numUpdatedRows === 0n) return false;
       await insertEvents(trx, events);
       await more(trx);
       await notify(trx, finished(id));
+      return true;
     });
+    if (hasEnded) this.onEnded(state, (found as { verdict?: string }).verdict);
+    return hasEnded;
   }
 
   /** Cancels it: queued work ends immediately, running work is notified on whichever instance runs it. */
   async requestCancel(id: string, event: EventInput): Promise<void> {
-    await this.cancels.add({ id, event });
+    if (await this.cancels.add({ id, event })) this.onEnded('cancelled', undefined);
   }
 
   /** Queued work pauses immediately, running work when the instance that runs it has heard of it. */

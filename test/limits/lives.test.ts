@@ -64,7 +64,7 @@ t.test('campaigns, by the chunk and at their end', async (t) => {
   await sql.query(`update campaign_chunks set lives = ${lives(3)} where campaign_id = $1`, [chunk]);
   await sql.query(`update campaigns set lives = ${lives(3)} where id = $1`, [end]);
   await sql.query(`update campaigns set lives = ${lives(2)} where id = $1`, [whole]);
-  await startInstance(t, url, { role: 'worker' });
+  const worker = await startInstance(t, url, { role: 'worker' });
   const read = async (id: string) => {
     const headers = { prefer: 'wait=60' };
     return (await app.inject({ url: `/v1/campaigns/${id}`, headers })).json();
@@ -75,6 +75,9 @@ t.test('campaigns, by the chunk and at their end', async (t) => {
   });
   t.match(await read(end), { state: 'failed', error: /3 times the service ended while it shrank/ });
   t.match(await read(whole), { state: 'succeeded', progress: { done: 20 } });
+  const { body } = await worker.app.inject('/metrics');
+  t.match(body, /^pebslab_jobs_taken_over_total\{queue="work"\} 3$/m, 'a chunk and two ends');
+  t.match(body, /^pebslab_campaigns_ended_total\{state="failed",verdict="none"\} 2$/m);
 });
 
 t.test('what is given back in order leaves no life behind', async (t) => {

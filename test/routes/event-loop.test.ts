@@ -218,7 +218,9 @@ interface Operation {
   readonly operationId: string;
   readonly parameters?: readonly {
     readonly name: string;
-    readonly schema?: { readonly maximum?: number };
+    readonly in?: string;
+    readonly required?: boolean;
+    readonly schema?: { readonly maximum?: number; readonly enum?: readonly string[] };
   }[];
   readonly requestBody?: { readonly content: Record<string, { schema: { $ref?: string } }> };
   readonly responses: Record<string, { readonly content?: Record<string, object> }>;
@@ -227,6 +229,16 @@ interface Operation {
 interface Document {
   readonly paths: Record<string, Record<string, Operation>>;
   readonly components: { readonly schemas: Record<string, { readonly examples?: object[] }> };
+}
+
+/** As much as there can be on a page, and the first choice where one has to be made. */
+function largestQuery({ parameters = [] }: Operation): string {
+  const fields = parameters.flatMap(({ name, in: place, required, schema = {} }) => {
+    if (name === 'limit' || name === 'hosts') return [`${name}=${schema.maximum}`];
+    const isNeeded = place === 'query' && required === true;
+    return isNeeded && schema.enum !== undefined ? [`${name}=${schema.enum[0]}`] : [];
+  });
+  return fields.length === 0 ? '' : `?${fields.join('&')}`;
 }
 
 /** What to ask of every operation of the document. */
@@ -239,9 +251,7 @@ function asks(document: Document, ids: Readonly<Record<string, string>>): Ask[] 
         (_, name: string) => ids[`${pattern} ${name}`] ?? ids[name] ?? 'x',
       );
       const name = operation.operationId;
-      const limit = operation.parameters?.find((parameter) => parameter.name === 'limit');
-      const most = Number(limit?.schema?.maximum ?? 0);
-      const query = most > 0 ? `?limit=${most}` : '';
+      const query = largestQuery(operation);
       const ref = operation.requestBody?.content['application/json']?.schema.$ref;
       if (ref === undefined) {
         const types = Object.keys(operation.responses['200']?.content ?? {});

@@ -412,18 +412,28 @@ t.test('the service counts what its hosts do', async (t) => {
   const metrics = await host.metrics();
   const text = (await lab.get('/metrics')).body;
   const value = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
-  t.equal(value('pebslab_round_trips_total'), 10);
+  const sum = (name: string) =>
+    [...text.matchAll(new RegExp(`^${name} (\\S+)$`, 'gm'))]
+      .map(([, counted]) => Number(counted))
+      .reduce((total, counted) => total + counted, 0);
+  const pair = '\\{kernel="[^"]+",platform_class="K\\d"\\}';
+  t.equal(value(`pebslab_round_trips_total${pair}`), 10);
   t.equal(value('pebslab_throttles_total'), 1);
   t.equal(value('pebslab_hosts'), 1);
   for (const { msr, via, count } of metrics.msr_writes) {
-    t.equal(
-      value(`pebslab_msr_writes_total\\{msr="${msr}",via="${via}"\\}`),
-      count,
-      `${msr} ${via}`,
-    );
+    const label = msr.replace(/(PERFEVTSEL|PMC|FIXED_CTR)\d+$/, '$1x');
+    const labels = `msr="${label}",via="${via}",cause="[a-z_]+"`;
+    t.equal(sum(`pebslab_msr_writes_total\\{${labels}\\}`), count, `${msr} ${via}`);
   }
+  const each = metrics.per_round_trip;
+  t.equal(
+    value(`pebslab_round_trip_msr_writes_total${pair}`) / value(`pebslab_round_trips_total${pair}`),
+    each.kvm_wrmsr + each.vm_entry_load + each.vm_exit_load,
+    'writes per round trip is one division',
+  );
   for (const { invariant, count } of metrics.violations) {
-    t.equal(value(`pebslab_violations_total\\{invariant="${invariant}"\\}`), count, invariant);
+    const labels = `invariant="${invariant}",origin="host"`;
+    t.equal(value(`pebslab_violations_total\\{${labels}\\}`), count, invariant);
   }
   t.notMatch(text, /"(host|vcpu|ev)_/, 'no label is an id');
 });

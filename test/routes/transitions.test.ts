@@ -462,7 +462,7 @@ t.test('a host deleted during a long transition is gone', async (t) => {
   await new Promise((resolve) => setTimeout(resolve, 30));
   t.equal((await lab.send('DELETE', host.path)).statusCode, 204);
   problemOf(t, await long, 'not_found');
-  t.notMatch((await lab.get('/metrics')).body, /^pebslab_round_trips_total [1-9]/m);
+  t.notMatch((await lab.get('/metrics')).body, /^pebslab_vm_entries_total [1-9]/m);
 });
 
 t.test('many round trips in one request block nobody else', async (t) => {

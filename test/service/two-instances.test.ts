@@ -209,6 +209,7 @@ t.test('an instance that is closed leaves no connection', async (t) => {
     });
   await send(instance.app, 'explorations', { model: SMALL });
   await send(instance.app, 'hosts', { cpu_model: 'emerald-rapids', kernel: 'upstream-base' });
+  await instance.app.inject('/metrics');
   await instance.close();
   const left = async () => {
     const { rows } = await watch.query(

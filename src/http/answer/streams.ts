@@ -11,6 +11,8 @@ declare module 'fastify' {
 }
 
 export interface Streams {
+  /** How many are open. */
+  count(): number;
   /** Begins a stream on this reply and writes the parts to it, until the client hangs up or the service stops. */
   send(reply: FastifyReply, source: (signal: AbortSignal) => AsyncIterable<Buffer>): Promise<void>;
 }
@@ -38,6 +40,7 @@ export async function useStreams(app: FastifyInstance): Promise<void> {
   await app.register(sse, { heartbeatInterval: HEARTBEAT_MILLIS });
   const open = new Set<Stream>();
   app.decorate('streams', {
+    count: () => open.size,
     send: async (reply, source) => {
       if (app.closing.aborted) throw new ProblemError('unavailable', 'The service is stopping.');
       // A HEAD request gets only the header, and its reply ends with the handler.

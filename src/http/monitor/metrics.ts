@@ -1,69 +1,65 @@
-/**
- * Prometheus metrics. Each app has its own registry, so that two apps in one test process do not
- * share counts; metrics of the process are in one more registry, shared by all apps.
- *
- * Services add theirs with `registers: [app.metrics.registry]`. Labels come from closed sets
- * (a kernel, a CPU model, an MSR), never from ids or names, which clients choose freely.
- */
-import type { FastifyInstance } from 'fastify';
-import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+/** The metrics of requests and of the process, and what a scrape gets: these and those that the services count. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { VERSION } from '../../config/version.js';
+import { PROCESS_METRICS } from '../../service/metrics/catalogue.js';
+import { familiesOf, Meters, type MetricFamily } from '../../service/metrics/meters.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
-    metrics: Metrics;
+    meters: Meters;
+    /** Everything that this instance exports. */
+    metricFamilies(): Promise<MetricFamily[]>;
   }
 }
 
-export interface Metrics {
-  readonly registry: Registry;
-  /** The exposition text, in OpenMetrics if the scraper accepts it. */
-  expose(openMetrics: boolean): Promise<{ contentType: string; text: string }>;
-}
-
+/** Of the process: shared by all its apps. */
 let processRegistry: Registry | undefined;
 
-function processMetrics(): Registry {
+async function processMetrics(): Promise<MetricFamily[]> {
   if (processRegistry === undefined) {
     processRegistry = new Registry();
     collectDefaultMetrics({ register: processRegistry });
-    // Gauges named like counters; each also exists by type.
-    for (const what of ['handles', 'requests', 'resources']) {
-      processRegistry.removeSingleMetric(`nodejs_active_${what}_total`);
-    }
   }
-  return processRegistry;
+  // The others cannot be taken out of the registry: some of them collect for their neighbours.
+  return (await familiesOf(processRegistry)).filter(({ name }) => name in PROCESS_METRICS);
 }
 
 export function useMetrics(app: FastifyInstance): void {
-  const registry = new Registry();
-  const durations = new Histogram({
-    name: 'http_request_duration_seconds',
-    help: 'Time from the first byte of a request to the last byte of its answer',
-    labelNames: ['method', 'route', 'status'] as const,
-    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    registers: [registry],
-  });
-  app.decorate('metrics', { registry, expose: (openMetrics) => expose(registry, openMetrics) });
+  const meters = new Meters();
+  app.decorate('meters', meters);
+  app.decorate('metricFamilies', async () => [
+    ...(await meters.scrape()),
+    ...(await processMetrics()),
+  ]);
+  meters.set('pebslab_build_info', 1, { version: VERSION, role: app.config.role });
+  meters.beforeRead(() => meters.set('pebslab_sse_listeners', app.streams.count()));
   app.addHook('onResponse', async (request, reply) => {
-    const route = request.is404 ? 'unmatched' : (request.routeOptions.url ?? 'unmatched');
+    const route = routeClass(request);
     const status = `${Math.floor(reply.statusCode / 100)}xx`;
-    durations.labels(request.method, route, status).observe(reply.elapsedTime / 1000);
+    meters.count('http_requests_total', { route, status });
+    if (reply.statusCode === 429) meters.count('pebslab_too_many_requests_total');
+    if (reply.hasHeader('idempotent-replayed')) meters.count('pebslab_idempotent_replays_total');
+    // A stream lasts as long as its client likes, and the others are of no interest.
+    if (!TIMED.has(route) || isStream(reply)) return;
+    meters.observe('http_request_duration_seconds', reply.elapsedTime / 1000, { route });
   });
 }
 
-/**
- * Rendered from copies: for OpenMetrics the library strips the suffix from the names of counters,
- * permanently. A copy shares the counts but has its own name.
- */
-async function expose(registry: Registry, openMetrics: boolean) {
-  const rendered: Registry = new Registry();
-  rendered.setContentType(
-    openMetrics
-      ? (Registry.OPENMETRICS_CONTENT_TYPE as typeof rendered.contentType)
-      : (Registry.PROMETHEUS_CONTENT_TYPE as typeof rendered.contentType),
-  );
-  for (const metric of [processMetrics(), registry].flatMap((one) => one.getMetricsAsArray())) {
-    rendered.registerMetric(Object.create(metric));
-  }
-  return { contentType: rendered.contentType, text: await rendered.metrics() };
+/** The classes of routes whose latency is told. */
+const TIMED = new Set(['read', 'change', 'compute']);
+
+/** Routes by what they do, since each of a hundred would make its own series. */
+function routeClass({ is404, method, routeOptions }: FastifyRequest): string {
+  const { url = '', config } = routeOptions;
+  if (is404) return 'unmatched';
+  if (!url.startsWith('/v1/')) return 'operations';
+  if (method === 'GET' || method === 'HEAD') return 'read';
+  // Long work, and what is computed while the client waits.
+  if (config.waits === true || config.scope === 'read') return 'compute';
+  return 'change';
+}
+
+function isStream({ raw }: FastifyReply): boolean {
+  return String(raw.getHeader('content-type')).startsWith('text/event-stream');
 }

@@ -2,6 +2,7 @@
 import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import { ALL_SCHEMAS } from '../../../schemas/index.js';
+import { VERSION } from '../../config/version.js';
 import { addRefusals, BEARER, securityOf } from './access.js';
 import { addAnswerHeaders, type RouteTraits, withHeaders } from './headers.js';
 import { correctBodies, describeDefaults, type OpenApiDocument } from './operations.js';
@@ -44,7 +45,7 @@ export async function useDocument(app: FastifyInstance): Promise<void> {
       openapi: '3.1.0',
       info: {
         title: 'pebslab',
-        version: '0.1.0',
+        version: VERSION,
         description: DESCRIPTION,
         license: { name: 'MIT', identifier: 'MIT' },
       },

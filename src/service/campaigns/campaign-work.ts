@@ -4,9 +4,11 @@ import type { AddJobs, WorkJob } from '../../jobs/work-queue.js';
 import { ChunkStore } from '../../store/chunk-store.js';
 import type { Database } from '../../store/database.js';
 import type { EventInput } from '../../store/event-store.js';
-import { WorkStore } from '../../store/work-store.js';
+import { type OnEnded, WorkStore } from '../../store/work-store.js';
 import { Pace } from '../long-work/pace.js';
 import { assertAlive, type Outcome, Pieces } from '../long-work/pieces.js';
+import { countTakeover } from '../long-work/work-metrics.js';
+import type { Meters } from '../metrics/meters.js';
 import { firstViolation } from './first-violation.js';
 import { type CampaignPlan, planCampaign } from './plan.js';
 import { firstWalksOf, mergeChunk, noTotals, type ShrunkViolation, summaryOf } from './totals.js';
@@ -44,12 +46,20 @@ export class CampaignWork {
   private readonly pieces: Pieces;
   private readonly chunks: ChunkStore;
   private readonly pool: WalkPool;
+  private readonly meters: Meters;
   private readonly addJobs: AddJobs;
   private readonly plans = new Map<string, Promise<CampaignPlan>>();
   private readonly pace = new Pace();
 
-  constructor(database: Database, pool: WalkPool, addJobs: AddJobs) {
-    this.store = new WorkStore(database, 'campaigns');
+  constructor(
+    database: Database,
+    pool: WalkPool,
+    addJobs: AddJobs,
+    meters: Meters,
+    onEnded: OnEnded,
+  ) {
+    this.store = new WorkStore(database, 'campaigns', onEnded);
+    this.meters = meters;
     const failure = (id: string): EventInput => endedEvent(id, { state: 'failed' });
     this.pieces = new Pieces(database, this.store, failure);
     this.chunks = new ChunkStore(database);
@@ -64,10 +74,12 @@ export class CampaignWork {
       if (plan === undefined) return;
       const chunk = await this.chunks.start(id, n);
       if (chunk !== undefined) {
+        countTakeover(this.meters, 'work', chunk.deaths);
         assertAlive(chunk.deaths, `walked chunk ${n}`);
         const result = await walkChunk(this.pool, plan, chunk, ends);
         const violated = result.properties.some(({ first }) => first !== null);
-        await this.chunks.keep(id, n, result, violated);
+        const isStored = await this.chunks.keep(id, n, result, violated);
+        if (isStored) this.count(plan, result);
       }
       const { chunksLeft, walksDone } = await this.chunks.counts(id);
       if (chunksLeft === 0) await this.addJobs([endJob(id)]);
@@ -81,7 +93,9 @@ export class CampaignWork {
     return this.pieces.carryOut({ id, name: id, release }, signal, async (ends) => {
       const plan = await this.begin(id);
       if (plan === undefined) return;
-      assertAlive((await this.store.start(id))?.deaths ?? 0, 'shrank what the walks had found');
+      const deaths = (await this.store.start(id))?.deaths ?? 0;
+      countTakeover(this.meters, 'work', deaths);
+      assertAlive(deaths, 'shrank what the walks had found');
       const results = (await this.chunks.results(id)) as ChunkResult[];
       const totals = results.reduce(mergeChunk, noTotals(plan));
       const violations: ShrunkViolation[] = await Promise.all(
@@ -100,6 +114,15 @@ export class CampaignWork {
       await this.store.finish(id, 'succeeded', found, events, (trx) =>
         this.chunks.keepViolations(trx, id, violations),
       );
+    });
+  }
+
+  private count(plan: CampaignPlan, { cell, walks, violating, properties }: ChunkResult): void {
+    this.meters.count('pebslab_campaign_walks_total', {}, walks);
+    this.meters.count('pebslab_campaign_violating_walks_total', {}, violating);
+    properties.forEach(({ violated_walks }, at) => {
+      const labels = { invariant: plan.cells[cell]!.properties[at]!, origin: 'campaign' };
+      this.meters.count('pebslab_violations_total', labels, violated_walks);
     });
   }
 

@@ -6,7 +6,7 @@ import type { Campaign, CampaignRequest, CampaignResults } from '../../../schema
 import type { WorkQueue } from '../../jobs/work-queue.js';
 import { ChunkStore } from '../../store/chunk-store.js';
 import type { Database } from '../../store/database.js';
-import type { WorkRow } from '../../store/work-store.js';
+import type { OnEnded, WorkRow } from '../../store/work-store.js';
 import type { Reply, Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
 import { LongWorks, type Owner, standingOf, type WorkKind } from '../long-work/long-works.js';
@@ -26,8 +26,8 @@ export class Campaigns extends LongWorks<Campaign> {
   private readonly chunks: ChunkStore;
   private readonly queue: WorkQueue;
 
-  constructor(database: Database, queue: WorkQueue, closing: AbortSignal) {
-    super(database, KIND, closing);
+  constructor(database: Database, queue: WorkQueue, closing: AbortSignal, onEnded: OnEnded) {
+    super(database, KIND, closing, onEnded);
     this.chunks = new ChunkStore(database);
     this.queue = queue;
   }

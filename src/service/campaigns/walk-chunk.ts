@@ -7,6 +7,8 @@ import type { WalkPool } from './walk-pool.js';
 /** What the walks of a chunk found; it survives JSON, for queues and databases. */
 export interface ChunkResult extends Chunk {
   readonly steps: number;
+  /** Walks that violated something. */
+  readonly violating: number;
   /** In the order of the cell's properties. */
   readonly properties: readonly PropertyCount[];
 }
@@ -46,13 +48,13 @@ export function walkChunk(
 
 /** The same on the calling thread. */
 export function walkChunkHere({ cell, chunk, stepsPerWalk }: ChunkTask): ChunkResult {
-  const { steps, found } = walkRange(modelOf(cell), {
+  const { steps, finding, found } = walkRange(modelOf(cell), {
     seed: cell.seed,
     first: chunk.first_walk,
     walks: chunk.walks,
     stepsMax: stepsPerWalk,
   });
-  return { ...chunk, steps, properties: found.map(countOf) };
+  return { ...chunk, steps, violating: finding, properties: found.map(countOf) };
 }
 
 function countOf({ count, walk, steps }: RangeFindings['found'][number]): PropertyCount {

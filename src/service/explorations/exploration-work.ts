@@ -6,9 +6,11 @@ import type { AddJobs, WorkJob } from '../../jobs/work-queue.js';
 import type { Database } from '../../store/database.js';
 import type { EventInput } from '../../store/event-store.js';
 import type { Lane } from '../../store/tables.js';
-import { type WaitingWork, type WorkRow, WorkStore } from '../../store/work-store.js';
+import { type OnEnded, type WaitingWork, type WorkRow, WorkStore } from '../../store/work-store.js';
 import { Pace } from '../long-work/pace.js';
 import { assertAlive, type Outcome, Pieces } from '../long-work/pieces.js';
+import { countTakeover, SearchMetrics } from '../long-work/work-metrics.js';
+import type { Meters } from '../metrics/meters.js';
 import { largeSearch, optionsOf, smallSearch, TooLarge } from './bounded-search.js';
 import { runExploration } from './job.js';
 import type { KeptFolders } from './kept-folders.js';
@@ -49,6 +51,8 @@ export class ExplorationWork {
   private readonly kept: KeptFolders;
   private readonly addJobs: AddJobs;
   private readonly pace = new Pace();
+  private readonly meters: Meters;
+  private readonly metrics: SearchMetrics;
 
   constructor(
     database: Database,
@@ -56,8 +60,12 @@ export class ExplorationWork {
     searchMegabytes: number,
     kept: KeptFolders,
     addJobs: AddJobs,
+    meters: Meters,
+    onEnded: OnEnded,
   ) {
-    this.store = new WorkStore(database, 'explorations');
+    this.store = new WorkStore(database, 'explorations', onEnded);
+    this.meters = meters;
+    this.metrics = new SearchMetrics(meters);
     this.pieces = new Pieces(database, this.store, (id) => endEvent(id, 'failed', {}));
     this.warmThread = warmThread;
     this.searchMegabytes = searchMegabytes;
@@ -78,6 +86,7 @@ export class ExplorationWork {
       const row = await this.store.start(id);
       if (row === undefined) return;
       if (row.cancelRequested || row.pauseRequested) unwanted.abort();
+      countTakeover(this.meters, lane, row.deaths);
       assertAlive(row.deaths, 'searched this');
       const found = await this.search(row, ends);
       if (found === undefined) return this.handOver(id);
@@ -85,8 +94,13 @@ export class ExplorationWork {
       if (!isUnwanted) signal.throwIfAborted();
       else if (await this.isToPause(id)) return this.pause(id, found);
       const state = isUnwanted ? 'cancelled' : 'succeeded';
-      await this.store.finish(id, state, found, endEvents(id, state, found));
+      const hasEnded = await this.store.finish(id, state, found, endEvents(id, state, found));
       await this.kept.remove(id);
+      if (!hasEnded) return;
+      for (const property of violatedIn(found)) {
+        const labels = { invariant: property.id, origin: 'exploration' };
+        this.meters.count('pebslab_violations_total', labels);
+      }
     });
   }
 
@@ -133,7 +147,7 @@ export class ExplorationWork {
         ...optionsOf(request, fold, this.searchMegabytes),
         keep: keeps ? await this.kept.folderOf(row.id, { model, request, fold }) : undefined,
       };
-      const outcome = await runExploration(search, request, model, options, {
+      const outcome = await runExploration(this.metrics.counted(search), request, model, options, {
         signal,
         onProgress: (progress) => watch.see(progress),
       });
@@ -181,10 +195,13 @@ class ProgressWriter {
   }
 }
 
+function violatedIn({ properties = [] }: Partial<Exploration>): Exploration['properties'] {
+  return properties.filter(({ verdict }) => verdict === 'violated');
+}
+
 function endEvents(id: string, state: string, found: Partial<Exploration>): EventInput[] {
-  const violated = (found.properties ?? []).filter(({ verdict }) => verdict === 'violated');
   return [
-    ...violated.map((property) => ({
+    ...violatedIn(found).map((property) => ({
       type: 'violation.found',
       subject: id,
       data: { invariant: property.id, counterexample: property.counterexample?.id ?? null },

@@ -9,7 +9,7 @@ import { WORDS_MAX } from '../../explorer/model.js';
 import type { WorkQueue } from '../../jobs/work-queue.js';
 import { MachineModel } from '../../model/machine-model.js';
 import type { Database } from '../../store/database.js';
-import type { WorkRow } from '../../store/work-store.js';
+import type { OnEnded, WorkRow } from '../../store/work-store.js';
 import type { Reply, Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
 import { LongWorks, type Owner, standingOf, type WorkKind } from '../long-work/long-works.js';
@@ -32,8 +32,14 @@ export class Explorations extends LongWorks<Exploration> {
   private readonly queue: WorkQueue;
   private readonly searchMegabytes: number;
 
-  constructor(database: Database, queue: WorkQueue, searchMegabytes: number, closing: AbortSignal) {
-    super(database, KIND, closing);
+  constructor(
+    database: Database,
+    queue: WorkQueue,
+    searchMegabytes: number,
+    closing: AbortSignal,
+    onEnded: OnEnded,
+  ) {
+    super(database, KIND, closing, onEnded);
     this.queue = queue;
     this.searchMegabytes = searchMegabytes;
   }

@@ -33,6 +33,9 @@ export interface Made {
   settle(): void;
 }
 
+/** Is told what a stored change counted, and of which host. */
+export type OnTally = (tally: Tally, host: Host) => void;
+
 export interface Change {
   /** Makes the change. `settle` reports a refusal; only our own bugs throw. */
   make(host: Host): Promise<Made>;
@@ -42,13 +45,13 @@ export interface Change {
 export class HostLine {
   private readonly id: string;
   private readonly store: HostStore;
-  private readonly onTally: (tally: Tally) => void;
+  private readonly onTally: OnTally;
   private readonly waiting: Change[] = [];
   private isBusy = false;
   /** The host as last written or read. */
   private host: Host | undefined;
 
-  constructor(id: string, store: HostStore, onTally: (tally: Tally) => void) {
+  constructor(id: string, store: HostStore, onTally: OnTally) {
     this.id = id;
     this.store = store;
     this.onTally = onTally;
@@ -115,7 +118,7 @@ export class HostLine {
       if (await this.store.commit(write)) {
         this.host = host;
         for (const { tally, settle } of made) {
-          if (tally !== undefined) this.onTally(tally);
+          if (tally !== undefined) this.onTally(tally, host);
           settle();
         }
         return made.length;

@@ -16,7 +16,7 @@ import { refusalsAsProblems } from '../refusals.js';
 import { parseU64 } from '../wire.js';
 import { createHost, HOSTS_MAX, type Host } from './host.js';
 import { hostConfig, hostImage } from './host-image.js';
-import { HostLine, type Made } from './host-line.js';
+import { HostLine, type Made, type OnTally } from './host-line.js';
 import { HostSession } from './host-session.js';
 import { hostItem, hostSummary, listedItem } from './host-summary.js';
 import { violationItems } from './host-views.js';
@@ -50,11 +50,11 @@ export type ChangeView<Result, View> = (host: Host, run: Run, result: Result) =>
 
 export class Hosts {
   private readonly store: HostStore;
-  private readonly onTally: (tally: Tally) => void;
+  private readonly onTally: OnTally;
   private readonly lines = new Map<string, HostLine>();
 
   /** `onTally` receives the counts of each change. */
-  constructor(store: HostStore, onTally: (tally: Tally) => void) {
+  constructor(store: HostStore, onTally: OnTally) {
     this.store = store;
     this.onTally = onTally;
   }
@@ -85,6 +85,11 @@ export class Hosts {
   async list(after: number, limit: number): Promise<{ seq: number; item: HostItem }[]> {
     const rows = await this.store.list(after, limit);
     return rows.map((row) => ({ seq: row.seq, item: listedItem(row) }));
+  }
+
+  /** The newest hosts, newest first. */
+  async newest(limit: number): Promise<HostItem[]> {
+    return (await this.store.newest(limit)).map(listedItem);
   }
 
   get(id: string): Promise<Host> {

@@ -4,6 +4,7 @@ import type { Database } from '../../store/database.js';
 import type { Lane, Tables, WorkState } from '../../store/tables.js';
 import {
   finished,
+  type OnEnded,
   type WorkLimits,
   type WorkRow,
   WorkStore,
@@ -47,8 +48,8 @@ export abstract class LongWorks<Item extends LongItem> {
   private readonly closing: AbortSignal;
 
   /** Nobody waits any longer once `closing` is given. */
-  constructor(database: Database, kind: WorkKind, closing: AbortSignal) {
-    this.store = new WorkStore(database, kind.table);
+  constructor(database: Database, kind: WorkKind, closing: AbortSignal, onEnded: OnEnded) {
+    this.store = new WorkStore(database, kind.table, onEnded);
     this.database = database;
     this.kind = kind;
     this.closing = closing;

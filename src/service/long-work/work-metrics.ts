@@ -1,0 +1,65 @@
+/** What explorations and campaigns tell Prometheus. */
+import type { Lane } from '../../store/tables.js';
+import type { OnEnded } from '../../store/work-store.js';
+import type { Search } from '../explorations/bounded-search.js';
+import type { Meters } from '../metrics/meters.js';
+
+/** Counts the ends of explorations or campaigns. */
+export function endMetrics(meters: Meters, table: 'explorations' | 'campaigns'): OnEnded {
+  const name = `pebslab_${table}_ended_total` as const;
+  // An alert on an increase needs a series before the first end.
+  for (const verdict of table === 'explorations' ? ['holds', ...VERDICTS] : VERDICTS) {
+    meters.count(name, { state: 'succeeded', verdict }, 0);
+  }
+  for (const state of ['failed', 'cancelled']) meters.count(name, { state, verdict: 'none' }, 0);
+  return (state, verdict) => meters.count(name, { state, verdict: verdict ?? 'none' });
+}
+
+const VERDICTS = ['violated', 'undecided'];
+
+/** Counts work that others claimed before and died with. */
+export function countTakeover(meters: Meters, queue: Lane, deaths: number): void {
+  if (deaths > 0) meters.count('pebslab_jobs_taken_over_total', { queue });
+}
+
+/** The searches that run on this instance. */
+export class SearchMetrics {
+  private readonly meters: Meters;
+  /** States per second of those that run. */
+  private readonly rates = new Map<object, number>();
+
+  constructor(meters: Meters) {
+    this.meters = meters;
+    meters.beforeRead(() => {
+      const sum = [...this.rates.values()].reduce((all, rate) => all + rate, 0);
+      meters.set('pebslab_search_states_per_second', sum);
+    });
+  }
+
+  /** The same search, counted while it runs and at its end. */
+  counted(search: Search): Search {
+    return async (source, options, watch) => {
+      const self = {};
+      let counted = 0;
+      const count = (states: number): void => {
+        if (states <= counted) return;
+        this.meters.count('pebslab_search_states_total', {}, states - counted);
+        counted = states;
+      };
+      try {
+        const result = await search(source, options, {
+          ...watch,
+          onProgress: (progress) => {
+            count(progress.states);
+            this.rates.set(self, progress.statesPerSecond);
+            watch.onProgress?.(progress);
+          },
+        });
+        count(result.distinctStates ?? result.totalStates);
+        return result;
+      } finally {
+        this.rates.delete(self);
+      }
+    };
+  }
+}
