@@ -6,12 +6,13 @@ import { HostMetricsSchema } from '../schemas/metrics.js';
 import { MsrQuerySchema, MsrsSchema } from '../schemas/msr.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
 import { TracePageSchema, TraceQuerySchema } from '../schemas/trace.js';
-import { linkNext, page, sendRows } from '../src/http/answer/paging.js';
+import { linkNext, sendRows } from '../src/http/answer/paging.js';
 import { sendReply, versionsAsked } from '../src/http/read/idempotency.js';
 import { hostItem } from '../src/service/hosts/host-summary.js';
-import { metricsItem, traceItem } from '../src/service/hosts/host-views.js';
+import { metricsItem } from '../src/service/hosts/host-views.js';
 import { hostTag } from '../src/service/hosts/hosts.js';
 import { msrsItem } from '../src/service/hosts/msr-views.js';
+import { framed, registersBefore, traceItems } from '../src/service/hosts/trace-views.js';
 import { ProblemError } from '../src/service/problem-error.js';
 
 export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
@@ -140,7 +141,8 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
         tags: ['hosts'],
         operationId: 'getTrace',
         summary: 'Get the trace of a host',
-        description: 'The newest 1,000 micro-steps with their MSR writes, oldest first.',
+        description:
+          'The newest 1,000 micro-steps with their MSR writes, oldest first; `registers_before` is what the registers held before the first of them.',
         params: HostParamsSchema,
         querystring: TraceQuerySchema,
         response: { 200: TracePageSchema, ...readProblems('validation', 'not_found') },
@@ -148,12 +150,17 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async ({ params, query }, reply) => {
       const host = await hosts.get(params.host);
-      const entries = await hosts.trace(host, query.after ?? 0);
-      const { items, has_more } = page(entries, { limit: query.limit }, ({ index }) => index);
-      const last = items.at(-1);
-      const next = has_more && last !== undefined ? String(last.index) : null;
+      const entries = framed(host, await hosts.trace(host, query.after ?? 0));
+      const shown = entries.slice(0, query.limit);
+      const has_more = shown.length < entries.length;
+      const next = has_more ? String(shown.at(-1)?.entry.index) : null;
       if (next !== null) linkNext(reply, { after: next });
-      return { items: items.map((entry) => traceItem(host, entry)), next_cursor: next, has_more };
+      return {
+        registers_before: registersBefore(host, shown),
+        items: traceItems(host, shown),
+        next_cursor: next,
+        has_more,
+      };
     },
   );
 };

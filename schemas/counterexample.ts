@@ -5,7 +5,7 @@ import { CpuNumberSchema, MicroStepNameSchema, oneOf, prose, ref } from './commo
 import { EndValueSchema, ExplorationIdSchema, propertyId, whose } from './exploration.js';
 import { HostCreateSchema } from './host.js';
 import { ScriptActionSchema } from './script.js';
-import { TraceWriteSchema } from './trace.js';
+import { registersBefore, stepMarks, TraceWriteSchema } from './trace.js';
 
 export const CounterexampleParamsSchema = Type.Object(
   {
@@ -82,6 +82,7 @@ export const CounterexampleStepSchema = Type.Object(
       description: 'the kernel file and function, or the SDM',
     }),
     msr_writes: Type.Array(ref(TraceWriteSchema), { maxItems: 128, description: 'in order' }),
+    ...stepMarks,
     state_change: Type.Array(prose('a field and its values'), {
       maxItems: 64,
       description: 'the changed fields, as text',
@@ -110,6 +111,8 @@ export const CounterexampleStepSchema = Type.Object(
         micro_step: 'k0_irq_off',
         source: 'arch/x86/kvm/x86.c vcpu_enter_guest()',
         msr_writes: [],
+        desired: [],
+        violated: [],
         state_change: ['vCPU thread: none -> v0'],
         changes: [{ of: 'cpu0', field: 'vCPU thread', before: 'none', after: 'v0' }],
         decisions: [],
@@ -130,6 +133,7 @@ export const CounterexampleSchema = Type.Object(
         'what is wrong, which step wrote it, the origin of the value, and the changes since',
     }),
     path: Type.String({ maxLength: 400_000, description: 'indices of successors, as in 0/3/1' }),
+    registers_before: registersBefore('the registers before the first step'),
     steps: Type.Array(ref(CounterexampleStepSchema), {
       maxItems: 100_000,
       description: 'in order',
@@ -154,6 +158,7 @@ export const CounterexampleSchema = Type.Object(
         property: 'I1',
         summary: 'PMC0 is stuck in IA32_PEBS_ENABLE: the NMI (step 1) wrote PMC0.',
         path: '0',
+        registers_before: [],
         steps: [],
         end: [],
         host: { cpu_model: 'emerald-rapids', kernel: 'linux-7.2.6' },

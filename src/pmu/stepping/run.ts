@@ -33,6 +33,7 @@ import {
   RUN_VCPU,
 } from '../machine/state.js';
 import type { World } from '../machine/world.js';
+import { type Changes, FrameWatch } from './frame.js';
 import { Injections } from './injections.js';
 import { Refused } from './refused.js';
 import { type FirstViolation, Tally } from './tally.js';
@@ -47,6 +48,10 @@ export interface TraceEntry {
   /** Name of the micro-step or action. */
   readonly at: string;
   readonly writes: readonly MsrWrite[];
+  /** What it changed; undefined in traces that earlier versions stored. */
+  readonly changes: Changes | undefined;
+  /** What changed between the entry before and it while nobody traced. */
+  readonly missed: Changes;
 }
 
 /** How many trace entries a run keeps, the newest. */
@@ -81,6 +86,9 @@ export class Run {
   /** Why MSRs are written outside of round trips. */
   cause = SETUP;
   private readonly startIndex: number;
+  /** Follows the machine once it is traced. */
+  private watch: FrameWatch | null = null;
+  private missed: Changes = [];
   /** The NMIs and overflows that come during the actions to come. */
   readonly injections = new Injections();
   /** By CPU: the invariants that failed when they were last evaluated, as a bit mask. */
@@ -102,6 +110,12 @@ export class Run {
 
   /** Starts or stops listing micro-steps and their writes. */
   set tracing(on: boolean) {
+    if (on && this.watch === null) {
+      this.watch = new FrameWatch();
+      this.look();
+    } else if (on && this.tally.sink.listed === null) {
+      this.missed = this.look();
+    }
     this.tally.sink.listed = on ? [] : null;
   }
 
@@ -143,13 +157,13 @@ export class Run {
     ) {
       tally.roundTrips += 1;
     }
-    if (sink.listed !== null) {
-      this.note(cpu, vcpu, actorOf(executed), STEP_NAMES[executed]!);
-    }
     // After a failed VMLAUNCH k12 is the first point at which the CPU is back in the host.
     const isBack = executed === K12_FASTPATH && cpu.exitReason === EXIT_VMFAIL;
     if (WITHOUT_EFFECT[executed] === 0 || isBack) {
       this.evaluate(cpu, vcpu, STEP_NAMES[executed]!);
+    }
+    if (sink.listed !== null) {
+      this.note(cpu, vcpu, actorOf(executed), STEP_NAMES[executed]!);
     }
     if (this.injections.waiting) {
       this.injectAfter(cpu, executed);
@@ -247,10 +261,10 @@ export class Run {
   private instant(cpu: LogicalCpu, actor: TraceEntry['actor'], name: string): void {
     const vcpu = cpu.operation === RUN_VCPU ? cpu.target : undefined;
     this.tally.happened += 1;
+    this.evaluate(cpu, vcpu, name);
     if (this.tally.sink.listed !== null) {
       this.note(cpu, vcpu, actor, name);
     }
-    this.evaluate(cpu, vcpu, name);
   }
 
   private injectAfter(cpu: LogicalCpu, executed: number): void {
@@ -284,6 +298,10 @@ export class Run {
     }
   }
 
+  private look(): Changes {
+    return this.watch?.look(this.world, this.state, this.violated) ?? [];
+  }
+
   private note(
     cpu: LogicalCpu,
     vcpu: number | undefined,
@@ -297,7 +315,10 @@ export class Run {
       actor,
       at,
       writes: this.tally.sink.take(),
+      changes: this.look(),
+      missed: this.missed,
     });
+    this.missed = [];
     if (this.trace.length > 2 * TRACE_MAX) {
       this.trace.splice(0, this.trace.length - TRACE_MAX);
     }

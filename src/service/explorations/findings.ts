@@ -4,6 +4,8 @@ import type { Exploration } from '../../../schemas/exploration.js';
 import { type Path, PathError, parsePath } from '../../explorer/path.js';
 import { exploredWorld } from '../../model/explored-world.js';
 import { MachineModel } from '../../model/machine-model.js';
+import { desiredChanges, registersItem, violatedIn } from '../../model/render/frame-items.js';
+import { framesOfPath } from '../../model/render/path-frames.js';
 import { stepsOfPath } from '../../model/render/path-steps.js';
 import { renderPath, renderSteps } from '../../model/render/rendered-steps.js';
 import { summarise } from '../../model/render/summary.js';
@@ -26,12 +28,19 @@ export function counterexample(row: WorkRow, id: string): Counterexample {
   const steps = stepsOfPath(model, path);
   const { paragraph, end } = summarise(model, property, steps);
   const { host, script } = replayScript(model, path);
+  const frames = framesOfPath(model, steps);
+  const origin = { world: model.explored.world, addresses: model.explored.host.addresses };
   return {
     id,
     property,
     summary: paragraph,
     path: path.join('/'),
-    steps: renderSteps(model, steps).map(({ number: _, title: __, ...step }) => step),
+    registers_before: registersItem(origin, frames[0]!),
+    steps: renderSteps(model, steps).map(({ number, title: _, ...step }) => ({
+      ...step,
+      desired: desiredChanges(origin, frames[number - 1]!, frames[number]!),
+      violated: violatedIn(frames[number]!, step.cpu),
+    })),
     end: [...end],
     host,
     script: scriptActions(script),
