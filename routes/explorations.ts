@@ -1,11 +1,10 @@
 /** Explorations: searches of every interleaving, their counterexamples, and walks through their states. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyReply } from 'fastify';
 import { PageQuerySchema } from '../schemas/common.js';
 import {
   CounterexampleParamsSchema,
-  CounterexampleQuerySchema,
   CounterexampleSchema,
-  CounterexampleTextSchema,
   StateParamsSchema,
   WalkStateSchema,
 } from '../schemas/counterexample.js';
@@ -15,19 +14,17 @@ import {
   ExplorationRequestSchema,
   ExplorationSchema,
 } from '../schemas/exploration.js';
+import { type ExportQuery, ExportQuerySchema } from '../schemas/export.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
 import { preferredWaitMillis } from '../src/http/read/prefer.js';
 import {
   counterexample,
-  counterexampleDiagram,
-  counterexampleStory,
+  counterexampleFile,
   stateAt,
+  stateFile,
 } from '../src/service/explorations/findings.js';
+import { answerOf, formatAsked, formats, sendFile, wantsAll } from './exports.js';
 import { sendStarted, sendWorks } from './long-work.js';
-
-const JSON_TYPE = 'application/json';
-const TEXT_TYPE = 'text/plain';
-const MERMAID_TYPE = 'text/vnd.mermaid';
 
 export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
   const { explorations } = app.services;
@@ -115,72 +112,80 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/explorations/:exploration/counterexamples/:counterexample',
     {
-      config: { produces: [JSON_TYPE, TEXT_TYPE, MERMAID_TYPE] },
+      config: { formats },
       schema: {
         tags: ['explorations'],
         operationId: 'getCounterexample',
         summary: 'Get a counterexample',
         description:
-          'The shortest path to a violation: as JSON with a script that replays it, as text that begins with what is wrong and why, or as a Mermaid sequence diagram.',
+          'The shortest path to a violation: as JSON with a script that replays it, as text that begins with what is wrong and why, or in a format of the tools that show such paths.',
         params: CounterexampleParamsSchema,
-        querystring: CounterexampleQuerySchema,
+        querystring: ExportQuerySchema,
         response: {
-          200: {
-            description: 'the counterexample',
-            content: {
-              [JSON_TYPE]: { schema: CounterexampleSchema },
-              [TEXT_TYPE]: { schema: CounterexampleTextSchema },
-              [MERMAID_TYPE]: { schema: CounterexampleTextSchema },
-            },
-          },
+          200: answerOf(CounterexampleSchema, 'the counterexample'),
           ...readProblems('validation', 'not_found', 'not_acceptable'),
         },
       },
     },
-    async ({ params, query, answerType }, reply) => {
-      const all = query.steps === 'all';
+    async ({ params, query }, reply) => {
       const row = await explorations.row(params.exploration);
-      reply.type(answerType);
-      switch (answerType) {
-        case TEXT_TYPE:
-          return reply.send(counterexampleStory(row, params.counterexample, all));
-        case MERMAID_TYPE:
-          return reply.send(counterexampleDiagram(row, params.counterexample, all));
-        default:
-          return reply.send(counterexample(row, params.counterexample));
-      }
+      const format = formatAsked(reply);
+      return format === null
+        ? counterexample(row, params.counterexample)
+        : sendFile(
+            reply,
+            await counterexampleFile(row, params.counterexample, format, wantsAll(query)),
+          );
     },
   );
+
+  const sendState = async (reply: FastifyReply, id: string, path: string, query: ExportQuery) => {
+    const row = await explorations.row(id);
+    const format = formatAsked(reply);
+    return format === null
+      ? stateAt(row, path)
+      : sendFile(reply, await stateFile(row, path, format, wantsAll(query)));
+  };
 
   // A client that appends an empty path may omit the trailing slash; both forms name the initial state.
   app.get(
     '/explorations/:exploration/states',
     {
+      config: { formats },
       schema: {
         tags: ['explorations'],
         operationId: 'getInitialState',
         summary: 'Get the initial state',
         description: 'The initial state, which is the state at the empty path.',
         params: ExplorationParamsSchema,
-        response: { 200: WalkStateSchema, ...readProblems('not_found') },
+        querystring: ExportQuerySchema,
+        response: {
+          200: answerOf(WalkStateSchema, 'the state, or the path to it'),
+          ...readProblems('validation', 'not_found', 'not_acceptable'),
+        },
       },
     },
-    async ({ params }) => stateAt(await explorations.row(params.exploration), ''),
+    async ({ params, query }, reply) => sendState(reply, params.exploration, '', query),
   );
 
   app.get(
     '/explorations/:exploration/states/*',
     {
+      config: { formats },
       schema: {
         tags: ['explorations'],
         operationId: 'getState',
         summary: 'Get a state on a walk',
         description:
-          'The state at a path, the enabled actions, and for the others the guards that are false.',
+          'The state at a path, the enabled actions, and for the others the guards that are false; in other formats than JSON the path to it.',
         params: StateParamsSchema,
-        response: { 200: WalkStateSchema, ...readProblems('not_found') },
+        querystring: ExportQuerySchema,
+        response: {
+          200: answerOf(WalkStateSchema, 'the state, or the path to it'),
+          ...readProblems('validation', 'not_found', 'not_acceptable'),
+        },
       },
     },
-    async ({ params }) => stateAt(await explorations.row(params.exploration), params['*']),
+    async ({ params, query }, reply) => sendState(reply, params.exploration, params['*'], query),
   );
 };

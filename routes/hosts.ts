@@ -12,8 +12,13 @@ import { hostItem } from '../src/service/hosts/host-summary.js';
 import { metricsItem } from '../src/service/hosts/host-views.js';
 import { hostTag } from '../src/service/hosts/hosts.js';
 import { msrsItem } from '../src/service/hosts/msr-views.js';
+import { traceFile } from '../src/service/hosts/trace-file.js';
 import { framed, registersBefore, traceItems } from '../src/service/hosts/trace-views.js';
 import { ProblemError } from '../src/service/problem-error.js';
+import { answerOf, formatAsked, formats, sendFile, wantsAll } from './exports.js';
+
+/** Items of a page of the trace, where the client sets no limit. */
+const PAGE_ITEMS = 50;
 
 export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
   const { hosts } = app.services;
@@ -137,21 +142,29 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/hosts/:host/trace',
     {
+      config: { formats },
       schema: {
         tags: ['hosts'],
         operationId: 'getTrace',
         summary: 'Get the trace of a host',
         description:
-          'The newest 1,000 micro-steps with their MSR writes, oldest first; `registers_before` is what the registers held before the first of them.',
+          'The newest 1,000 micro-steps with their MSR writes, oldest first; `registers_before` is what the registers held before the first of them. Other formats than JSON have all of them, or `limit`.',
         params: HostParamsSchema,
         querystring: TraceQuerySchema,
-        response: { 200: TracePageSchema, ...readProblems('validation', 'not_found') },
+        response: {
+          200: answerOf(TracePageSchema, 'a page of the trace, or a file'),
+          ...readProblems('validation', 'not_found', 'not_acceptable'),
+        },
       },
     },
     async ({ params, query }, reply) => {
       const host = await hosts.get(params.host);
       const entries = framed(host, await hosts.trace(host, query.after ?? 0));
-      const shown = entries.slice(0, query.limit);
+      const format = formatAsked(reply);
+      const shown = entries.slice(0, query.limit ?? (format === null ? PAGE_ITEMS : undefined));
+      if (format !== null) {
+        return sendFile(reply, await traceFile(host, shown, format, wantsAll(query)));
+      }
       const has_more = shown.length < entries.length;
       const next = has_more ? String(shown.at(-1)?.entry.index) : null;
       if (next !== null) linkNext(reply, { after: next });

@@ -38,23 +38,6 @@ export const StateParamsSchema = Type.Object(
   },
 );
 
-export const CounterexampleQuerySchema = Type.Object(
-  {
-    steps: Type.Optional(
-      oneOf(['telling', 'all'], {
-        description:
-          'all: the story and the diagram also spell out the steps that only mark time, which they otherwise fold',
-      }),
-    ),
-  },
-  {
-    $id: 'CounterexampleQuery',
-    additionalProperties: false,
-    description: 'how a counterexample is shown',
-    examples: [{ steps: 'all' }],
-  },
-);
-
 export const FieldChangeSchema = Type.Object(
   {
     of: whose,
@@ -168,13 +151,6 @@ export const CounterexampleSchema = Type.Object(
   },
 );
 export type Counterexample = Static<typeof CounterexampleSchema>;
-
-export const CounterexampleTextSchema = Type.String({
-  $id: 'CounterexampleText',
-  maxLength: 4_000_000,
-  description: 'the counterexample as text or as a Mermaid sequence diagram',
-  examples: ['sequenceDiagram\n'],
-});
 
 /** By part of the machine, the fields that differ from those of a new one. */
 function partsOf(description: string, maxItems: number) {

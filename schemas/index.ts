@@ -9,6 +9,7 @@ import * as counterexample from './counterexample.js';
 import * as event from './event.js';
 import * as exploration from './exploration.js';
 import * as explorationModel from './exploration-model.js';
+import * as exportFile from './export.js';
 import * as health from './health.js';
 import * as host from './host.js';
 import * as metrics from './metrics.js';
@@ -42,6 +43,7 @@ const MODULES: readonly object[] = [
   metrics,
   trace,
   comparison,
+  exportFile,
   explorationModel,
   exploration,
   counterexample,

@@ -5,7 +5,6 @@ import { InvariantIdSchema } from './catalogue.js';
 import {
   CpuNumberSchema,
   count,
-  defaulted,
   IdSchema,
   MicroStepNameSchema,
   nullable,
@@ -16,6 +15,7 @@ import {
   U64Schema,
   WriteViaSchema,
 } from './common.js';
+import { exportFields } from './export.js';
 
 export const TraceWriteSchema = Type.Object(
   {
@@ -158,15 +158,16 @@ export const TraceQuerySchema = Type.Object(
         examples: [17],
       }),
     ),
-    limit: defaulted(
+    limit: Type.Optional(
       Type.Integer({
         minimum: 1,
         maximum: 1000,
-        default: 50,
-        description: 'the maximum number of items on a page',
+        description:
+          'the maximum number of items; by default 50 on a page of JSON, and 1000 in files',
         examples: [50],
       }),
     ),
+    ...exportFields,
   },
   {
     $id: 'TraceQuery',

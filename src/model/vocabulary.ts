@@ -28,3 +28,15 @@ export const CELLS_MAX = 1000;
 /** Who does a step of a story. */
 export const STORY_ACTORS = ['kvm', 'perf', 'nmi', 'cpu', 'guest', 'host'] as const;
 export type StoryActor = (typeof STORY_ACTORS)[number];
+
+/** The formats in which a counterexample, the path to a state or the trace of a host can be taken away. */
+export const EXPORT_FORMATS = [
+  'text',
+  'mermaid',
+  'vcd',
+  'chrome',
+  'itf',
+  'ftrace',
+  'jsonl',
+] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];

@@ -7,7 +7,7 @@
  */
 import { SWITCHED_MSRS } from '../arch/msr.js';
 import type { VcpuPmu } from '../kvm/vcpu-pmu.js';
-import { isInGuest } from '../machine/micro-step.js';
+import { V1_GUEST_STATE, V6_EXIT_LOAD } from '../machine/micro-step.js';
 import { desiredValue, registerValue, TOLD_MSRS } from '../machine/registers.js';
 import type { LogicalCpu, MachineState } from '../machine/state.js';
 import type { World } from '../machine/world.js';
@@ -17,8 +17,9 @@ import type { World } from '../machine/world.js';
 export const VALUE = 0;
 export const DESIRED = VALUE + TOLD_MSRS.length;
 export const ENABLED = DESIRED + TOLD_MSRS.length;
-export const IN_GUEST = ENABLED + 1;
-export const EXIT_REASON = IN_GUEST + 1;
+/** Registers are the guest's, or on their way: from the first load of VM-entry to the last but one of VM-exit. */
+export const OF_GUEST = ENABLED + 1;
+export const EXIT_REASON = OF_GUEST + 1;
 /** The invariants that fail, as a bit mask over INVARIANTS. */
 export const VIOLATED = EXIT_REASON + 1;
 /** The list, by MSR code: which are on it, the host's values, the guest's. */
@@ -90,15 +91,20 @@ export class FrameWatch {
   private readonly cpu = new Int32Array(CPU_COLUMNS);
   private readonly vcpu = new Int32Array(VCPU_COLUMNS);
 
-  look(world: World, state: MachineState, violated: Int32Array): Changes {
+  /** At the whole machine, or at one CPU and the vCPU there. */
+  look(world: World, state: MachineState, violated: Int32Array, only?: LogicalCpu): Changes {
     let changes: number[] | null = null;
     for (let at = 0; at < state.cpus.length; at += 1) {
-      readCpu(world, state.cpus[at]!, violated[at]!, this.cpu);
-      changes = see(this.cpu, this.cpus, at, 0, changes);
+      if (only === undefined || only.index === at) {
+        readCpu(world, state.cpus[at]!, violated[at]!, this.cpu);
+        changes = see(this.cpu, this.cpus, at, 0, changes);
+      }
     }
     for (let at = 0; at < state.vcpus.length; at += 1) {
-      readVcpu(state.vcpus[at]!, this.vcpu);
-      changes = see(this.vcpu, this.vcpus, at, VCPU_PLACES, changes);
+      if (only === undefined || only.target === at) {
+        readVcpu(state.vcpus[at]!, this.vcpu);
+        changes = see(this.vcpu, this.vcpus, at, VCPU_PLACES, changes);
+      }
     }
     return changes ?? NOTHING;
   }
@@ -141,7 +147,7 @@ function readCpu(world: World, cpu: LogicalCpu, violated: number, out: Int32Arra
   }
   const { enabled, guestSwitchMsrs } = cpu.cpuc;
   out[ENABLED] = enabled;
-  out[IN_GUEST] = isInGuest(cpu.pc) ? 1 : 0;
+  out[OF_GUEST] = cpu.pc >= V1_GUEST_STATE && cpu.pc < V6_EXIT_LOAD ? 1 : 0;
   out[EXIT_REASON] = cpu.exitReason;
   out[VIOLATED] = violated;
   out[LISTED] = guestSwitchMsrs.present;

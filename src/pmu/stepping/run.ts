@@ -89,6 +89,8 @@ export class Run {
   /** Follows the machine once it is traced. */
   private watch: FrameWatch | null = null;
   private missed: Changes = [];
+  /** An action can change several CPUs, a micro-step only its own. */
+  private hasActed = false;
   /** The NMIs and overflows that come during the actions to come. */
   readonly injections = new Injections();
   /** By CPU: the invariants that failed when they were last evaluated, as a bit mask. */
@@ -131,6 +133,7 @@ export class Run {
     if (reason !== null) {
       throw new Refused('state', reason);
     }
+    this.hasActed = true;
     this.tally.sink.cause = this.cause;
     return actions.perform(this.world, this.state, action, this.tally.sink);
   }
@@ -298,8 +301,8 @@ export class Run {
     }
   }
 
-  private look(): Changes {
-    return this.watch?.look(this.world, this.state, this.violated) ?? [];
+  private look(only?: LogicalCpu): Changes {
+    return this.watch?.look(this.world, this.state, this.violated, only) ?? [];
   }
 
   private note(
@@ -315,10 +318,11 @@ export class Run {
       actor,
       at,
       writes: this.tally.sink.take(),
-      changes: this.look(),
+      changes: this.look(this.hasActed ? undefined : cpu),
       missed: this.missed,
     });
     this.missed = [];
+    this.hasActed = false;
     if (this.trace.length > 2 * TRACE_MAX) {
       this.trace.splice(0, this.trace.length - TRACE_MAX);
     }
