@@ -8,6 +8,7 @@ import {
 } from '../schemas/comparison.js';
 import { problems } from '../schemas/problem.js';
 import { RoundTripsRequestSchema, RoundTripsSchema } from '../schemas/round-trip.js';
+import { RunComparisonRequestSchema, RunComparisonSchema } from '../schemas/run-comparison.js';
 import { SwitchListRequestSchema, SwitchListSchema } from '../schemas/switch-list.js';
 import { roundTrips, switchList } from '../src/service/calculators.js';
 import { toCsv, toMarkdown } from '../src/service/comparisons.js';
@@ -105,6 +106,36 @@ export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
           return reply.type(JSON_TYPE).send(comparison);
       }
     },
+  );
+
+  app.post(
+    '/comparisons/runs',
+    {
+      config: { scope: 'read' },
+      schema: {
+        tags: ['calculators'],
+        operationId: 'compareRuns',
+        summary: 'One script on several kernels',
+        description:
+          'Runs a script on each kernel, puts the steps side by side, and says where the runs differ: in control, writes, state or verdict. A kernel that refuses an action stops there, which is a difference; what no kernel takes is a problem.',
+        body: RunComparisonRequestSchema,
+        response: {
+          200: RunComparisonSchema,
+          ...problems(
+            'validation',
+            'unknown_name',
+            'value_out_of_range',
+            'rule_violated',
+            'perf_errno',
+            'conflict',
+            'limit_reached',
+            'too_many_requests',
+            'unavailable',
+          ),
+        },
+      },
+    },
+    async ({ body }, reply) => comparisons.runs(body, endOf(app, reply)),
   );
 };
 

@@ -20,7 +20,7 @@ export const eventRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'getEvents',
         summary: 'Events, as pages or as a stream',
         description:
-          'Events after a cursor, or from the oldest stored one, oldest first. With `Accept: text/event-stream` they are sent live, after `after` or `Last-Event-ID`, or from now on. Limits: 20 open streams per token, 200 in total.',
+          'Events after a cursor, or from the oldest stored one, oldest first; all, or those of a `subject` and of a `type`. With `Accept: text/event-stream` they are sent live, after `after` or `Last-Event-ID`, or from now on. Limits: 20 open streams per token, 200 in total.',
         querystring: EventQuerySchema,
         response: {
           200: {
@@ -35,15 +35,15 @@ export const eventRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async (request, reply) => {
-      const { after, limit } = request.query;
+      const { after, limit, ...filter } = request.query;
       if (request.answerType === JSON_TYPE) {
-        const page = await events.page(after, limit);
+        const page = await events.page(after, limit, filter);
         if (page.has_more) linkNext(reply, { after: page.next_cursor });
         return reply.type(JSON_TYPE).send(page);
       }
       const last = request.headers['last-event-id'];
       const start = typeof last === 'string' ? events.resume(last) : await events.start(after);
-      await app.streams.send(reply, (signal) => events.follow(start, signal));
+      await app.streams.send(reply, (signal) => events.follow(start, signal, filter));
     },
   );
 };

@@ -14,20 +14,26 @@ import {
   ExplorationRequestSchema,
   ExplorationSchema,
 } from '../schemas/exploration.js';
-import { type ExportQuery, ExportQuerySchema } from '../schemas/export.js';
+import {
+  ExplorationMapSchema,
+  MapQuerySchema,
+  type StateQuery,
+  StateQuerySchema,
+} from '../schemas/exploration-graph.js';
+import { ExportQuerySchema } from '../schemas/export.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
 import { preferredWaitMillis } from '../src/http/read/prefer.js';
 import {
   counterexample,
   counterexampleFile,
-  stateAt,
   stateFile,
 } from '../src/service/explorations/findings.js';
+import { stateAt } from '../src/service/explorations/walks.js';
 import { answerOf, formatAsked, formats, sendFile, wantsAll } from './exports.js';
 import { sendStarted, sendWorks } from './long-work.js';
 
 export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  const { explorations } = app.services;
+  const { explorations, graphs } = app.services;
 
   app.post(
     '/explorations',
@@ -139,11 +145,11 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
   );
 
-  const sendState = async (reply: FastifyReply, id: string, path: string, query: ExportQuery) => {
+  const sendState = async (reply: FastifyReply, id: string, path: string, query: StateQuery) => {
     const row = await explorations.row(id);
     const format = formatAsked(reply);
     return format === null
-      ? stateAt(row, path)
+      ? stateAt(graphs, row, path, query)
       : sendFile(reply, await stateFile(row, path, format, wantsAll(query)));
   };
 
@@ -158,7 +164,7 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'Get the initial state',
         description: 'The initial state, which is the state at the empty path.',
         params: ExplorationParamsSchema,
-        querystring: ExportQuerySchema,
+        querystring: StateQuerySchema,
         response: {
           200: answerOf(WalkStateSchema, 'the state, or the path to it'),
           ...readProblems('validation', 'not_found', 'not_acceptable'),
@@ -177,9 +183,9 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'getState',
         summary: 'Get a state on a walk',
         description:
-          'The state at a path, the enabled actions, and for the others the guards that are false; in other formats than JSON the path to it.',
+          'The state at a path, its registers, the enabled actions, and for the others the guards that are false. Of complete searches also whether a violation can still be avoided, here and after each action; with `depth` the states around it. In other formats than JSON the path to it.',
         params: StateParamsSchema,
-        querystring: ExportQuerySchema,
+        querystring: StateQuerySchema,
         response: {
           200: answerOf(WalkStateSchema, 'the state, or the path to it'),
           ...readProblems('validation', 'not_found', 'not_acceptable'),
@@ -187,5 +193,26 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async ({ params, query }, reply) => sendState(reply, params.exploration, params['*'], query),
+  );
+
+  app.get(
+    '/explorations/:exploration/map',
+    {
+      schema: {
+        tags: ['explorations'],
+        operationId: 'getExplorationMap',
+        summary: 'Get the map of an exploration',
+        description:
+          "All states of a search by the micro-step and the operation that a CPU has come to: a map of the kernel's flow, about as large for a million states as for a thousand.",
+        params: ExplorationParamsSchema,
+        querystring: MapQuerySchema,
+        response: {
+          200: ExplorationMapSchema,
+          ...readProblems('validation', 'not_found', 'conflict', 'too_many_requests'),
+        },
+      },
+    },
+    async ({ params, query }) =>
+      graphs.map(await explorations.row(params.exploration), query.property, query.cpu ?? 0),
   );
 };

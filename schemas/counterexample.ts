@@ -2,7 +2,22 @@
 import { type Static, Type } from 'typebox';
 import { STORY_ACTORS } from '../src/model/vocabulary.js';
 import { CpuNumberSchema, MicroStepNameSchema, oneOf, prose, ref } from './common.js';
-import { EndValueSchema, ExplorationIdSchema, propertyId, whose } from './exploration.js';
+import {
+  EndValueSchema,
+  ExplorationIdSchema,
+  pointOfNoReturn,
+  propertyId,
+  whose,
+} from './exploration.js';
+import {
+  CpuRegistersSchema,
+  judgedBy,
+  NeighbourhoodSchema,
+  region,
+  regionsUnknown,
+  StateIdSchema,
+  stepsToViolation,
+} from './exploration-graph.js';
 import { HostCreateSchema } from './host.js';
 import { ScriptActionSchema } from './script.js';
 import { registersBefore, stepMarks, TraceWriteSchema } from './trace.js';
@@ -117,6 +132,7 @@ export const CounterexampleSchema = Type.Object(
     }),
     path: Type.String({ maxLength: 400_000, description: 'indices of successors, as in 0/3/1' }),
     registers_before: registersBefore('the registers before the first step'),
+    point_of_no_return: Type.Optional(pointOfNoReturn),
     steps: Type.Array(ref(CounterexampleStepSchema), {
       maxItems: 100_000,
       description: 'in order',
@@ -162,7 +178,12 @@ function partsOf(description: string, maxItems: number) {
 
 export const WalkStateSchema = Type.Object(
   {
+    id: ref(StateIdSchema),
     path: Type.String({ maxLength: 400_000, description: 'the path to this state' }),
+    property: judgedBy,
+    region,
+    steps_to_violation: stepsToViolation,
+    regions_unknown: Type.Optional(regionsUnknown),
     violated: Type.Array(propertyId, { maxItems: 24, description: 'invariants violated here' }),
     witnessed: Type.Array(propertyId, { maxItems: 24, description: 'coverage goals reached here' }),
     machine: Type.Array(prose('a field and its value'), {
@@ -172,11 +193,24 @@ export const WalkStateSchema = Type.Object(
     cpus: partsOf('CPU by CPU', 8),
     vcpus: partsOf('vCPU by vCPU', 16),
     events: partsOf('event by event', 64),
+    registers: Type.Array(ref(CpuRegistersSchema), {
+      maxItems: 8,
+      description: 'CPU by CPU: where it is, and its registers as data',
+    }),
     enabled: Type.Array(
       Type.Object(
         {
           path: Type.String({ maxLength: 400_000, description: 'the path after it' }),
+          id: ref(StateIdSchema, 'the state after it; this one for a step that changes nothing'),
+          actor: oneOf(STORY_ACTORS, { description: 'the actor' }),
           action: prose('what happens'),
+          micro_step: Type.Optional(ref(MicroStepNameSchema, 'the one it executes, if any')),
+          violates: Type.Array(propertyId, {
+            maxItems: 24,
+            description: 'invariants violated after it',
+          }),
+          region,
+          steps_to_violation: stepsToViolation,
         },
         { additionalProperties: false },
       ),
@@ -192,6 +226,7 @@ export const WalkStateSchema = Type.Object(
       ),
       { maxItems: 512, description: 'the actions that are not enabled, and why' },
     ),
+    neighbourhood: Type.Optional(ref(NeighbourhoodSchema, 'if asked for by `depth`')),
   },
   {
     $id: 'WalkState',
@@ -199,13 +234,18 @@ export const WalkStateSchema = Type.Object(
     description: 'a state on the walk through a world',
     examples: [
       {
+        id: '5f0c8e1b2a3d4e6f',
         path: '',
+        property: 'I1',
+        region: 'avoidable',
+        steps_to_violation: 24,
         violated: [],
         witnessed: [],
         machine: [],
         cpus: [['IA32_PERF_GLOBAL_CTRL 0x0001000f000000ff']],
         vcpus: [],
         events: [],
+        registers: [],
         enabled: [],
         refused: [],
       },

@@ -60,11 +60,20 @@ export const EventQuerySchema = Type.Object(
       default: 50,
       description: 'the maximum number of events',
     }),
+    subject: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 40,
+        pattern: '^[0-9A-Za-z_-]+$',
+        description: 'only events about this host, exploration or campaign, by its id',
+      }),
+    ),
+    type: Type.Optional(oneOf(EVENT_TYPES, { description: 'only events of this type' })),
   },
   {
     $id: 'EventQuery',
     additionalProperties: false,
-    description: 'a cursor and a limit',
+    description: 'a cursor, a limit, and which events',
     examples: [{ limit: 50 }],
   },
 );

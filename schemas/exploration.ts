@@ -1,5 +1,6 @@
 /** Explorations: searches of every interleaving, and their findings. */
 import { type Static, Type } from 'typebox';
+import { GRAPH_STATES_MAX } from '../src/model/vocabulary.js';
 import { VerdictSchema } from './catalogue.js';
 import {
   CpuNumberSchema,
@@ -186,11 +187,16 @@ export const ProgressSchema = Type.Object(
   },
 );
 
+export const pointOfNoReturn = count(
+  `the first step, counted from 1, after which the violation cannot be avoided (see Region); 0 if it never could. Absent for coverage goals, and if the search was not complete or had more than ${GRAPH_STATES_MAX} states`,
+);
+
 export const CounterexampleLinkSchema = Type.Object(
   {
     id: Type.String({ minLength: 3, maxLength: 44, description: 'its id' }),
     path: Type.String({ maxLength: 400_000, description: 'indices of successors, as in 0/3/1' }),
     steps: count('number of steps'),
+    point_of_no_return: Type.Optional(pointOfNoReturn),
     symmetric: count('number of symmetric violating states it stands for'),
     paths: nullable(count('number of shortest paths to them'), 'null if too many to count'),
   },
@@ -198,7 +204,9 @@ export const CounterexampleLinkSchema = Type.Object(
     $id: 'CounterexampleLink',
     additionalProperties: false,
     description: 'a counterexample, one per class of symmetric ones',
-    examples: [{ id: 'I1-0', path: '0/3/1', steps: 3, symmetric: 1, paths: 1 }],
+    examples: [
+      { id: 'I1-0', path: '0/3/1', steps: 3, point_of_no_return: 2, symmetric: 1, paths: 1 },
+    ],
   },
 );
 

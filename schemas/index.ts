@@ -8,6 +8,7 @@ import * as comparison from './comparison.js';
 import * as counterexample from './counterexample.js';
 import * as event from './event.js';
 import * as exploration from './exploration.js';
+import * as explorationGraph from './exploration-graph.js';
 import * as explorationModel from './exploration-model.js';
 import * as exportFile from './export.js';
 import * as health from './health.js';
@@ -17,6 +18,7 @@ import * as msr from './msr.js';
 import * as perfEvent from './perf-event.js';
 import * as problem from './problem.js';
 import * as roundTrip from './round-trip.js';
+import * as runComparison from './run-comparison.js';
 import * as scenario from './scenario.js';
 import * as script from './script.js';
 import * as switchList from './switch-list.js';
@@ -44,8 +46,10 @@ const MODULES: readonly object[] = [
   trace,
   comparison,
   exportFile,
+  runComparison,
   explorationModel,
   exploration,
+  explorationGraph,
   counterexample,
   campaign,
   scenario,

@@ -48,7 +48,7 @@ const violatedList = Type.Array(ref(InvariantIdSchema), {
   description: 'the invariants that are violated on this CPU then',
 });
 
-export const CpuRegistersSchema = Type.Object(
+export const RegistersBeforeSchema = Type.Object(
   {
     cpu: ref(CpuNumberSchema),
     msrs: Type.Array(
@@ -65,7 +65,7 @@ export const CpuRegistersSchema = Type.Object(
     violated: violatedList,
   },
   {
-    $id: 'CpuRegisters',
+    $id: 'RegistersBefore',
     additionalProperties: false,
     description: 'the registers of a CPU at one moment',
     examples: [
@@ -85,7 +85,7 @@ export const CpuRegistersSchema = Type.Object(
 );
 
 export const registersBefore = (description: string) =>
-  Type.Array(ref(CpuRegistersSchema), { maxItems: CPUS_MAX, description });
+  Type.Array(ref(RegistersBeforeSchema), { maxItems: CPUS_MAX, description });
 
 export const DesiredValueSchema = Type.Object(
   {

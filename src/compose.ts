@@ -1,6 +1,7 @@
 /** The one place that opens the database and the queue, and creates the services and the worker. */
 import type { Registry } from 'prom-client';
 import type { Config } from './config/configuration.js';
+import { GraphThread } from './explorer/graph-thread.js';
 import { WarmSearchThread } from './explorer/warm-search-thread.js';
 import { type AddJobs, WorkQueue } from './jobs/work-queue.js';
 import { startEmbeddedPostgres } from './private-postgres/server.js';
@@ -11,6 +12,7 @@ import { Comparisons } from './service/comparisons.js';
 import { Events } from './service/events/events.js';
 import { EXPLORATION, ExplorationWork } from './service/explorations/exploration-work.js';
 import { Explorations } from './service/explorations/explorations.js';
+import { Graphs } from './service/explorations/graphs.js';
 import { RaceVerdicts } from './service/explorations/race-verdicts.js';
 import { HOSTS_MAX } from './service/hosts/host.js';
 import { Hosts } from './service/hosts/hosts.js';
@@ -78,6 +80,7 @@ function explained(error: unknown): Error {
 export interface Services {
   readonly hosts: Hosts;
   readonly explorations: Explorations;
+  readonly graphs: Graphs;
   readonly campaigns: Campaigns;
   readonly comparisons: Comparisons;
   readonly events: Events;
@@ -115,6 +118,7 @@ export async function compose(
   });
   const keys = new IdempotencyStore(database.url, onError);
   const warmThread = new WarmSearchThread();
+  const graphThread = new GraphThread();
   const hosts = new HostStore(database, HOSTS_MAX);
   const events = new Events(database, onError);
   await events.open();
@@ -127,6 +131,7 @@ export async function compose(
         machineMetrics(metrics, () => hosts.count()),
       ),
       explorations: new Explorations(database, queue, config.searchMegabytes, closing),
+      graphs: new Graphs(graphThread, config.searchMegabytes),
       campaigns: new Campaigns(database, queue, closing),
       comparisons: new Comparisons(new RaceVerdicts(warmThread)),
       events,
@@ -139,6 +144,7 @@ export async function compose(
       await events.close();
       await keys.close();
       await warmThread.close();
+      await graphThread.close();
       await worker?.close();
     },
   };

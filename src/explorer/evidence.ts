@@ -29,6 +29,8 @@ export interface EvidenceGroup {
   readonly paths: number | null;
   /** At most `pathsMax` of its paths; the first is the lexicographically least of those with the fewest actors. */
   readonly listed: readonly Path[];
+  /** Of the first path, if it was asked for and could be found: see `pointOfNoReturn`. */
+  readonly pointOfNoReturn?: number | null;
 }
 
 export interface EvidenceLimits {

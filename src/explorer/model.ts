@@ -34,6 +34,11 @@ export interface Model {
    * commutes with `expand` and preserves `check`, and the representative is the same for all members of a class.
    */
   canonical?(states: Int32Array, at: number): void;
+  /**
+   * Where a part of the state at `at` is, as a number from 0: states with the same place are one node of a map. Symmetric
+   * states may differ in it.
+   */
+  placeOf?(states: Int32Array, at: number, part: number): number;
 }
 
 export interface Property {

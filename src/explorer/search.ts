@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { breadthFirst } from './bfs.js';
-import { Budget, type Limits } from './budget.js';
+import { Budget, BYTES_MAX_DEFAULT, type Limits } from './budget.js';
 import { depthFirst } from './dfs.js';
 import { type Evidence, explain } from './evidence.js';
 import type { Exchange } from './exchange.js';
@@ -8,7 +8,9 @@ import { Gauge } from './gauge.js';
 import { assertModel, type Model } from './model.js';
 import { replay } from './path.js';
 import { randomWalks } from './random-walk.js';
+import { pointOfNoReturn, regionsOf } from './regions.js';
 import { type ExploreResult, type PropertyResult, verdictOf, worstVerdict } from './result.js';
+import { type GraphBounds, stateGraph } from './state-graph.js';
 import type { Findings, Found, Levels, Run, Share, Strategy } from './strategy.js';
 
 export interface SearchOptions {
@@ -25,6 +27,8 @@ export interface SearchOptions {
   readonly groupsMax?: number | undefined;
   /** Paths listed for each class. Default 8. */
   readonly pathsMax?: number | undefined;
+  /** Of every way to a violation, find the point of no return, where the search is complete and its graph within these bounds. */
+  readonly graph?: Omit<GraphBounds, 'fold'> | undefined;
 }
 
 /** What a search shares with other threads while it runs. */
@@ -125,6 +129,10 @@ export function conclude(
   const sum = (of: (share: Findings) => number): number =>
     shares.reduce((total, share) => total + of(share), 0);
   const max = (of: (share: Findings) => number): number => Math.max(...shares.map(of));
+  const bytes = sum((share) => share.bytes);
+  const states = shares.some((share) => share.distinctStates === null)
+    ? null
+    : sum((share) => share.distinctStates ?? 0);
   return {
     verdict: worstVerdict(
       properties.map((property) => property.verdict),
@@ -132,16 +140,42 @@ export function conclude(
     ),
     complete,
     cut,
-    distinctStates: shares.some((share) => share.distinctStates === null)
-      ? null
-      : sum((share) => share.distinctStates ?? 0),
+    distinctStates: states,
     totalStates: sum((share) => share.totalStates),
     depth: max((share) => share.depth),
     widestLevel: max((share) => share.widestLevel),
     millis: performance.now() - start,
-    bytes: sum((share) => share.bytes),
-    properties,
+    bytes,
+    properties: complete
+      ? withPointsOfNoReturn(model, options, properties, { states, bytes })
+      : properties,
   };
+}
+
+function withPointsOfNoReturn(
+  model: Model,
+  options: SearchOptions,
+  properties: readonly PropertyResult[],
+  { states, bytes }: { readonly states: number | null; readonly bytes: number },
+): readonly PropertyResult[] {
+  const { graph: bounds, fold = false, limits = {} } = options;
+  if (bounds === undefined || !properties.some(({ verdict }) => verdict === 'violated')) {
+    return properties;
+  }
+  if (states === null || states > bounds.statesMax) return properties;
+  const bytesMax = Math.min(bounds.bytesMax, (limits.bytesMax ?? BYTES_MAX_DEFAULT) - bytes);
+  const graph = stateGraph(model, { ...bounds, fold, bytesMax });
+  if (!graph.complete) return properties;
+  return properties.map((property, p) => {
+    const { evidence } = property;
+    if (property.verdict !== 'violated' || evidence === null) return property;
+    const regions = regionsOf(graph, p);
+    const groups = evidence.groups.map((group) => ({
+      ...group,
+      pointOfNoReturn: pointOfNoReturn(graph, regions, group.listed[0] ?? []),
+    }));
+    return { ...property, evidence: { ...evidence, groups } };
+  });
 }
 
 function evidenceOf(

@@ -4,3 +4,7 @@
  */
 export const VERDICTS = ['holds', 'violated', 'witnessed', 'unreachable', 'undecided'] as const;
 export type Verdict = (typeof VERDICTS)[number];
+
+/** Where a state stands towards a violation; see regions.ts. */
+export const REGIONS = ['avoidable', 'doomed', 'violating'] as const;
+export type Region = (typeof REGIONS)[number];

@@ -1,21 +1,10 @@
 /** The warm thread: one search after the other. */
-import { parentPort } from 'node:worker_threads';
+import { answerTasks } from './answer-tasks.js';
 import { loadModel } from './model.js';
+import type { ExploreResult } from './result.js';
 import { search } from './search.js';
-import type { WarmSearchAnswer, WarmSearchTask } from './warm-search-thread.js';
+import type { WarmSearchTask } from './warm-search-thread.js';
 
-parentPort?.on('message', async ({ number, source, options }: WarmSearchTask) => {
-  parentPort?.postMessage(await answer(number, source, options));
-});
-
-async function answer(
-  number: number,
-  source: WarmSearchTask['source'],
-  options: WarmSearchTask['options'],
-): Promise<WarmSearchAnswer> {
-  try {
-    return { number, result: search(await loadModel(source), options) };
-  } catch (error) {
-    return { number, error: error instanceof Error ? error.message : String(error) };
-  }
-}
+answerTasks<WarmSearchTask, ExploreResult>(async ({ source, options }) =>
+  search(await loadModel(source), options),
+);

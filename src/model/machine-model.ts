@@ -12,6 +12,7 @@ import { PEBS_UPDATE_DS_SW } from '../pmu/perf/data-cfg.js';
 import { NO_EVENT } from '../pmu/perf/perf-event.js';
 import { COVERAGE_GOALS } from './coverage-goals.js';
 import { type ExploredWorld, exploredWorld } from './explored-world.js';
+import { placeOf } from './place.js';
 import { Steps } from './steps/steps.js';
 import { actorNumber } from './steps/told.js';
 import { SymmetryReducer, symmetryOf } from './symmetry.js';
@@ -156,6 +157,12 @@ export class MachineModel implements Model {
         first = false;
       }
     });
+  }
+
+  /** Where a CPU is: see place.ts. */
+  placeOf(states: Int32Array, at: number, cpu: number): number {
+    this.layout.unpack(states, at, this.base, this.spent);
+    return placeOf(this.base.cpus[cpu]!);
   }
 
   /** A packed state as a machine of its own, and what each actor has spent. */

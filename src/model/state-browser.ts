@@ -1,13 +1,17 @@
 /** A state on a walk through a world: what it is, where one can go from it, and why not elsewhere. */
-import { formatPath, type Path, walkTo } from '../explorer/path.js';
+import { fingerprint } from '../explorer/fingerprint.js';
+import { formatPath, type Path, type Place, type Step, walkTo } from '../explorer/path.js';
+import { STEP_NAMES } from '../pmu/machine/micro-step.js';
 import type { RecordInState } from '../pmu/machine/records.js';
 import type { MachineState } from '../pmu/machine/state.js';
 import type { MachineModel } from './machine-model.js';
 import { FieldWords, isThere, type Part } from './render/field-words.js';
 import { cpuOf } from './steps/index.js';
-import { actionOf, reasonsOf } from './steps/told.js';
+import { actionOf, actorOf, executedStep, reasonsOf } from './steps/told.js';
+import type { StoryActor } from './vocabulary.js';
 
 export interface WalkState {
+  id: string;
   path: string;
   /** Invariants that fail here, and coverage goals that are reached. */
   violated: string[];
@@ -17,41 +21,77 @@ export interface WalkState {
   cpus: string[][];
   vcpus: string[][];
   events: string[][];
-  enabled: { path: string; action: string }[];
+  enabled: Choice[];
   refused: { action: string; guards: string[] }[];
 }
 
+/** A step that is possible, and the state it leads to. */
+export interface Choice {
+  path: string;
+  id: string;
+  actor: StoryActor;
+  action: string;
+  /** The micro-step that it executes, if any. */
+  micro_step?: string;
+  violates: string[];
+}
+
 /** Throws a PathError where the path leaves the model. */
-export function walkState(model: MachineModel, path: Path): WalkState {
-  const place = walkTo(model, path);
+export function walkState(
+  model: MachineModel,
+  path: Path,
+  place: Place = walkTo(model, path),
+): WalkState {
   const { explored } = model;
   const { state, spent } = model.unpacked(place.state);
-  const found = (kind: 'always' | 'sometimes'): string[] =>
-    model.properties
-      .filter((property, at) => property.kind === kind && (place.found & (1 << at)) !== 0)
-      .map(({ id }) => id);
   const words = new FieldWords(explored);
   const parts = (kind: RecordInState['kind']): string[][] =>
     words.parts
       .filter(({ record }) => record.kind === kind)
       .map((part) => fieldLines(words, part, state));
   return {
+    id: fingerprint(place.state),
     path: formatPath(path),
-    violated: found('always'),
-    witnessed: found('sometimes'),
+    violated: foundIn(model, 'always', place.found),
+    witnessed: foundIn(model, 'sometimes', place.found),
     machine: parts('machine')[0]!,
     cpus: parts('cpu'),
     vcpus: parts('vcpu'),
     events: parts('event'),
-    enabled: place.successors.map(({ index, label }) => ({
-      path: formatPath([...path, index]),
-      action: actionOf(explored, state, label),
-    })),
+    enabled: place.successors.map((step) => choice(model, state, path, step)),
     refused: model.steps.refused(state, spent).map((step) => ({
       action: `cpu${cpuOf(step.label)}: ${actionOf(explored, state, step.label)}`,
       guards: reasonsOf(explored, state, step),
     })),
   };
+}
+
+export function choice(
+  model: MachineModel,
+  from: MachineState,
+  path: Path,
+  { index, label, state }: Step,
+): Choice {
+  const executes = executedStep(model.explored, from, label);
+  return {
+    path: formatPath([...path, index]),
+    id: fingerprint(state),
+    actor: actorOf(model.explored, from, label),
+    action: actionOf(model.explored, from, label),
+    ...(executes === undefined ? {} : { micro_step: STEP_NAMES[executes]! }),
+    violates: foundIn(model, 'always', model.check(state, 0)),
+  };
+}
+
+/** The properties of a kind whose bits are set. */
+export function foundIn(
+  { properties }: MachineModel,
+  kind: 'always' | 'sometimes',
+  found: number,
+): string[] {
+  return properties
+    .filter((property, at) => property.kind === kind && (found & (1 << at)) !== 0)
+    .map(({ id }) => id);
 }
 
 /** The fields that differ from those of a new record, and every entry of a list or a load area. */

@@ -25,6 +25,15 @@ export type NmiTiming = (typeof NMI_TIMINGS)[number];
 /** How many worlds a campaign walks through. */
 export const CELLS_MAX = 1000;
 
+/** Of how many states the graph is looked at as a whole. */
+export const GRAPH_STATES_MAX = 2_000_000;
+
+/** How many nodes a map of it has at most. */
+export const MAP_NODES_MAX = 1000;
+
+/** How many states are listed around one. */
+export const NEIGHBOURS_MAX = 200;
+
 /** Who does a step of a story. */
 export const STORY_ACTORS = ['kvm', 'perf', 'nmi', 'cpu', 'guest', 'host'] as const;
 export type StoryActor = (typeof STORY_ACTORS)[number];

@@ -17,6 +17,22 @@ export const VIA_NAMES = [
 ] as const;
 export type ViaName = (typeof VIA_NAMES)[number];
 
+/** What a logical CPU is doing, by code; perf's operations and the run of a vCPU. */
+export const OPERATION_NAMES = [
+  'idle',
+  'run_vcpu',
+  'pmu_section',
+  'enable_event',
+  'disable_event',
+  'close_event',
+  'tick',
+  'sched_out',
+  'sched_in',
+  'pause_event',
+  'resume_event',
+] as const;
+export type OperationName = (typeof OPERATION_NAMES)[number];
+
 /** Why the guest is left, or never entered. */
 export const EXIT_REASONS = [
   'external_interrupt',

@@ -1,5 +1,6 @@
 /** What a round trip costs under several kernels, as rows, CSV or Markdown. */
 import type { Comparison, ComparisonRequest, ComparisonRow } from '../../schemas/comparison.js';
+import type { RunComparison, RunComparisonRequest } from '../../schemas/run-comparison.js';
 import { COST_SCENARIOS, setUpOf } from '../pmu/cost-cases/cost-scenarios.js';
 import { DEFAULT_COST_MODEL, estimateCycles } from '../pmu/cost-cases/cycle-cost.js';
 import { measureWrites, msrWrites } from '../pmu/cost-cases/write-costs.js';
@@ -7,6 +8,7 @@ import { csv } from './csv.js';
 import type { RaceVerdicts } from './explorations/race-verdicts.js';
 import { cpuModelById, kernelById } from './lookups.js';
 import { tryLater } from './problem-error.js';
+import { compareRuns } from './run-comparisons.js';
 import { Slices } from './slices.js';
 
 /** How many are worked on at once. */
@@ -21,15 +23,26 @@ export class Comparisons {
   }
 
   /** The signal ends the work, with its reason, when nobody waits for it any longer. */
-  async compare(request: ComparisonRequest, signal: AbortSignal): Promise<Comparison> {
+  compare(request: ComparisonRequest, signal: AbortSignal): Promise<Comparison> {
+    return this.oneOfFew(async () => {
+      const costs = await compareCosts(request, signal);
+      return request.verdicts ? await this.addVerdicts(costs, signal) : costs;
+    });
+  }
+
+  /** One script on several kernels; the signal as of `compare`. */
+  runs(request: RunComparisonRequest, signal: AbortSignal): Promise<RunComparison> {
+    return this.oneOfFew(() => compareRuns(request, signal));
+  }
+
+  private async oneOfFew<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.underWay >= UNDER_WAY_MAX) {
       const detail = `${UNDER_WAY_MAX} comparisons are under way already.`;
       throw tryLater('too_many_requests', detail, 1);
     }
     this.underWay += 1;
     try {
-      const costs = await compareCosts(request, signal);
-      return request.verdicts ? await this.addVerdicts(costs, signal) : costs;
+      return await work();
     } finally {
       this.underWay -= 1;
     }

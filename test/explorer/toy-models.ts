@@ -93,6 +93,7 @@ export function graph(
     },
     check: (states, at) => (bad.includes(states[at] as number) ? 1 : 0),
     describe: (states, at, label) => (label === undefined ? `node ${states[at]}` : 'go'),
+    placeOf: (states, at) => (states[at] as number) % 2,
   };
 }
 

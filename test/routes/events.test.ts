@@ -160,6 +160,91 @@ t.test(
   },
 );
 
+t.test('only the events of a subject, or of a type', async (t) => {
+  const after = await now(t);
+  const ids = [await newHost(here), await newHost(here), await newHost(here)];
+  await here.app.inject({ method: 'DELETE', url: `/v1/hosts/${ids[1]}` });
+  await eventually(
+    () => page(t, `after=${after}`),
+    ({ items }) => items.length === 4,
+  );
+  const told = async (query: string) => {
+    const { items } = await page(t, `after=${after}&${query}`);
+    return items.map(({ type, subject }) => [type, subject]);
+  };
+  t.strictSame(await told(`subject=${ids[1]}`), [
+    ['host.created', ids[1]],
+    ['host.deleted', ids[1]],
+  ]);
+  t.strictSame(await told('type=host.deleted'), [['host.deleted', ids[1]]]);
+  t.strictSame(await told(`type=host.created&subject=${ids[2]}`), [['host.created', ids[2]]]);
+  t.strictSame(await told('subject=exp_nobody'), []);
+  for (const query of ['type=host.lost', 'subject=', "subject='"]) {
+    problemOf(t, await here.app.inject(`/v1/events?${query}`), 'validation');
+  }
+  const first = await here.app.inject(`/v1/events?after=${after}&limit=1&subject=${ids[1]}`);
+  t.match(first.json(), { has_more: true, items: [{ type: 'host.created' }] });
+  const [, next = ''] = /^<(.*)>; rel="next"$/.exec(String(first.headers.link)) ?? [];
+  const rest = await here.app.inject(next);
+  t.match(rest.json(), { has_more: false, items: [{ type: 'host.deleted' }] }, 'page by page');
+});
+
+t.test('the cursor passes the events that are not asked for, and none that are', async (t) => {
+  const after = await now(t);
+  const marker = await now(t);
+  const { items, next_cursor } = await page(t, `after=${after}&type=campaign.ended`);
+  t.strictSame(items, []);
+  t.not(next_cursor, after, 'it would expire');
+  const wanted = { type: 'campaign.ended', subject: 'cmp_1', data: {} };
+  await insertEvents(database.query, [wanted]);
+  const { items: found } = await eventually(
+    () => page(t, `after=${next_cursor}&type=campaign.ended`),
+    (read) => read.items.length > 0,
+  );
+  t.match(found, [wanted]);
+  t.strictSame((await page(t, `after=${marker}&type=campaign.ended`)).items, found);
+});
+
+t.test('a stream of a subject or a type, from a place and live', async (t) => {
+  const start = await now(t);
+  const [one, two] = [await newHost(here), await newHost(here)];
+  const streams = await Promise.all(
+    [`subject=${two}`, 'type=host.deleted'].map((query) =>
+      Stream.open(t, there, `?after=${start}&${query}`),
+    ),
+  );
+  const [ofHost, deleted] = streams;
+  const told = (stream: Stream | undefined) =>
+    (stream?.messages ?? [])
+      .filter(({ data }) => data !== undefined)
+      .map(({ event, data = '{}' }) => [event, JSON.parse(data).subject]);
+  await eventually(
+    async () => told(ofHost),
+    ({ length }) => length === 1,
+  );
+  await newHost(here);
+  await here.app.inject({ method: 'DELETE', url: `/v1/hosts/${one}` });
+  await here.app.inject({ method: 'DELETE', url: `/v1/hosts/${two}` });
+  await eventually(
+    async () => [told(ofHost), told(deleted)],
+    ([host = [], gone = []]) => host.length === 2 && gone.length === 2,
+  );
+  t.strictSame(told(ofHost), [
+    ['host.created', two],
+    ['host.deleted', two],
+  ]);
+  t.strictSame(told(deleted), [
+    ['host.deleted', one],
+    ['host.deleted', two],
+  ]);
+  const last = ofHost?.messages.at(-1)?.id;
+  const { items } = await page(t, `after=${last}`);
+  t.notOk(
+    items.some(({ subject }) => subject === one || subject === two),
+    'the last id is a cursor as any other',
+  );
+});
+
 t.test('a violation is told once for a host', async (t) => {
   const after = await now(t);
   const host = `/v1/hosts/${await newHost(here)}`;

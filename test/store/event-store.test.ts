@@ -3,6 +3,7 @@ import { type RawBuilder, sql } from 'kysely';
 import t from 'tap';
 import {
   EVENT_STATEMENTS,
+  type EventFilter,
   type EventPlace,
   type EventRow,
   EventStore,
@@ -56,6 +57,11 @@ t.test('what clients cause again and again reads the index, and sorts nothing', 
      select (1 + n % 500)::text::xid8, 'host.created', 'host_' || n, '{}'
        from generate_series(1, 20000) n`,
   );
+  await pool.query(
+    `insert into events (xid, type, subject, data)
+     select (1 + n % 500)::text::xid8, 'violation.found', 'host_1', '{}'
+       from generate_series(1, 50) n`,
+  );
   const explain = async (statement: RawBuilder<unknown>): Promise<string> => {
     const plan = await sql<{ 'QUERY PLAN': string }>`explain ${statement}`.execute(query);
     return plan.rows.map((row) => row['QUERY PLAN']).join('\n');
@@ -66,6 +72,15 @@ t.test('what clients cause again and again reads the index, and sorts nothing', 
     t.match(latest, /^Limit.*\n +-> +Index (Only )?Scan Backward using events_pkey/);
     const after = await explain(EVENT_STATEMENTS.after({ xid: '250', seq: 0 }, 200));
     t.match(after, /^Limit.*\n +-> +Index Scan using events_pkey/);
+    const selected = (filter: EventFilter): Promise<string> =>
+      explain(EVENT_STATEMENTS.after({ xid: '250', seq: 0 }, 200, filter));
+    // The few events of a subject, or of a rare type, may be sorted once they are found.
+    t.match(await selected({ subject: 'host_1' }), /Index Scan (using|on) events_subject/);
+    t.match(await selected({ type: 'violation.found' }), /Index Scan (using|on) events_type/);
+    if (analysed) {
+      const many = await selected({ type: 'host.created' });
+      t.match(many, /^Limit.*\n +-> +Index Scan using events_(type|pkey)/);
+    }
     const forget = await explain(EVENT_STATEMENTS.forget(720, 1000, 500));
     const scans = [...forget.matchAll(/-> +(.* on events)\b/g)].map(([, scan]) => scan).sort();
     t.match(scans, [

@@ -10,7 +10,7 @@ import { recordOf } from '../fields/record.js';
 import { VcpuPmu } from '../kvm/vcpu-pmu.js';
 import { CpuHwEvents } from '../perf/cpu-hw-events.js';
 import { type PerfCpu, PerfEvent } from '../perf/perf-event.js';
-import { EXIT_REASONS } from '../vocabulary.js';
+import { EXIT_REASONS, OPERATION_NAMES } from '../vocabulary.js';
 import { REST, STEP_NAMES } from './micro-step.js';
 
 // What a logical CPU is doing; the target is an event or a vCPU.
@@ -29,19 +29,6 @@ export const SCHED_IN = 8;
 /** KVM disables, then enables, the event behind a guest counter that overflowed; the vCPU's run follows. */
 export const PAUSE_EVENT = 9;
 export const RESUME_EVENT = 10;
-export const OPERATION_NAMES = [
-  'idle',
-  'run_vcpu',
-  'pmu_section',
-  'enable_event',
-  'disable_event',
-  'close_event',
-  'tick',
-  'sched_out',
-  'sched_in',
-  'pause_event',
-  'resume_event',
-] as const;
 
 /** Whether an operation's target is an event. */
 export function isAboutEvent(operation: number): boolean {
@@ -65,7 +52,7 @@ export const EXIT_VMFAIL = 5;
 /** The guest-state checks failed (reason 33): host state and the exit area are loaded. */
 export const EXIT_ENTRY_FAILURE = 6;
 export const EXIT_NAMES = ['none', ...EXIT_REASONS] as const;
-export type { ExitReasonName } from '../vocabulary.js';
+export { type ExitReasonName, OPERATION_NAMES } from '../vocabulary.js';
 
 export const NO_VCPU = -1;
 

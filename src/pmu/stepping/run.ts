@@ -83,6 +83,8 @@ export class Run {
   readonly state: MachineState;
   readonly tally = new Tally();
   readonly trace: TraceEntry[] = [];
+  /** Told of every step that is listed, once the invariants are evaluated after it. */
+  onStep: ((entry: TraceEntry) => void) | null = null;
   /** Why MSRs are written outside of round trips. */
   cause = SETUP;
   private readonly startIndex: number;
@@ -311,7 +313,7 @@ export class Run {
     actor: TraceEntry['actor'],
     at: string,
   ): void {
-    this.trace.push({
+    const entry: TraceEntry = {
       index: this.startIndex + this.tally.happened,
       cpu: cpu.index,
       vcpu,
@@ -320,9 +322,11 @@ export class Run {
       writes: this.tally.sink.take(),
       changes: this.look(this.hasActed ? undefined : cpu),
       missed: this.missed,
-    });
+    };
     this.missed = [];
     this.hasActed = false;
+    this.trace.push(entry);
+    this.onStep?.(entry);
     if (this.trace.length > 2 * TRACE_MAX) {
       this.trace.splice(0, this.trace.length - TRACE_MAX);
     }

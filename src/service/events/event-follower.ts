@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { awayReason } from '../../store/database-errors.js';
-import type { EventPlace, EventStore } from '../../store/event-store.js';
+import type { EventPlace, EventRow, EventStore } from '../../store/event-store.js';
 import type { Notices } from '../../store/notices.js';
 import { cursorOf, eventsText, resetText } from './event-text.js';
 
@@ -13,6 +13,8 @@ import { cursorOf, eventsText, resetText } from './event-text.js';
 export interface Batch {
   readonly to: EventPlace;
   readonly text: Buffer;
+  /** The events in the text; none where it says that some were missed. */
+  readonly rows: readonly EventRow[];
 }
 
 /** Events per read, at most. */
@@ -118,11 +120,11 @@ export class EventFollower {
       const rows = await this.store.after(this.end, READ_MAX);
       if (rows === 'expired') {
         const to = await this.store.horizon();
-        this.publish(to, { to, text: resetText(to) });
+        this.publish(to, { to, text: resetText(to), rows: [] });
         return 0;
       }
       const last = rows.at(-1);
-      if (last !== undefined) this.publish(last, { to: last, text: eventsText(rows) });
+      if (last !== undefined) this.publish(last, { to: last, text: eventsText(rows), rows });
       return rows.length;
     } catch (error) {
       if (awayReason(error) === undefined) this.onError(error as Error);

@@ -22,6 +22,11 @@ export function resetText(place: EventPlace): Buffer {
   return Buffer.from(message({ id: cursorOf(place), type: 'reset' }));
 }
 
+/** Tells a reader, who is told nothing else, from where to continue: an id without data is remembered and not dispatched. */
+export function placeText(place: EventPlace): Buffer {
+  return Buffer.from(`id: ${cursorOf(place)}\n\n`);
+}
+
 function message({ id, type, ...data }: { readonly id: string; readonly type: string }): string {
   return `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`;
 }

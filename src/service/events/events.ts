@@ -2,10 +2,18 @@
 import type { EventPage } from '../../../schemas/event.js';
 import { type Database, openQueries } from '../../store/database.js';
 import { awayReason } from '../../store/database-errors.js';
-import { type EventPlace, EventStore } from '../../store/event-store.js';
+import { type EventFilter, type EventPlace, EventStore } from '../../store/event-store.js';
 import { ProblemError } from '../problem-error.js';
 import { type Batch, EventFollower, READ_MAX } from './event-follower.js';
-import { cursorOf, eventItem, eventsText, isAfter, placeOf, resetText } from './event-text.js';
+import {
+  cursorOf,
+  eventItem,
+  eventsText,
+  isAfter,
+  placeOf,
+  placeText,
+  resetText,
+} from './event-text.js';
 
 /** One for the follower; the others for streams that begin or lag. */
 const CONNECTIONS_MAX = 3;
@@ -38,16 +46,22 @@ export class Events {
   }
 
   /** The events after a cursor, or the oldest ones stored. */
-  async page(after: string | undefined, limit: number): Promise<EventPage> {
+  async page(
+    after: string | undefined,
+    limit: number,
+    filter: EventFilter = {},
+  ): Promise<EventPage> {
     const place = after === undefined ? await this.store.horizon() : parseCursor(after);
-    const rows = await this.store.after(place, limit + 1);
+    // Read before the events: whatever comes later lies behind it.
+    const newest = isFiltering(filter) ? await this.store.latest() : place;
+    const rows = await this.store.after(place, limit + 1, filter);
     if (rows === 'expired') throw expired(cursorOf(await this.store.horizon()));
     const items = rows.slice(0, limit).map(eventItem);
-    return {
-      items,
-      next_cursor: items.at(-1)?.id ?? cursorOf(place),
-      has_more: rows.length > items.length,
-    };
+    const hasMore = rows.length > items.length;
+    const last = rows[items.length - 1] ?? place;
+    // A reader of few events passes the others, so that its cursor does not expire.
+    const next = !hasMore && isAfter(newest, last) ? newest : last;
+    return { items, next_cursor: cursorOf(next), has_more: hasMore };
   }
 
   /** Where a stream begins: after a cursor, or now. Throws if the cursor is malformed. */
@@ -61,7 +75,11 @@ export class Events {
   }
 
   /** The text of a stream: the events after a place, live, until the signal. */
-  async *follow(start: EventPlace, signal: AbortSignal): AsyncGenerator<Buffer> {
+  async *follow(
+    start: EventPlace,
+    signal: AbortSignal,
+    filter: EventFilter = {},
+  ): AsyncGenerator<Buffer> {
     const { follower } = this;
     follower.join(signal);
     let place = start;
@@ -69,9 +87,9 @@ export class Events {
       const seen = follower.published;
       const goal = follower.place;
       const isThere = goal !== undefined && cursorOf(goal) === cursorOf(place);
-      let batch = follower.after(place);
+      let batch: Pick<Batch, 'to' | 'text'> | undefined = filtered(follower.after(place), filter);
       if (batch === undefined && goal !== undefined && !isThere) {
-        batch = await this.catchUp(place, goal, signal);
+        batch = await this.catchUp(place, goal, signal, filter);
       }
       if (batch === undefined) {
         await follower.next(seen, signal, isThere ? undefined : RETRY_MILLIS);
@@ -90,9 +108,10 @@ export class Events {
     place: EventPlace,
     goal: EventPlace,
     signal: AbortSignal,
-  ): Promise<Batch | undefined> {
+    filter: EventFilter,
+  ): Promise<Pick<Batch, 'to' | 'text'> | undefined> {
     try {
-      const rows = await this.streamed.after(place, READ_MAX);
+      const rows = await this.streamed.after(place, READ_MAX, filter);
       if (rows === 'expired') {
         const to = await this.streamed.horizon();
         return { to, text: resetText(to) };
@@ -106,6 +125,24 @@ export class Events {
       throw error;
     }
   }
+}
+
+function isFiltering({ subject, type }: EventFilter): boolean {
+  return subject !== undefined || type !== undefined;
+}
+
+/** The part of a batch that a stream wants; where there is none, only how far it has come. */
+function filtered(
+  batch: Batch | undefined,
+  filter: EventFilter,
+): Pick<Batch, 'to' | 'text'> | undefined {
+  if (batch === undefined || batch.rows.length === 0 || !isFiltering(filter)) return batch;
+  const { to, rows } = batch;
+  const wanted = rows.filter(
+    ({ subject, type }) =>
+      (filter.subject ?? subject) === subject && (filter.type ?? type) === type,
+  );
+  return { to, text: wanted.length === 0 ? placeText(to) : eventsText(wanted) };
 }
 
 function parseCursor(cursor: string): EventPlace {

@@ -6,6 +6,7 @@ import { type ExploreOptions, type ExploreWatch, explore } from '../../explorer/
 import type { ModelSource } from '../../explorer/model.js';
 import type { ExploreResult } from '../../explorer/result.js';
 import type { WarmSearchThread } from '../../explorer/warm-search-thread.js';
+import { graphBounds } from './graphs.js';
 
 /** Time and memory of a search whose request sets none; memory as far as this machine has it. */
 const SECONDS_DEFAULT = 60;
@@ -126,6 +127,7 @@ export function optionsOf(
     workers: strategy === 'bfs' ? Math.min(request.workers ?? 1, availableParallelism()) : 1,
     stopAtFirstViolation: request.stop_at_first ?? false,
     heapMegabytesMax: Math.min(Math.max(searchMegabytes, HEAP_MEGABYTES.min), HEAP_MEGABYTES.max),
+    graph: graphBounds(searchMegabytes),
     limits: {
       statesMax: bounds.states,
       depthMax: bounds.depth ?? { bfs: undefined, dfs: 10_000, random: 1000 }[strategy],

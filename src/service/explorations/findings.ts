@@ -1,5 +1,5 @@
-/** What an exploration found: counterexamples as steps, scripts and files, and walks through its states. */
-import type { Counterexample, WalkState } from '../../../schemas/counterexample.js';
+/** What an exploration found: counterexamples as steps, as scripts and as files. */
+import type { Counterexample } from '../../../schemas/counterexample.js';
 import type { Exploration } from '../../../schemas/exploration.js';
 import { type Path, PathError, parsePath } from '../../explorer/path.js';
 import { exploredWorld } from '../../model/explored-world.js';
@@ -11,7 +11,6 @@ import { stepsOfPath } from '../../model/render/path-steps.js';
 import { renderSteps } from '../../model/render/rendered-steps.js';
 import { summarise } from '../../model/render/summary.js';
 import { replayScript } from '../../model/replay-script.js';
-import { walkState } from '../../model/state-browser.js';
 import { INVARIANTS } from '../../pmu/invariants/index.js';
 import type { WorkRow } from '../../store/work-store.js';
 import { type ExportFile, type ExportFormat, exported } from '../exports.js';
@@ -26,7 +25,8 @@ const TOLD_STEPS_MAX = 1000;
 
 /** A counterexample by its id, `<property>-<number>`. */
 export function counterexample(row: WorkRow, id: string): Counterexample {
-  const { model, path, property } = find(row, id);
+  const { model, path, property, link } = find(row, id);
+  const { point_of_no_return: point } = link;
   const steps = stepsOfPath(model, path);
   const { paragraph, end } = summarise(model, property, steps);
   const { host, script } = replayScript(model, path);
@@ -37,6 +37,7 @@ export function counterexample(row: WorkRow, id: string): Counterexample {
     property,
     summary: paragraph,
     path: path.join('/'),
+    ...(point === undefined ? {} : { point_of_no_return: point }),
     registers_before: registersItem(origin, frames[0]!),
     steps: renderSteps(model, steps).map(({ number, title: _, ...step }) => ({
       ...step,
@@ -111,11 +112,6 @@ function worldNames({ scenario, model }: Exploration): string[] {
       ];
 }
 
-/** The state at a path, what is possible there, and why the rest is not. */
-export function stateAt(row: WorkRow, text: string): Promise<WalkState> {
-  return onPath(() => walkState(modelOf(row), parsePath(text)));
-}
-
 /** A path that leaves the model leads to nothing. */
 async function onPath<Found>(follow: () => Found | Promise<Found>): Promise<Found> {
   try {
@@ -128,7 +124,14 @@ async function onPath<Found>(follow: () => Found | Promise<Found>): Promise<Foun
   }
 }
 
-function find(row: WorkRow, id: string): { model: MachineModel; path: Path; property: string } {
+interface Found {
+  readonly model: MachineModel;
+  readonly path: Path;
+  readonly property: string;
+  readonly link: Exploration['properties'][number]['counterexamples'][number];
+}
+
+function find(row: WorkRow, id: string): Found {
   const property = id.slice(0, id.lastIndexOf('-'));
   const link = (row.resource as Exploration).properties
     .find((outcome) => outcome.id === property)
@@ -137,7 +140,7 @@ function find(row: WorkRow, id: string): { model: MachineModel; path: Path; prop
     return missing('counterexample', id);
   }
   assertTold('counterexample', link.steps);
-  return { model: modelOf(row), path: parsePath(link.path), property };
+  return { model: modelOf(row), path: parsePath(link.path), property, link };
 }
 
 function assertTold(what: string, steps: number): void {
@@ -149,7 +152,8 @@ function assertTold(what: string, steps: number): void {
   }
 }
 
-function modelOf(row: WorkRow): MachineModel {
+/** The model that an exploration searched. */
+export function modelOf(row: WorkRow): MachineModel {
   const { model } = row.resource as Exploration;
   return new MachineModel(exploredWorld(model), (row.request as StoredRequest).request.properties);
 }

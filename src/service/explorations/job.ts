@@ -37,7 +37,7 @@ export async function runExploration(
   const find: Find = (source, more) => {
     const millisLeft = Math.max(1, Math.floor(until - performance.now()));
     const limits = { ...options.limits, millisMax: Math.min(millisMax, millisLeft) };
-    return search(source, { ...options, limits, ...more }, watch);
+    return search(source, { ...options, graph: undefined, limits, ...more }, watch);
   };
   const assumptions =
     request.assumptions && outcome.verdict === 'violated'
@@ -91,6 +91,7 @@ function propertyItem(result: PropertyResult): Exploration['properties'][number]
       id: `${result.id}-${at}`,
       path: formatPath(path),
       steps: path.length,
+      ...(group.pointOfNoReturn == null ? {} : { point_of_no_return: group.pointOfNoReturn }),
       symmetric: group.states,
       paths: group.paths,
     };

@@ -29,6 +29,22 @@ export interface ChangeTerms {
   readonly ticket?: Ticket | undefined;
 }
 
+/** A host as asked for, which is not stored yet; the problem names the kernel by the pointer. */
+export function newHost(body: HostCreate, kernelPointer = '/kernel'): Host {
+  const model = cpuModelById(body.cpu_model, '/cpu_model');
+  return createHost({
+    id: randomId('host'),
+    ...(body.name === undefined ? {} : { name: body.name }),
+    createdAt: new Date().toISOString(),
+    model,
+    kernel: kernelById(body.kernel, kernelPointer),
+    stepping: body.stepping ?? model.defaultStepping,
+    microcode: parseU64(body.microcode ?? 0, '/microcode'),
+    cpus: body.cpus ?? 1,
+    options: body.options ?? {},
+  });
+}
+
 /** Makes the answer to a change from the host it leads to and what was run for it. */
 export type ChangeView<Result, View> = (host: Host, run: Run, result: Result) => View;
 
@@ -44,18 +60,7 @@ export class Hosts {
   }
 
   async create(body: HostCreate, ticket?: Ticket): Promise<Reply<HostItem>> {
-    const model = cpuModelById(body.cpu_model, '/cpu_model');
-    const host = createHost({
-      id: randomId('host'),
-      ...(body.name === undefined ? {} : { name: body.name }),
-      createdAt: new Date().toISOString(),
-      model,
-      kernel: kernelById(body.kernel, '/kernel'),
-      stepping: body.stepping ?? model.defaultStepping,
-      microcode: parseU64(body.microcode ?? 0, '/microcode'),
-      cpus: body.cpus ?? 1,
-      options: body.options ?? {},
-    });
+    const host = newHost(body);
     const reply = {
       status: 201,
       headers: { location: `/v1/hosts/${host.id}`, etag: hostTag(host) },

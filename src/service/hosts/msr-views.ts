@@ -13,19 +13,26 @@ export function msrsItem(host: Host, cpuIndex: number): Msrs {
   const cpu = host.state.cpus[cpuIndex]!;
   return {
     cpu: cpuIndex,
-    mode: cpu.pc === VMX_ABORT ? 'shut_down' : isInGuest(cpu.pc) ? 'guest' : 'host',
+    mode: cpuMode(cpu),
     running_vcpu: cpu.operation === RUN_VCPU ? host.vcpus[cpu.target]!.id : null,
     msrs: msrViews(host, cpuIndex),
   };
 }
 
+export function cpuMode({ pc }: LogicalCpu): Msrs['mode'] {
+  return pc === VMX_ABORT ? 'shut_down' : isInGuest(pc) ? 'guest' : 'host';
+}
+
+/** What of a host its registers can be read from. */
+type Machine = Pick<Host, 'world' | 'state' | 'addresses'>;
+
 /** The switched MSRs that this CPU model has, and IA32_FIXED_CTR_CTRL. */
-export function msrViews(host: Host, cpuIndex: number): MsrView[] {
+export function msrViews(host: Machine, cpuIndex: number): MsrView[] {
   const cpu = host.state.cpus[cpuIndex]!;
   return toldMsrs(host.world.caps).map((msr) => msrView(host, cpu, msr));
 }
 
-function msrView(host: Host, cpu: LogicalCpu, msr: number): MsrView {
+function msrView(host: Machine, cpu: LogicalCpu, msr: number): MsrView {
   const isFixed = msr === FIXED_CTR_CTRL;
   const value = registerValue(cpu, msr);
   const desired = desiredValue(host.world, cpu, msr);
@@ -47,7 +54,7 @@ function msrView(host: Host, cpu: LogicalCpu, msr: number): MsrView {
 }
 
 /** What the vCPU's load areas or VMCS fields hold for the register. */
-function loadsOf(host: Host, vcpu: VcpuPmu, msr: number): Partial<MsrView> {
+function loadsOf(host: Machine, vcpu: VcpuPmu, msr: number): Partial<MsrView> {
   if (msr === GLOBAL_CTRL && vcpu.loadGlobalCtrl) {
     return {
       vm_entry_load: formatCounterSet(vcpu.guestGlobalCtrl),

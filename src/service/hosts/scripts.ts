@@ -11,19 +11,28 @@ export async function runScript(
 ): Promise<ScriptResult[]> {
   const results: ScriptResult[] = [];
   for (const [at, action] of request.actions.entries()) {
-    await session.slices.pause();
-    const { tally } = session.run;
-    const throttles = tally.sink.throttles;
-    const microSteps = tally.microSteps;
-    const result = await refusalsAsProblems(`/actions/${at}`, () => runAction(session, action));
-    results.push({
-      action: action.action,
-      ...result,
-      micro_steps: tally.microSteps - microSteps,
-      throttles: tally.sink.throttles - throttles,
-    });
+    results.push(await carryOut(session, action, `/actions/${at}`));
   }
   return results;
+}
+
+/** One action; if it is refused, the problem names it by the pointer. */
+export async function carryOut(
+  session: HostSession,
+  action: ScriptAction,
+  pointer: string,
+): Promise<ScriptResult> {
+  await session.slices.pause();
+  const { tally } = session.run;
+  const throttles = tally.sink.throttles;
+  const microSteps = tally.microSteps;
+  const result = await refusalsAsProblems(pointer, () => runAction(session, action));
+  return {
+    action: action.action,
+    ...result,
+    micro_steps: tally.microSteps - microSteps,
+    throttles: tally.sink.throttles - throttles,
+  };
 }
 
 async function runAction(

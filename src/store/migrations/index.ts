@@ -5,6 +5,7 @@ import { first } from './2026-11-23-first.js';
 import { hostSummaries } from './2026-11-26-host-summaries.js';
 import { kept } from './2026-11-26-kept.js';
 import { limits } from './2026-11-27-limits.js';
+import { selectedEvents } from './2026-11-27-selected-events.js';
 
 /** By name, which is also their order. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -12,6 +13,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '2026-11-26-host-summaries': hostSummaries,
   '2026-11-26-kept': kept,
   '2026-11-27-limits': limits,
+  '2026-11-27-selected-events': selectedEvents,
 };
 
 /** The database was made by a newer version of the service. */

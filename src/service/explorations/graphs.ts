@@ -1,0 +1,142 @@
+/** What the graph of an exploration says as a whole: from where a violation can still be avoided, and the map of its states. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Exploration } from '../../../schemas/exploration.js';
+import type { ExplorationMap } from '../../../schemas/exploration-graph.js';
+import type { AskedGraph, GraphThread, Standing } from '../../explorer/graph-thread.js';
+import { formatPath } from '../../explorer/path.js';
+import type { GraphBounds } from '../../explorer/state-graph.js';
+import { placeNames } from '../../model/place.js';
+import { GRAPH_STATES_MAX, MAP_NODES_MAX } from '../../model/vocabulary.js';
+import type { WorkRow } from '../../store/work-store.js';
+import { ProblemError, tryLater } from '../problem-error.js';
+import { machineSource } from './job.js';
+import type { StoredRequest } from './request.js';
+
+/** How long a walk waits for the regions of its states: the largest graphs take a few seconds to build, and then are kept. */
+const STANDINGS_MILLIS_MAX = 10_000;
+/** How many questions wait for the thread of graphs. */
+const WAITING_MAX = 32;
+const TRANSITIONS_MAX = 8 * GRAPH_STATES_MAX;
+const MEGABYTES_MAX = 384;
+
+/** Within which a graph is looked at as a whole. */
+export function graphBounds(searchMegabytes: number): Omit<GraphBounds, 'fold'> {
+  return {
+    statesMax: GRAPH_STATES_MAX,
+    transitionsMax: TRANSITIONS_MAX,
+    bytesMax: Math.min(searchMegabytes, MEGABYTES_MAX) * 2 ** 20,
+  };
+}
+
+/** How states stand towards the violation of a property; or why that is not known. */
+export interface Standings {
+  readonly property: string | null;
+  /** In the order of the states that were asked about. */
+  readonly standings: readonly Standing[] | null;
+  readonly unknown?: string;
+}
+
+export class Graphs {
+  private readonly thread: GraphThread;
+  private readonly searchMegabytes: number;
+  private waiting = 0;
+
+  constructor(thread: GraphThread, searchMegabytes: number) {
+    this.thread = thread;
+    this.searchMegabytes = searchMegabytes;
+  }
+
+  async standings(
+    row: WorkRow,
+    asked: string | undefined,
+    states: readonly Int32Array[],
+  ): Promise<Standings> {
+    const property = judgedProperty(row, asked);
+    const unknown = (reason: string): Standings => ({ property, standings: null, unknown: reason });
+    const found = row.resource as Exploration;
+    if (property === null) return unknown('the search checks no invariant');
+    if (!found.complete) return unknown('the search is not complete');
+    if ((found.distinct_states ?? 0) > GRAPH_STATES_MAX) {
+      return unknown(`the search has more than ${GRAPH_STATES_MAX} states`);
+    }
+    if (this.waiting >= WAITING_MAX) return unknown('too many graphs are asked for: ask again');
+    const gaveUp = new AbortController();
+    const standings = await Promise.race([
+      this.ask(() => this.thread.standings(this.graphOf(row, property), states)),
+      sleep(STANDINGS_MILLIS_MAX, undefined, { signal: gaveUp.signal }).catch(() => undefined),
+    ]).finally(() => gaveUp.abort());
+    if (standings === undefined) return unknown('the graph is being built: ask again');
+    return standings === null
+      ? unknown('the graph takes too much memory')
+      : { property, standings };
+  }
+
+  /** By micro-step and operation of a CPU. */
+  async map(row: WorkRow, asked: string | undefined, cpu: number): Promise<ExplorationMap> {
+    const property = judgedProperty(row, asked);
+    const { model, distinct_states } = row.resource as Exploration;
+    const cpus = model.cpus ?? 1;
+    if (cpu >= cpus) throw invalid('/cpu', `is not a CPU of this world, which has ${cpus}`);
+    if (row.finishedAt === null || distinct_states === 0) {
+      throw new ProblemError('conflict', 'The search has not ended, or it has seen no state.');
+    }
+    if (this.waiting >= WAITING_MAX) {
+      throw tryLater('too_many_requests', 'Too many graphs are asked for.', 5);
+    }
+    const graph = this.graphOf(row, property);
+    const { nodes, edges, complete } = await this.ask(() =>
+      this.thread.map(graph, cpu, MAP_NODES_MAX),
+    );
+    return {
+      cpu,
+      property,
+      nodes: nodes.map(({ place, shallowest, ...node }) => ({
+        ...placeNames(place),
+        ...node,
+        shallowest: formatPath(shallowest),
+      })),
+      edges: [...edges],
+      complete,
+    };
+  }
+
+  /** The same states that the search has seen: it may have been cut. */
+  private graphOf({ request, resource }: WorkRow, property: string | null): AskedGraph {
+    const { request: asked, fold } = request as StoredRequest;
+    const { model, distinct_states, folded } = resource as Exploration;
+    const bounds = graphBounds(this.searchMegabytes);
+    const statesMax = Math.min(bounds.statesMax, distinct_states ?? bounds.statesMax);
+    return {
+      source: machineSource(model, asked.properties),
+      bounds: { ...bounds, statesMax, fold: fold && folded.length > 0 },
+      property: property === null ? null : asked.properties.indexOf(property),
+    };
+  }
+
+  private async ask<Answer>(question: () => Promise<Answer>): Promise<Answer> {
+    this.waiting += 1;
+    try {
+      return await question();
+    } finally {
+      this.waiting -= 1;
+    }
+  }
+}
+
+/** The invariant that is asked about; else the first that is violated, or the first. */
+function judgedProperty(row: WorkRow, asked: string | undefined): string | null {
+  const invariants = (row.resource as Exploration).properties.filter(
+    ({ kind }) => kind === 'always',
+  );
+  if (asked !== undefined && !invariants.some(({ id }) => id === asked)) {
+    const known = invariants.map(({ id }) => id).join(', ') || 'none';
+    throw invalid('/property', `is not an invariant of this search (${known})`);
+  }
+  const violated = invariants.find(({ verdict }) => verdict === 'violated');
+  return asked ?? (violated ?? invariants[0])?.id ?? null;
+}
+
+function invalid(pointer: string, detail: string): ProblemError {
+  const what = pointer.slice(1);
+  return new ProblemError('validation', `${what} ${detail}.`, [{ pointer, detail, in: 'query' }]);
+}

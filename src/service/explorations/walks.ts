@@ -1,0 +1,91 @@
+/** Walks through the states of an exploration: what a state is, what is possible there, and what lies around it. */
+import type { WalkState } from '../../../schemas/counterexample.js';
+import { fingerprint } from '../../explorer/fingerprint.js';
+import type { Standing } from '../../explorer/graph-thread.js';
+import { PathError, parsePath, walkTo } from '../../explorer/path.js';
+import type { MachineModel } from '../../model/machine-model.js';
+import { neighbourhoodOf } from '../../model/neighbourhood.js';
+import { placeNames, placeOf } from '../../model/place.js';
+import { walkState } from '../../model/state-browser.js';
+import type { MachineState } from '../../pmu/machine/state.js';
+import type { WorkRow } from '../../store/work-store.js';
+import { cpuMode, msrViews } from '../hosts/msr-views.js';
+import { ProblemError } from '../problem-error.js';
+import { modelOf } from './findings.js';
+import type { Graphs } from './graphs.js';
+
+interface Asked {
+  /** By whose violation the regions are drawn. */
+  readonly property?: string;
+  /** Also list the states within so many steps. */
+  readonly depth?: number;
+}
+
+export async function stateAt(
+  graphs: Graphs,
+  row: WorkRow,
+  text: string,
+  { property, depth }: Asked,
+): Promise<WalkState> {
+  const model = modelOf(row);
+  const { path, place } = pathAndPlace(model, text);
+  const around = depth === undefined ? undefined : neighbourhoodOf(model, path, place, depth);
+  const states = [place.state, ...place.successors.map(({ state }) => state)];
+  const more = around?.nodes.map(({ state }) => state) ?? [];
+  const judged = await graphs.standings(row, property, [...states, ...more]);
+  const standings = byState([...states, ...more], judged.standings);
+  const { enabled, ...rest } = walkState(model, path, place);
+  return {
+    ...rest,
+    property: judged.property,
+    ...(judged.unknown === undefined ? {} : { regions_unknown: judged.unknown }),
+    ...standingItem(standings.get(rest.id)),
+    registers: registersOf(model, model.unpacked(place.state).state),
+    enabled: enabled.map((step) => ({ ...step, ...standingItem(standings.get(step.id)) })),
+    ...(around === undefined
+      ? {}
+      : {
+          neighbourhood: {
+            ...around,
+            nodes: around.nodes.map(({ state: _, ...node }) => ({
+              ...node,
+              ...standingItem(standings.get(node.id)),
+            })),
+          },
+        }),
+  };
+}
+
+function pathAndPlace(model: MachineModel, text: string) {
+  try {
+    const path = parsePath(text);
+    return { path, place: walkTo(model, path) };
+  } catch (error) {
+    if (error instanceof PathError) throw new ProblemError('not_found', error.message);
+    throw error;
+  }
+}
+
+function byState(
+  states: readonly Int32Array[],
+  standings: readonly Standing[] | null,
+): ReadonlyMap<string, Standing> {
+  const known = (standings ?? []).map(
+    (standing, at) => [fingerprint(states[at]!), standing] as const,
+  );
+  return new Map(known);
+}
+
+function standingItem(standing: Standing | undefined) {
+  return { region: standing?.region ?? null, steps_to_violation: standing?.steps ?? null };
+}
+
+function registersOf({ explored }: MachineModel, state: MachineState): WalkState['registers'] {
+  const { world, addresses } = explored.host;
+  return state.cpus.map((cpu, index) => ({
+    cpu: index,
+    ...placeNames(placeOf(cpu)),
+    mode: cpuMode(cpu),
+    msrs: msrViews({ world, state, addresses }, index),
+  }));
+}

@@ -1,0 +1,112 @@
+/** One script on several kernels: each runs it on a host of its own that is never stored, and the runs are compared. */
+import type { HostCreate } from '../../schemas/host.js';
+import type { RunComparison, RunComparisonRequest, RunStep } from '../../schemas/run-comparison.js';
+import { INVARIANTS } from '../pmu/invariants/index.js';
+import type { TraceEntry } from '../pmu/stepping/run.js';
+import {
+  aligned,
+  differencesOf,
+  firstOf,
+  type RegisterValues,
+  type RunEnd,
+  type RunRecord,
+  registerValues,
+} from './aligned-runs.js';
+import { HostSession } from './hosts/host-session.js';
+import { newHost } from './hosts/hosts.js';
+import { msrViews } from './hosts/msr-views.js';
+import { carryOut } from './hosts/scripts.js';
+import { writeItems } from './hosts/trace-views.js';
+import { ProblemError } from './problem-error.js';
+import { Slices } from './slices.js';
+
+/** Of a run. */
+const STEPS_MAX = 1000;
+const DIFFERENCES_MAX = 1000;
+
+/** The signal ends the work, with its reason, when nobody waits for it any longer. */
+export async function compareRuns(
+  request: RunComparisonRequest,
+  signal: AbortSignal,
+): Promise<RunComparison> {
+  const { kernels, script, ...rest } = request;
+  const slices = new Slices();
+  const runs: Ended[] = [];
+  for (const [side, kernel] of kernels.entries()) {
+    runs.push(await run({ ...rest, kernel }, `/kernels/${side}`, script, signal));
+    await slices.pause();
+  }
+  const [one] = runs;
+  // What no kernel takes is a mistake in the script, not a difference between kernels.
+  if (one?.problem && runs.every(({ refused }) => refused?.action === one.refused?.action)) {
+    throw one.problem;
+  }
+  return compared(kernels, runs);
+}
+
+/** The runs of kernels, and their differences. */
+export function compared(kernels: readonly string[], runs: readonly RunRecord[]): RunComparison {
+  const differences = differencesOf(runs, aligned(runs));
+  return {
+    sides: runs.map(({ steps, refused }, side) => ({
+      kernel: kernels[side]!,
+      verdict: steps.some(({ violated }) => violated.length > 0) ? 'violated' : 'holds',
+      steps: [...steps],
+      refused,
+    })),
+    first: firstOf(differences),
+    differences: differences.slice(0, DIFFERENCES_MAX),
+  };
+}
+
+interface Ended extends RunRecord {
+  readonly problem: ProblemError | null;
+}
+
+async function run(
+  host: HostCreate,
+  kernelPointer: string,
+  script: RunComparisonRequest['script'],
+  signal: AbortSignal,
+): Promise<Ended> {
+  const session = new HostSession(newHost(host, kernelPointer));
+  const steps: RunStep[] = [];
+  const registers: RegisterValues[] = [];
+  let at = 0;
+  session.run.onStep = (entry) => {
+    if (steps.length === STEPS_MAX) {
+      const detail = `makes more than ${STEPS_MAX} steps, and longer runs are not compared`;
+      throw new ProblemError('limit_reached', `The script ${detail}.`, [{ pointer: '', detail }]);
+    }
+    steps.push(stepOf(session, at, entry));
+    registers.push(registerValues(msrViews(machineOf(session), entry.cpu)));
+  };
+  for (const action of script) {
+    signal.throwIfAborted();
+    try {
+      await carryOut(session, action, `/script/${at}`);
+    } catch (error) {
+      if (!(error instanceof ProblemError) || error.code === 'limit_reached') throw error;
+      return { steps, registers, refused: endOf(at, error), problem: error };
+    }
+    at += 1;
+  }
+  return { steps, registers, refused: null, problem: null };
+}
+
+function stepOf({ draft, run }: HostSession, action: number, entry: TraceEntry): RunStep {
+  const { actor, cpu, at } = entry;
+  const writes = writeItems(draft, entry.writes);
+  const mask = run.violated[cpu]!;
+  const violated = INVARIANTS.filter((_, bit) => mask & (1 << bit)).map(({ id }) => id);
+  return { action, actor, cpu, at, writes, violated };
+}
+
+/** The world is replaced as it grows. */
+function machineOf({ draft, run }: HostSession) {
+  return { world: run.world, state: draft.state, addresses: draft.addresses };
+}
+
+function endOf(action: number, { errors, message }: ProblemError): RunEnd {
+  return { action, detail: errors[0]?.detail ?? message };
+}
