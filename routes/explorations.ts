@@ -16,6 +16,7 @@ import {
 } from '../schemas/exploration.js';
 import {
   ExplorationMapSchema,
+  GraphQuerySchema,
   MapQuerySchema,
   type StateQuery,
   StateQuerySchema,
@@ -29,7 +30,16 @@ import {
   stateFile,
 } from '../src/service/explorations/findings.js';
 import { stateAt } from '../src/service/explorations/walks.js';
-import { answerOf, formatAsked, formats, sendFile, wantsAll } from './exports.js';
+import { GRAPH_TYPES } from '../src/service/exports.js';
+import {
+  answerOf,
+  formatAsked,
+  formats,
+  graphAsked,
+  graphFormats,
+  sendFile,
+  wantsAll,
+} from './exports.js';
 import { sendStarted, sendWorks } from './long-work.js';
 
 export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
@@ -86,18 +96,38 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/explorations/:exploration',
     {
-      config: { waits: true },
+      config: { waits: true, formats: graphFormats },
       schema: {
         tags: ['explorations'],
         operationId: 'getExploration',
         summary: 'Get an exploration',
-        description: 'Its state, progress and findings.',
+        description:
+          'Its state, progress and findings; in other formats than JSON its graph, once it has ended.',
         params: ExplorationParamsSchema,
-        response: { 200: ExplorationSchema, ...readProblems('not_found') },
+        querystring: GraphQuerySchema,
+        response: {
+          200: answerOf(ExplorationSchema, 'the exploration, or its graph', GRAPH_TYPES),
+          ...readProblems(
+            'validation',
+            'not_found',
+            'not_acceptable',
+            'conflict',
+            'limit_reached',
+            'too_many_requests',
+          ),
+        },
       },
     },
-    async ({ params, headers }) =>
-      explorations.wait(params.exploration, preferredWaitMillis(headers.prefer)),
+    async ({ params, query, headers }, reply) => {
+      const found = await explorations.wait(
+        params.exploration,
+        preferredWaitMillis(headers.prefer),
+      );
+      const format = graphAsked(reply);
+      if (format === null) return found;
+      const row = await explorations.row(params.exploration);
+      return sendFile(reply, await graphs.file(row, format, query.property, query.cpu ?? 0));
+    },
   );
 
   app.post(

@@ -2,6 +2,8 @@
 import { type Static, Type } from 'typebox';
 import { REGIONS } from '../src/explorer/verdicts.js';
 import {
+  AUT_STATES_MAX,
+  GRAPH_FORMATS,
   GRAPH_STATES_MAX,
   MAP_NODES_MAX,
   NEIGHBOURS_MAX,
@@ -165,6 +167,25 @@ export const StateQuerySchema = Type.Object(
   },
 );
 export type StateQuery = Static<typeof StateQuerySchema>;
+
+export const GraphQuerySchema = Type.Object(
+  {
+    format: Type.Optional(
+      oneOf(['json', ...GRAPH_FORMATS], {
+        description: `instead of the Accept header: aut (every state and transition, for mCRL2 and CADP; of complete searches of up to ${AUT_STATES_MAX} states), dot (the map, for Graphviz), graphml (the map, for Gephi, yEd and Cytoscape)`,
+        examples: ['aut'],
+      }),
+    ),
+    cpu: Type.Optional(ref(CpuNumberSchema, 'whose micro-steps the map is of; 0 by default')),
+    property,
+  },
+  {
+    $id: 'GraphQuery',
+    additionalProperties: false,
+    description: 'the exploration, or its graph as a file',
+    examples: [{ format: 'aut' }],
+  },
+);
 
 export const MapQuerySchema = Type.Object(
   {

@@ -49,3 +49,8 @@ export const EXPORT_FORMATS = [
   'jsonl',
 ] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+/** The formats in which the graph of an exploration can be taken away, and the most states that `aut` writes. */
+export const GRAPH_FORMATS = ['aut', 'dot', 'graphml'] as const;
+export type GraphFormat = (typeof GRAPH_FORMATS)[number];
+export const AUT_STATES_MAX = 50_000;

@@ -2,14 +2,21 @@
 import { FORMATS } from '../model/exports/formats.js';
 import type { Recording } from '../model/exports/recording.js';
 import type { Story } from '../model/render/text.js';
-import { EXPORT_FORMATS, type ExportFormat } from '../model/vocabulary.js';
+import { EXPORT_FORMATS, type ExportFormat, type GraphFormat } from '../model/vocabulary.js';
 
-export type { ExportFormat } from '../model/vocabulary.js';
+export type { ExportFormat, GraphFormat } from '../model/vocabulary.js';
 
 /** By format: how it is called in `Accept` and `Content-Type`. */
 export const EXPORT_TYPES = Object.fromEntries(
   EXPORT_FORMATS.map((format) => [format, FORMATS[format].mediaType]),
 ) as Readonly<Record<ExportFormat, string>>;
+
+/** Of whole graphs. */
+export const GRAPH_TYPES: Readonly<Record<GraphFormat, string>> = {
+  aut: 'text/vnd.cadp.aut',
+  dot: 'text/vnd.graphviz',
+  graphml: 'application/graphml+xml',
+};
 
 export interface ExportFile {
   readonly name: string;

@@ -165,3 +165,31 @@ t.test('a file is named by its world', async (t) => {
   const other = `/v1/explorations/${bodyOf(t, named, ExplorationSchema).id}/states?format=vcd`;
   t.equal(nameOf(t, await app.inject(other)), 'step-0_pebs-v1_h7-migration.vcd');
 });
+
+t.test('the graph of a search is a file', async (t) => {
+  const url = `/v1/explorations/${race.id}`;
+  const aut = await app.inject(`${url}?format=aut`);
+  t.match(aut.headers['content-type'], /^text\/vnd\.cadp\.aut/);
+  t.equal(nameOf(t, aut), 'upstream-base_k3-late.aut');
+  const [, transitions, states] = /^des \(0, (\d+), (\d+)\)\n/.exec(aut.body) ?? [];
+  t.equal(Number(states), race.distinct_states);
+  t.equal(aut.body.trimEnd().split('\n').length, Number(transitions) + 1);
+  const dot = await app.inject({ url, headers: { accept: 'text/vnd.graphviz' } });
+  t.match(dot.body, /^digraph \{\n/);
+  t.equal(nameOf(t, dot), 'upstream-base_k3-late_cpu0.dot');
+  const graphml = await app.inject(`${url}?format=graphml`);
+  t.match(graphml.body, '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">');
+  const { nodes } = (await app.inject(`${url}/map`)).json();
+  t.equal(graphml.body.match(/<node /g)?.length, nodes.length);
+  bodyOf(t, await app.inject(url), ExplorationSchema);
+  problemOf(t, await app.inject(`${url}?format=svg`), 'validation');
+  problemOf(t, await app.inject(`${url}?format=dot&cpu=1`), 'validation');
+  const cut = await app.inject({
+    method: 'POST',
+    url: '/v1/explorations',
+    headers: { prefer: 'wait=60' },
+    payload: { scenario: 'matrix-upstream-base-k3-late', bounds: { depth: 5 } },
+  });
+  const { id } = bodyOf(t, cut, ExplorationSchema);
+  problemOf(t, await app.inject(`/v1/explorations/${id}?format=aut`), 'conflict');
+});

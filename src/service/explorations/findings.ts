@@ -101,7 +101,7 @@ function fileOf(
 }
 
 /** The kernel and the rest of the world: of its scenario, as it was asked for, or the CPU model and the NMI timing. */
-function worldNames({ scenario, model }: Exploration): string[] {
+export function worldNames({ scenario, model }: Exploration): string[] {
   const [, kernel, rest] = /^matrix-(.+)-(k\d-.+)$/.exec(scenario ?? '') ?? [];
   return kernel !== undefined && rest !== undefined
     ? [kernel, rest]
