@@ -102,7 +102,7 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/campaigns/:campaign/results',
     {
-      config: { produces: [JSON_TYPE, CSV_TYPE, JUNIT_TYPE, KTAP_TYPE] },
+      config: { formats: TYPES },
       schema: {
         tags: ['campaigns'],
         operationId: 'getCampaignResults',
@@ -125,11 +125,10 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
         },
       },
     },
-    async ({ params, query, answerType }, reply) => {
+    async ({ params, answerType }, reply) => {
       const results = await campaigns.results(params.campaign);
-      const type = query.format === undefined ? answerType : TYPES[query.format];
-      reply.type(type);
-      switch (type) {
+      reply.type(answerType);
+      switch (answerType) {
         case CSV_TYPE:
           return reply.send(campaignCsv(results));
         case JUNIT_TYPE:

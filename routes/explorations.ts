@@ -1,11 +1,10 @@
 /** Explorations: searches of every interleaving, their counterexamples, and walks through their states. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyReply } from 'fastify';
 import { PageQuerySchema } from '../schemas/common.js';
 import {
   CounterexampleParamsSchema,
-  CounterexampleQuerySchema,
   CounterexampleSchema,
-  CounterexampleTextSchema,
   StateParamsSchema,
   WalkStateSchema,
 } from '../schemas/counterexample.js';
@@ -16,23 +15,32 @@ import {
 } from '../schemas/exploration.js';
 import {
   ExplorationMapSchema,
+  GraphQuerySchema,
   MapQuerySchema,
+  type StateQuery,
   StateQuerySchema,
 } from '../schemas/exploration-graph.js';
 import { ExplorationRequestSchema } from '../schemas/exploration-request.js';
+import { ExportQuerySchema } from '../schemas/export.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
 import { preferredWaitMillis } from '../src/http/read/prefer.js';
 import {
   counterexample,
-  counterexampleDiagram,
-  counterexampleStory,
+  counterexampleFile,
+  stateFile,
 } from '../src/service/explorations/findings.js';
 import { stateAt } from '../src/service/explorations/walks.js';
+import { GRAPH_TYPES } from '../src/service/exports.js';
+import {
+  answerOf,
+  formatAsked,
+  formats,
+  graphAsked,
+  graphFormats,
+  sendFile,
+  wantsAll,
+} from './exports.js';
 import { sendStarted, sendWorks } from './long-work.js';
-
-const JSON_TYPE = 'application/json';
-const TEXT_TYPE = 'text/plain';
-const MERMAID_TYPE = 'text/vnd.mermaid';
 
 export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
   const { explorations, graphs } = app.services;
@@ -88,18 +96,38 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/explorations/:exploration',
     {
-      config: { waits: true },
+      config: { waits: true, formats: graphFormats },
       schema: {
         tags: ['explorations'],
         operationId: 'getExploration',
         summary: 'Get an exploration',
-        description: 'Its state, progress and findings.',
+        description:
+          'Its state, progress and findings; in other formats than JSON its graph, once it has ended.',
         params: ExplorationParamsSchema,
-        response: { 200: ExplorationSchema, ...readProblems('not_found') },
+        querystring: GraphQuerySchema,
+        response: {
+          200: answerOf(ExplorationSchema, 'the exploration, or its graph', GRAPH_TYPES),
+          ...readProblems(
+            'validation',
+            'not_found',
+            'not_acceptable',
+            'conflict',
+            'limit_reached',
+            'too_many_requests',
+          ),
+        },
       },
     },
-    async ({ params, headers }) =>
-      explorations.wait(params.exploration, preferredWaitMillis(headers.prefer)),
+    async ({ params, query, headers }, reply) => {
+      const found = await explorations.wait(
+        params.exploration,
+        preferredWaitMillis(headers.prefer),
+      );
+      const format = graphAsked(reply);
+      if (format === null) return found;
+      const row = await explorations.row(params.exploration);
+      return sendFile(reply, await graphs.file(row, format, query.property, query.cpu ?? 0));
+    },
   );
 
   app.post(
@@ -152,47 +180,46 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/explorations/:exploration/counterexamples/:counterexample',
     {
-      config: { produces: [JSON_TYPE, TEXT_TYPE, MERMAID_TYPE] },
+      config: { formats },
       schema: {
         tags: ['explorations'],
         operationId: 'getCounterexample',
         summary: 'Get a counterexample',
         description:
-          'The shortest path to a violation: as JSON with a script that replays it, as text that begins with what is wrong and why, or as a Mermaid sequence diagram.',
+          'The shortest path to a violation: as JSON with a script that replays it, as text that begins with what is wrong and why, or in a format of the tools that show such paths.',
         params: CounterexampleParamsSchema,
-        querystring: CounterexampleQuerySchema,
+        querystring: ExportQuerySchema,
         response: {
-          200: {
-            description: 'the counterexample',
-            content: {
-              [JSON_TYPE]: { schema: CounterexampleSchema },
-              [TEXT_TYPE]: { schema: CounterexampleTextSchema },
-              [MERMAID_TYPE]: { schema: CounterexampleTextSchema },
-            },
-          },
+          200: answerOf(CounterexampleSchema, 'the counterexample'),
           ...readProblems('validation', 'not_found', 'not_acceptable'),
         },
       },
     },
-    async ({ params, query, answerType }, reply) => {
-      const all = query.steps === 'all';
+    async ({ params, query }, reply) => {
       const row = await explorations.row(params.exploration);
-      reply.type(answerType);
-      switch (answerType) {
-        case TEXT_TYPE:
-          return reply.send(counterexampleStory(row, params.counterexample, all));
-        case MERMAID_TYPE:
-          return reply.send(counterexampleDiagram(row, params.counterexample, all));
-        default:
-          return reply.send(counterexample(row, params.counterexample));
-      }
+      const format = formatAsked(reply);
+      return format === null
+        ? counterexample(row, params.counterexample)
+        : sendFile(
+            reply,
+            await counterexampleFile(row, params.counterexample, format, wantsAll(query)),
+          );
     },
   );
+
+  const sendState = async (reply: FastifyReply, id: string, path: string, query: StateQuery) => {
+    const row = await explorations.row(id);
+    const format = formatAsked(reply);
+    return format === null
+      ? stateAt(graphs, row, path, query)
+      : sendFile(reply, await stateFile(row, path, format, wantsAll(query)));
+  };
 
   // A client that appends an empty path may omit the trailing slash; both forms name the initial state.
   app.get(
     '/explorations/:exploration/states',
     {
+      config: { formats },
       schema: {
         tags: ['explorations'],
         operationId: 'getInitialState',
@@ -200,29 +227,34 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         description: 'The initial state, which is the state at the empty path.',
         params: ExplorationParamsSchema,
         querystring: StateQuerySchema,
-        response: { 200: WalkStateSchema, ...readProblems('validation', 'not_found') },
+        response: {
+          200: answerOf(WalkStateSchema, 'the state, or the path to it'),
+          ...readProblems('validation', 'not_found', 'not_acceptable'),
+        },
       },
     },
-    async ({ params, query }) =>
-      stateAt(graphs, await explorations.row(params.exploration), '', query),
+    async ({ params, query }, reply) => sendState(reply, params.exploration, '', query),
   );
 
   app.get(
     '/explorations/:exploration/states/*',
     {
+      config: { formats },
       schema: {
         tags: ['explorations'],
         operationId: 'getState',
         summary: 'Get a state on a walk',
         description:
-          'The state at a path, its registers, the enabled actions, and for the others the guards that are false. Of complete searches also whether a violation can still be avoided, here and after each action; with `depth` the states around it.',
+          'The state at a path, its registers, the enabled actions, and for the others the guards that are false. Of complete searches also whether a violation can still be avoided, here and after each action; with `depth` the states around it. In other formats than JSON the path to it.',
         params: StateParamsSchema,
         querystring: StateQuerySchema,
-        response: { 200: WalkStateSchema, ...readProblems('validation', 'not_found') },
+        response: {
+          200: answerOf(WalkStateSchema, 'the state, or the path to it'),
+          ...readProblems('validation', 'not_found', 'not_acceptable'),
+        },
       },
     },
-    async ({ params, query }) =>
-      stateAt(graphs, await explorations.row(params.exploration), params['*'], query),
+    async ({ params, query }, reply) => sendState(reply, params.exploration, params['*'], query),
   );
 
   app.get(

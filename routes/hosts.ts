@@ -7,15 +7,21 @@ import { HostMetricsQuerySchema, HostMetricsSchema } from '../schemas/metrics.js
 import { MsrQuerySchema, MsrsSchema } from '../schemas/msr.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
 import { TracePageSchema, TraceQuerySchema } from '../schemas/trace.js';
-import { linkNext, page, sendRows } from '../src/http/answer/paging.js';
+import { linkNext, sendRows } from '../src/http/answer/paging.js';
 import { OPENMETRICS_TYPE, sendExposition, TEXT_TYPE } from '../src/http/monitor/exposition.js';
 import { sendReply, versionsAsked } from '../src/http/read/idempotency.js';
 import { hostFamilies } from '../src/service/hosts/host-families.js';
 import { hostItem } from '../src/service/hosts/host-summary.js';
-import { metricsItem, traceItem } from '../src/service/hosts/host-views.js';
+import { metricsItem } from '../src/service/hosts/host-views.js';
 import { hostTag } from '../src/service/hosts/hosts.js';
 import { msrsItem } from '../src/service/hosts/msr-views.js';
+import { traceFile } from '../src/service/hosts/trace-file.js';
+import { framed, registersBefore, traceItems } from '../src/service/hosts/trace-views.js';
 import { ProblemError } from '../src/service/problem-error.js';
+import { answerOf, formatAsked, formats, sendFile, wantsAll } from './exports.js';
+
+/** Items of a page of the trace, where the client sets no limit. */
+const PAGE_ITEMS = 50;
 
 const JSON_TYPE = 'application/json';
 const METRICS_TYPES = {
@@ -163,24 +169,38 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/hosts/:host/trace',
     {
+      config: { formats },
       schema: {
         tags: ['hosts'],
         operationId: 'getTrace',
         summary: 'Get the trace of a host',
-        description: 'The newest 1,000 micro-steps with their MSR writes, oldest first.',
+        description:
+          'The newest 1,000 micro-steps with their MSR writes, oldest first; `registers_before` is what the registers held before the first of them. Other formats than JSON have all of them, or `limit`.',
         params: HostParamsSchema,
         querystring: TraceQuerySchema,
-        response: { 200: TracePageSchema, ...readProblems('validation', 'not_found') },
+        response: {
+          200: answerOf(TracePageSchema, 'a page of the trace, or a file'),
+          ...readProblems('validation', 'not_found', 'not_acceptable'),
+        },
       },
     },
     async ({ params, query }, reply) => {
       const host = await hosts.get(params.host);
-      const entries = await hosts.trace(host, query.after ?? 0);
-      const { items, has_more } = page(entries, { limit: query.limit }, ({ index }) => index);
-      const last = items.at(-1);
-      const next = has_more && last !== undefined ? String(last.index) : null;
+      const entries = framed(host, await hosts.trace(host, query.after ?? 0));
+      const format = formatAsked(reply);
+      const shown = entries.slice(0, query.limit ?? (format === null ? PAGE_ITEMS : undefined));
+      if (format !== null) {
+        return sendFile(reply, await traceFile(host, shown, format, wantsAll(query)));
+      }
+      const has_more = shown.length < entries.length;
+      const next = has_more ? String(shown.at(-1)?.entry.index) : null;
       if (next !== null) linkNext(reply, { after: next });
-      return { items: items.map((entry) => traceItem(host, entry)), next_cursor: next, has_more };
+      return {
+        registers_before: registersBefore(host, shown),
+        items: traceItems(host, shown),
+        next_cursor: next,
+        has_more,
+      };
     },
   );
 };

@@ -16,7 +16,7 @@ import { propertyId } from './exploration-request.js';
 import { HostCreateSchema } from './host.js';
 import { EndValueSchema, whose } from './kernel-difference.js';
 import { ScriptActionSchema } from './script.js';
-import { TraceWriteSchema } from './trace.js';
+import { registersBefore, stepMarks, TraceWriteSchema } from './trace.js';
 
 export const CounterexampleParamsSchema = Type.Object(
   {
@@ -49,23 +49,6 @@ export const StateParamsSchema = Type.Object(
   },
 );
 
-export const CounterexampleQuerySchema = Type.Object(
-  {
-    steps: Type.Optional(
-      oneOf(['telling', 'all'], {
-        description:
-          'all: the story and the diagram also spell out the steps that only mark time, which they otherwise fold',
-      }),
-    ),
-  },
-  {
-    $id: 'CounterexampleQuery',
-    additionalProperties: false,
-    description: 'how a counterexample is shown',
-    examples: [{ steps: 'all' }],
-  },
-);
-
 export const FieldChangeSchema = Type.Object(
   {
     of: whose,
@@ -93,6 +76,7 @@ export const CounterexampleStepSchema = Type.Object(
       description: 'the kernel file and function, or the SDM',
     }),
     msr_writes: Type.Array(ref(TraceWriteSchema), { maxItems: 128, description: 'in order' }),
+    ...stepMarks,
     state_change: Type.Array(prose('a field and its values'), {
       maxItems: 64,
       description: 'the changed fields, as text',
@@ -121,6 +105,8 @@ export const CounterexampleStepSchema = Type.Object(
         micro_step: 'k0_irq_off',
         source: 'arch/x86/kvm/x86.c vcpu_enter_guest()',
         msr_writes: [],
+        desired: [],
+        violated: [],
         state_change: ['vCPU thread: none -> v0'],
         changes: [{ of: 'cpu0', field: 'vCPU thread', before: 'none', after: 'v0' }],
         decisions: [],
@@ -141,6 +127,7 @@ export const CounterexampleSchema = Type.Object(
         'what is wrong, which step wrote it, the origin of the value, and the changes since',
     }),
     path: Type.String({ maxLength: 400_000, description: 'indices of successors, as in 0/3/1' }),
+    registers_before: registersBefore('the registers before the first step'),
     point_of_no_return: Type.Optional(pointOfNoReturn),
     steps: Type.Array(ref(CounterexampleStepSchema), {
       maxItems: 100_000,
@@ -166,6 +153,7 @@ export const CounterexampleSchema = Type.Object(
         property: 'I1',
         summary: 'PMC0 is stuck in IA32_PEBS_ENABLE: the NMI (step 1) wrote PMC0.',
         path: '0',
+        registers_before: [],
         steps: [],
         end: [],
         host: { cpu_model: 'emerald-rapids', kernel: 'linux-7.2.6' },
@@ -175,13 +163,6 @@ export const CounterexampleSchema = Type.Object(
   },
 );
 export type Counterexample = Static<typeof CounterexampleSchema>;
-
-export const CounterexampleTextSchema = Type.String({
-  $id: 'CounterexampleText',
-  maxLength: 4_000_000,
-  description: 'the counterexample as text or as a Mermaid sequence diagram',
-  examples: ['sequenceDiagram\n'],
-});
 
 /** By part of the machine, the fields that differ from those of a new one. */
 function partsOf(description: string, maxItems: number) {

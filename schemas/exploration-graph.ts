@@ -2,6 +2,8 @@
 import { type Static, Type } from 'typebox';
 import { REGIONS } from '../src/explorer/verdicts.js';
 import {
+  AUT_STATES_MAX,
+  GRAPH_FORMATS,
   GRAPH_STATES_MAX,
   MAP_NODES_MAX,
   NEIGHBOURS_MAX,
@@ -18,6 +20,7 @@ import {
   ref,
 } from './common.js';
 import { propertyId } from './exploration-request.js';
+import { exportFields } from './export.js';
 import { MsrViewSchema } from './msr.js';
 
 /** No state has more than 96 successors. */
@@ -154,12 +157,33 @@ export const StateQuerySchema = Type.Object(
       }),
     ),
     property,
+    ...exportFields,
   },
   {
     $id: 'StateQuery',
     additionalProperties: false,
     description: 'what else to say about a state',
     examples: [{ depth: 2 }],
+  },
+);
+export type StateQuery = Static<typeof StateQuerySchema>;
+
+export const GraphQuerySchema = Type.Object(
+  {
+    format: Type.Optional(
+      oneOf(['json', ...GRAPH_FORMATS], {
+        description: `instead of the Accept header: aut (every state and transition, for mCRL2 and CADP; of complete searches of up to ${AUT_STATES_MAX} states), dot (the map, for Graphviz), graphml (the map, for Gephi, yEd and Cytoscape)`,
+        examples: ['aut'],
+      }),
+    ),
+    cpu: Type.Optional(ref(CpuNumberSchema, 'whose micro-steps the map is of; 0 by default')),
+    property,
+  },
+  {
+    $id: 'GraphQuery',
+    additionalProperties: false,
+    description: 'the exploration, or its graph as a file',
+    examples: [{ format: 'aut' }],
   },
 );
 

@@ -12,6 +12,7 @@ import * as exploration from './exploration.js';
 import * as explorationGraph from './exploration-graph.js';
 import * as explorationModel from './exploration-model.js';
 import * as explorationRequest from './exploration-request.js';
+import * as exportFile from './export.js';
 import * as health from './health.js';
 import * as host from './host.js';
 import * as invariant from './invariant.js';
@@ -54,6 +55,7 @@ const MODULES: readonly object[] = [
   monitoring,
   trace,
   comparison,
+  exportFile,
   runComparison,
   explorationModel,
   explorationRequest,

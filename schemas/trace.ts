@@ -1,9 +1,9 @@
 /** The micro-steps of a host and the MSR writes of each, oldest first. */
 import { type Static, Type } from 'typebox';
+import { CPUS_MAX } from '../src/pmu/vocabulary.js';
 import {
   CpuNumberSchema,
   count,
-  defaulted,
   IdSchema,
   MicroStepNameSchema,
   nullable,
@@ -14,6 +14,8 @@ import {
   U64Schema,
   WriteViaSchema,
 } from './common.js';
+import { exportFields } from './export.js';
+import { InvariantIdSchema } from './invariant.js';
 
 export const TraceWriteSchema = Type.Object(
   {
@@ -41,6 +43,73 @@ export const TraceWriteSchema = Type.Object(
 );
 export type TraceWrite = Static<typeof TraceWriteSchema>;
 
+const violatedList = Type.Array(ref(InvariantIdSchema), {
+  maxItems: 64,
+  description: 'the invariants that are violated on this CPU then',
+});
+
+export const RegistersBeforeSchema = Type.Object(
+  {
+    cpu: ref(CpuNumberSchema),
+    msrs: Type.Array(
+      Type.Object(
+        {
+          msr: ref(PmuMsrNameSchema),
+          value: ref(U64Schema, 'the hardware value'),
+          desired: ref(U64Schema, 'the value perf wants while the host runs'),
+        },
+        { additionalProperties: false },
+      ),
+      { maxItems: 16, description: 'the switched MSRs, and IA32_FIXED_CTR_CTRL' },
+    ),
+    violated: violatedList,
+  },
+  {
+    $id: 'RegistersBefore',
+    additionalProperties: false,
+    description: 'the registers of a CPU at one moment',
+    examples: [
+      {
+        cpu: 0,
+        msrs: [
+          {
+            msr: 'IA32_PEBS_ENABLE',
+            value: '0x0000000000000001',
+            desired: '0x0000000000000001',
+          },
+        ],
+        violated: [],
+      },
+    ],
+  },
+);
+
+export const registersBefore = (description: string) =>
+  Type.Array(ref(RegistersBeforeSchema), { maxItems: CPUS_MAX, description });
+
+export const DesiredValueSchema = Type.Object(
+  {
+    cpu: ref(CpuNumberSchema),
+    msr: ref(PmuMsrNameSchema),
+    value: ref(U64Schema, 'the value perf wants from now on'),
+  },
+  {
+    $id: 'DesiredValue',
+    additionalProperties: false,
+    description: 'a register in which perf now wants another value',
+    examples: [{ cpu: 0, msr: 'IA32_PEBS_ENABLE', value: '0x0000000000000000' }],
+  },
+);
+
+/** What a step of a trace or of a counterexample says of the registers besides its writes. */
+export const stepMarks = {
+  desired: Type.Array(ref(DesiredValueSchema), {
+    maxItems: 64,
+    description: 'where the value that perf wants changed',
+  }),
+  violated: violatedList,
+};
+
 export const TraceItemSchema = Type.Object(
   {
     index: count('its index in the trace of the host, from 1'),
@@ -48,7 +117,13 @@ export const TraceItemSchema = Type.Object(
     vcpu: Type.Optional(ref(IdSchema)),
     actor: oneOf(['kvm', 'perf', 'nmi', 'cpu', 'guest'], { description: 'the actor' }),
     at: ref(MicroStepNameSchema),
+    registers_before: Type.Optional(
+      registersBefore(
+        'the registers before it, if something changed since the previous item in steps that were not traced',
+      ),
+    ),
     writes: Type.Array(ref(TraceWriteSchema), { maxItems: 128, description: 'in order' }),
+    ...stepMarks,
     note: Type.Optional(prose('further details')),
   },
   {
@@ -65,6 +140,8 @@ export const TraceItemSchema = Type.Object(
         writes: [
           { msr: 'IA32_PEBS_ENABLE', via: 'kvm_wrmsr', value: '0x0000000000000000', row: 'k5' },
         ],
+        desired: [],
+        violated: [],
       },
     ],
   },
@@ -81,15 +158,16 @@ export const TraceQuerySchema = Type.Object(
         examples: [17],
       }),
     ),
-    limit: defaulted(
+    limit: Type.Optional(
       Type.Integer({
         minimum: 1,
         maximum: 1000,
-        default: 50,
-        description: 'the maximum number of items on a page',
+        description:
+          'the maximum number of items; by default 50 on a page of JSON, and 1000 in files',
         examples: [50],
       }),
     ),
+    ...exportFields,
   },
   {
     $id: 'TraceQuery',
@@ -102,6 +180,10 @@ export type TraceQuery = Static<typeof TraceQuerySchema>;
 
 export const TracePageSchema = Type.Object(
   {
+    registers_before: nullable(
+      registersBefore('CPU by CPU'),
+      'the registers before the first item; null if an earlier version of the service stored the trace',
+    ),
     items: Type.Array(ref(TraceItemSchema), { maxItems: 1000, description: 'oldest first' }),
     next_cursor: nullable(
       Type.String({ minLength: 1, maxLength: 20, pattern: '^[0-9]+$' }),
@@ -113,7 +195,7 @@ export const TracePageSchema = Type.Object(
     $id: 'TracePage',
     additionalProperties: false,
     description: 'a page of the trace',
-    examples: [{ items: [], next_cursor: null, has_more: false }],
+    examples: [{ registers_before: [], items: [], next_cursor: null, has_more: false }],
   },
 );
 export type TracePage = Static<typeof TracePageSchema>;

@@ -22,10 +22,11 @@ export interface Standing {
 export type GraphTask = AskedGraph &
   (
     | { readonly kind: 'standings'; readonly states: readonly Int32Array[] }
+    | { readonly kind: 'aut' }
     | { readonly kind: 'map'; readonly part: number; readonly nodesMax: number }
   );
 
-export type GraphAnswer = readonly Standing[] | Quotient | null;
+export type GraphAnswer = readonly Standing[] | Quotient | string | null;
 
 /**
  * Builds whole graphs in a thread of its own, and keeps the last few there for further questions. What they take is given
@@ -47,6 +48,11 @@ export class GraphThread {
   map(graph: AskedGraph, part: number, nodesMax: number): Promise<Quotient> {
     const task: GraphTask = { ...graph, kind: 'map', part, nodesMax };
     return this.thread.ask(task) as Promise<Quotient>;
+  }
+
+  /** The whole graph in the Aldebaran format; null where it is larger than its bounds. */
+  aut(graph: AskedGraph): Promise<string | null> {
+    return this.thread.ask({ ...graph, kind: 'aut' }) as Promise<string | null>;
   }
 
   close(): Promise<void> {

@@ -1,5 +1,6 @@
 /** The thread of whole graphs: builds them, keeps the last few, and answers questions about them. */
 import { answerTasks } from './answer-tasks.js';
+import { toAut } from './aut.js';
 import type { AskedGraph, GraphAnswer, GraphTask, Standing } from './graph-thread.js';
 import { loadModel } from './model.js';
 import { quotientOf } from './quotient.js';
@@ -20,6 +21,7 @@ answerTasks<GraphTask, GraphAnswer>(async (task) => {
   const { graph, regions } = await graphOf(task);
   if (task.kind === 'standings')
     return regions && task.states.map((state) => standingOf(graph, regions, state));
+  if (task.kind === 'aut') return toAut(graph);
   const { model } = graph;
   const placeOf = model.placeOf?.bind(model);
   if (placeOf === undefined) throw new TypeError('a map needs a model with placeOf()');

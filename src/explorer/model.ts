@@ -39,6 +39,8 @@ export interface Model {
    * states may differ in it.
    */
   placeOf?(states: Int32Array, at: number, part: number): number;
+  /** What the step with this label from the state at `at` is called where steps are told by name. */
+  nameOf?(states: Int32Array, at: number, label: number): string;
 }
 
 export interface Property {

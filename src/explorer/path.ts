@@ -64,16 +64,21 @@ export class PathError extends Error {
 
 /** Runs a path from the initial state. Throws a `PathError` that names the step that cannot be taken. */
 export function replay(model: Model, path: Path): readonly Step[] {
+  return [...stepsAlong(model, path)];
+}
+
+/** The same step by step, for those who let others in between. */
+export function* stepsAlong(model: Model, path: Path): Generator<Step> {
   const { words } = model;
   const out = successorsFor(model, 1);
   let state = initialState(model);
-  return path.map((index, step) => {
+  for (const [step, index] of path.entries()) {
     out.count = 0;
     expandInto(model, state, 0, out);
     if (index >= out.count) throw divergence(model, state, index, step, out.count);
     state = out.words.slice(index * words, (index + 1) * words);
-    return { index, label: out.labels[index] as number, state };
-  });
+    yield { index, label: out.labels[index] as number, state };
+  }
 }
 
 /** Replays a path and expands its last state. Throws a `PathError` as `replay` does. */

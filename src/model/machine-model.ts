@@ -13,8 +13,10 @@ import { NO_EVENT } from '../pmu/perf/perf-event.js';
 import { COVERAGE_GOALS } from './coverage-goals.js';
 import { type ExploredWorld, exploredWorld } from './explored-world.js';
 import { placeOf } from './place.js';
+import { cpuOf, kindOf } from './steps/index.js';
+import { ADVANCE } from './steps/operation.js';
 import { Steps } from './steps/steps.js';
-import { actorNumber } from './steps/told.js';
+import { actionOf, actorNumber, executedStep } from './steps/told.js';
 import { SymmetryReducer, symmetryOf } from './symmetry.js';
 import { ACTOR_KINDS } from './vocabulary.js';
 import type { WorldSpec } from './world-spec.js';
@@ -176,6 +178,17 @@ export class MachineModel implements Model {
 
   actorOf(label: number): number {
     return actorNumber(label);
+  }
+
+  /** A micro-step by its name, with what it begins; anything else in words. */
+  nameOf(states: Int32Array, at: number, label: number): string {
+    const { base, explored } = this;
+    this.layout.unpack(states, at, base, this.spent);
+    const step = executedStep(explored, base, label);
+    const action = actionOf(explored, base, label);
+    const name = step === undefined ? action : STEP_NAMES[step]!;
+    const begun = step === undefined || kindOf(label) === ADVANCE ? '' : ` (${action})`;
+    return `${base.cpus.length > 1 ? `cpu${cpuOf(label)} ` : ''}${name}${begun}`;
   }
 
   describe(states: Int32Array, at: number, label?: number): string {

@@ -37,3 +37,20 @@ export const NEIGHBOURS_MAX = 200;
 /** Who does a step of a story. */
 export const STORY_ACTORS = ['kvm', 'perf', 'nmi', 'cpu', 'guest', 'host'] as const;
 export type StoryActor = (typeof STORY_ACTORS)[number];
+
+/** The formats in which a counterexample, the path to a state or the trace of a host can be taken away. */
+export const EXPORT_FORMATS = [
+  'text',
+  'mermaid',
+  'vcd',
+  'chrome',
+  'itf',
+  'ftrace',
+  'jsonl',
+] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+/** The formats in which the graph of an exploration can be taken away, and the most states that `aut` writes. */
+export const GRAPH_FORMATS = ['aut', 'dot', 'graphml'] as const;
+export type GraphFormat = (typeof GRAPH_FORMATS)[number];
+export const AUT_STATES_MAX = 50_000;

@@ -14,10 +14,10 @@ import {
   registerValues,
 } from './aligned-runs.js';
 import { HostSession } from './hosts/host-session.js';
-import { traceItem } from './hosts/host-views.js';
 import { newHost } from './hosts/hosts.js';
 import { msrViews } from './hosts/msr-views.js';
 import { carryOut } from './hosts/scripts.js';
+import { writeItems } from './hosts/trace-views.js';
 import { ProblemError } from './problem-error.js';
 import { Slices } from './slices.js';
 
@@ -100,7 +100,8 @@ async function run(
 }
 
 function stepOf({ draft, run }: HostSession, action: number, entry: TraceEntry): RunStep {
-  const { actor, cpu, at, writes } = traceItem(draft, entry);
+  const { actor, cpu, at } = entry;
+  const writes = writeItems(draft, entry.writes);
   const mask = run.violated[cpu]!;
   const violated = INVARIANTS.filter((_, bit) => mask & (1 << bit)).map(({ id }) => id);
   return { action, actor, cpu, at, writes, violated };

@@ -3,7 +3,8 @@ import t from 'tap';
 import type { ExplorationModel } from '../../schemas/exploration-model.js';
 import { initialState, replay } from '../../src/explorer/path.js';
 import { createModel, type MachineModel } from '../../src/model/machine-model.js';
-import { renderPath } from '../../src/model/render/rendered-steps.js';
+import { stepsOfPath } from '../../src/model/render/path-steps.js';
+import { renderSteps } from '../../src/model/render/rendered-steps.js';
 import { walkState } from '../../src/model/state-browser.js';
 import { ACTOR_KINDS } from '../../src/model/vocabulary.js';
 import { IDLE, PAUSE_EVENT, RESUME_EVENT, RUN_VCPU } from '../../src/pmu/machine/state.js';
@@ -109,7 +110,9 @@ t.test('a run that starts with an overflow noted is told from its first section 
     model: present(Object.values(WORLDS)[0], 'world'),
     properties: [],
   });
-  const told = [1, 2, 3, 4, 5].flatMap((seed) => renderPath(model, randomPath(model, seed).path));
+  const told = [1, 2, 3, 4, 5].flatMap((seed) =>
+    renderSteps(model, stepsOfPath(model, randomPath(model, seed).path)),
+  );
   const first = told
     .filter(({ action }) => action === 'v0 runs')
     .map(({ micro_step: step }) => step);

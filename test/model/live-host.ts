@@ -5,6 +5,7 @@ import type { MachineModel } from '../../src/model/machine-model.js';
 import { replayScript } from '../../src/model/replay-script.js';
 import { findCpuModel } from '../../src/pmu/arch/cpu-models.js';
 import { findKernel } from '../../src/pmu/kernels/index.js';
+import type { TraceEntry } from '../../src/pmu/stepping/run.js';
 import { createHost, type Host } from '../../src/service/hosts/host.js';
 import { HostSession } from '../../src/service/hosts/host-session.js';
 import { runScript } from '../../src/service/hosts/scripts.js';
@@ -16,6 +17,14 @@ import { present } from '../pmu/machine.js';
 const TRANSITION_DEFAULTS = { count: 1, exit_reason: 'external_interrupt', trace: false } as const;
 
 export async function liveHost(model: MachineModel, path: Path): Promise<Host> {
+  return (await liveSession(model, path)).host;
+}
+
+/** With the entries of its trace. */
+export async function liveSession(
+  model: MachineModel,
+  path: Path,
+): Promise<{ host: Host; entries: readonly TraceEntry[] }> {
   const { host, script } = replayScript(model, path);
   const cpuModel = present(findCpuModel(host.cpu_model), host.cpu_model);
   const session = new HostSession(
@@ -36,5 +45,5 @@ export async function liveHost(model: MachineModel, path: Path): Promise<Host> {
     action.action === 'transition' ? { ...TRANSITION_DEFAULTS, ...action } : action,
   );
   await runScript(session, { actions });
-  return session.finish();
+  return { host: session.finish(), entries: session.run.trace };
 }

@@ -43,6 +43,8 @@ const entry = (index: number): TraceEntry => ({
   actor: 'kvm',
   at: 'k1_run',
   writes: [],
+  changes: [],
+  missed: [],
 });
 const entries = (first: number, last: number) =>
   Array.from({ length: last - first + 1 }, (_, at) => entry(first + at));

@@ -1,4 +1,4 @@
-/** Picks the media type of an answer from those a route can send. */
+/** Picks the format of an answer from those a route can send: by `?format=`, or by Accept. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ProblemError } from '../../service/problem-error.js';
 
@@ -6,30 +6,36 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The media types a route can send, the preferred one first; JSON by default. */
     produces?: readonly [string, ...string[]];
+    /** By name, for `?format=`, which comes before Accept; the query schema says which names there are. */
+    formats?: Readonly<Record<string, string>>;
   }
   interface FastifyRequest {
-    /** The type in `produces` that the client prefers. */
+    /** The type in `produces` or `formats` that the client prefers. */
     answerType: string;
   }
 }
 
-const JSON_ONLY = ['application/json'] as const;
+const JSON_TYPE = 'application/json';
 
 export function useNegotiation(app: FastifyInstance): void {
   app.decorateRequest('answerType', '');
   app.addHook('onRequest', async (request, reply) => {
     if (request.is404) return;
-    const produces = request.routeOptions.config.produces;
-    if (produces === undefined && !request.url.startsWith('/v1/')) return;
-    const offers = produces ?? JSON_ONLY;
+    const { produces, formats } = request.routeOptions.config;
+    const isNegotiated = produces !== undefined || formats !== undefined;
+    if (!isNegotiated && !request.url.startsWith('/v1/')) return;
+    const offers = produces ?? Object.values(formats ?? { json: JSON_TYPE });
     if (offers.length > 1) reply.header('vary', 'accept');
-    request.answerType = choose(request, offers);
+    const { format } = request.query as { format?: unknown };
+    request.answerType =
+      formats !== undefined && format !== undefined
+        ? (formats[String(format)] ?? JSON_TYPE)
+        : choose(request, offers);
   });
 }
 
-function choose(request: FastifyRequest, offers: readonly [string, ...string[]]): string {
-  const accept = request.headers.accept;
-  if (accept === undefined || accept === '*/*') return offers[0];
+function choose(request: FastifyRequest, offers: readonly string[]): string {
+  const { accept = '*/*' } = request.headers;
   let best: string | undefined;
   let bestQuality = 0;
   const ranges = accept.slice(0, 2000).split(',').map(parseRange);

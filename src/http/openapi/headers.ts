@@ -1,5 +1,7 @@
 /** Headers in the OpenAPI document, derived from the configuration of the routes. */
+
 import type { FastifySchema, RouteOptions } from 'fastify';
+import { EXPORT_TYPES, GRAPH_TYPES } from '../../service/exports.js';
 import type { OpenApiDocument, Operation } from './operations.js';
 
 declare module 'fastify' {
@@ -94,6 +96,16 @@ const ANSWER_HEADERS: Readonly<Record<string, AnswerHeader>> = {
       method === 'get' &&
       isDone(status) &&
       (operation.parameters ?? []).some(({ name }) => name === 'limit'),
+  },
+  'Content-Disposition': {
+    description: 'the name of the file, in formats that are files',
+    example: 'attachment; filename="I1-0_linux-7.2.6_k3-late.vcd"',
+    always: false,
+    isSentBy: ({ operation }, status) =>
+      isDone(status) &&
+      [EXPORT_TYPES.vcd, GRAPH_TYPES.aut].some(
+        (type) => type in (operation.responses?.[200]?.content ?? {}),
+      ),
   },
   'Idempotent-Replayed': {
     description: '`true` if this is the stored answer of an earlier request with the same key',

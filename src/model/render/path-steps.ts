@@ -1,5 +1,5 @@
 /** A path replayed: each step with the states before and after it, and the MSR writes between them. */
-import { initialState, type Path, replay } from '../../explorer/path.js';
+import { initialState, type Path, stepsAlong } from '../../explorer/path.js';
 import { type MsrWrite, WriteSink } from '../../pmu/arch/write-sink.js';
 import type { MachineState } from '../../pmu/machine/state.js';
 import type { MachineModel } from '../machine-model.js';
@@ -17,12 +17,18 @@ export interface PathStep {
 }
 
 export function stepsOfPath(model: MachineModel, path: Path): PathStep[] {
+  return [...stepsAlongPath(model, path)];
+}
+
+/** The same step by step, for those who let others in between. */
+export function* stepsAlongPath(model: MachineModel, path: Path): Generator<PathStep> {
   let before = initialState(model);
-  return replay(model, path).map(({ label, state: after }, at) => {
-    const step = pathStep(model, at + 1, label, before, after);
+  let number = 0;
+  for (const { label, state: after } of stepsAlong(model, path)) {
+    number += 1;
+    yield pathStep(model, number, label, before, after);
     before = after;
-    return step;
-  });
+  }
 }
 
 /** One step, from the packed states on both sides. */

@@ -1,5 +1,4 @@
 /** The steps of a path as data: who acts, which MSRs are written, what changes, and where a step decides not to act. */
-import type { Path } from '../../explorer/path.js';
 import { msrName, VIA_NAMES } from '../../pmu/arch/msr.js';
 import { STEP_NAMES } from '../../pmu/machine/micro-step.js';
 import { RUN_VCPU } from '../../pmu/machine/state.js';
@@ -13,7 +12,7 @@ import type { StoryActor } from '../vocabulary.js';
 import { decisionLine, decisionsOf } from './decisions.js';
 import { type Change, changeLine, differences } from './differences.js';
 import { FieldWords } from './field-words.js';
-import { type PathStep, stepsOfPath } from './path-steps.js';
+import type { PathStep } from './path-steps.js';
 
 type RenderedChange = Omit<Change, 'bits'> & { bits?: NonNullable<Change['bits']> };
 
@@ -34,16 +33,12 @@ export interface RenderedStep {
   readonly title: string;
 }
 
-export function renderPath(model: MachineModel, path: Path): RenderedStep[] {
-  return renderSteps(model, stepsOfPath(model, path));
-}
-
 export function renderSteps(model: MachineModel, steps: readonly PathStep[]): RenderedStep[] {
   const words = new FieldWords(model.explored);
   return steps.map((step) => renderStep(model, words, step));
 }
 
-function renderStep(model: MachineModel, words: FieldWords, step: PathStep): RenderedStep {
+export function renderStep(model: MachineModel, words: FieldWords, step: PathStep): RenderedStep {
   const { number, label, executes, before, after, writes } = step;
   const { world, host } = model.explored;
   const changes = differences(words, before, after);

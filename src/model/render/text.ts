@@ -21,7 +21,7 @@ export function toText({ title, paragraph, steps, end }: Story, all: boolean): s
       .join('\n'),
     ...(end.length === 0 ? [] : [endLines(steps.length, end)]),
   ];
-  return `${parts.join('\n\n')}\n`;
+  return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
 
 /** Steps one by one, and those in a row that only mark time together. */
@@ -74,7 +74,7 @@ function endLines(steps: number, end: readonly EndValue[]): string {
 const PARTICIPANTS = ['perf', 'kvm', 'nmi', 'cpu', 'guest', 'host'];
 
 /** A Mermaid sequence diagram: software and hardware as participants, MSR writes as messages. */
-export function toMermaid(steps: readonly RenderedStep[], all: boolean): string {
+export function toMermaid({ steps }: Story, all: boolean): string {
   const lines = [
     'sequenceDiagram',
     ...PARTICIPANTS.map((name) => `  participant ${name}`),

@@ -83,6 +83,7 @@ const OVERFLOW: StepKind = {
   isIn: hasLateNmis,
   about: 'counter',
   ...BY_NMI,
+  tracedAs: 'overflow',
   guards: [COUNTS, HAS_ACTIVE_EVENT, WRITES_RECORDS, NOT_LATCHED],
   effect: (explored, state, cpu, target, sink) =>
     act(explored, state, sink, actions.LATCH, cpu, 0, 1 << target),
@@ -99,6 +100,7 @@ const NMI_ON_ITS_WAY: Guard = {
 /** An NMI in which nothing is throttled. */
 const PLAIN_NMI = {
   ...BY_NMI,
+  tracedAs: 'nmi',
   about: 'cpu',
   effect: (explored, state, cpu, _target, sink) => act(explored, state, sink, actions.NMI, cpu, 0),
   script: (script, _explored, _state, cpu) => script.nmi(cpu.index, {}),

@@ -27,6 +27,8 @@ export interface StepKind {
   readonly words: Ask<string>;
   /** Who does it in a story; `operation` stands for whoever the micro-step belongs to. */
   readonly by: StoryActor | 'operation';
+  /** What the trace of a host calls it, where the step is no micro-step; absent if that is the actor's name. */
+  readonly tracedAs?: string;
   /** Kernel source, where the step is no micro-step. */
   readonly source?: string;
   /** The micro-step that its CPU executes; without it, the step happens at once. */

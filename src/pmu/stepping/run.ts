@@ -33,6 +33,7 @@ import {
   RUN_VCPU,
 } from '../machine/state.js';
 import type { World } from '../machine/world.js';
+import { type Changes, FrameWatch } from './frame.js';
 import { Injections } from './injections.js';
 import { Refused } from './refused.js';
 import { type FirstViolation, Tally } from './tally.js';
@@ -47,6 +48,10 @@ export interface TraceEntry {
   /** Name of the micro-step or action. */
   readonly at: string;
   readonly writes: readonly MsrWrite[];
+  /** What it changed; undefined in traces that earlier versions stored. */
+  readonly changes: Changes | undefined;
+  /** What changed between the entry before and it while nobody traced. */
+  readonly missed: Changes;
 }
 
 /** How many trace entries a run keeps, the newest. */
@@ -83,6 +88,11 @@ export class Run {
   /** Why MSRs are written outside of round trips. */
   cause = SETUP;
   private readonly startIndex: number;
+  /** Follows the machine once it is traced. */
+  private watch: FrameWatch | null = null;
+  private missed: Changes = [];
+  /** An action can change several CPUs, a micro-step only its own. */
+  private hasActed = false;
   /** The NMIs and overflows that come during the actions to come. */
   readonly injections = new Injections();
   /** How many micro-steps the operations to come make before they are left where they are. */
@@ -106,6 +116,12 @@ export class Run {
 
   /** Starts or stops listing micro-steps and their writes. */
   set tracing(on: boolean) {
+    if (on && this.watch === null) {
+      this.watch = new FrameWatch();
+      this.look();
+    } else if (on && this.tally.sink.listed === null) {
+      this.missed = this.look();
+    }
     this.tally.sink.listed = on ? [] : null;
   }
 
@@ -121,6 +137,7 @@ export class Run {
     if (reason !== null) {
       throw new Refused('state', reason);
     }
+    this.hasActed = true;
     this.tally.sink.cause = this.cause;
     return actions.perform(this.world, this.state, action, this.tally.sink);
   }
@@ -297,6 +314,10 @@ export class Run {
     }
   }
 
+  private look(only?: LogicalCpu): Changes {
+    return this.watch?.look(this.world, this.state, this.violated, only) ?? [];
+  }
+
   private note(
     cpu: LogicalCpu,
     vcpu: number | undefined,
@@ -310,7 +331,11 @@ export class Run {
       actor,
       at,
       writes: this.tally.sink.take(),
+      changes: this.look(this.hasActed ? undefined : cpu),
+      missed: this.missed,
     };
+    this.missed = [];
+    this.hasActed = false;
     this.trace.push(entry);
     this.onStep?.(entry);
     if (this.trace.length > 2 * TRACE_MAX) {

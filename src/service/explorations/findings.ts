@@ -1,18 +1,22 @@
-/** What an exploration found: counterexamples as steps, scripts, stories and diagrams. */
+/** What an exploration found: counterexamples as steps, as scripts and as files. */
 import type { Counterexample } from '../../../schemas/counterexample.js';
 import type { Exploration } from '../../../schemas/exploration.js';
-import { type Path, parsePath } from '../../explorer/path.js';
+import { type Path, PathError, parsePath } from '../../explorer/path.js';
 import { exploredWorld } from '../../model/explored-world.js';
+import { type PathTold, recordingOfPath, storyOfPath } from '../../model/exports/of-path.js';
 import { MachineModel } from '../../model/machine-model.js';
+import { desiredChanges, registersItem, violatedIn } from '../../model/render/frame-items.js';
+import { framesOfPath } from '../../model/render/path-frames.js';
 import { stepsOfPath } from '../../model/render/path-steps.js';
-import { renderPath, renderSteps } from '../../model/render/rendered-steps.js';
+import { renderSteps } from '../../model/render/rendered-steps.js';
 import { summarise } from '../../model/render/summary.js';
-import { toMermaid, toText } from '../../model/render/text.js';
 import { replayScript } from '../../model/replay-script.js';
 import { INVARIANTS } from '../../pmu/invariants/index.js';
 import type { WorkRow } from '../../store/work-store.js';
+import { type ExportFile, type ExportFormat, exported } from '../exports.js';
 import { ProblemError } from '../problem-error.js';
 import { missing } from '../refusals.js';
+import { Slices } from '../slices.js';
 import { scriptActions } from '../wire.js';
 import type { StoredRequest } from './request.js';
 
@@ -26,35 +30,100 @@ export function counterexample(row: WorkRow, id: string): Counterexample {
   const steps = stepsOfPath(model, path);
   const { paragraph, end } = summarise(model, property, steps);
   const { host, script } = replayScript(model, path);
+  const frames = framesOfPath(model, steps);
+  const origin = { world: model.explored.world, addresses: model.explored.host.addresses };
   return {
     id,
     property,
     summary: paragraph,
     path: path.join('/'),
     ...(point === undefined ? {} : { point_of_no_return: point }),
-    steps: renderSteps(model, steps).map(({ number: _, title: __, ...step }) => step),
+    registers_before: registersItem(origin, frames[0]!),
+    steps: renderSteps(model, steps).map(({ number, title: _, ...step }) => ({
+      ...step,
+      desired: desiredChanges(origin, frames[number - 1]!, frames[number]!),
+      violated: violatedIn(frames[number]!, step.cpu),
+    })),
     end: [...end],
     host,
     script: scriptActions(script),
   };
 }
 
-/** As a text; `all` spells out the steps that only mark time. */
-export function counterexampleStory(row: WorkRow, id: string, all: boolean): string {
+/** A counterexample as a file. */
+export async function counterexampleFile(
+  row: WorkRow,
+  id: string,
+  format: ExportFormat,
+  all: boolean,
+): Promise<ExportFile> {
   const { model, path, property } = find(row, id);
-  const { spec } = model.explored;
+  const { kernel, cpu_model } = model.explored.spec;
   const statement = INVARIANTS.find((invariant) => invariant.id === property)?.statement;
-  const steps = stepsOfPath(model, path);
-  const where = `${property} on ${spec.kernel}, ${spec.cpu_model}`;
+  const where = `${property} on ${kernel}, ${cpu_model}`;
   // What a coverage goal says is the paragraph.
   const title = statement === undefined ? where : `${where}: ${statement}`;
-  const { paragraph, end } = summarise(model, property, steps);
-  return toText({ title, paragraph, steps: renderSteps(model, steps), end }, all);
+  return fileOf(row, model, id, { path, title, property }, format, all);
 }
 
-export function counterexampleDiagram(row: WorkRow, id: string, all: boolean): string {
-  const { model, path } = find(row, id);
-  return toMermaid(renderPath(model, path), all);
+/** The path to a state as a file. */
+export async function stateFile(
+  row: WorkRow,
+  text: string,
+  format: ExportFormat,
+  all: boolean,
+): Promise<ExportFile> {
+  const path = await onPath(() => parsePath(text));
+  assertTold('path', path.length);
+  const model = modelOf(row);
+  const { kernel, cpu_model } = model.explored.spec;
+  const title = `${kernel}, ${cpu_model}: the path ${text === '' ? 'of no step' : text}`;
+  // A long path would make no name.
+  const name =
+    path.length > 0 && path.length <= 12 ? `path-${path.join('-')}` : `step-${path.length}`;
+  return onPath(() => fileOf(row, model, name, { path, title }, format, all));
+}
+
+function fileOf(
+  row: WorkRow,
+  model: MachineModel,
+  name: string,
+  told: PathTold,
+  format: ExportFormat,
+  all: boolean,
+): Promise<ExportFile> {
+  const slices = new Slices();
+  const pause = (): Promise<void> => slices.pause();
+  const source = {
+    about: [name, ...worldNames(row.resource as Exploration)],
+    recording: () => recordingOfPath(model, told, pause),
+    story: () => storyOfPath(model, told, pause),
+  };
+  return exported(format, source, all);
+}
+
+/** The kernel and the rest of the world: of its scenario, as it was asked for, or the CPU model and the NMI timing. */
+export function worldNames({ scenario, model }: Exploration): string[] {
+  const [, kernel, rest] = /^matrix-(.+)-(k\d-.+)$/.exec(scenario ?? '') ?? [];
+  return kernel !== undefined && rest !== undefined
+    ? [kernel, rest]
+    : [
+        model.kernel,
+        scenario?.replace(`-${model.kernel}`, '') ??
+          `${model.cpu_model}-${model.nmi_timing ?? 'prompt'}`,
+      ];
+}
+
+/** A path that leaves the model leads to nothing. */
+async function onPath<Found>(follow: () => Found | Promise<Found>): Promise<Found> {
+  try {
+    return await follow();
+  } catch (error) {
+    if (error instanceof PathError) {
+      throw new ProblemError('not_found', error.message);
+    }
+    throw error;
+  }
 }
 
 interface Found {
@@ -72,13 +141,17 @@ function find(row: WorkRow, id: string): Found {
   if (link === undefined) {
     return missing('counterexample', id);
   }
-  if (link.steps > TOLD_STEPS_MAX) {
+  assertTold('counterexample', link.steps);
+  return { model: modelOf(row), path: parsePath(link.path), property, link };
+}
+
+function assertTold(what: string, steps: number): void {
+  if (steps > TOLD_STEPS_MAX) {
     throw new ProblemError(
       'limit_reached',
-      `The counterexample has ${link.steps} steps, and only counterexamples of up to ${TOLD_STEPS_MAX} steps are rendered: search breadth-first, or set bounds.depth.`,
+      `The ${what} has ${steps} steps, and only those of up to ${TOLD_STEPS_MAX} steps are rendered: search breadth-first, or set bounds.depth.`,
     );
   }
-  return { model: modelOf(row), path: parsePath(link.path), property, link };
 }
 
 /** The model that an exploration searched. */

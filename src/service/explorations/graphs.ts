@@ -5,10 +5,18 @@ import type { ExplorationMap } from '../../../schemas/exploration-graph.js';
 import type { AskedGraph, GraphThread, Standing } from '../../explorer/graph-thread.js';
 import { formatPath } from '../../explorer/path.js';
 import type { GraphBounds } from '../../explorer/state-graph.js';
+import { toDot, toGraphMl } from '../../model/exports/map-formats.js';
 import { placeNames } from '../../model/place.js';
-import { GRAPH_STATES_MAX, MAP_NODES_MAX } from '../../model/vocabulary.js';
+import {
+  AUT_STATES_MAX,
+  GRAPH_STATES_MAX,
+  type GraphFormat,
+  MAP_NODES_MAX,
+} from '../../model/vocabulary.js';
 import type { WorkRow } from '../../store/work-store.js';
+import type { ExportFile } from '../exports.js';
 import { ProblemError, tryLater } from '../problem-error.js';
+import { worldNames } from './findings.js';
 import { machineSource } from './job.js';
 import type { StoredRequest } from './request.js';
 
@@ -80,9 +88,7 @@ export class Graphs {
     if (row.finishedAt === null || distinct_states === 0) {
       throw new ProblemError('conflict', 'The search has not ended, or it has seen no state.');
     }
-    if (this.waiting >= WAITING_MAX) {
-      throw tryLater('too_many_requests', 'Too many graphs are asked for.', 5);
-    }
+    this.assertRoom();
     const graph = this.graphOf(row, property);
     const { nodes, edges, complete } = await this.ask(() =>
       this.thread.map(graph, cpu, MAP_NODES_MAX),
@@ -98,6 +104,42 @@ export class Graphs {
       edges: [...edges],
       complete,
     };
+  }
+
+  /** As a file: every state and transition, or the map. */
+  async file(
+    row: WorkRow,
+    format: GraphFormat,
+    asked: string | undefined,
+    cpu: number,
+  ): Promise<ExportFile> {
+    const about = worldNames(row.resource as Exploration);
+    if (format === 'aut') return { name: `${about.join('_')}.aut`, text: await this.aut(row) };
+    const map = await this.map(row, asked, cpu);
+    const text = format === 'dot' ? toDot(map) : toGraphMl(map);
+    return { name: `${[...about, `cpu${cpu}`].join('_')}.${format}`, text };
+  }
+
+  private async aut(row: WorkRow): Promise<string> {
+    const { complete, distinct_states } = row.resource as Exploration;
+    if (!complete) {
+      throw new ProblemError('conflict', 'The search is not complete: its graph would be cut.');
+    }
+    const tooLarge = new ProblemError(
+      'limit_reached',
+      `The search has ${distinct_states} states, and graphs of up to ${AUT_STATES_MAX} are written: take the map, as dot or graphml.`,
+    );
+    if ((distinct_states ?? Number.POSITIVE_INFINITY) > AUT_STATES_MAX) throw tooLarge;
+    this.assertRoom();
+    const text = await this.ask(() => this.thread.aut(this.graphOf(row, null)));
+    if (text === null) throw tooLarge;
+    return text;
+  }
+
+  private assertRoom(): void {
+    if (this.waiting >= WAITING_MAX) {
+      throw tryLater('too_many_requests', 'Too many graphs are asked for.', 5);
+    }
   }
 
   /** The same states that the search has seen: it may have been cut. */

@@ -2,7 +2,6 @@
 import type { HostMetrics } from '../../../schemas/metrics.js';
 import type { MsrWriteCount, Violation } from '../../../schemas/msr.js';
 import type { PerfEvent as PerfEventItem } from '../../../schemas/perf-event.js';
-import type { TraceItem } from '../../../schemas/trace.js';
 import type { GuestPmu, Vcpu as VcpuItem } from '../../../schemas/vcpu.js';
 import { GENERAL_PURPOSE_MAX } from '../../pmu/arch/counter-set.js';
 import {
@@ -27,7 +26,6 @@ import { crossMappedCounters } from '../../pmu/kvm/vcpu-run.js';
 import { vcpuOfRun } from '../../pmu/machine/begin.js';
 import { GUEST, STEP_NAMES } from '../../pmu/machine/micro-step.js';
 import { ADDED, CLOSED, HOST_OWNED, isLeader, statusName } from '../../pmu/perf/perf-event.js';
-import type { TraceEntry } from '../../pmu/stepping/run.js';
 import type { Tally } from '../../pmu/stepping/tally.js';
 import { loadAreas } from '../load-areas.js';
 import {
@@ -214,21 +212,5 @@ function causeItem(sink: WriteSink, cause: number): HostMetrics['writes_by_cause
     vm_entry_load: sink.totalOf(cause, VM_ENTRY_LOAD),
     vm_exit_load: sink.totalOf(cause, VM_EXIT_LOAD),
     vmcs_field: sink.totalOf(cause, VMCS_FIELD),
-  };
-}
-
-export function traceItem(host: Host, entry: TraceEntry): TraceItem {
-  return {
-    index: entry.index,
-    cpu: entry.cpu,
-    ...(entry.vcpu === undefined ? {} : { vcpu: host.vcpus[entry.vcpu]!.id }),
-    actor: entry.actor,
-    at: entry.at,
-    writes: entry.writes.map(({ msr, via, value, row }) => ({
-      msr: msrName(msr),
-      via: VIA_NAMES[via]!,
-      value: formatMsrValue(msr, value, host.addresses),
-      row,
-    })),
   };
 }

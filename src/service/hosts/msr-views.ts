@@ -1,19 +1,11 @@
 /** The switched MSRs of a CPU as resources: the hardware value, the value perf wants, and what the vCPU's lists would load. */
 import type { Msrs, MsrView } from '../../../schemas/msr.js';
 import { type CounterSet, counterNames, FIXED } from '../../pmu/arch/counter-set.js';
-import { readMsr } from '../../pmu/arch/hardware.js';
-import {
-  DS_AREA,
-  FIXED_CTR_CTRL,
-  GLOBAL_CTRL,
-  msrName,
-  PEBS_DATA_CFG,
-  PEBS_ENABLE,
-} from '../../pmu/arch/msr.js';
+import { FIXED_CTR_CTRL, GLOBAL_CTRL, msrName } from '../../pmu/arch/msr.js';
 import type { VcpuPmu } from '../../pmu/kvm/vcpu-pmu.js';
 import { isInGuest, VMX_ABORT } from '../../pmu/machine/micro-step.js';
+import { desiredValue, registerValue, toldMsrs } from '../../pmu/machine/registers.js';
 import { type LogicalCpu, NO_VCPU, RUN_VCPU } from '../../pmu/machine/state.js';
-import { hostGlobalCtrl } from '../../pmu/perf/cpu-hw-events.js';
 import { formatCounterSet, formatMsrIndex, formatMsrValue, isCounterMsr } from '../wire.js';
 import type { Host } from './host.js';
 
@@ -36,21 +28,14 @@ type Machine = Pick<Host, 'world' | 'state' | 'addresses'>;
 
 /** The switched MSRs that this CPU model has, and IA32_FIXED_CTR_CTRL. */
 export function msrViews(host: Machine, cpuIndex: number): MsrView[] {
-  const { caps } = host.world;
   const cpu = host.state.cpus[cpuIndex]!;
-  return [
-    GLOBAL_CTRL,
-    ...(caps.pebsEnableMsr ? [PEBS_ENABLE] : []),
-    ...(caps.dsPebs ? [DS_AREA] : []),
-    ...(caps.pebsBaseline ? [PEBS_DATA_CFG] : []),
-    FIXED_CTR_CTRL,
-  ].map((msr) => msrView(host, cpu, msr));
+  return toldMsrs(host.world.caps).map((msr) => msrView(host, cpu, msr));
 }
 
 function msrView(host: Machine, cpu: LogicalCpu, msr: number): MsrView {
   const isFixed = msr === FIXED_CTR_CTRL;
-  const value = isFixed ? cpu.hardware.fixedCtrl : readMsr(cpu.hardware, msr);
-  const desired = isFixed ? cpu.cpuc.fixedCtrl : desiredValue(host, cpu, msr);
+  const value = registerValue(cpu, msr);
+  const desired = desiredValue(host.world, cpu, msr);
   const named = isFixed || isCounterMsr(msr);
   const names = (set: CounterSet): string[] => counterNames(isFixed ? set & FIXED : set);
   // In the guest the register holds the guest's value; what perf wants applies to the host.
@@ -66,22 +51,6 @@ function msrView(host: Machine, cpu: LogicalCpu, msr: number): MsrView {
     lost: compared ? names(desired & ~value) : [],
     ...(vcpu === undefined || isFixed ? {} : loadsOf(host, vcpu, msr)),
   };
-}
-
-/** What perf wants in the register while the host runs. */
-function desiredValue(host: Machine, cpu: LogicalCpu, msr: number): number {
-  const { cpuc, hardware } = cpu;
-  switch (msr) {
-    case GLOBAL_CTRL:
-      return hostGlobalCtrl(cpuc, host.world.caps.intelCtrl);
-    case PEBS_ENABLE:
-      return cpuc.pebsEnabled;
-    case DS_AREA:
-      // Without a reserved DS area perf does not use the register.
-      return cpuc.ds === 0 ? hardware.dsArea : cpuc.ds;
-    default:
-      return cpuc.activePebsDataCfg;
-  }
 }
 
 /** What the vCPU's load areas or VMCS fields hold for the register. */

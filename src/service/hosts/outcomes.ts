@@ -5,8 +5,9 @@ import type { Transition } from '../../../schemas/transition.js';
 import type { LogicalCpu } from '../../pmu/machine/state.js';
 import { type Run, TRACE_MAX } from '../../pmu/stepping/run.js';
 import type { Host } from './host.js';
-import { msrWriteItems, traceItem, vcpuPosition, violationItems } from './host-views.js';
+import { msrWriteItems, vcpuPosition, violationItems } from './host-views.js';
 import { msrViews } from './msr-views.js';
+import { framed, traceItems } from './trace-views.js';
 import type { TransitionCounts } from './transitions.js';
 
 export function transitionItem(
@@ -21,9 +22,7 @@ export function transitionItem(
     micro_steps: counts.microSteps,
     position: vcpuPosition(host, vcpu),
     ...outcomeOf(host, run, host.state.vcpus[vcpu]!.cpu),
-    ...(withTrace
-      ? { trace: run.trace.slice(-TRACE_MAX).map((entry) => traceItem(host, entry)) }
-      : {}),
+    ...(withTrace ? { trace: traceItems(host, framed(host, run.trace.slice(-TRACE_MAX))) } : {}),
   };
 }
 

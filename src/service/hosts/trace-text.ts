@@ -2,6 +2,8 @@
  * Stored trace entries, about fifty bytes a micro-step. The newest are stored with the host as its tail; a tail that has grown
  * becomes a chunk, so that not every step adds a row.
  */
+import { INVARIANTS } from '../../pmu/invariants/index.js';
+import { type Changes, isOfInvariants } from '../../pmu/stepping/frame.js';
 import { TRACE_MAX, type TraceEntry } from '../../pmu/stepping/run.js';
 import type { TraceChunk } from '../../store/host-store.js';
 
@@ -19,8 +21,15 @@ export interface TraceTail {
 
 export const NO_TAIL: TraceTail = { after: 0, entries: 0, text: '' };
 
-/** The fields of an entry in order; vCPU -1 is none; four fields for each write. */
-type Row = [number, number, number, TraceEntry['actor'], string, ...(number | string)[]];
+/** Changes as stored: masks of invariants by name, since other versions have others. */
+type StoredChanges = readonly (number | readonly string[])[];
+
+/**
+ * The fields of an entry in order; vCPU -1 is none; then what it changed and, if anything, what it missed, and four fields
+ * for each write. Entries of earlier versions have no changes.
+ */
+type Row = [number, number, number, TraceEntry['actor'], string, ...Rest];
+type Rest = (number | string | StoredChanges)[];
 
 /** The tail with the new entries appended. */
 export function withEntries(tail: TraceTail, added: readonly TraceEntry[]): TraceTail {
@@ -41,17 +50,48 @@ export function readTrace(texts: readonly string[]): TraceEntry[] {
   return texts.flatMap((text) => (JSON.parse(`[${text}]`) as Row[]).map(entry));
 }
 
-function row({ index, cpu, vcpu, actor, at, writes }: TraceEntry): Row {
+function row({ index, cpu, vcpu, actor, at, writes, changes, missed }: TraceEntry): Row {
   const row: Row = [index, cpu, vcpu ?? -1, actor, at];
+  if (changes !== undefined) row.push(storedChanges(changes));
+  if (missed.length > 0) row.push(storedChanges(missed));
   for (const { msr, via, value, row: source } of writes) row.push(msr, via, value, source);
   return row;
 }
 
 function entry([index, cpu, vcpu, actor, at, ...rest]: Row): TraceEntry {
+  const [changes, missed] = rest.filter((field) => typeof field === 'object');
+  const fields = rest.filter((field) => typeof field !== 'object');
   const writes = [];
-  for (let n = 0; n < rest.length; n += 4) {
-    const [msr, via, value, source] = rest.slice(n, n + 4) as [number, number, number, string];
-    writes.push({ msr, via, value, row: source });
+  for (let n = 0; n < fields.length; n += 4) {
+    const [msr, via, value, row] = fields.slice(n, n + 4) as [number, number, number, string];
+    writes.push({ msr, via, value, row });
   }
-  return { index, cpu, vcpu: vcpu < 0 ? undefined : vcpu, actor, at, writes };
+  return {
+    index,
+    cpu,
+    vcpu: vcpu < 0 ? undefined : vcpu,
+    actor,
+    at,
+    writes,
+    changes: changes && readChanges(changes),
+    missed: readChanges(missed ?? []),
+  };
+}
+
+function storedChanges(changes: Changes): StoredChanges {
+  return changes.map((field, at) => {
+    const isMask = at % 2 === 1 && isOfInvariants(changes[at - 1]!);
+    return isMask ? INVARIANTS.flatMap(({ id }, nth) => (field & (1 << nth) ? id : [])) : field;
+  });
+}
+
+function readChanges(stored: StoredChanges): Changes {
+  return stored.map((field) =>
+    typeof field === 'number'
+      ? field
+      : INVARIANTS.reduce(
+          (mask, { id }, nth) => (field.includes(id) ? mask | (1 << nth) : mask),
+          0,
+        ),
+  );
 }

@@ -10,6 +10,7 @@ import {
 import { type Exploration, ExplorationSchema } from '../../../schemas/exploration.js';
 import { HostSchema } from '../../../schemas/host.js';
 import { type Script, type ScriptAction, ScriptSchema } from '../../../schemas/script.js';
+import { TracePageSchema } from '../../../schemas/trace.js';
 import { SCENARIOS } from '../../../src/model/worlds/scenarios.js';
 import { bodyOf, build, problemOf } from '../../helper.js';
 
@@ -222,6 +223,34 @@ t.test(
       const fails = answer.violations.some(({ invariant }) => invariant === 'I1');
       t.equal(fails, kernel === 'upstream-base', `${kernel}: I1`);
     }
+  },
+);
+
+t.test(
+  'its steps mark what perf wants and what fails as the trace of its replay does',
+  async (t) => {
+    const race = await explored(t, { ...RACE, model: { ...RACE.model, nmi_timing: 'late' } });
+    const found = await counterexample(t, race, 'I1-0');
+    const [cpu] = found.registers_before;
+    const pebs = cpu?.msrs.find(({ msr }) => msr === 'IA32_PEBS_ENABLE');
+    t.match(pebs, { value: '0x0000000000000001', desired: '0x0000000000000001' });
+    t.strictSame(cpu?.violated, []);
+    t.ok(found.steps.at(-1)?.violated.includes('I1'), 'the last step violates it');
+    t.notOk(
+      found.steps.slice(0, -1).some(({ violated }) => violated.includes('I1')),
+      'and none before',
+    );
+    const made = await app.inject({ method: 'POST', url: '/v1/hosts', payload: found.host });
+    const url = `/v1/hosts/${bodyOf(t, made, HostSchema, 201).id}`;
+    const payload = { actions: found.script };
+    await app.inject({ method: 'POST', url: `${url}/scripts`, payload });
+    const { items } = bodyOf(t, await app.inject(`${url}/trace?limit=1000`), TracePageSchema);
+    // The script also sets the world up, which is no step of the counterexample.
+    const replayed = items.slice(-found.steps.length);
+    const told = (steps: readonly { desired: unknown[]; violated: string[] }[]) =>
+      steps.map(({ desired, violated }) => ({ desired, violated }));
+    t.strictSame(told(replayed), told(found.steps));
+    t.ok(found.steps.some(({ desired }) => desired.length > 0));
   },
 );
 

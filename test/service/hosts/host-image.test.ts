@@ -8,15 +8,11 @@ import { createHost, type Host } from '../../../src/service/hosts/host.js';
 import { hostConfig, hostImage, readHost } from '../../../src/service/hosts/host-image.js';
 import { HostSession } from '../../../src/service/hosts/host-session.js';
 import { hostItem } from '../../../src/service/hosts/host-summary.js';
-import {
-  eventItem,
-  metricsItem,
-  traceItem,
-  vcpuItem,
-} from '../../../src/service/hosts/host-views.js';
+import { eventItem, metricsItem, vcpuItem } from '../../../src/service/hosts/host-views.js';
 import { msrsItem } from '../../../src/service/hosts/msr-views.js';
 import { runScript } from '../../../src/service/hosts/scripts.js';
 import { chunkOf, NO_TAIL, readTrace, withEntries } from '../../../src/service/hosts/trace-text.js';
+import { framed, traceItems } from '../../../src/service/hosts/trace-views.js';
 import { ProblemError } from '../../../src/service/problem-error.js';
 import { Dice } from '../../pmu/random-walk.js';
 import { randomAction } from './random-actions.js';
@@ -174,10 +170,7 @@ t.test('a trace is read as it was written, entry by entry', async (t) => {
   t.ok(all.some(({ writes }) => writes.length > 1) && all.some(({ vcpu }) => vcpu === undefined));
   const read = readTrace([...chunks, host.tail.text]);
   t.strictSame(read, all);
-  t.strictSame(
-    read.map((entry) => traceItem(host, entry)),
-    all.map((entry) => traceItem(host, entry)),
-  );
+  t.strictSame(traceItems(host, framed(host, read)), traceItems(host, framed(host, all)));
   const longest = withEntries(
     host.tail,
     Array.from({ length: 2500 }, (_, at) => ({ ...all[0]!, index: at + 1 })),

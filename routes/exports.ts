@@ -1,0 +1,57 @@
+/** Answers that are also to be had as files: the formats of a route, and how a file is sent. */
+import type { FastifyReply } from 'fastify';
+import { type ExportQuery, ExportTextSchema } from '../schemas/export.js';
+import {
+  EXPORT_TYPES,
+  type ExportFile,
+  type ExportFormat,
+  GRAPH_TYPES,
+  type GraphFormat,
+} from '../src/service/exports.js';
+
+const JSON_TYPE = 'application/json';
+
+/** For `config` of the routes. */
+export const formats = { json: JSON_TYPE, ...EXPORT_TYPES };
+export const graphFormats = { json: JSON_TYPE, ...GRAPH_TYPES };
+
+/** What people read in a browser; the rest is downloaded. */
+const INLINE: readonly string[] = [EXPORT_TYPES.text, EXPORT_TYPES.mermaid];
+
+/** The answer 200 of a route: JSON of this schema, or any of the formats. */
+export function answerOf<Schema extends object>(
+  schema: Schema,
+  description: string,
+  types: Readonly<Record<string, string>> = EXPORT_TYPES,
+) {
+  const texts = Object.values(types).map((type) => [type, { schema: ExportTextSchema }]);
+  return {
+    description,
+    content: { [JSON_TYPE]: { schema }, ...Object.fromEntries(texts) },
+  };
+}
+
+/** The format that is asked for; null for JSON. */
+export function formatAsked({ request }: FastifyReply): ExportFormat | null {
+  const found = Object.entries(EXPORT_TYPES).find(([, type]) => type === request.answerType);
+  return (found?.[0] as ExportFormat | undefined) ?? null;
+}
+
+export function graphAsked({ request }: FastifyReply): GraphFormat | null {
+  const found = Object.entries(GRAPH_TYPES).find(([, type]) => type === request.answerType);
+  return (found?.[0] as GraphFormat | undefined) ?? null;
+}
+
+/** Whether the steps that only mark time are spelt out. */
+export function wantsAll({ steps }: ExportQuery): boolean {
+  return steps === 'all';
+}
+
+export function sendFile(reply: FastifyReply, { name, text }: ExportFile): FastifyReply {
+  const type = reply.request.answerType;
+  const disposition = INLINE.includes(type) ? 'inline' : 'attachment';
+  return reply
+    .type(type)
+    .header('content-disposition', `${disposition}; filename="${name}"`)
+    .send(text);
+}
