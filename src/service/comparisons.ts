@@ -23,7 +23,7 @@ export class Comparisons {
   /** The signal ends the work, with its reason, when nobody waits for it any longer. */
   async compare(request: ComparisonRequest, signal: AbortSignal): Promise<Comparison> {
     if (this.underWay >= UNDER_WAY_MAX) {
-      const detail = `${UNDER_WAY_MAX} comparisons are under way already.`;
+      const detail = `${UNDER_WAY_MAX} comparisons are already running.`;
       throw tryLater('too_many_requests', detail, 1);
     }
     this.underWay += 1;

@@ -116,7 +116,7 @@ export const REASONS: readonly (readonly [RegExp, Truth])[] = [
     ({ state, target }) => runs(state, state.vcpus[target]!.cpu, target),
   ],
   [
-    /^the CPU that the vCPU is to leave has an operation under way$/,
+    /^the CPU that the vCPU is on has an operation in progress$/,
     ({ state, target }) => state.cpus[state.vcpus[target]!.cpu]!.operation !== IDLE,
   ],
   [
