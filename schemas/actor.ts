@@ -39,7 +39,7 @@ export const CpuActionRequestSchema = Type.Object(CPU_ACTION_FIELDS, {
   $id: 'CpuActionRequest',
   additionalProperties: false,
   description:
-    'a tick, a PMU disable or a PMU enable on a CPU, or the rest of what it has under way, with the NMIs that land in it',
+    'a tick, a PMU disable or a PMU enable on a CPU, or the rest of the operation in progress there, with the NMIs that land in it',
   examples: [{ cpu: 0 }, { cpu: 0, micro_steps: 2 }],
 });
 export type CpuActionRequest = Static<typeof CpuActionRequestSchema>;

@@ -1,6 +1,6 @@
 /** A world to explore: its parts, and how often each actor may act. */
 import { type Static, Type } from 'typebox';
-import { ACTOR_KINDS, NMI_TIMINGS } from '../src/model/vocabulary.js';
+import { ACTOR_ACTS, ACTOR_KINDS, NMI_TIMINGS } from '../src/model/vocabulary.js';
 import { oneOf, ref, SlugSchema, U64InputSchema } from './common.js';
 import { HostOptionsSchema } from './kernel.js';
 import { EVENT_CREATE_FIELDS } from './perf-event.js';
@@ -8,7 +8,9 @@ import { VCPU_CREATE_FIELDS, WRMSR_FIELDS } from './vcpu.js';
 
 export const ExploredActorSchema = Type.Object(
   {
-    kind: oneOf(ACTOR_KINDS, { description: 'the kind of actor' }),
+    kind: oneOf(ACTOR_KINDS, {
+      description: `what the actor does: ${ACTOR_KINDS.map((kind) => `${kind}, ${ACTOR_ACTS[kind]}`).join('; ')}`,
+    }),
     budget: Type.Optional(
       Type.Integer({
         minimum: 1,

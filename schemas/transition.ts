@@ -89,8 +89,7 @@ export const OPERATION_FIELDS = {
     Type.Integer({
       minimum: 1,
       maximum: 100_000,
-      description:
-        'how many micro-steps to make, where the operation is to be left in the middle; advance makes the rest',
+      description: 'leave the operation after this many micro-steps; advance makes the rest',
     }),
   ),
 };

@@ -19,6 +19,25 @@ export const ACTOR_KINDS = [
 ] as const;
 export type ActorKind = (typeof ACTOR_KINDS)[number];
 
+/** What each does whenever it acts, in a few words for the API's description. */
+export const ACTOR_ACTS: Readonly<Record<ActorKind, string>> = {
+  nmi_throttle: 'a counter overflows, and its NMI may throttle the event',
+  foreign_nmi: 'an NMI from another source',
+  tick: 'the timer tick',
+  event_add: 'opens and enables a closed event',
+  event_del: 'closes an event',
+  event_enable: 'enables an event',
+  event_disable: 'disables an event',
+  pmu_section: 'perf_pmu_disable() and perf_pmu_enable() with nothing in between',
+  guest_wrmsr: "the guest flips a counter's bit in its IA32_PERF_GLOBAL_CTRL or IA32_PEBS_ENABLE",
+  migrate: 'a vCPU moves to another CPU',
+  vmfail: 'VMLAUNCH fails',
+  fastpath_reenter: 'a VM-exit that KVM handles in its fastpath',
+  bpf_snapshot: 'a BPF program takes a branch snapshot in NMI context',
+  microcode_load: 'a late microcode load that isolates PEBS',
+  nmi_reset: 'an NMI whose status never clears, so that the handler resets the PMU',
+};
+
 export const NMI_TIMINGS = ['prompt', 'late'] as const;
 export type NmiTiming = (typeof NMI_TIMINGS)[number];
 

@@ -37,7 +37,7 @@ export class Comparisons {
 
   private async oneOfFew<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.underWay >= UNDER_WAY_MAX) {
-      const detail = `${UNDER_WAY_MAX} comparisons are under way already.`;
+      const detail = `${UNDER_WAY_MAX} comparisons are already running.`;
       throw tryLater('too_many_requests', detail, 1);
     }
     this.underWay += 1;

@@ -118,7 +118,7 @@ export const REASONS: readonly (readonly [RegExp, Truth])[] = [
       state.cpus[state.vcpus[target]!.cpu]!.pc !== VMX_ABORT,
   ],
   [
-    /^the CPU that the vCPU is to leave has an operation under way$/,
+    /^the CPU that the vCPU is on has an operation in progress$/,
     ({ state, target }) => state.cpus[state.vcpus[target]!.cpu]!.operation !== IDLE,
   ],
   [

@@ -88,7 +88,7 @@ t.test('where nothing is to go on, or not so far', async (t) => {
   const lab = await openLab(t);
   const host = await lab.host();
   const idle = await host.refuses('conflict', 'POST', '/advance', {});
-  t.match(idle.errors, [{ pointer: '/cpu', detail: /nothing under way/ }]);
+  t.match(idle.errors, [{ pointer: '/cpu', detail: /no operation in progress/ }]);
   const long = await host.refuses('conflict', 'POST', '/pmu/disable', { micro_steps: 4 });
   t.match(long.errors, [{ pointer: '/micro_steps', detail: /only 3 micro-steps/ }]);
   await host.act('pmu/disable', { micro_steps: 3 });

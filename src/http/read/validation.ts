@@ -117,7 +117,8 @@ function summary(items: readonly ProblemItem[], more: number): string {
   if (first === undefined) return 'The request is not valid.';
   const rest = items.length - 1 + more;
   const where = first.pointer === '' ? 'the body' : first.pointer;
-  return `${where}: ${first.detail}${rest === 0 ? '.' : `; and ${rest} more.`}`;
+  const end = first.detail.endsWith('?') ? '' : '.';
+  return `${where}: ${first.detail}${rest === 0 ? end : `; and ${rest} more.`}`;
 }
 
 /** Under /v1 a route without query parameters rejects them instead of ignoring a misspelt one. */

@@ -108,7 +108,7 @@ export const pebsEnableInvariants: readonly Invariant[] = [
   {
     id: 'I19',
     statement:
-      'Every register takes the value meant for it: perf wants no bit in IA32_PEBS_ENABLE that the CPU does not have, and no VM-exit loads one (a VMX abort).',
+      'Every register accepts what is written to it: perf wants no reserved bit of IA32_PEBS_ENABLE, and no VM-exit loads one (a VMX abort).',
     predicate: 'P & reserved(PE) == 0; no VMX abort',
     where: 'at rest in the host, and where a VMX abort has shut the CPU down',
     points: RESTING | SHUT_DOWN,

@@ -160,7 +160,7 @@ export function refusal(world: World, state: MachineState, action: Action): stri
 /** ADVANCE by itself, for drivers that do little else: its guard, and `advance`. */
 export function refuseAdvance(world: World, state: MachineState, cpu: LogicalCpu): string | null {
   if (cpu.operation === IDLE) {
-    return 'the CPU has no operation under way';
+    return 'the CPU has no operation in progress';
   }
   return isBlocked(world, state, cpu) ? 'KVM waits until no PMI is pending' : null;
 }

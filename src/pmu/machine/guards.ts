@@ -53,7 +53,7 @@ export function refuseReserve(state: MachineState): string | null {
   const open = state.events.filter((event) => event.status !== CLOSED).length;
   const busy = state.cpus.some((cpu) => cpu.operation !== IDLE);
   return open <= 1 && busy
-    ? 'the first event reserves the DS areas of every CPU and the last releases them, so no CPU may have an operation under way'
+    ? 'the first event reserves the DS areas of every CPU and the last releases them, so no CPU may have an operation in progress'
     : null;
 }
 
@@ -107,7 +107,7 @@ export function refuseMigration(state: MachineState, vcpu: number, to: number): 
     return 'preemption is off from k0 to k13: the vCPU cannot migrate in the middle of a run';
   }
   if (from.operation !== IDLE) {
-    return 'the CPU that the vCPU is to leave has an operation under way';
+    return 'the CPU that the vCPU is on has an operation in progress';
   }
   if (from.index === to) {
     return 'the vCPU is on that CPU already';

@@ -37,12 +37,12 @@ const ROWS: readonly Row[] = [
   ],
   [
     step.BODY_EVENT,
-    'The event that the operation is about goes out or comes in, or the tick restarts a throttled one.',
+    'The event the operation is about is added or removed, or the tick restarts a throttled one.',
     `${CORE} x86_pmu_add(), x86_pmu_del() or x86_pmu_start()`,
   ],
   [
     step.BODY_OTHER_EVENT,
-    'Another event goes out or comes in, because the operation reschedules it.',
+    'Another event is removed or added, because the operation reschedules it.',
     `${CORE} x86_pmu_add() or x86_pmu_del()`,
   ],
   [
@@ -52,12 +52,12 @@ const ROWS: readonly Row[] = [
   ],
   [
     step.E1_STOP_EVENT,
-    'A running event that is to move to another counter is stopped.',
+    'A running event is stopped, because it moves to another counter.',
     `${CORE} x86_pmu_enable() with x86_pmu_stop()`,
   ],
   [
     step.E1_PLACE_EVENT,
-    'The event that the operation is about is started on its counter.',
+    'The event the operation is about is started on its counter.',
     `${CORE} x86_pmu_enable() with x86_pmu_start()`,
   ],
   [

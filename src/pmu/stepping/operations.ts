@@ -121,12 +121,17 @@ export function goOn(run: Run, cpu: LogicalCpu): void {
   const { world, state } = run;
   if (vcpuOfRun(world, cpu) !== NO_VCPU) {
     const shutDown = refuseShutDown(cpu);
-    throw new Refused('state', shutDown ?? 'the CPU runs a vCPU, which transitions move', '/cpu');
+    const running = 'a vCPU is running on this CPU: step it by its transitions';
+    throw new Refused('state', shutDown ?? running, '/cpu');
   }
   if (cpu.operation === IDLE) {
     const at = nextToReprogram(world, state, cpu);
     if (at === NO_EVENT) {
-      throw new Refused('state', 'the CPU has nothing under way', '/cpu');
+      throw new Refused(
+        'state',
+        'the CPU has no operation in progress, and KVM has no guest counter to reprogram',
+        '/cpu',
+      );
     }
     run.cause = GUEST;
     reprogram(run, cpu, at);

@@ -316,7 +316,11 @@ export class HostSession {
     run.injections.expectLanded();
     if (microSteps !== undefined && run.microStepsLeft > 0) {
       const made = microSteps - run.microStepsLeft;
-      throw new Refused('state', `the operation has only ${made} micro-steps`, '/micro_steps');
+      throw new Refused(
+        'state',
+        `the operation takes only ${made} micro-steps; leave out micro_steps to finish it`,
+        '/micro_steps',
+      );
     }
     run.microStepsLeft = Number.POSITIVE_INFINITY;
     return result;
