@@ -13,6 +13,8 @@ export interface DatabaseValues {
 export interface Unfinished {
   readonly queued: number;
   readonly running: number;
+  /** Always 0 of campaigns. */
+  readonly paused: number;
 }
 
 export async function readDatabaseValues({ query }: Database): Promise<DatabaseValues> {
@@ -28,6 +30,7 @@ export async function readDatabaseValues({ query }: Database): Promise<DatabaseV
   const unfinished = (table: string): Unfinished => ({
     queued: count(`${table} queued`),
     running: count(`${table} running`),
+    paused: count(`${table} paused`),
   });
   return {
     hosts: count('hosts'),

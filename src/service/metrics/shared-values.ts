@@ -50,6 +50,7 @@ export class SharedValues {
       meters.set('pebslab_explorations', explorations[state], { state });
       meters.set('pebslab_campaigns', campaigns[state], { state });
     }
+    meters.set('pebslab_explorations', explorations.paused, { state: 'paused' });
     for (const [queue, depth] of Object.entries(queueDepth)) {
       meters.set('pebslab_queue_depth', depth, { queue });
     }

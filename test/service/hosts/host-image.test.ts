@@ -3,7 +3,9 @@ import t, { type Test } from 'tap';
 import type { ScriptAction } from '../../../schemas/script.js';
 import { CPU_MODELS } from '../../../src/pmu/arch/cpu-models.js';
 import { KERNELS } from '../../../src/pmu/kernels/index.js';
+import { STEP_NAMES } from '../../../src/pmu/machine/micro-step.js';
 import { TRACE_MAX, type TraceEntry } from '../../../src/pmu/stepping/run.js';
+import { OPERATION_NAMES } from '../../../src/pmu/vocabulary.js';
 import { createHost, type Host } from '../../../src/service/hosts/host.js';
 import { hostConfig, hostImage, readHost } from '../../../src/service/hosts/host-image.js';
 import { HostSession } from '../../../src/service/hosts/host-session.js';
@@ -240,4 +242,23 @@ t.test('an image of a later format is not read', async (t) => {
   const image = hostImage(host).replace('"format":2', '"format":3');
   const row = { id: 'host_1', version: 0, image, tail: '', createdAt: new Date() };
   t.throws(() => readHost({ ...row, config: hostConfig(host) }), /another version of the service/);
+});
+
+t.test('stored hosts hold codes: where these change, the format does', async (t) => {
+  const names = STEP_NAMES.join(' ').replaceAll('k5_switch:', '');
+  t.equal(
+    names,
+    'rest d1_n_added d2_global_ctrl d4_pebs_enable body_event body_other_event body_adjust_freq e1_stop_event ' +
+      'e1_place_event e1_place_other_event e2_enabled e3_read_pebs_enabled e3_pebs_enable e5_read_fixed_ctrl ' +
+      'e5_wrmsr_fixed_ctrl e5_fixed_ctrl e6_read_guest_mask e6_global_ctrl k0_irq_off k1_run k2_state ' +
+      'k3_cross_mapped k3_zero_global_ctrl k3_drain_pmi k4_read_masks k4_list_build IA32_PERF_GLOBAL_CTRL ' +
+      'IA32_DS_AREA MSR_PEBS_DATA_CFG IA32_PEBS_ENABLE k6_timer k7_lapic_wait k8_prepare k9_vmlaunch ' +
+      'v1_guest_state v2_entry_load v3_inject guest v4_save v5_host_state v6_exit_load k10_nmi_exit k11_host ' +
+      'k11_restore_pmu k11_fix_up k12_fastpath k13_irq_on v6_vmx_abort',
+  );
+  t.equal(
+    OPERATION_NAMES.join(' '),
+    'idle run_vcpu pmu_section enable_event disable_event close_event tick sched_out sched_in pause_event resume_event',
+  );
+  t.equal(JSON.parse(hostImage(newHost(0, 0, 1))).format, 2, 'the codes of format 2');
 });
