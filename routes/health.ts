@@ -7,6 +7,7 @@ import {
   ReadinessSchema,
 } from '../schemas/health.js';
 import { problems } from '../schemas/problem.js';
+import { asOpenApi30 } from '../src/http/openapi/openapi-3.0.js';
 
 const PROMETHEUS = 'text/plain';
 const OPENMETRICS = 'application/openmetrics-text';
@@ -85,5 +86,23 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async () => app.swagger(),
+  );
+
+  let asOf30: object | undefined;
+  app.get(
+    '/openapi-3.0.json',
+    {
+      schema: {
+        tags: ['operations'],
+        operationId: 'getOpenApi30',
+        summary: 'This document in OpenAPI 3.0',
+        description: 'The same for generators of clients that do not read OpenAPI 3.1.',
+        response: { 200: OpenApiDocumentSchema, ...problems('bad_request') },
+      },
+    },
+    async () => {
+      asOf30 ??= asOpenApi30(app.swagger());
+      return asOf30;
+    },
   );
 };
