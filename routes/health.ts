@@ -13,6 +13,7 @@ import {
   sendExposition,
   TEXT_TYPE,
 } from '../src/http/monitor/exposition.js';
+import { asOpenApi30 } from '../src/http/openapi/openapi-3.0.js';
 
 export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
@@ -85,5 +86,23 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async () => app.swagger(),
+  );
+
+  let asOf30: object | undefined;
+  app.get(
+    '/openapi-3.0.json',
+    {
+      schema: {
+        tags: ['operations'],
+        operationId: 'getOpenApi30',
+        summary: 'This document in OpenAPI 3.0',
+        description: 'The same for generators of clients that do not read OpenAPI 3.1.',
+        response: { 200: OpenApiDocumentSchema, ...problems('bad_request') },
+      },
+    },
+    async () => {
+      asOf30 ??= asOpenApi30(app.swagger());
+      return asOf30;
+    },
   );
 };

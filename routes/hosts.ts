@@ -2,14 +2,20 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { NothingSchema, PageQuerySchema } from '../schemas/common.js';
 import { ExpositionSchema } from '../schemas/health.js';
-import { HostCreateSchema, HostPageSchema, HostParamsSchema, HostSchema } from '../schemas/host.js';
+import {
+  HostCopySchema,
+  HostCreateSchema,
+  HostPageSchema,
+  HostParamsSchema,
+  HostSchema,
+} from '../schemas/host.js';
 import { HostMetricsQuerySchema, HostMetricsSchema } from '../schemas/metrics.js';
 import { MsrQuerySchema, MsrsSchema } from '../schemas/msr.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
 import { TracePageSchema, TraceQuerySchema } from '../schemas/trace.js';
 import { linkNext, sendRows } from '../src/http/answer/paging.js';
 import { OPENMETRICS_TYPE, sendExposition, TEXT_TYPE } from '../src/http/monitor/exposition.js';
-import { sendReply, versionsAsked } from '../src/http/read/idempotency.js';
+import { sendReply, termsOf, versionsAsked } from '../src/http/read/idempotency.js';
 import { hostFamilies } from '../src/service/hosts/host-families.js';
 import { hostItem } from '../src/service/hosts/host-summary.js';
 import { metricsItem } from '../src/service/hosts/host-views.js';
@@ -105,6 +111,28 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
       await hosts.delete(request.params.host, versionsAsked(request));
       return reply.code(204).send(null);
     },
+  );
+
+  app.post(
+    '/hosts/:host/copies',
+    {
+      config: { idempotent: true, optionalBody: true },
+      schema: {
+        tags: ['hosts'],
+        operationId: 'copyHost',
+        summary: 'Copy a host',
+        description:
+          'A new host in the state of this one: the same perf events and vCPUs with their ids, names and registers, operations under way, write counts and violations. Its trace begins with its own first micro-step, which goes on with the numbers of this one. From then on the two change separately.',
+        params: HostParamsSchema,
+        body: HostCopySchema,
+        response: {
+          201: HostSchema,
+          ...changeProblems('not_found', 'limit_reached', 'precondition_failed'),
+        },
+      },
+    },
+    async (request, reply) =>
+      sendReply(reply, await hosts.copy(request.params.host, termsOf(request), request.body)),
   );
 
   app.get(

@@ -64,6 +64,17 @@ export const HostCreateSchema = Type.Object(
 );
 export type HostCreate = Static<typeof HostCreateSchema>;
 
+export const HostCopySchema = Type.Object(
+  { name: Type.Optional(ref(NameSchema, 'the name of the copy; by default that of the host')) },
+  {
+    $id: 'HostCopy',
+    additionalProperties: false,
+    description: 'a copy to make of a host',
+    examples: [{}, { name: 'before the throttle' }],
+  },
+);
+export type HostCopy = Static<typeof HostCopySchema>;
+
 export const HostSchema = Type.Object(
   {
     id: ref(HostIdSchema),

@@ -1,21 +1,34 @@
-/** The process: reads the configuration, listens, and stops on a signal. */
+/** The process: reads its options and the configuration, listens, and stops on a signal. */
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer, isIPv6 } from 'node:net';
 import process from 'node:process';
 import type { FastifyInstance } from 'fastify';
-import { type LoggerOptions, pino } from 'pino';
 import { buildApp } from './app.js';
 import { openStorage } from './compose.js';
 import { type Config, ConfigError, isLoopback, readConfig } from './config/configuration.js';
+import { readOptions } from './config/options.js';
+import { openLog } from './server/log.js';
 
 /** Less than the 10 s after which supervisors usually kill a process. */
 const CLOSE_MILLIS_MAX = 9_000;
 
-async function main(): Promise<void> {
-  const config = readConfig();
+async function main(): Promise<number> {
+  const asked = readOptions(process.argv.slice(2));
+  if ('wrong' in asked) {
+    complain(asked.wrong);
+    return 2;
+  }
+  if ('say' in asked) {
+    process.stdout.write(asked.say);
+    return 0;
+  }
+  await serve(readConfig({ ...process.env, PORT: asked.port ?? process.env.PORT }));
+  return 0;
+}
+
+async function serve(config: Config): Promise<void> {
   // One logger for the app and for the database, which starts before it.
-  const logger = config.logLevel === 'silent' ? undefined : pino(loggerOptions(config));
+  const logger = openLog(config);
   // A signal during start-up takes effect when there is something complete to stop.
   const stop = stopSignal((signal) => logger?.info({ signal }, 'stopping'));
   await assertPortIsFree(config);
@@ -29,6 +42,7 @@ async function main(): Promise<void> {
     });
     warnOfOpenDoor(app);
     await app.listen({ host: config.host, port: config.port });
+    sayWhereToLook(app);
     await stop;
   } finally {
     // The worker may have claimed work even if listening failed.
@@ -53,12 +67,14 @@ function cannotListen(error: NodeJS.ErrnoException, host: string, port: number):
   switch (error.code) {
     case 'EADDRINUSE':
       return new Error(
-        `${place} is in use by another program (EADDRINUSE). Set PORT to another port.`,
+        `${place} is in use by another program (EADDRINUSE). Set PORT or --port to another port.`,
       );
     case 'EACCES':
-      return new Error(`This user may not listen on ${place} (EACCES). Set PORT to 1024 or more.`);
+      return new Error(
+        `This user may not listen on ${place} (EACCES). Set PORT or --port to 1024 or more.`,
+      );
     default:
-      return new Error(`Listening on ${place} failed: ${error.message}. Set HOST or PORT.`);
+      return new Error(`Listening on ${place} failed: ${error.message}. Set HOST, PORT or --port.`);
   }
 }
 
@@ -70,19 +86,12 @@ function warnOfOpenDoor({ config, log }: FastifyInstance): void {
   );
 }
 
-/** Readable lines on a terminal, if the development dependency is installed. */
-function loggerOptions({ logLevel: level }: Config): LoggerOptions {
-  if (!process.stdout.isTTY || !isInstalled('pino-pretty')) return { level };
-  return { level, transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname' } } };
-}
-
-function isInstalled(name: string): boolean {
-  try {
-    createRequire(import.meta.url).resolve(name);
-    return true;
-  } catch {
-    return false;
-  }
+/** For people, who have no use for an address to listen on. */
+function sayWhereToLook({ config: { host }, server, log }: FastifyInstance): void {
+  const { port } = server.address() as AddressInfo;
+  const isLocal = ['127.0.0.1', '::1', '0.0.0.0', '::'].includes(host);
+  const name = isLocal ? 'localhost' : isIPv6(host) ? `[${host}]` : host;
+  log.info(`open http://${name}:${port}/docs`);
 }
 
 /** Resolves on the first signal to stop. */
@@ -104,12 +113,16 @@ function stopSignal(onSignal: (signal: NodeJS.Signals) => void): Promise<void> {
 
 function fail(error: unknown): void {
   const complaints = error instanceof ConfigError ? error.complaints : [describe(error)];
-  for (const complaint of complaints) process.stderr.write(`pebslab: ${complaint}\n`);
+  for (const complaint of complaints) complain(complaint);
   process.exit(1);
+}
+
+function complain(what: string): void {
+  process.stderr.write(`pebslab: ${what}\n`);
 }
 
 function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-main().then(() => process.exit(0), fail);
+main().then((code) => process.exit(code), fail);

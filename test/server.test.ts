@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,15 +23,31 @@ const SERVER = fileURLToPath(new URL('../src/server.js', import.meta.url));
 function run(
   env: Record<string, string>,
   onOutput: (out: string, kill: (signal: NodeJS.Signals) => void) => void = () => {},
+  args: readonly string[] = [],
+): Promise<Run> {
+  return runCommand(process.execPath, [SERVER, ...args], env, onOutput);
+}
+
+function runCommand(
+  command: string,
+  args: readonly string[],
+  env: Record<string, string>,
+  onOutput: (out: string, kill: (signal: NodeJS.Signals) => void) => void,
 ): Promise<Run> {
   return new Promise((resolve) => {
     const { PATH = '' } = process.env;
-    const child = spawn(process.execPath, [SERVER], { env: { PATH, DATA_DIR, ...env } });
+    const child = spawn(command, args, { env: { PATH, DATA_DIR, ...env } });
     let out = '';
     let err = '';
+    let isTold = false;
+    const kill = (signal: NodeJS.Signals): void => {
+      // The service takes a second signal for impatience.
+      if (!isTold) child.kill(signal);
+      isTold = true;
+    };
     child.stdout.on('data', (chunk) => {
       out += chunk;
-      onOutput(out, (signal) => child.kill(signal));
+      onOutput(out, kill);
     });
     child.stderr.on('data', (chunk) => {
       err += chunk;
@@ -75,6 +91,71 @@ t.test('the process', async (t) => {
     t.equal(code, 1);
     t.match(err, /^pebslab: DATABASE_URL .*\npebslab: API_TOKENS /);
     t.notMatch(out + err, /hunter2/);
+  });
+
+  t.test('says what it is asked to say, and refuses what it does not know', async (t) => {
+    const said = async (...args: string[]) => {
+      const folder = join(DATA_DIR, 'never-made');
+      // The configuration is wrong: it is not even read.
+      const answer = await run({ PORT: 'x', DATA_DIR: folder }, undefined, args);
+      t.notOk(existsSync(folder), 'nothing was started');
+      return answer;
+    };
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+    t.strictSame(await said('--version'), { code: 0, out: `${version}\n`, err: '' });
+    for (const help of ['--help', '-h']) {
+      const { code, out, err } = await said(help);
+      t.equal(code, 0);
+      t.match(out, /^ +--port N +\S.*\n +--version +\S.*\n +--help, -h +\S/m);
+      t.equal(err, '');
+    }
+    for (const [args, complaint] of [
+      [['--prot', '1'], "Unknown option '--prot'. --help lists the options."],
+      [['--port'], "Option '--port <value>' argument missing. --help lists the options."],
+      [['8080'], "Unexpected argument '8080'. --help lists the options."],
+      [['--port', '65536'], '--port must be an integer from 0 to 65535, not "65536".'],
+      [['--port='], '--port must be an integer from 0 to 65535, not "".'],
+    ] as const) {
+      t.strictSame(await said(...args), { code: 2, out: '', err: `pebslab: ${complaint}\n` });
+    }
+  });
+
+  t.test('listens on --port in place of PORT, and says what to open', async (t) => {
+    const { code, out } = await run(
+      { PORT: 'x' },
+      (text, kill) => {
+        if (text.includes('open http')) kill('SIGTERM');
+      },
+      ['--port', '0'],
+    );
+    t.equal(code, 0);
+    const [, port] = /Server listening at http:\/\/127\.0\.0\.1:([0-9]+)/.exec(out) ?? [];
+    const lines = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    t.ok(lines.some(({ msg }) => msg === `open http://localhost:${port}/docs`));
+  });
+
+  const skip = existsSync('/usr/bin/script') ? false : 'there is no script(1) to make a terminal';
+  t.test('logs plain lines on a terminal', { skip }, async (t) => {
+    let asked = false;
+    const { code, out } = await runCommand(
+      '/usr/bin/script',
+      ['-qec', `'${process.execPath}' '${SERVER}' --port 0`, '/dev/null'],
+      { NO_COLOR: '1' },
+      (text, kill) => {
+        if (/GET .*ms/.test(text)) kill('SIGTERM');
+        const address = /Server listening at (http:[0-9.:/]+[0-9])\s/.exec(text)?.[1];
+        if (address === undefined || asked) return;
+        asked = true;
+        void fetch(`${address}/livez`).then((response) => response.text());
+      },
+    );
+    t.equal(code, 0);
+    t.match(out, /^\[[0-9:]{8}\] INFO: open http:\/\/localhost:[0-9]+\/docs\r?$/m);
+    t.match(out, /^\[[0-9:]{8}\] INFO: GET \/livez: 200, [0-9.]+ ms\r?$/m);
+    t.notMatch(out, /[{}]/, 'no JSON');
   });
 
   t.test('warns when anybody may do everything, and says how to change it', async (t) => {

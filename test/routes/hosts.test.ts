@@ -1,12 +1,12 @@
 /** Hosts: made, read, listed, deleted; their registers, counts and trace; and the catalogue they are made from. */
 import t from 'tap';
 import { CpuModelPageSchema, CpuModelSchema } from '../../schemas/cpu-model.js';
-import { HostPageSchema } from '../../schemas/host.js';
+import { HostPageSchema, HostSchema } from '../../schemas/host.js';
 import { InvariantPageSchema } from '../../schemas/invariant.js';
 import { KernelPageSchema, KernelSchema } from '../../schemas/kernel.js';
 import { ScenarioSchema } from '../../schemas/scenario.js';
 import { bodyOf, problemOf } from '../helper.js';
-import { openFreshLab, openLab } from './lab.js';
+import { LabHost, openFreshLab, openLab } from './lab.js';
 
 t.test('the catalogue', async (t) => {
   const lab = await openLab(t);
@@ -398,6 +398,66 @@ t.test('the trace pages by index and keeps the newest 1,000 micro-steps', async 
   t.equal((await host.trace('after=3&limit=1')).items[0]?.index, items[0]?.index, 'older are gone');
   await host.refuses('validation', 'GET', '/trace?after=-1');
   await host.refuses('validation', 'GET', '/trace?limit=0');
+});
+
+t.test('a copy of a host goes on from the same moment, separately', async (t) => {
+  const lab = await openLab(t);
+  const host = await lab.host('emerald-rapids', 'linux-7.2.6', { name: 'first', cpus: 2 });
+  const event = await host.event({ name: 'cycles', counter: 'PMC0', precise_ip: 2 });
+  const vcpu = await host.vcpu({ name: 'guest' });
+  await host.wrmsr(vcpu, 'IA32_FIXED_CTR_CTRL', '0xb');
+  await host.move(vcpu, { inject: [{ at: 'k8_prepare', nmi: { throttle: ['PMC0'] } }] });
+  await host.move(vcpu, { kind: 'vm_entry' });
+  const copyOf = async (body?: object) => {
+    const response = await lab.send('POST', `${host.path}/copies`, body);
+    const item = bodyOf(t, response, HostSchema, 201);
+    t.equal(response.headers.location, `/v1/hosts/${item.id}`);
+    return new LabHost(lab, item);
+  };
+  const parts = async ({ path }: LabHost) =>
+    Promise.all(
+      ['/msrs', '/msrs?cpu=1', '/perf-events', '/vcpus', '/metrics'].map(async (part) =>
+        (await lab.get(`${path}${part}`)).json(),
+      ),
+    );
+  const original = await host.read();
+  const copy = await copyOf();
+  t.not(copy.item.id, original.id);
+  const { created_at: _, ...copied } = copy.item;
+  t.match(original, { ...copied, id: original.id }, 'named as the original');
+  t.equal((await copyOf({ name: 'second' })).item.name, 'second');
+
+  t.strictSame(await parts(copy), await parts(host), 'registers, parts and counts are the same');
+  t.strictSame((await copy.trace()).items, [], 'its trace begins empty');
+  const copiedAt = (await host.trace()).items.at(-1)?.index;
+  const before = await host.everything();
+  for (const each of [copy, host]) {
+    if (each === host) t.strictSame(await host.everything(), before, 'the original has not moved');
+    await each.move(vcpu, { kind: 'vm_exit' });
+    await lab.send('POST', `${each.path}/perf-events/${event.id}/disable`);
+    await each.event({ counter: 'PMC1', precise_ip: 1 });
+  }
+  t.strictSame(await parts(copy), await parts(host), 'and what they do next');
+  const { items } = await copy.trace();
+  const same = await host.trace(`after=${copiedAt}&limit=1000`);
+  t.strictSame(items, same.items, 'with the same numbers');
+
+  await lab.send('DELETE', host.path);
+  t.equal((await copy.read()).events, 2, 'a copy outlives its original');
+});
+
+t.test('a copy is made of the version asked for, and once under one key', async (t) => {
+  const lab = await openLab(t);
+  const host = await lab.host();
+  const ask = (headers: Record<string, string>, body = {}) =>
+    lab.app.inject({ method: 'POST', url: `${host.path}/copies`, headers, payload: body });
+  problemOf(t, await ask({ 'if-match': '"7"' }), 'precondition_failed');
+  const first = await ask({ 'if-match': '"0"', 'idempotency-key': 'copy-once' });
+  const again = await ask({ 'if-match': '"0"', 'idempotency-key': 'copy-once' });
+  t.equal(first.statusCode, 201);
+  t.equal(again.json().id, first.json().id);
+  problemOf(t, await ask({}, { names: 'x' }), 'validation');
+  problemOf(t, await lab.send('POST', '/v1/hosts/host_0/copies'), 'not_found');
 });
 
 t.test('the service counts what its hosts do', async (t) => {

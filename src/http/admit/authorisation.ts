@@ -15,6 +15,7 @@ const OPEN_ROUTES = new Set([
   '/livez',
   '/readyz',
   '/openapi.json',
+  '/openapi-3.0.json',
   '/problems',
   '/problems/:code',
   '/docs',

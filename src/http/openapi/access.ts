@@ -11,11 +11,21 @@ export const BEARER = {
   description: 'An access token. A service without configured tokens needs none.',
 } as const;
 
-/** Open to all; or a token of this scope, or none if the service has no tokens. */
-export function securityOf({ url, method, config }: RouteOptions): Record<string, string[]>[] {
-  if (isOpenRoute(url)) return [];
+interface Access {
+  readonly security: Record<string, string[]>[];
+  /** Tools accept scopes in `security` only for OAuth, so the scope is a sentence of the description. */
+  readonly description: string;
+}
+
+/** Open to all; or a token of a scope, or none if the service has no tokens. */
+export function accessOf({ url, method, config, schema }: RouteOptions): Access {
+  const description = schema?.description ?? '';
+  if (isOpenRoute(url)) return { security: [], description };
   const [verb = 'GET'] = [method].flat();
-  return [{ bearer: [scopeOf(verb, config)] }, {}];
+  return {
+    security: [{ bearer: [] }, {}],
+    description: `${description} Scope: \`${scopeOf(verb, config)}\`.`,
+  };
 }
 
 const REFUSALS = ['unauthorized', 'forbidden', 'too_many_requests'] as const;

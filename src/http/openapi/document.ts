@@ -3,9 +3,9 @@ import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import { ALL_SCHEMAS } from '../../../schemas/index.js';
 import { VERSION } from '../../config/version.js';
-import { addRefusals, BEARER, securityOf } from './access.js';
+import { accessOf, addRefusals, BEARER } from './access.js';
 import { addAnswerHeaders, type RouteTraits, withHeaders } from './headers.js';
-import { correctBodies, describeDefaults, type OpenApiDocument } from './operations.js';
+import { correctBodies, describeDefaults, dropUnused, type OpenApiDocument } from './operations.js';
 
 const DESCRIPTION = `pebslab steps a simulated machine, MSR write by MSR write, through what Linux perf and KVM do
 when they switch PMU state between host and guest, and searches its interleavings for states that break an invariant.
@@ -13,7 +13,7 @@ when they switch PMU state between host and guest, and searches its interleaving
 64-bit values leave as \`0x\` and 16 lower-case hex digits; hex strings, decimal strings and JSON integers up to 2^53-1 are accepted.
 Every failure is \`application/problem+json\` (RFC 9457); GET of its \`type\` returns an explanation.
 
-If access tokens are configured, every route with a padlock needs one of the scope shown: \`read\`, \`write\` (which includes
+If access tokens are configured, every route with a padlock needs one of the scope it names: \`read\`, \`write\` (which includes
 read) or \`admin\` (which includes both). \`GET /v1/whoami\` tests a token. Responses to requests with a token carry
 \`RateLimit-Policy\` and \`RateLimit\`; a 304 counts as half a request. A service without tokens needs none.`;
 
@@ -47,6 +47,7 @@ export async function useDocument(app: FastifyInstance): Promise<void> {
         title: 'pebslab',
         version: VERSION,
         description: DESCRIPTION,
+        contact: { name: 'The developers of pebslab' },
         license: { name: 'MIT', identifier: 'MIT' },
       },
       servers: [{ url: '/', description: 'the server that sent this document' }],
@@ -63,7 +64,7 @@ export async function useDocument(app: FastifyInstance): Promise<void> {
       traits.set(schema?.operationId ?? '', { idempotent, optionalBody });
       const described = withHeaders(nameWildcard(referToNamed(schema)), route);
       return {
-        schema: { ...described, security: securityOf(route) },
+        schema: { ...described, ...accessOf(route) },
         url: url.replace(/\*$/, ':path'),
       };
     },
@@ -74,6 +75,7 @@ export async function useDocument(app: FastifyInstance): Promise<void> {
       addRefusals(finished);
       addAnswerHeaders(finished, traitsOf);
       const schemas = finished.components?.schemas ?? {};
+      // Path and query parameters are listed one by one, so their schemas need no component.
       dropUnused(schemas, finished.paths);
       addDiscriminatorMappings(schemas);
       restoreExamples(schemas);
@@ -122,20 +124,6 @@ function describeAnswer(answer: unknown): unknown {
 
 function pointAt(schema: unknown): unknown {
   return isRecord(schema) && typeof schema.$id === 'string' ? { $ref: `${schema.$id}#` } : schema;
-}
-
-/** Path and query parameters are listed one by one, so their schemas need no component. */
-function dropUnused(schemas: Record<string, unknown>, paths: unknown): void {
-  const used = new Set<string>();
-  const pending: unknown[] = [paths];
-  for (let part = pending.pop(); part !== undefined; part = pending.pop()) {
-    for (const [, name] of JSON.stringify(part).matchAll(/"#\/components\/schemas\/([^"]+)"/g)) {
-      if (name === undefined || used.has(name)) continue;
-      used.add(name);
-      pending.push(schemas[name]);
-    }
-  }
-  for (const name of Object.keys(schemas)) if (!used.has(name)) delete schemas[name];
 }
 
 /** The generator mistakes a field called `properties` in an example for a schema keyword, and rewrites it. */

@@ -53,3 +53,17 @@ export function describeDefaults(schema: unknown): unknown {
   }
   return rest;
 }
+
+/** Removes the schemas that nothing refers to. */
+export function dropUnused(schemas: Record<string, unknown>, paths: unknown): void {
+  const used = new Set<string>();
+  const pending: unknown[] = [paths];
+  for (let part = pending.pop(); part !== undefined; part = pending.pop()) {
+    for (const [, name] of JSON.stringify(part).matchAll(/"#\/components\/schemas\/([^"]+)"/g)) {
+      if (name === undefined || used.has(name)) continue;
+      used.add(name);
+      pending.push(schemas[name]);
+    }
+  }
+  for (const name of Object.keys(schemas)) if (!used.has(name)) delete schemas[name];
+}

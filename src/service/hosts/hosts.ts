@@ -2,7 +2,7 @@
  * Creates, reads and changes hosts. A refused request leaves a host as it was, and a response is sent only after the change it
  * reports is stored.
  */
-import type { HostCreate, Host as HostItem } from '../../../schemas/host.js';
+import type { HostCopy, HostCreate, Host as HostItem } from '../../../schemas/host.js';
 import { type Run, TRACE_MAX, type TraceEntry } from '../../pmu/stepping/run.js';
 import type { Tally } from '../../pmu/stepping/tally.js';
 import type { EventInput } from '../../store/event-store.js';
@@ -20,7 +20,7 @@ import { HostLine, type Made, type OnTally } from './host-line.js';
 import { HostSession } from './host-session.js';
 import { hostItem, hostSummary, listedItem } from './host-summary.js';
 import { violationItems } from './host-views.js';
-import { readTrace } from './trace-text.js';
+import { NO_TAIL, readTrace } from './trace-text.js';
 
 /** The conditions of a request to change a host. */
 export interface ChangeTerms {
@@ -60,7 +60,29 @@ export class Hosts {
   }
 
   async create(body: HostCreate, ticket?: Ticket): Promise<Reply<HostItem>> {
-    const host = newHost(body);
+    return this.add(newHost(body), ticket);
+  }
+
+  /** A new host in the state and with the counts of another, named parts included. Its trace begins empty. */
+  async copy(
+    id: string,
+    { versions, ticket }: ChangeTerms,
+    body: HostCopy,
+  ): Promise<Reply<HostItem>> {
+    const host = await this.get(id);
+    assertVersion(host, versions);
+    const copy: Host = {
+      ...host,
+      ...body,
+      id: randomId('host'),
+      createdAt: new Date().toISOString(),
+      version: 0,
+      tail: { ...NO_TAIL, after: host.tally.happened },
+    };
+    return this.add(copy, ticket);
+  }
+
+  private async add(host: Host, ticket: Ticket | undefined): Promise<Reply<HostItem>> {
     const reply = {
       status: 201,
       headers: { location: `/v1/hosts/${host.id}`, etag: hostTag(host) },

@@ -68,6 +68,7 @@ const OPEN = [
   '/livez',
   '/readyz',
   '/openapi.json',
+  '/openapi-3.0.json',
   '/problems',
   '/problems/:code',
   '/docs',
@@ -389,9 +390,14 @@ t.test('the document says which scope a route needs and how it refuses', async (
   const { paths, components } = (await app.inject('/openapi.json')).json();
   t.match(components.securitySchemes, { bearer: { type: 'http', scheme: 'bearer' } });
   t.strictSame(paths['/livez'].get.security, []);
-  t.strictSame(paths['/metrics'].get.security, [{ bearer: ['read'] }, {}]);
-  t.strictSame(paths['/v1/hosts'].post.security, [{ bearer: ['write'] }, {}]);
-  t.strictSame(paths['/v1/comparisons'].post.security, [{ bearer: ['read'] }, {}]);
+  for (const [{ security, description }, scope] of [
+    [paths['/metrics'].get, 'read'],
+    [paths['/v1/hosts'].post, 'write'],
+    [paths['/v1/comparisons'].post, 'read'],
+  ]) {
+    t.strictSame(security, [{ bearer: [] }, {}]);
+    t.ok(description.endsWith(`Scope: \`${scope}\`.`), description);
+  }
   for (const [path, operations] of Object.entries(paths)) {
     if (!path.startsWith('/v1/')) continue;
     for (const { responses } of Object.values(
