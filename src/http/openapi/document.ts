@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifySchema } from 'fastify';
 import { ALL_SCHEMAS } from '../../../schemas/index.js';
 import { addRefusals, BEARER, securityOf } from './access.js';
 import { addAnswerHeaders, type RouteTraits, withHeaders } from './headers.js';
-import { correctBodies, describeDefaults, type OpenApiDocument } from './operations.js';
+import { addLayout, correctBodies, describeDefaults, type OpenApiDocument } from './operations.js';
 
 const DESCRIPTION = `pebslab steps a simulated machine, MSR write by MSR write, through what Linux perf and KVM do
 when they switch PMU state between host and guest, and searches its interleavings for states that break an invariant.
@@ -70,6 +70,7 @@ export async function useDocument(app: FastifyInstance): Promise<void> {
       if (!('openapiObject' in document)) return document.swaggerObject;
       const finished = document.openapiObject as OpenApiDocument;
       correctBodies(finished, (operationId) => traitsOf(operationId).optionalBody);
+      addLayout(finished);
       addRefusals(finished);
       addAnswerHeaders(finished, traitsOf);
       const schemas = finished.components?.schemas ?? {};
