@@ -2,6 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { PageQuerySchema } from '../schemas/common.js';
 import {
+  CounterexamplePageSchema,
   CounterexampleParamsSchema,
   CounterexampleQuerySchema,
   CounterexampleSchema,
@@ -12,15 +13,18 @@ import {
 import {
   ExplorationPageSchema,
   ExplorationParamsSchema,
+  ExplorationQuerySchema,
   ExplorationSchema,
 } from '../schemas/exploration.js';
 import { ExplorationRequestSchema } from '../schemas/exploration-request.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
+import { sendPage } from '../src/http/answer/paging.js';
 import { preferredWaitMillis } from '../src/http/read/prefer.js';
 import {
   counterexample,
   counterexampleDiagram,
   counterexampleStory,
+  counterexamples,
   stateAt,
 } from '../src/service/explorations/findings.js';
 import { sendStarted, sendWorks } from './long-work.js';
@@ -72,9 +76,9 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'listExplorations',
         summary: 'List explorations',
         description:
-          'Lists the stored explorations, oldest first; a page has at most 100, even if `limit` is higher.',
-        querystring: PageQuerySchema,
-        response: { 200: ExplorationPageSchema, ...readProblems('validation') },
+          'Lists the stored explorations, newest first; a page has at most 100, even if `limit` is higher. While pages are read, new ones do not move the others.',
+        querystring: ExplorationQuerySchema,
+        response: { 200: ExplorationPageSchema, ...readProblems('validation', 'unknown_name') },
       },
     },
     async ({ query }, reply) => sendWorks(reply, query, explorations),
@@ -142,6 +146,28 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async ({ params }) => explorations.resume(params.exploration),
+  );
+
+  app.get(
+    '/explorations/:exploration/counterexamples',
+    {
+      schema: {
+        tags: ['explorations'],
+        operationId: 'listCounterexamples',
+        summary: 'List counterexamples',
+        description: 'Lists the shortest violations found, property by property.',
+        params: ExplorationParamsSchema,
+        querystring: PageQuerySchema,
+        response: {
+          200: CounterexamplePageSchema,
+          ...readProblems('validation', 'not_found'),
+        },
+      },
+    },
+    async ({ params, query }, reply) => {
+      const items = counterexamples(await explorations.row(params.exploration));
+      return sendPage(reply, items, query, ({ id }) => id);
+    },
   );
 
   app.get(

@@ -63,7 +63,7 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'Get a host',
         description: 'The configuration of the host, and the number of its parts.',
         params: HostParamsSchema,
-        response: { 200: HostSchema, ...readProblems('not_found') },
+        response: { 200: HostSchema, ...readProblems('not_found', 'ambiguous_name') },
       },
     },
     async ({ params }, reply) => {
@@ -82,7 +82,10 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'Delete a host',
         description: 'Deletes the host and everything on it.',
         params: HostParamsSchema,
-        response: { 204: NothingSchema, ...readProblems('not_found', 'precondition_failed') },
+        response: {
+          204: NothingSchema,
+          ...readProblems('not_found', 'ambiguous_name', 'precondition_failed'),
+        },
       },
     },
     async (request, reply) => {
@@ -102,7 +105,10 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
           'The value of each switched MSR, the value perf wants, and the bits that are stuck or lost.',
         params: HostParamsSchema,
         querystring: MsrQuerySchema,
-        response: { 200: MsrsSchema, ...readProblems('validation', 'rule_violated', 'not_found') },
+        response: {
+          200: MsrsSchema,
+          ...readProblems('validation', 'rule_violated', 'not_found', 'ambiguous_name'),
+        },
       },
     },
     async ({ params, query }) => {
@@ -127,7 +133,7 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
         description:
           'MSR writes by register and mechanism, NMIs, throttles, violations, estimated cycles.',
         params: HostParamsSchema,
-        response: { 200: HostMetricsSchema, ...readProblems('not_found') },
+        response: { 200: HostMetricsSchema, ...readProblems('not_found', 'ambiguous_name') },
       },
     },
     async ({ params }) => metricsItem(await hosts.get(params.host)),
@@ -143,7 +149,10 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
         description: 'The newest 1,000 micro-steps with their MSR writes, oldest first.',
         params: HostParamsSchema,
         querystring: TraceQuerySchema,
-        response: { 200: TracePageSchema, ...readProblems('validation', 'not_found') },
+        response: {
+          200: TracePageSchema,
+          ...readProblems('validation', 'not_found', 'ambiguous_name'),
+        },
       },
     },
     async ({ params, query }, reply) => {

@@ -4,6 +4,7 @@ import { type Static, Type } from 'typebox';
 import { CPUS_MAX } from '../src/pmu/vocabulary.js';
 import {
   count,
+  IdOrNameSchema,
   NameSchema,
   pageOf,
   ref,
@@ -24,8 +25,14 @@ export const HostIdSchema = Type.String({
   examples: ['host_1a'],
 });
 
+/** A host in an address. */
+export const hostReference = ref(
+  IdOrNameSchema,
+  'the id of a host, or its name if only one host has it and it does not look like an id',
+);
+
 export const HostParamsSchema = Type.Object(
-  { host: ref(HostIdSchema) },
+  { host: hostReference },
   {
     $id: 'HostParams',
     additionalProperties: false,

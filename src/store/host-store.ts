@@ -104,6 +104,18 @@ export class HostStore {
       .execute();
   }
 
+  /** The ids of the hosts of a name, oldest first. There are too few hosts for an index. */
+  async named(name: string, limit: number): Promise<string[]> {
+    const rows = await this.database.query
+      .selectFrom('hosts')
+      .select('id')
+      .where(sql`config ->> 'name'`, '=', name)
+      .orderBy('seq')
+      .limit(limit)
+      .execute();
+    return rows.map(({ id }) => id);
+  }
+
   async count(): Promise<number> {
     const { count } = await this.database.query
       .selectFrom('hosts')

@@ -144,12 +144,28 @@ export class WorkStore {
       .executeTakeFirst();
   }
 
-  async list(after: number, limit: number): Promise<WorkRow[]> {
+  /** Those that follow a number and are wanted. There are too few for more indexes than that of `seq`. */
+  async list(
+    after: number,
+    limit: number,
+    isNewestFirst: boolean,
+    wanted: WantedWork,
+  ): Promise<WorkRow[]> {
+    const { state, verdict, scenario, name, kernels } = wanted;
+    const verdictOf =
+      this.table === 'campaigns' ? CAMPAIGN_VERDICT : sql<string>`resource ->> 'verdict'`;
     return this.database.query
       .selectFrom(this.table)
       .select(COLUMNS)
-      .where('seq', '>', after)
-      .orderBy('seq')
+      .where('seq', isNewestFirst ? '<' : '>', after)
+      .$if(state !== undefined, (query) => query.where('state', '=', state as WorkState))
+      .$if(verdict !== undefined, (query) => query.where(verdictOf, '=', verdict as string))
+      .$if(scenario !== undefined, (query) =>
+        query.where(sql`resource ->> 'scenario'`, '=', scenario),
+      )
+      .$if(name !== undefined, (query) => query.where(sql`resource ->> 'name'`, '=', name))
+      .$if(kernels !== undefined, (query) => query.where(hasKernel(kernels ?? [])))
+      .orderBy('seq', isNewestFirst ? 'desc' : 'asc')
       .limit(limit)
       .execute();
   }
@@ -342,6 +358,29 @@ export class WorkStore {
       .where('id', '=', id)
       .where('finished_at', 'is', null);
   }
+}
+
+/** What a list is to have; absent is everything. */
+interface WantedWork {
+  readonly state: string | undefined;
+  readonly verdict: string | undefined;
+  readonly scenario: string | undefined;
+  readonly name: string | undefined;
+  readonly kernels: readonly string[] | undefined;
+}
+
+/** While one runs, its chunks know. */
+const CAMPAIGN_VERDICT = sql<string>`
+  case when finished_at is null
+        and exists (select from campaign_chunks c where c.campaign_id = campaigns.id and c.violated)
+       then 'violated' else resource ->> 'verdict' end`;
+
+/** Explorations have one kernel, or two to compare; campaigns have several. */
+function hasKernel(names: readonly string[]) {
+  return sql<boolean>`(
+    resource #>> '{model,kernel}' = any (${names}::text[])
+    or resource ->> 'compare_with' = any (${names}::text[])
+    or resource #> '{matrix,kernels}' ?| ${names}::text[])`;
 }
 
 /** What the queue needs to know of it. */

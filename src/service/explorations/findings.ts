@@ -1,5 +1,9 @@
 /** What an exploration found: counterexamples as steps, scripts, stories and diagrams, and walks through its states. */
-import type { Counterexample, WalkState } from '../../../schemas/counterexample.js';
+import type {
+  Counterexample,
+  CounterexampleItem,
+  WalkState,
+} from '../../../schemas/counterexample.js';
 import type { Exploration } from '../../../schemas/exploration.js';
 import { type Path, PathError, parsePath } from '../../explorer/path.js';
 import { exploredWorld } from '../../model/explored-world.js';
@@ -20,9 +24,16 @@ import type { StoredRequest } from './request.js';
 /** Rendering a step takes about 0.2 ms of the event loop. */
 const TOLD_STEPS_MAX = 1000;
 
-/** A counterexample by its id, `<property>-<number>`. */
-export function counterexample(row: WorkRow, id: string): Counterexample {
-  const { model, path, property } = find(row, id);
+/** All counterexamples, property by property, without their steps. */
+export function counterexamples(row: WorkRow): CounterexampleItem[] {
+  return (row.resource as Exploration).properties.flatMap(({ id: property, counterexamples }) =>
+    counterexamples.map(({ path: _, ...link }) => ({ property, ...link })),
+  );
+}
+
+/** A counterexample by its id, `<property>-<number>`, or the first one of a property. */
+export function counterexample(row: WorkRow, reference: string): Counterexample {
+  const { model, path, property, id } = find(row, reference);
   const steps = stepsOfPath(model, path);
   const { paragraph, end } = summarise(model, property, steps);
   const { host, script } = replayScript(model, path);
@@ -66,13 +77,21 @@ export function stateAt(row: WorkRow, text: string): WalkState {
   }
 }
 
-function find(row: WorkRow, id: string): { model: MachineModel; path: Path; property: string } {
+interface Found {
+  readonly id: string;
+  readonly model: MachineModel;
+  readonly path: Path;
+  readonly property: string;
+}
+
+function find(row: WorkRow, reference: string): Found {
+  const id = reference.includes('-') ? reference : `${reference}-0`;
   const property = id.slice(0, id.lastIndexOf('-'));
   const link = (row.resource as Exploration).properties
     .find((outcome) => outcome.id === property)
     ?.counterexamples.find((one) => one.id === id);
   if (link === undefined) {
-    return missing('counterexample', id);
+    return missing('counterexample', reference);
   }
   if (link.steps > TOLD_STEPS_MAX) {
     throw new ProblemError(
@@ -80,7 +99,7 @@ function find(row: WorkRow, id: string): { model: MachineModel; path: Path; prop
       `The counterexample has ${link.steps} steps, and only counterexamples of up to ${TOLD_STEPS_MAX} steps are rendered: search breadth-first, or set bounds.depth.`,
     );
   }
-  return { model: modelOf(row), path: parsePath(link.path), property };
+  return { id, model: modelOf(row), path: parsePath(link.path), property };
 }
 
 function modelOf(row: WorkRow): MachineModel {

@@ -12,7 +12,7 @@ import { problemAnswer, type Reply, storedAnswer, type Ticket } from '../idempot
 import { randomId } from '../ids.js';
 import { cpuModelById, kernelById } from '../lookups.js';
 import { ProblemError } from '../problem-error.js';
-import { refusalsAsProblems } from '../refusals.js';
+import { ambiguous, missing, refusalsAsProblems } from '../refusals.js';
 import { parseU64 } from '../wire.js';
 import { createHost, HOSTS_MAX, type Host } from './host.js';
 import { hostConfig, hostImage } from './host-image.js';
@@ -82,11 +82,12 @@ export class Hosts {
     return rows.map((row) => ({ seq: row.seq, item: listedItem(row) }));
   }
 
-  get(id: string): Promise<Host> {
-    return this.line(id).read();
+  async get(reference: string): Promise<Host> {
+    return this.line(await this.idOf(reference)).read();
   }
 
-  async delete(id: string, versions?: readonly number[]): Promise<void> {
+  async delete(reference: string, versions?: readonly number[]): Promise<void> {
+    const id = await this.idOf(reference);
     const isGone = await this.store.delete(id, versions);
     if (isGone) {
       this.lines.delete(id);
@@ -106,15 +107,16 @@ export class Hosts {
 
   /**
    * Changes a host: `act` works in a session, and `view` makes the answer from the resulting host. `location` is the address of
-   * a new resource.
+   * a new resource on it.
    */
-  change<Result, View>(
-    id: string,
+  async change<Result, View>(
+    reference: string,
     terms: ChangeTerms,
     act: (session: HostSession) => Promise<Result> | Result,
     view: ChangeView<Result, View>,
-    location?: (view: View) => string,
+    location?: (view: View, host: Host) => string,
   ): Promise<Reply<View>> {
+    const id = await this.idOf(reference);
     return new Promise((resolve, reject) => {
       const make = async (base: Host): Promise<Made> => {
         try {
@@ -142,6 +144,14 @@ export class Hosts {
     });
   }
 
+  /** The id of the host that an address names. */
+  private async idOf(reference: string): Promise<string> {
+    if (ID.test(reference)) return reference;
+    const [id, ...others] = await this.store.named(reference, NAMED_MAX);
+    if (id === undefined) return missing('host', reference);
+    return others.length === 0 ? id : ambiguous('host', reference, [id, ...others]);
+  }
+
   private line(id: string): HostLine {
     let line = this.lines.get(id);
     if (line === undefined) {
@@ -160,6 +170,10 @@ export class Hosts {
     }
   }
 }
+
+const ID = /^host_[0-9a-z]{1,26}$/;
+/** More ids of one name would only fill the answer. */
+const NAMED_MAX = 10;
 
 const LINES_MAX = 2 * HOSTS_MAX;
 
@@ -183,12 +197,12 @@ function wrongVersion(host: Host): ProblemError {
 function replyOf<View>(
   host: Host,
   body: View,
-  location: ((view: View) => string) | undefined,
+  location: ((view: View, host: Host) => string) | undefined,
 ): Reply<View> {
   const etag = hostTag(host);
   return location === undefined
     ? { status: 200, headers: { etag }, body }
-    : { status: 201, headers: { etag, location: location(body) }, body };
+    : { status: 201, headers: { etag, location: location(body, host) }, body };
 }
 
 /** A refusal is the answer of its key, except for a wrong version: the client reads the host and repeats the request. */

@@ -1,5 +1,6 @@
 /** What explorations and campaigns have in common for those who ask for them: adding within limits, reading, waiting. */
 import type { Kysely } from 'kysely';
+import type { WorkQuery } from '../../../schemas/common.js';
 import type { Database } from '../../store/database.js';
 import type { Lane, Tables, WorkState } from '../../store/tables.js';
 import {
@@ -10,6 +11,7 @@ import {
   type WorkTableName,
 } from '../../store/work-store.js';
 import { type Reply, storedAnswer, type Ticket } from '../idempotency.js';
+import { namesOfKernel } from '../lookups.js';
 import { tryLater } from '../problem-error.js';
 import { missing } from '../refusals.js';
 
@@ -54,9 +56,16 @@ export abstract class LongWorks<Item extends LongItem> {
     this.closing = closing;
   }
 
-  /** The works after a number in the order in which they were asked for, with their numbers. */
-  async list(after: number, limit: number): Promise<{ seq: number; item: Item }[]> {
-    const rows = await this.store.list(after, limit);
+  /** The works that follow a number, in the order in which they were asked for or against it, with their numbers. */
+  async list(
+    query: WorkQuery,
+    after: number,
+    limit: number,
+  ): Promise<{ seq: number; item: Item }[]> {
+    const { sort, state, verdict, scenario, name, kernel } = query;
+    const kernels = kernel === undefined ? undefined : namesOfKernel(kernel, '/kernel');
+    const wanted = { state, verdict, scenario, name, kernels };
+    const rows = await this.store.list(after, limit, sort === 'newest', wanted);
     return Promise.all(rows.map(async (row) => ({ seq: row.seq, item: await this.itemOf(row) })));
   }
 
