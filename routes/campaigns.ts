@@ -10,6 +10,7 @@ import {
   CampaignSchema,
   CampaignTextSchema,
 } from '../schemas/campaign.js';
+import { NothingSchema } from '../schemas/common.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
 import { preferredWaitMillis } from '../src/http/read/prefer.js';
 import { campaignCsv } from '../src/service/campaigns/formats/csv.js';
@@ -82,6 +83,24 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async ({ params, headers }) =>
       campaigns.wait(params.campaign, preferredWaitMillis(headers.prefer)),
+  );
+
+  app.delete(
+    '/campaigns/:campaign',
+    {
+      schema: {
+        tags: ['campaigns'],
+        operationId: 'deleteCampaign',
+        summary: 'Delete a campaign',
+        description: 'Cancels it if it is under way, and deletes it with all that it found.',
+        params: CampaignParamsSchema,
+        response: { 204: NothingSchema, ...readProblems('not_found') },
+      },
+    },
+    async ({ params }, reply) => {
+      await campaigns.delete(params.campaign);
+      return reply.code(204).send(null);
+    },
   );
 
   app.post(

@@ -1,6 +1,6 @@
 /** Explorations: searches of every interleaving, their counterexamples, and walks through their states. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { PageQuerySchema } from '../schemas/common.js';
+import { NothingSchema, PageQuerySchema } from '../schemas/common.js';
 import {
   CounterexamplePageSchema,
   CounterexampleParamsSchema,
@@ -99,6 +99,24 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async ({ params, headers }) =>
       explorations.wait(params.exploration, preferredWaitMillis(headers.prefer)),
+  );
+
+  app.delete(
+    '/explorations/:exploration',
+    {
+      schema: {
+        tags: ['explorations'],
+        operationId: 'deleteExploration',
+        summary: 'Delete an exploration',
+        description: 'Cancels it if it is under way, and deletes it with all that it found.',
+        params: ExplorationParamsSchema,
+        response: { 204: NothingSchema, ...readProblems('not_found') },
+      },
+    },
+    async ({ params }, reply) => {
+      await explorations.delete(params.exploration);
+      return reply.code(204).send(null);
+    },
   );
 
   app.post(

@@ -1,7 +1,14 @@
 /** Simulated hosts: creating, reading and deleting them; their registers, counts and trace. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { NothingSchema, PageQuerySchema } from '../schemas/common.js';
-import { HostCreateSchema, HostPageSchema, HostParamsSchema, HostSchema } from '../schemas/host.js';
+import {
+  HostCreateSchema,
+  HostFilterSchema,
+  HostPageSchema,
+  HostParamsSchema,
+  HostSchema,
+  HostsDeletedSchema,
+} from '../schemas/host.js';
 import { HostMetricsSchema } from '../schemas/metrics.js';
 import { MsrQuerySchema, MsrsSchema } from '../schemas/msr.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
@@ -52,6 +59,25 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) =>
       sendRows(reply, request.query, (after, limit) => hosts.list(after, limit)),
+  );
+
+  app.delete(
+    '/hosts',
+    {
+      schema: {
+        tags: ['hosts'],
+        operationId: 'deleteHosts',
+        summary: 'Delete several hosts',
+        description:
+          'Deletes the hosts that pass every filter, one after the other, and everything on them. Without a filter nothing is deleted: `all=true` means every host.',
+        querystring: HostFilterSchema,
+        response: {
+          200: HostsDeletedSchema,
+          ...readProblems('validation', 'unknown_name'),
+        },
+      },
+    },
+    async ({ query }) => ({ deleted: await hosts.deleteAll(query) }),
   );
 
   app.get(

@@ -338,6 +338,20 @@ export class WorkStore {
     return rows.map(({ id }) => id);
   }
 
+  /** Returns whether there was any; what belongs to it goes with it. */
+  async delete(id: string, event: EventInput): Promise<boolean> {
+    return this.database.query.transaction().execute(async (trx) => {
+      const { numDeletedRows } = await trx
+        .deleteFrom(this.table)
+        .where('id', '=', id)
+        .executeTakeFirst();
+      if (numDeletedRows === 0n) return false;
+      await insertEvents(trx, [event]);
+      await notify(trx, finished(id));
+      return true;
+    });
+  }
+
   /** Deletes work that ended too long ago or is too old to keep, at most `limit` rows. Returns how many. */
   async forget(hours: number, keptMax: number, limit: number): Promise<number> {
     const table = sql.table(this.table);

@@ -1,10 +1,10 @@
 /** Names stand for ids in addresses, where they are unique. */
 import t from 'tap';
-import { HostSchema } from '../../schemas/host.js';
+import { HostSchema, HostsDeletedSchema } from '../../schemas/host.js';
 import { PerfEventSchema } from '../../schemas/perf-event.js';
 import { VcpuSchema } from '../../schemas/vcpu.js';
 import { bodyOf, problemOf } from '../helper.js';
-import { openLab } from './lab.js';
+import { openFreshLab, openLab } from './lab.js';
 
 t.test('a host, its vCPUs and its events are found by name', async (t) => {
   const lab = await openLab(t);
@@ -64,4 +64,29 @@ t.test('a name of several is refused with their ids', async (t) => {
   t.match(problem.detail, `${first.id}, ${second.id}`);
   await host.refuses('not_found', 'POST', '/vcpus/w/transitions', move);
   await host.refuses('not_found', 'GET', '/perf-events/v');
+});
+
+t.test('hosts are deleted by what they have in common', async (t) => {
+  const lab = await openFreshLab(t);
+  const make = async (model: string, kernel: string, name?: string) =>
+    (await lab.host(model, kernel, name === undefined ? {} : { name })).item.id;
+  const first = await make('emerald-rapids', 'upstream-base', 'a');
+  const second = await make('emerald-rapids', 'linux-7.3.4', 'a');
+  const third = await make('comet-lake', 'linux-7.3.4');
+  const left = async () =>
+    (await lab.get('/v1/hosts')).json().items.map(({ id }: { id: string }) => id);
+  const remove = (query: string) => lab.send('DELETE', `/v1/hosts${query}`);
+  for (const query of ['', '?all=false', '?all=true&name=a', '?nmae=a', '?name=']) {
+    problemOf(t, await remove(query), 'validation');
+  }
+  const unknown = problemOf(t, await remove('?cpu_model=comet'), 'unknown_name');
+  t.match(unknown.detail, /did you mean "comet-lake"/);
+  t.strictSame(await left(), [first, second, third], 'what is refused deletes nothing');
+  t.equal((await remove('?name=b')).json().deleted, 0);
+  t.equal((await remove('?name=a&kernel=linux-7.3.4')).json().deleted, 1);
+  t.strictSame(await left(), [first, third]);
+  t.equal((await remove('?kernel=linux-7.2.6')).json().deleted, 1, 'by any name of the kernel');
+  t.strictSame(await left(), [third]);
+  t.equal(bodyOf(t, await remove('?all=true'), HostsDeletedSchema).deleted, 1);
+  t.strictSame(await left(), []);
 });

@@ -86,3 +86,53 @@ t.test('lists', async (t) => {
     t.strictSame(await listed('?limit=1'), [newer.id]);
   });
 });
+
+t.test('a search or campaign is deleted, and ended before if need be', async (t) => {
+  const lab = await openFreshLab(t);
+  const events = ['PMC0', 'PMC1', 'PMC2', 'PMC3'].map((counter) => ({ counter, precise_ip: 2 }));
+  const kinds = ['nmi_throttle', 'event_enable', 'event_disable', 'tick', 'pmu_section'];
+  const actors = kinds.map((kind) => ({ kind }));
+  const huge = { ...model('upstream-base'), events, vcpus: [{}, {}], actors, nmi_timing: 'late' };
+  const search = async (payload: object, prefer: string) => {
+    const headers = { prefer };
+    return lab.app.inject({ method: 'POST', url: '/v1/explorations', headers, payload });
+  };
+  const done = await search({ model: model('upstream-base'), properties: ['I1'] }, 'wait=60');
+  const running = await search({ model: huge, properties: ['I11'], fold: false }, 'wait=0');
+  const { id } = bodyOf(t, running, ExplorationSchema, 202);
+  while ((await lab.get(`/v1/explorations/${id}`)).json().state === 'queued');
+  const walked = await lab.send('POST', '/v1/campaigns', {
+    matrix: {
+      kernels: ['upstream-base'],
+      cpu_models: ['emerald-rapids'],
+      scenarios: ['main-race-late'],
+    },
+    walks: 100_000,
+    steps_per_walk: 1000,
+  });
+  const campaign = bodyOf(t, walked, CampaignSchema, 202);
+  const urls = [
+    `/v1/explorations/${bodyOf(t, done, ExplorationSchema).id}`,
+    `/v1/explorations/${id}`,
+    `/v1/campaigns/${campaign.id}`,
+  ];
+  for (const url of urls) {
+    const response = await lab.send('DELETE', url);
+    t.equal(response.statusCode, 204, response.body);
+    problemOf(t, await lab.get(url), 'not_found');
+    problemOf(t, await lab.send('DELETE', url), 'not_found');
+  }
+  t.strictSame((await lab.get('/v1/explorations')).json().items, []);
+  t.strictSame((await lab.get('/v1/campaigns')).json().items, []);
+  const told = (await lab.get('/v1/events?limit=1000')).json().items as {
+    type: string;
+    subject: string;
+  }[];
+  const deleted = told.filter(({ type }) => type.endsWith('.deleted'));
+  t.strictSame(
+    deleted.map(({ subject }) => subject),
+    urls.map((url) => url.split('/').at(-1)),
+  );
+  const next = await search({ model: model('linux-7.3.4'), properties: ['I1'] }, 'wait=60');
+  t.equal(bodyOf(t, next, ExplorationSchema).state, 'succeeded', 'the worker is free again');
+});

@@ -2,7 +2,7 @@
  * Creates, reads and changes hosts. A refused request leaves a host as it was, and a response is sent only after the change it
  * reports is stored.
  */
-import type { HostCreate, Host as HostItem } from '../../../schemas/host.js';
+import type { HostCreate, HostFilter, Host as HostItem } from '../../../schemas/host.js';
 import { type Run, TRACE_MAX, type TraceEntry } from '../../pmu/stepping/run.js';
 import type { Tally } from '../../pmu/stepping/tally.js';
 import type { EventInput } from '../../store/event-store.js';
@@ -10,7 +10,7 @@ import type { HostStore } from '../../store/host-store.js';
 import type { StoredAnswer } from '../../store/idempotency-store.js';
 import { problemAnswer, type Reply, storedAnswer, type Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
-import { cpuModelById, kernelById } from '../lookups.js';
+import { cpuModelById, kernelById, namesOfKernel } from '../lookups.js';
 import { ProblemError } from '../problem-error.js';
 import { ambiguous, missing, refusalsAsProblems } from '../refusals.js';
 import { parseU64 } from '../wire.js';
@@ -97,6 +97,28 @@ export class Hosts {
     throw wrongVersion(await this.get(id));
   }
 
+  /** Deletes the hosts that pass all filters. Returns how many. */
+  async deleteAll({ name, cpu_model, kernel, all }: HostFilter): Promise<number> {
+    const hasFilter = name !== undefined || cpu_model !== undefined || kernel !== undefined;
+    if (hasFilter === (all === true)) {
+      const detail = 'is true instead of any filter, and is needed where there is none';
+      throw new ProblemError('validation', `In the query, /all ${detail}.`, [
+        { pointer: '/all', detail, in: 'query' },
+      ]);
+    }
+    const ids = await this.store.idsOf({
+      name,
+      cpuModel: cpu_model === undefined ? undefined : cpuModelById(cpu_model, '/cpu_model').id,
+      kernels: kernel === undefined ? undefined : namesOfKernel(kernel, '/kernel'),
+    });
+    let deleted = 0;
+    for (const id of ids) {
+      if (await this.store.delete(id, undefined)) deleted += 1;
+      this.lines.delete(id);
+    }
+    return deleted;
+  }
+
   /** The newest micro-steps of a host after an index, oldest first. */
   async trace(host: Host, after: number): Promise<TraceEntry[]> {
     const from = Math.max(after, host.tally.happened - TRACE_MAX);
@@ -147,9 +169,11 @@ export class Hosts {
   /** The id of the host that an address names. */
   private async idOf(reference: string): Promise<string> {
     if (ID.test(reference)) return reference;
-    const [id, ...others] = await this.store.named(reference, NAMED_MAX);
+    const [id, ...others] = await this.store.idsOf({ name: reference });
     if (id === undefined) return missing('host', reference);
-    return others.length === 0 ? id : ambiguous('host', reference, [id, ...others]);
+    return others.length === 0
+      ? id
+      : ambiguous('host', reference, [id, ...others].slice(0, NAMED_MAX));
   }
 
   private line(id: string): HostLine {

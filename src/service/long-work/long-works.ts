@@ -102,6 +102,18 @@ export abstract class LongWorks<Item extends LongItem> {
     }
   }
 
+  /** Ends it within moments; one that has ended stays as it is. */
+  abstract cancel(id: string): Promise<Item>;
+
+  /** Ends it if need be, and forgets it with all that it found. */
+  async delete(id: string): Promise<void> {
+    const { finished_at } = await this.get(id);
+    if (finished_at === undefined) await this.cancel(id);
+    const event = { type: `${this.kind.noun}.deleted`, subject: id, data: {} };
+    // A worker that has not stopped by now stops once it hears that the row is gone.
+    if (!(await this.store.delete(id, event))) missing(this.kind.noun, id);
+  }
+
   /** Stores what is asked for; refuses it where too much waits or runs. `more` writes in the same transaction. */
   protected async add(
     { lane, request, resource }: NewLongWork<Item>,
