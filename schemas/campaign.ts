@@ -203,7 +203,7 @@ export const CampaignQuerySchema = Type.Object(
     $id: 'CampaignQuery',
     additionalProperties: false,
     description: 'which campaigns are listed, and how',
-    examples: [{ state: 'succeeded', name: 'nightly' }],
+    examples: [{ limit: 50, sort: 'newest', state: 'succeeded', name: 'nightly' }],
   },
 );
 

@@ -221,7 +221,7 @@ export const ExplorationQuerySchema = Type.Object(
     $id: 'ExplorationQuery',
     additionalProperties: false,
     description: 'which explorations are listed, and how',
-    examples: [{ state: 'succeeded', verdict: 'violated' }],
+    examples: [{ limit: 50, sort: 'newest', state: 'succeeded', verdict: 'violated' }],
   },
 );
 

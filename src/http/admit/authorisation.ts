@@ -12,9 +12,11 @@ declare module 'fastify' {
 
 /** The routes that need no token, as patterns: health and documentation. */
 const OPEN_ROUTES = new Set([
+  '/',
   '/livez',
   '/readyz',
   '/openapi.json',
+  '/openapi.yaml',
   '/problems',
   '/problems/:code',
   '/docs',

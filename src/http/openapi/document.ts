@@ -83,7 +83,10 @@ export async function useDocument(app: FastifyInstance): Promise<void> {
     },
   });
   // Generated at start-up: it takes too long to make the first request wait for it.
-  app.addHook('onListen', async () => void app.swagger());
+  app.addHook('onListen', async () => {
+    app.swagger();
+    app.swagger({ yaml: true });
+  });
 }
 
 /** A wildcard parameter is called `*` in routes, which the document cannot express; there it is `path`. */

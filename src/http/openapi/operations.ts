@@ -26,14 +26,14 @@ export function operationsOf({ paths }: OpenApiDocument): Operation[] {
   return Object.values(paths ?? {}).flatMap((operations) => Object.values(operations));
 }
 
-/** Marks a body as required only if the route needs one; a 204 has no content. */
+/** Marks a body as required only if the route needs one; a 204 or 303 has no content. */
 export function correctBodies(
   document: OpenApiDocument,
   isBodyOptional: (operationId: string) => boolean,
 ): void {
   for (const { operationId = '', requestBody, responses } of operationsOf(document)) {
     if (requestBody !== undefined && isBodyOptional(operationId)) requestBody.required = false;
-    delete responses?.['204']?.content;
+    for (const status of ['204', '303']) delete responses?.[status]?.content;
   }
 }
 

@@ -65,9 +65,11 @@ function routesOf(app: FastifyInstance): { method: string; url: string }[] {
 }
 
 const OPEN = [
+  '/',
   '/livez',
   '/readyz',
   '/openapi.json',
+  '/openapi.yaml',
   '/problems',
   '/problems/:code',
   '/docs',
