@@ -3,13 +3,14 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import {
   CampaignPageSchema,
   CampaignParamsSchema,
+  CampaignQuerySchema,
   CampaignRequestSchema,
   CampaignResultsQuerySchema,
   CampaignResultsSchema,
   CampaignSchema,
   CampaignTextSchema,
 } from '../schemas/campaign.js';
-import { PageQuerySchema } from '../schemas/common.js';
+import { NothingSchema } from '../schemas/common.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
 import { preferredWaitMillis } from '../src/http/read/prefer.js';
 import { campaignCsv } from '../src/service/campaigns/formats/csv.js';
@@ -59,9 +60,9 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'listCampaigns',
         summary: 'List campaigns',
         description:
-          'Lists the stored campaigns, oldest first; a page has at most 100, even if `limit` is higher.',
-        querystring: PageQuerySchema,
-        response: { 200: CampaignPageSchema, ...readProblems('validation') },
+          'Lists the stored campaigns, newest first; a page has at most 100, even if `limit` is higher. While pages are read, new ones do not move the others.',
+        querystring: CampaignQuerySchema,
+        response: { 200: CampaignPageSchema, ...readProblems('validation', 'unknown_name') },
       },
     },
     async ({ query }, reply) => sendWorks(reply, query, campaigns),
@@ -82,6 +83,24 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async ({ params, headers }) =>
       campaigns.wait(params.campaign, preferredWaitMillis(headers.prefer)),
+  );
+
+  app.delete(
+    '/campaigns/:campaign',
+    {
+      schema: {
+        tags: ['campaigns'],
+        operationId: 'deleteCampaign',
+        summary: 'Delete a campaign',
+        description: 'Cancels it if it is under way, and deletes it with all that it found.',
+        params: CampaignParamsSchema,
+        response: { 204: NothingSchema, ...readProblems('not_found') },
+      },
+    },
+    async ({ params }, reply) => {
+      await campaigns.delete(params.campaign);
+      return reply.code(204).send(null);
+    },
   );
 
   app.post(

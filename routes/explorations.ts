@@ -1,8 +1,9 @@
 /** Explorations: searches of every interleaving, their counterexamples, and walks through their states. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply } from 'fastify';
-import { PageQuerySchema } from '../schemas/common.js';
+import { NothingSchema, PageQuerySchema } from '../schemas/common.js';
 import {
+  CounterexamplePageSchema,
   CounterexampleParamsSchema,
   CounterexampleSchema,
   StateParamsSchema,
@@ -11,6 +12,7 @@ import {
 import {
   ExplorationPageSchema,
   ExplorationParamsSchema,
+  ExplorationQuerySchema,
   ExplorationSchema,
 } from '../schemas/exploration.js';
 import {
@@ -23,10 +25,12 @@ import {
 import { ExplorationRequestSchema } from '../schemas/exploration-request.js';
 import { ExportQuerySchema } from '../schemas/export.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
+import { sendPage } from '../src/http/answer/paging.js';
 import { preferredWaitMillis } from '../src/http/read/prefer.js';
 import {
   counterexample,
   counterexampleFile,
+  counterexamples,
   stateFile,
 } from '../src/service/explorations/findings.js';
 import { stateAt } from '../src/service/explorations/walks.js';
@@ -85,9 +89,9 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'listExplorations',
         summary: 'List explorations',
         description:
-          'Lists the stored explorations, oldest first; a page has at most 100, even if `limit` is higher.',
-        querystring: PageQuerySchema,
-        response: { 200: ExplorationPageSchema, ...readProblems('validation') },
+          'Lists the stored explorations, newest first; a page has at most 100, even if `limit` is higher. While pages are read, new ones do not move the others.',
+        querystring: ExplorationQuerySchema,
+        response: { 200: ExplorationPageSchema, ...readProblems('validation', 'unknown_name') },
       },
     },
     async ({ query }, reply) => sendWorks(reply, query, explorations),
@@ -127,6 +131,24 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
       if (format === null) return found;
       const row = await explorations.row(params.exploration);
       return sendFile(reply, await graphs.file(row, format, query.property, query.cpu ?? 0));
+    },
+  );
+
+  app.delete(
+    '/explorations/:exploration',
+    {
+      schema: {
+        tags: ['explorations'],
+        operationId: 'deleteExploration',
+        summary: 'Delete an exploration',
+        description: 'Cancels it if it is under way, and deletes it with all that it found.',
+        params: ExplorationParamsSchema,
+        response: { 204: NothingSchema, ...readProblems('not_found') },
+      },
+    },
+    async ({ params }, reply) => {
+      await explorations.delete(params.exploration);
+      return reply.code(204).send(null);
     },
   );
 
@@ -175,6 +197,28 @@ export const explorationRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async ({ params }) => explorations.resume(params.exploration),
+  );
+
+  app.get(
+    '/explorations/:exploration/counterexamples',
+    {
+      schema: {
+        tags: ['explorations'],
+        operationId: 'listCounterexamples',
+        summary: 'List counterexamples',
+        description: 'Lists the shortest violations found, property by property.',
+        params: ExplorationParamsSchema,
+        querystring: PageQuerySchema,
+        response: {
+          200: CounterexamplePageSchema,
+          ...readProblems('validation', 'not_found'),
+        },
+      },
+    },
+    async ({ params, query }, reply) => {
+      const items = counterexamples(await explorations.row(params.exploration));
+      return sendPage(reply, items, query, ({ id }) => id);
+    },
   );
 
   app.get(

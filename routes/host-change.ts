@@ -28,13 +28,12 @@ export function hostChange<Params extends TSchema, Body extends TSchema, Result,
   app.post(path, { config: { idempotent: true, optionalBody }, schema }, async (request, reply) => {
     const params = request.params as Static<Params> & { host: string };
     const body = request.body as Static<Body>;
-    const { host: id } = params;
     const changed = await app.services.hosts.change(
-      id,
+      params.host,
       termsOf(request),
       (session) => act(session, body, params),
       (host, run, result) => view(host, run, result, body),
-      idOf && ((made) => `/v1${path.replace(':host', id)}/${idOf(made)}`),
+      idOf && ((made, { id }) => `/v1${path.replace(':host', id)}/${idOf(made)}`),
     );
     return sendReply(reply, changed);
   });

@@ -5,9 +5,11 @@ import { ExpositionSchema } from '../schemas/health.js';
 import {
   HostCopySchema,
   HostCreateSchema,
+  HostFilterSchema,
   HostPageSchema,
   HostParamsSchema,
   HostSchema,
+  HostsDeletedSchema,
 } from '../schemas/host.js';
 import { HostMetricsQuerySchema, HostMetricsSchema } from '../schemas/metrics.js';
 import { MsrQuerySchema, MsrsSchema } from '../schemas/msr.js';
@@ -76,6 +78,25 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
       sendRows(reply, request.query, (after, limit) => hosts.list(after, limit)),
   );
 
+  app.delete(
+    '/hosts',
+    {
+      schema: {
+        tags: ['hosts'],
+        operationId: 'deleteHosts',
+        summary: 'Delete several hosts',
+        description:
+          'Deletes the hosts that pass every filter, one after the other, and everything on them. Without a filter nothing is deleted: `all=true` means every host.',
+        querystring: HostFilterSchema,
+        response: {
+          200: HostsDeletedSchema,
+          ...readProblems('validation', 'unknown_name'),
+        },
+      },
+    },
+    async ({ query }) => ({ deleted: await hosts.deleteAll(query) }),
+  );
+
   app.get(
     '/hosts/:host',
     {
@@ -85,7 +106,7 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'Get a host',
         description: 'The configuration of the host, and the number of its parts.',
         params: HostParamsSchema,
-        response: { 200: HostSchema, ...readProblems('not_found') },
+        response: { 200: HostSchema, ...readProblems('not_found', 'ambiguous_name') },
       },
     },
     async ({ params }, reply) => {
@@ -104,7 +125,10 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'Delete a host',
         description: 'Deletes the host and everything on it.',
         params: HostParamsSchema,
-        response: { 204: NothingSchema, ...readProblems('not_found', 'precondition_failed') },
+        response: {
+          204: NothingSchema,
+          ...readProblems('not_found', 'ambiguous_name', 'precondition_failed'),
+        },
       },
     },
     async (request, reply) => {
@@ -146,7 +170,10 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
           'The value of each switched MSR, the value perf wants, and the bits that are stuck or lost.',
         params: HostParamsSchema,
         querystring: MsrQuerySchema,
-        response: { 200: MsrsSchema, ...readProblems('validation', 'rule_violated', 'not_found') },
+        response: {
+          200: MsrsSchema,
+          ...readProblems('validation', 'rule_violated', 'not_found', 'ambiguous_name'),
+        },
       },
     },
     async ({ params, query }) => {
@@ -182,7 +209,7 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
               [OPENMETRICS_TYPE]: { schema: ExpositionSchema },
             },
           },
-          ...readProblems('validation', 'not_found', 'not_acceptable'),
+          ...readProblems('validation', 'not_found', 'ambiguous_name', 'not_acceptable'),
         },
       },
     },
@@ -208,7 +235,7 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
         querystring: TraceQuerySchema,
         response: {
           200: answerOf(TracePageSchema, 'a page of the trace, or a file'),
-          ...readProblems('validation', 'not_found', 'not_acceptable'),
+          ...readProblems('validation', 'not_found', 'ambiguous_name', 'not_acceptable'),
         },
       },
     },

@@ -11,11 +11,16 @@ import { hostRoutes } from './hosts.js';
 import { monitoringRoutes } from './monitoring.js';
 import { perfEventRoutes } from './perf-events.js';
 import { problemRoutes } from './problems.js';
+import { rootRoutes } from './root.js';
 import { vcpuRoutes } from './vcpus.js';
 import { whoamiRoutes } from './whoami.js';
 
 /** Mounted at the root. */
-export const ROOT_ROUTES: readonly FastifyPluginAsyncTypebox[] = [healthRoutes, problemRoutes];
+export const ROOT_ROUTES: readonly FastifyPluginAsyncTypebox[] = [
+  rootRoutes,
+  healthRoutes,
+  problemRoutes,
+];
 
 /** Mounted under /v1. */
 export const V1_ROUTES: readonly FastifyPluginAsyncTypebox[] = [

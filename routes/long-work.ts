@@ -1,6 +1,6 @@
 /** What the routes of explorations and campaigns answer alike. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { PageQuery } from '../schemas/common.js';
+import type { WorkQuery } from '../schemas/common.js';
 import { type Page, sendRows } from '../src/http/answer/paging.js';
 import { sendReply } from '../src/http/read/idempotency.js';
 import { preferredWaitMillis } from '../src/http/read/prefer.js';
@@ -27,8 +27,11 @@ export async function sendStarted<Item extends LongItem>(
 
 export function sendWorks<Item extends LongItem>(
   reply: FastifyReply,
-  query: PageQuery,
+  query: WorkQuery,
   works: LongWorks<Item>,
 ): Promise<Page<Item>> {
-  return sendRows(reply, query, (after, limit) => works.list(after, limit), ITEMS_MAX);
+  return sendRows(reply, query, (after, limit) => works.list(query, after, limit), {
+    itemsMax: ITEMS_MAX,
+    isNewestFirst: query.sort === 'newest',
+  });
 }

@@ -13,16 +13,14 @@ import { hostChangeProblems, readProblems } from '../schemas/problem.js';
 import { sendPage } from '../src/http/answer/paging.js';
 import { termsOf } from '../src/http/read/idempotency.js';
 import type { Host } from '../src/service/hosts/host.js';
+import { placeOf } from '../src/service/hosts/host-records.js';
 import { eventItem } from '../src/service/hosts/host-views.js';
-import { missing } from '../src/service/refusals.js';
 import { hostChange } from './host-change.js';
 
 const CHANGE_PROBLEMS = hostChangeProblems('rule_violated', 'perf_errno');
 
-/** The slot of an event by its id. */
-function slotOf(host: Host, id: string): number {
-  const at = host.events.findIndex((event) => event?.id === id);
-  return at < 0 ? missing('perf event', id) : at;
+function slotOf(host: Host, reference: string): number {
+  return placeOf(host.events, reference, 'perf event');
 }
 
 /** What the routes that act on one event have in common. */
@@ -66,7 +64,10 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
         description: 'Lists the open events, including those that KVM opened.',
         params: HostParamsSchema,
         querystring: PageQuerySchema,
-        response: { 200: PerfEventPageSchema, ...readProblems('validation', 'not_found') },
+        response: {
+          200: PerfEventPageSchema,
+          ...readProblems('validation', 'not_found', 'ambiguous_name'),
+        },
       },
     },
     async (request, reply) => {
@@ -87,7 +88,7 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'Get a perf event',
         description: 'The state of the event and its counter.',
         params: EventParamsSchema,
-        response: { 200: PerfEventSchema, ...readProblems('not_found') },
+        response: { 200: PerfEventSchema, ...readProblems('not_found', 'ambiguous_name') },
       },
     },
     async ({ params }) => {
@@ -147,6 +148,7 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
           ...readProblems(
             'validation',
             'not_found',
+            'ambiguous_name',
             'conflict',
             'rule_violated',
             'precondition_failed',

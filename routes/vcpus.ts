@@ -15,17 +15,15 @@ import {
 } from '../schemas/vcpu.js';
 import { sendPage } from '../src/http/answer/paging.js';
 import type { Host } from '../src/service/hosts/host.js';
+import { placeOf } from '../src/service/hosts/host-records.js';
 import { guestPmu, vcpuItem } from '../src/service/hosts/host-views.js';
 import { transitionItem } from '../src/service/hosts/outcomes.js';
-import { missing } from '../src/service/refusals.js';
 import { hostChange } from './host-change.js';
 
 const CHANGE_PROBLEMS = hostChangeProblems('limit_reached', 'value_out_of_range', 'rule_violated');
 
-/** The index of a vCPU by its id. */
-function indexOf(host: Host, id: string): number {
-  const at = host.vcpus.findIndex((vcpu) => vcpu.id === id);
-  return at < 0 ? missing('vCPU', id) : at;
+function indexOf(host: Host, reference: string): number {
+  return placeOf(host.vcpus, reference, 'vCPU');
 }
 
 /** What the routes that act on one vCPU have in common. */
@@ -61,7 +59,10 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
         description: 'Lists the vCPUs of the host.',
         params: HostParamsSchema,
         querystring: PageQuerySchema,
-        response: { 200: VcpuPageSchema, ...readProblems('validation', 'not_found') },
+        response: {
+          200: VcpuPageSchema,
+          ...readProblems('validation', 'not_found', 'ambiguous_name'),
+        },
       },
     },
     async (request, reply) => {
@@ -80,7 +81,7 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'Get a vCPU',
         description: 'Its position, the PMU its guest sees, and its MSR-load areas.',
         params: VcpuParamsSchema,
-        response: { 200: VcpuSchema, ...readProblems('not_found') },
+        response: { 200: VcpuSchema, ...readProblems('not_found', 'ambiguous_name') },
       },
     },
     async ({ params }) => {

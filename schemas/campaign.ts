@@ -13,6 +13,7 @@ import {
   SecondsLeftSchema,
   SlugSchema,
   TimestampSchema,
+  WORK_QUERY,
 } from './common.js';
 import { propertyId } from './exploration-request.js';
 import { HostCreateSchema } from './host.js';
@@ -190,6 +191,21 @@ export const CampaignSchema = Type.Object(
   },
 );
 export type Campaign = Static<typeof CampaignSchema>;
+
+export const CampaignQuerySchema = Type.Object(
+  {
+    ...WORK_QUERY,
+    state: Type.Optional(ref(CampaignStateSchema, 'only those in this state')),
+    verdict: Type.Optional(ref(CampaignVerdictSchema, 'only those with this verdict so far')),
+    name: Type.Optional(ref(NameSchema, 'only those of this name')),
+  },
+  {
+    $id: 'CampaignQuery',
+    additionalProperties: false,
+    description: 'which campaigns are listed, and how',
+    examples: [{ limit: 50, sort: 'newest', state: 'succeeded', name: 'nightly' }],
+  },
+);
 
 export const CampaignPageSchema = pageOf('CampaignPage', CampaignSchema, 'a page of campaigns');
 

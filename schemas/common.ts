@@ -196,7 +196,7 @@ export const IdOrNameSchema = Type.String({
   pattern: '^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}$',
   minLength: 1,
   maxLength: 63,
-  description: 'the id of a resource of this host, or its name if that is unique on the host',
+  description: 'the id of a resource, or its name if that is unique',
   examples: ['ev_3', 'cycles'],
 });
 
@@ -315,6 +315,24 @@ export const PageQuerySchema = Type.Object(
   },
 );
 export type PageQuery = Static<typeof PageQuerySchema>;
+
+/** The query of a list of explorations or campaigns. */
+export const WORK_QUERY = {
+  ...PageQuerySchema.properties,
+  sort: defaulted(
+    oneOf(['newest', 'oldest'], { default: 'newest', description: 'which come first' }),
+  ),
+  kernel: Type.Optional(ref(SlugSchema, 'only those with this kernel, or an alias of it')),
+};
+
+export interface WorkQuery extends PageQuery {
+  readonly sort: 'newest' | 'oldest';
+  readonly kernel?: string;
+  readonly state?: string;
+  readonly verdict?: string;
+  readonly scenario?: string;
+  readonly name?: string;
+}
 
 /** The envelope of every list; only the item type differs. */
 export function pageOf<S extends TSchema>(

@@ -1,7 +1,16 @@
 /** The findings of an exploration step by step: counterexamples, and the states on a walk. */
 import { type Static, Type } from 'typebox';
 import { STORY_ACTORS } from '../src/model/vocabulary.js';
-import { CpuNumberSchema, MicroStepNameSchema, oneOf, prose, ref } from './common.js';
+import {
+  CpuNumberSchema,
+  count,
+  MicroStepNameSchema,
+  nullable,
+  oneOf,
+  pageOf,
+  prose,
+  ref,
+} from './common.js';
 import { ExplorationIdSchema, pointOfNoReturn } from './exploration.js';
 import {
   CpuRegistersSchema,
@@ -22,10 +31,11 @@ export const CounterexampleParamsSchema = Type.Object(
   {
     exploration: ref(ExplorationIdSchema),
     counterexample: Type.String({
-      pattern: "^[A-Za-z0-9_']{1,40}-[0-9]{1,3}$",
-      minLength: 3,
+      pattern: "^[A-Za-z0-9_']{1,40}(-[0-9]{1,3})?$",
+      minLength: 1,
       maxLength: 44,
-      description: 'the id of a counterexample: its property and its number',
+      description:
+        'the id of a counterexample: its property and its number; `I1` means `I1-0`, its first',
     }),
   },
   {
@@ -47,6 +57,29 @@ export const StateParamsSchema = Type.Object(
     description: 'a state of an exploration',
     examples: [{ exploration: 'exp_1a', '*': '0/3/1' }],
   },
+);
+
+export const CounterexampleItemSchema = Type.Object(
+  {
+    id: Type.String({ minLength: 3, maxLength: 44, description: 'its id' }),
+    property: propertyId,
+    steps: count('number of steps'),
+    symmetric: count('number of symmetric violating states it stands for'),
+    paths: nullable(count('number of shortest paths to them'), 'null if too many to count'),
+  },
+  {
+    $id: 'CounterexampleItem',
+    additionalProperties: false,
+    description: 'a counterexample in a list',
+    examples: [{ id: 'I1-0', property: 'I1', steps: 3, symmetric: 1, paths: 1 }],
+  },
+);
+export type CounterexampleItem = Static<typeof CounterexampleItemSchema>;
+
+export const CounterexamplePageSchema = pageOf(
+  'CounterexamplePage',
+  CounterexampleItemSchema,
+  'a page of counterexamples',
 );
 
 export const FieldChangeSchema = Type.Object(

@@ -9,8 +9,10 @@ export const EVENT_TYPES = [
   'exploration.progress',
   'exploration.paused',
   'exploration.ended',
+  'exploration.deleted',
   'campaign.progress',
   'campaign.ended',
+  'campaign.deleted',
 ] as const;
 
 const cursor = Type.String({

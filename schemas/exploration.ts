@@ -1,5 +1,6 @@
 /** Explorations: searches of every interleaving, and their findings. */
 import { type Static, Type } from 'typebox';
+import { VERDICTS } from '../src/explorer/verdicts.js';
 import { GRAPH_STATES_MAX } from '../src/model/vocabulary.js';
 import { VerdictSchema } from './catalogue.js';
 import {
@@ -12,6 +13,7 @@ import {
   SecondsLeftSchema,
   SlugSchema,
   TimestampSchema,
+  WORK_QUERY,
 } from './common.js';
 import { ExplorationModelSchema } from './exploration-model.js';
 import { propertyId } from './exploration-request.js';
@@ -144,12 +146,12 @@ export const SmallestWorldSchema = Type.Object(
   },
 );
 
+const STATES = ['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled'] as const;
+
 export const ExplorationSchema = Type.Object(
   {
     id: ref(ExplorationIdSchema),
-    state: oneOf(['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled'], {
-      description: 'the state of the work',
-    }),
+    state: oneOf(STATES, { description: 'the state of the work' }),
     attempts: count(
       'how many times a worker has started it; after a crash a breadth-first search goes on from its last whole level, any other restarts from the beginning, and after three crashes it fails',
     ),
@@ -215,6 +217,21 @@ export const ExplorationSchema = Type.Object(
   },
 );
 export type Exploration = Static<typeof ExplorationSchema>;
+
+export const ExplorationQuerySchema = Type.Object(
+  {
+    ...WORK_QUERY,
+    state: Type.Optional(oneOf(STATES, { description: 'only those in this state' })),
+    verdict: Type.Optional(oneOf(VERDICTS, { description: 'only those with this verdict' })),
+    scenario: Type.Optional(ref(SlugSchema, 'only those of this scenario')),
+  },
+  {
+    $id: 'ExplorationQuery',
+    additionalProperties: false,
+    description: 'which explorations are listed, and how',
+    examples: [{ limit: 50, sort: 'newest', state: 'succeeded', verdict: 'violated' }],
+  },
+);
 
 export const ExplorationPageSchema = pageOf(
   'ExplorationPage',

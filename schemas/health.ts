@@ -55,3 +55,36 @@ export const OpenApiDocumentSchema = Type.Object(
     examples: [{ openapi: '3.1.0' }],
   },
 );
+
+export const OpenApiTextSchema = Type.String({
+  $id: 'OpenApiText',
+  maxLength: 10_000_000,
+  description: 'this document as YAML',
+  examples: ['openapi: 3.1.0\n'],
+});
+
+const path = Type.String({ minLength: 1, maxLength: 100, description: 'a path of this service' });
+
+export const ServiceIndexSchema = Type.Object(
+  {
+    name: Type.String({ maxLength: 100, description: 'the name of the service' }),
+    version: Type.String({ maxLength: 100, description: 'its version' }),
+    docs: path,
+    openapi: path,
+    resources: Type.Array(path, { maxItems: 50, description: 'the lists' }),
+  },
+  {
+    $id: 'ServiceIndex',
+    additionalProperties: false,
+    description: 'where to begin',
+    examples: [
+      {
+        name: 'pebslab',
+        version: '0.1.0',
+        docs: '/docs',
+        openapi: '/openapi.json',
+        resources: ['/v1/hosts'],
+      },
+    ],
+  },
+);

@@ -4,6 +4,7 @@ import { type Static, Type } from 'typebox';
 import { CPUS_MAX } from '../src/pmu/vocabulary.js';
 import {
   count,
+  IdOrNameSchema,
   NameSchema,
   pageOf,
   ref,
@@ -24,8 +25,14 @@ export const HostIdSchema = Type.String({
   examples: ['host_1a'],
 });
 
+/** A host in an address. */
+export const hostReference = ref(
+  IdOrNameSchema,
+  'the id of a host, or its name if only one host has it and it does not look like an id',
+);
+
 export const HostParamsSchema = Type.Object(
-  { host: ref(HostIdSchema) },
+  { host: hostReference },
   {
     $id: 'HostParams',
     additionalProperties: false,
@@ -116,6 +123,35 @@ export const HostSchema = Type.Object(
   },
 );
 export type Host = Static<typeof HostSchema>;
+
+export const HostFilterSchema = Type.Object(
+  {
+    name: Type.Optional(ref(NameSchema, 'only those of this name')),
+    cpu_model: Type.Optional(ref(SlugSchema, 'only those of this CPU model')),
+    kernel: Type.Optional(ref(SlugSchema, 'only those with this kernel, or an alias of it')),
+    all: Type.Optional(
+      Type.Boolean({ description: 'true: every host, which takes no other filter' }),
+    ),
+  },
+  {
+    $id: 'HostFilter',
+    additionalProperties: false,
+    minProperties: 1,
+    description: 'which hosts are meant: those that pass every filter',
+    examples: [{ kernel: 'linux-7.2.6' }],
+  },
+);
+export type HostFilter = Static<typeof HostFilterSchema>;
+
+export const HostsDeletedSchema = Type.Object(
+  { deleted: count('number of hosts that are gone') },
+  {
+    $id: 'HostsDeleted',
+    additionalProperties: false,
+    description: 'what was deleted',
+    examples: [{ deleted: 15 }],
+  },
+);
 
 export const HostPageSchema = pageOf('HostPage', HostSchema, 'a page of hosts');
 export type HostPage = Static<typeof HostPageSchema>;

@@ -12,7 +12,7 @@ import {
   U64InputSchema,
   U64Schema,
 } from './common.js';
-import { HostIdSchema } from './host.js';
+import { hostReference } from './host.js';
 import { OPERATION_FIELDS } from './transition.js';
 
 export const EventIdSchema = Type.String({
@@ -25,7 +25,10 @@ export const EventIdSchema = Type.String({
 });
 
 export const EventParamsSchema = Type.Object(
-  { host: ref(HostIdSchema), event: ref(EventIdSchema) },
+  {
+    host: hostReference,
+    event: ref(IdOrNameSchema, 'the id of a perf event, or its name if that is unique on the host'),
+  },
   {
     $id: 'EventParams',
     additionalProperties: false,

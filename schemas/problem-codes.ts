@@ -76,6 +76,12 @@ export const PROBLEMS = {
     explanation:
       'The request is well-formed, but the current state of the resource does not allow it, for instance a VM-exit of a vCPU that is not in the guest. Nothing was changed.',
   },
+  ambiguous_name: {
+    status: 409,
+    title: 'A name in the address belongs to several resources',
+    explanation:
+      'Names may stand for ids in addresses, but more than one resource has this name. The detail lists their ids: use one of them. Nothing was changed.',
+  },
   limit_reached: {
     status: 409,
     title: 'A limit of the service has been reached',

@@ -152,5 +152,5 @@ export function changeProblems(...codes: ProblemCode[]): Record<number, unknown>
 
 /** The problems of a route that changes a host; it also accepts `If-Match`. */
 export function hostChangeProblems(...codes: ProblemCode[]): Record<number, unknown> {
-  return changeProblems('not_found', 'conflict', ...codes, 'precondition_failed');
+  return changeProblems('not_found', 'ambiguous_name', 'conflict', ...codes, 'precondition_failed');
 }

@@ -5,6 +5,7 @@ import {
   CpuNumberSchema,
   count,
   GlobalCtrlFieldSchema,
+  IdOrNameSchema,
   MicroStepNameSchema,
   msrValues,
   NameSchema,
@@ -16,7 +17,7 @@ import {
   U64InputSchema,
   U64Schema,
 } from './common.js';
-import { HostIdSchema } from './host.js';
+import { hostReference } from './host.js';
 
 export const VcpuIdSchema = Type.String({
   $id: 'VcpuId',
@@ -28,7 +29,10 @@ export const VcpuIdSchema = Type.String({
 });
 
 export const VcpuParamsSchema = Type.Object(
-  { host: ref(HostIdSchema), vcpu: ref(VcpuIdSchema) },
+  {
+    host: hostReference,
+    vcpu: ref(IdOrNameSchema, 'the id of a vCPU, or its name if that is unique on the host'),
+  },
   {
     $id: 'VcpuParams',
     additionalProperties: false,

@@ -1,4 +1,6 @@
 import t from 'tap';
+import { parse } from 'yaml';
+import { ServiceIndexSchema } from '../schemas/health.js';
 import { ALL_SCHEMAS } from '../schemas/index.js';
 import { ProblemSchema, ProblemTypeSchema } from '../schemas/problem.js';
 import { PROBLEM_CODES, PROBLEMS } from '../schemas/problem-codes.js';
@@ -189,4 +191,27 @@ t.test('an unknown path is a problem, and so is an unknown method of a known one
 t.test('the schema of a problem fits every problem', async (t) => {
   const example = (ProblemSchema as { examples?: unknown[] }).examples?.[0];
   t.strictSame(faults(ProblemSchema, example), []);
+});
+
+t.test('the address of the service says where to begin', async (t) => {
+  const app = await build(t);
+  const get = (url: string, accept: string) => app.inject({ url, headers: { accept } });
+  const index = bodyOf(t, await get('/', '*/*'), ServiceIndexSchema);
+  for (const path of [index.docs, index.openapi, ...index.resources]) {
+    const { statusCode } = await app.inject(path);
+    t.ok(statusCode === 200 || statusCode === 302, `${path}: ${statusCode}`);
+  }
+  const browser = await get('/', 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8');
+  t.equal(browser.statusCode, 303);
+  t.equal(browser.headers.location, '/docs');
+  t.equal(browser.headers.vary, 'accept');
+  problemOf(t, await get('/', 'image/png'), 'not_acceptable');
+});
+
+t.test('the document is there as YAML, too', async (t) => {
+  const app = await build(t);
+  const response = await app.inject('/openapi.yaml');
+  t.equal(response.statusCode, 200);
+  t.match(response.headers['content-type'], /^application\/yaml/);
+  t.strictSame(parse(response.body), (await app.inject('/openapi.json')).json());
 });

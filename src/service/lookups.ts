@@ -15,6 +15,12 @@ export function kernelById(id: string, pointer: string): KernelVariant {
   return findKernel(id) ?? unknownName('kernel', id, pointer, KERNEL_NAMES);
 }
 
+/** All names of a kernel, of which requests may have taken any. */
+export function namesOfKernel(name: string, pointer: string): string[] {
+  const { id, aliases = [] } = kernelById(name, pointer);
+  return [id, ...aliases];
+}
+
 /** Their ids and aliases. */
 export const KERNEL_NAMES: readonly string[] = KERNELS.flatMap(({ id, aliases = [] }) => [
   id,

@@ -7,6 +7,11 @@ export function missing(what: string, id: string): never {
   throw new ProblemError('not_found', `There is no ${what} ${id}.`);
 }
 
+export function ambiguous(what: string, name: string, ids: readonly string[]): never {
+  const detail = `More than one ${what} is called ${name}: ${ids.join(', ')}.`;
+  throw new ProblemError('ambiguous_name', detail);
+}
+
 /** Runs an action; what the machine refuses is thrown as a problem with the pointer put before its field. */
 export async function refusalsAsProblems<Result>(
   pointer: string,

@@ -30,6 +30,13 @@ export interface ListedHost {
   readonly createdAt: Date;
 }
 
+/** Filters of hosts; absent ones let every host pass. */
+interface HostsWanted {
+  readonly name?: string | undefined;
+  readonly cpuModel?: string | undefined;
+  readonly kernels?: readonly string[] | undefined;
+}
+
 /** The writes of a batch of changes, all or nothing. */
 export interface HostWrite {
   readonly id: string;
@@ -103,6 +110,23 @@ export class HostStore {
       .orderBy('seq')
       .limit(limit)
       .execute();
+  }
+
+  /** The ids of the hosts that pass all filters, oldest first. There are too few hosts for more indexes. */
+  async idsOf({ name, cpuModel, kernels }: HostsWanted): Promise<string[]> {
+    const rows = await this.database.query
+      .selectFrom('hosts')
+      .select('id')
+      .$if(name !== undefined, (query) => query.where(sql`config ->> 'name'`, '=', name))
+      .$if(cpuModel !== undefined, (query) =>
+        query.where(sql`config ->> 'cpu_model'`, '=', cpuModel),
+      )
+      .$if(kernels !== undefined, (query) =>
+        query.where(sql<boolean>`config ->> 'kernel' = any (${kernels ?? []}::text[])`),
+      )
+      .orderBy('seq')
+      .execute();
+    return rows.map(({ id }) => id);
   }
 
   /** The newest hosts, newest first. */

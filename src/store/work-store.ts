@@ -146,12 +146,28 @@ export class WorkStore {
       .executeTakeFirst();
   }
 
-  async list(after: number, limit: number): Promise<WorkRow[]> {
+  /** Those that follow a number and are wanted. There are too few for more indexes than that of `seq`. */
+  async list(
+    after: number,
+    limit: number,
+    isNewestFirst: boolean,
+    wanted: WantedWork,
+  ): Promise<WorkRow[]> {
+    const { state, verdict, scenario, name, kernels } = wanted;
+    const verdictOf =
+      this.table === 'campaigns' ? CAMPAIGN_VERDICT : sql<string>`resource ->> 'verdict'`;
     return this.database.query
       .selectFrom(this.table)
       .select(COLUMNS)
-      .where('seq', '>', after)
-      .orderBy('seq')
+      .where('seq', isNewestFirst ? '<' : '>', after)
+      .$if(state !== undefined, (query) => query.where('state', '=', state as WorkState))
+      .$if(verdict !== undefined, (query) => query.where(verdictOf, '=', verdict as string))
+      .$if(scenario !== undefined, (query) =>
+        query.where(sql`resource ->> 'scenario'`, '=', scenario),
+      )
+      .$if(name !== undefined, (query) => query.where(sql`resource ->> 'name'`, '=', name))
+      .$if(kernels !== undefined, (query) => query.where(hasKernel(kernels ?? [])))
+      .orderBy('seq', isNewestFirst ? 'desc' : 'asc')
       .limit(limit)
       .execute();
   }
@@ -327,6 +343,20 @@ export class WorkStore {
     return rows.map(({ id }) => id);
   }
 
+  /** Returns whether there was any; what belongs to it goes with it. */
+  async delete(id: string, event: EventInput): Promise<boolean> {
+    return this.database.query.transaction().execute(async (trx) => {
+      const { numDeletedRows } = await trx
+        .deleteFrom(this.table)
+        .where('id', '=', id)
+        .executeTakeFirst();
+      if (numDeletedRows === 0n) return false;
+      await insertEvents(trx, [event]);
+      await notify(trx, finished(id));
+      return true;
+    });
+  }
+
   /** Deletes work that ended too long ago or is too old to keep, at most `limit` rows. Returns how many. */
   async forget(hours: number, keptMax: number, limit: number): Promise<number> {
     const table = sql.table(this.table);
@@ -347,6 +377,29 @@ export class WorkStore {
       .where('id', '=', id)
       .where('finished_at', 'is', null);
   }
+}
+
+/** What a list is to have; absent is everything. */
+interface WantedWork {
+  readonly state: string | undefined;
+  readonly verdict: string | undefined;
+  readonly scenario: string | undefined;
+  readonly name: string | undefined;
+  readonly kernels: readonly string[] | undefined;
+}
+
+/** While one runs, its chunks know. */
+const CAMPAIGN_VERDICT = sql<string>`
+  case when finished_at is null
+        and exists (select from campaign_chunks c where c.campaign_id = campaigns.id and c.violated)
+       then 'violated' else resource ->> 'verdict' end`;
+
+/** Explorations have one kernel, or two to compare; campaigns have several. */
+function hasKernel(names: readonly string[]) {
+  return sql<boolean>`(
+    resource #>> '{model,kernel}' = any (${names}::text[])
+    or resource ->> 'compare_with' = any (${names}::text[])
+    or resource #> '{matrix,kernels}' ?| ${names}::text[])`;
 }
 
 /** What the queue needs to know of it. */

@@ -159,7 +159,7 @@ t.test('what lost its job gets one again when a worker starts', async (t) => {
   t.match(await until('campaigns', campaign, isOver), { state: 'succeeded' });
 });
 
-t.test('lists page through everything, oldest first', async (t) => {
+t.test('lists page through everything, newest first or oldest first', async (t) => {
   for (let at = 0; at < 3; at += 1) {
     const { id } = (await post('explorations', { model: SMALL })).json();
     await post(`explorations/${id}/cancel`, {});
@@ -168,7 +168,7 @@ t.test('lists page through everything, oldest first', async (t) => {
     ['explorations', ExplorationPageSchema],
     ['campaigns', CampaignPageSchema],
   ] as const) {
-    const { rows } = await sql.query(`select id from ${kind} order by seq`);
+    const { rows } = await sql.query(`select id from ${kind} order by seq desc`);
     const seen: string[] = [];
     let next = `/v1/${kind}?limit=2`;
     while (next !== '') {
@@ -183,6 +183,9 @@ t.test('lists page through everything, oldest first', async (t) => {
       rows.map(({ id }) => id),
     );
     t.ok(seen.length > 2);
+    const oldest = await api.inject(`/v1/${kind}?sort=oldest&limit=100`);
+    const ids = oldest.json().items.map(({ id }: { id: string }) => id);
+    t.strictSame(ids, seen.toReversed());
     problemOf(t, await api.inject(`/v1/${kind}?cursor=nonsense`), 'validation');
   }
 });

@@ -12,10 +12,12 @@ declare module 'fastify' {
 
 /** The routes that need no token, as patterns: health and documentation. */
 const OPEN_ROUTES = new Set([
+  '/',
   '/livez',
   '/readyz',
   '/openapi.json',
   '/openapi-3.0.json',
+  '/openapi.yaml',
   '/problems',
   '/problems/:code',
   '/docs',

@@ -1,6 +1,6 @@
 /** Strong ETags on readable resources under /v1, so that polling an unchanged one yields 304. */
 import { hash } from 'node:crypto';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 export function useEtag(app: FastifyInstance): void {
   app.addHook('onSend', async (request, reply, payload) => {
@@ -9,7 +9,8 @@ export function useEtag(app: FastifyInstance): void {
     if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return payload;
     // Resources with a version set their own.
     const own = reply.getHeader('etag');
-    const etag = typeof own === 'string' ? own : `"${hash('sha1', payload, 'base64url')}"`;
+    const etag =
+      typeof own === 'string' ? layoutTag(own, request) : `"${hash('sha1', payload, 'base64url')}"`;
     reply.header('etag', etag);
     reply.header('cache-control', 'no-cache');
     const asked = request.headers['if-none-match'];
@@ -21,6 +22,11 @@ export function useEtag(app: FastifyInstance): void {
     reply.code(304).removeHeader('content-type').removeHeader('content-length');
     return null;
   });
+}
+
+/** Other bytes have another strong tag, even of the same version (RFC 9110, 8.8.1). */
+function layoutTag(etag: string, { isIndented }: FastifyRequest): string {
+  return isIndented ? etag.replace(/"$/, '-indented"') : etag;
 }
 
 /** `If-None-Match` compares weakly (RFC 9110, 13.1.2): a cache may have weakened our tag. */

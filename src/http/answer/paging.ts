@@ -42,15 +42,23 @@ export function sendPage<T>(
   return result;
 }
 
-/** A page of items that the database numbers: `list` gives those after a number, in order. */
+interface RowsOptions {
+  /** At most so many on a page, whatever is asked for. */
+  readonly itemsMax?: number;
+  /** The numbers go down, so what is added comes before the first page and moves no other. */
+  readonly isNewestFirst?: boolean;
+}
+
+/** A page of items that the database numbers: `list` gives those that follow a number, in order. */
 export async function sendRows<T>(
   reply: FastifyReply,
   query: PageQuery,
   list: (after: number, limit: number) => Promise<{ readonly seq: number; readonly item: T }[]>,
-  itemsMax = query.limit,
+  { itemsMax = query.limit, isNewestFirst = false }: RowsOptions = {},
 ): Promise<Page<T>> {
   const limit = Math.min(query.limit, itemsMax);
-  const rows = await list(query.cursor === undefined ? 0 : numberIn(query.cursor), limit + 1);
+  const start = isNewestFirst ? Number.MAX_SAFE_INTEGER : 0;
+  const rows = await list(query.cursor === undefined ? start : numberIn(query.cursor), limit + 1);
   const shown = rows.slice(0, limit);
   const hasMore = rows.length > shown.length;
   const cursor = hasMore ? encode(shown.at(-1)?.seq ?? 0, 'seq') : null;

@@ -112,10 +112,8 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
   }
   const code = SOCKET_CODES[error.code ?? ''] ?? 'bad_request';
   const { status } = PROBLEMS[code];
-  const body = JSON.stringify({
-    ...problemBody(code, firstSentence(code)),
-    errors: [],
-  });
+  const problem = { ...problemBody(code, firstSentence(code)), errors: [] };
+  const body = `${JSON.stringify(problem)}\n`;
   const header = {
     ...ANSWER_HEADERS,
     'content-type': PROBLEM_MEDIA_TYPE,

@@ -5,7 +5,13 @@ import { ALL_SCHEMAS } from '../../../schemas/index.js';
 import { VERSION } from '../../config/version.js';
 import { accessOf, addRefusals, BEARER } from './access.js';
 import { addAnswerHeaders, type RouteTraits, withHeaders } from './headers.js';
-import { correctBodies, describeDefaults, dropUnused, type OpenApiDocument } from './operations.js';
+import {
+  addLayout,
+  correctBodies,
+  describeDefaults,
+  dropUnused,
+  type OpenApiDocument,
+} from './operations.js';
 
 const DESCRIPTION = `pebslab steps a simulated machine, MSR write by MSR write, through what Linux perf and KVM do
 when they switch PMU state between host and guest, and searches its interleavings for states that break an invariant.
@@ -72,6 +78,7 @@ export async function useDocument(app: FastifyInstance): Promise<void> {
       if (!('openapiObject' in document)) return document.swaggerObject;
       const finished = document.openapiObject as OpenApiDocument;
       correctBodies(finished, (operationId) => traitsOf(operationId).optionalBody);
+      addLayout(finished);
       addRefusals(finished);
       addAnswerHeaders(finished, traitsOf);
       const schemas = finished.components?.schemas ?? {};
@@ -85,7 +92,10 @@ export async function useDocument(app: FastifyInstance): Promise<void> {
     },
   });
   // Generated at start-up: it takes too long to make the first request wait for it.
-  app.addHook('onListen', async () => void app.swagger());
+  app.addHook('onListen', async () => {
+    app.swagger();
+    app.swagger({ yaml: true });
+  });
 }
 
 /** A wildcard parameter is called `*` in routes, which the document cannot express; there it is `path`. */

@@ -86,7 +86,7 @@ const ANSWER_HEADERS: Readonly<Record<string, AnswerHeader>> = {
     example: '/v1/hosts/host_1a',
     always: true,
     isSentBy: ({ operation }, status) =>
-      status === 201 || (isDone(status) && '202' in (operation.responses ?? {})),
+      status === 201 || status === 303 || (isDone(status) && '202' in (operation.responses ?? {})),
   },
   Link: {
     description: 'the address of the next page, if there is one',

@@ -1,13 +1,18 @@
 /** The types used of the finished OpenAPI document, and corrections that its generator cannot express. */
 export interface OpenApiDocument {
   paths?: Record<string, Record<string, Operation>>;
-  components?: { schemas?: Record<string, unknown>; headers?: object; responses?: object };
+  components?: {
+    schemas?: Record<string, unknown>;
+    headers?: object;
+    responses?: object;
+    parameters?: object;
+  };
 }
 
 export interface Operation {
   operationId?: string;
   security?: readonly object[];
-  parameters?: readonly { readonly name?: string }[];
+  parameters?: readonly { readonly name?: string; readonly $ref?: string }[];
   requestBody?: { required?: boolean };
   responses?: Record<string, Answer>;
 }
@@ -21,14 +26,35 @@ export function operationsOf({ paths }: OpenApiDocument): Operation[] {
   return Object.values(paths ?? {}).flatMap((operations) => Object.values(operations));
 }
 
-/** Marks a body as required only if the route needs one; a 204 has no content. */
+/** Marks a body as required only if the route needs one; a 204 or 303 has no content. */
 export function correctBodies(
   document: OpenApiDocument,
   isBodyOptional: (operationId: string) => boolean,
 ): void {
   for (const { operationId = '', requestBody, responses } of operationsOf(document)) {
     if (requestBody !== undefined && isBodyOptional(operationId)) requestBody.required = false;
-    delete responses?.['204']?.content;
+    for (const status of ['204', '303']) delete responses?.[status]?.content;
+  }
+}
+
+const LAYOUT = {
+  name: 'pretty',
+  in: 'query',
+  description:
+    'whether JSON is indented, as it is by default for curl, HTTPie and Wget with `Accept: */*`; answers over 1 MiB never are',
+  allowEmptyValue: true,
+  schema: { type: 'boolean' },
+  example: true,
+};
+
+/** Every operation that answers JSON takes the parameter, so no schema has it (src/http/answer/layout.ts). */
+export function addLayout(document: OpenApiDocument): void {
+  document.components = { ...document.components, parameters: { [LAYOUT.name]: LAYOUT } };
+  const reference = { $ref: `#/components/parameters/${LAYOUT.name}` };
+  for (const operation of operationsOf(document)) {
+    const contents = Object.values(operation.responses ?? {}).map(({ content = {} }) => content);
+    if (!contents.some((content) => 'application/json' in content)) continue;
+    operation.parameters = [...(operation.parameters ?? []), reference];
   }
 }
 

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ChangeTerms } from '../../service/hosts/hosts.js';
 import { isTicket, problemOfAnswer, type Reply, type Ticket } from '../../service/idempotency.js';
 import { ProblemError } from '../../service/problem-error.js';
+import { withoutLayout } from '../answer/layout.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -40,7 +41,7 @@ async function replayOrClaim(
   const header = request.headers['idempotency-key'];
   if (header === undefined) return undefined;
   const key = parseKey(Array.isArray(header) ? header.join(',') : header);
-  const asked = `${request.method} ${request.url}\n${JSON.stringify(request.body, sortFields)}`;
+  const asked = `${request.method} ${withoutLayout(request.url)}\n${JSON.stringify(request.body, sortFields)}`;
   const claim = await request.server.services.idempotency.claim(
     request.principal?.name ?? '',
     key,
@@ -83,7 +84,7 @@ export function versionsAsked({ headers }: FastifyRequest): number[] | undefined
   const tags = headers['if-match']?.trim();
   if (tags === undefined || tags === '*') return undefined;
   return tags.split(',').flatMap((tag) => {
-    const version = /^"([0-9]{1,15})"$/.exec(tag.trim())?.[1];
+    const version = /^"([0-9]{1,15})(?:-indented)?"$/.exec(tag.trim())?.[1];
     return version === undefined ? [] : [Number(version)];
   });
 }

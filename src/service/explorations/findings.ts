@@ -1,5 +1,5 @@
 /** What an exploration found: counterexamples as steps, as scripts and as files. */
-import type { Counterexample } from '../../../schemas/counterexample.js';
+import type { Counterexample, CounterexampleItem } from '../../../schemas/counterexample.js';
 import type { Exploration } from '../../../schemas/exploration.js';
 import { type Path, PathError, parsePath } from '../../explorer/path.js';
 import { exploredWorld } from '../../model/explored-world.js';
@@ -23,10 +23,17 @@ import type { StoredRequest } from './request.js';
 /** Rendering a step takes about 0.2 ms of the event loop. */
 const TOLD_STEPS_MAX = 1000;
 
-/** A counterexample by its id, `<property>-<number>`. */
-export function counterexample(row: WorkRow, id: string): Counterexample {
-  const { model, path, property, link } = find(row, id);
-  const { point_of_no_return: point } = link;
+/** All counterexamples, property by property, without their steps. */
+export function counterexamples(row: WorkRow): CounterexampleItem[] {
+  return (row.resource as Exploration).properties.flatMap(({ id: property, counterexamples }) =>
+    counterexamples.map(({ path: _, ...link }) => ({ property, ...link })),
+  );
+}
+
+/** A counterexample by its id, `<property>-<number>`, or the first one of a property. */
+export function counterexample(row: WorkRow, reference: string): Counterexample {
+  const { model, path, property, link } = find(row, reference);
+  const { id, point_of_no_return: point } = link;
   const steps = stepsOfPath(model, path);
   const { paragraph, end } = summarise(model, property, steps);
   const { host, script } = replayScript(model, path);
@@ -53,17 +60,17 @@ export function counterexample(row: WorkRow, id: string): Counterexample {
 /** A counterexample as a file. */
 export async function counterexampleFile(
   row: WorkRow,
-  id: string,
+  reference: string,
   format: ExportFormat,
   all: boolean,
 ): Promise<ExportFile> {
-  const { model, path, property } = find(row, id);
+  const { model, path, property, link } = find(row, reference);
   const { kernel, cpu_model } = model.explored.spec;
   const statement = INVARIANTS.find((invariant) => invariant.id === property)?.statement;
   const where = `${property} on ${kernel}, ${cpu_model}`;
   // What a coverage goal says is the paragraph.
   const title = statement === undefined ? where : `${where}: ${statement}`;
-  return fileOf(row, model, id, { path, title, property }, format, all);
+  return fileOf(row, model, link.id, { path, title, property }, format, all);
 }
 
 /** The path to a state as a file. */
@@ -133,13 +140,14 @@ interface Found {
   readonly link: Exploration['properties'][number]['counterexamples'][number];
 }
 
-function find(row: WorkRow, id: string): Found {
+function find(row: WorkRow, reference: string): Found {
+  const id = reference.includes('-') ? reference : `${reference}-0`;
   const property = id.slice(0, id.lastIndexOf('-'));
   const link = (row.resource as Exploration).properties
     .find((outcome) => outcome.id === property)
     ?.counterexamples.find((one) => one.id === id);
   if (link === undefined) {
-    return missing('counterexample', id);
+    return missing('counterexample', reference);
   }
   assertTold('counterexample', link.steps);
   return { model: modelOf(row), path: parsePath(link.path), property, link };

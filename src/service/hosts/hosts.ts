@@ -2,7 +2,7 @@
  * Creates, reads and changes hosts. A refused request leaves a host as it was, and a response is sent only after the change it
  * reports is stored.
  */
-import type { HostCopy, HostCreate, Host as HostItem } from '../../../schemas/host.js';
+import type { HostCopy, HostCreate, HostFilter, Host as HostItem } from '../../../schemas/host.js';
 import { type Run, TRACE_MAX, type TraceEntry } from '../../pmu/stepping/run.js';
 import type { Tally } from '../../pmu/stepping/tally.js';
 import type { EventInput } from '../../store/event-store.js';
@@ -10,9 +10,9 @@ import type { HostStore } from '../../store/host-store.js';
 import type { StoredAnswer } from '../../store/idempotency-store.js';
 import { problemAnswer, type Reply, storedAnswer, type Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
-import { cpuModelById, kernelById } from '../lookups.js';
+import { cpuModelById, kernelById, namesOfKernel } from '../lookups.js';
 import { ProblemError } from '../problem-error.js';
-import { refusalsAsProblems } from '../refusals.js';
+import { ambiguous, missing, refusalsAsProblems } from '../refusals.js';
 import { parseU64 } from '../wire.js';
 import { createHost, HOSTS_MAX, type Host } from './host.js';
 import { hostConfig, hostImage } from './host-image.js';
@@ -114,11 +114,12 @@ export class Hosts {
     return (await this.store.newest(limit)).map(listedItem);
   }
 
-  get(id: string): Promise<Host> {
-    return this.line(id).read();
+  async get(reference: string): Promise<Host> {
+    return this.line(await this.idOf(reference)).read();
   }
 
-  async delete(id: string, versions?: readonly number[]): Promise<void> {
+  async delete(reference: string, versions?: readonly number[]): Promise<void> {
+    const id = await this.idOf(reference);
     const isGone = await this.store.delete(id, versions);
     if (isGone) {
       this.lines.delete(id);
@@ -126,6 +127,28 @@ export class Hosts {
     }
     // There is no such host, or not in these versions. It may match by now; still, do not delete it.
     throw wrongVersion(await this.get(id));
+  }
+
+  /** Deletes the hosts that pass all filters. Returns how many. */
+  async deleteAll({ name, cpu_model, kernel, all }: HostFilter): Promise<number> {
+    const hasFilter = name !== undefined || cpu_model !== undefined || kernel !== undefined;
+    if (hasFilter === (all === true)) {
+      const detail = 'is true instead of any filter, and is needed where there is none';
+      throw new ProblemError('validation', `In the query, /all ${detail}.`, [
+        { pointer: '/all', detail, in: 'query' },
+      ]);
+    }
+    const ids = await this.store.idsOf({
+      name,
+      cpuModel: cpu_model === undefined ? undefined : cpuModelById(cpu_model, '/cpu_model').id,
+      kernels: kernel === undefined ? undefined : namesOfKernel(kernel, '/kernel'),
+    });
+    let deleted = 0;
+    for (const id of ids) {
+      if (await this.store.delete(id, undefined)) deleted += 1;
+      this.lines.delete(id);
+    }
+    return deleted;
   }
 
   /** The newest micro-steps of a host after an index, oldest first. */
@@ -138,15 +161,16 @@ export class Hosts {
 
   /**
    * Changes a host: `act` works in a session, and `view` makes the answer from the resulting host. `location` is the address of
-   * a new resource.
+   * a new resource on it.
    */
-  change<Result, View>(
-    id: string,
+  async change<Result, View>(
+    reference: string,
     terms: ChangeTerms,
     act: (session: HostSession) => Promise<Result> | Result,
     view: ChangeView<Result, View>,
-    location?: (view: View) => string,
+    location?: (view: View, host: Host) => string,
   ): Promise<Reply<View>> {
+    const id = await this.idOf(reference);
     return new Promise((resolve, reject) => {
       const make = async (base: Host): Promise<Made> => {
         try {
@@ -174,6 +198,16 @@ export class Hosts {
     });
   }
 
+  /** The id of the host that an address names. */
+  private async idOf(reference: string): Promise<string> {
+    if (ID.test(reference)) return reference;
+    const [id, ...others] = await this.store.idsOf({ name: reference });
+    if (id === undefined) return missing('host', reference);
+    return others.length === 0
+      ? id
+      : ambiguous('host', reference, [id, ...others].slice(0, NAMED_MAX));
+  }
+
   private line(id: string): HostLine {
     let line = this.lines.get(id);
     if (line === undefined) {
@@ -192,6 +226,10 @@ export class Hosts {
     }
   }
 }
+
+const ID = /^host_[0-9a-z]{1,26}$/;
+/** More ids of one name would only fill the answer. */
+const NAMED_MAX = 10;
 
 const LINES_MAX = 2 * HOSTS_MAX;
 
@@ -215,12 +253,12 @@ function wrongVersion(host: Host): ProblemError {
 function replyOf<View>(
   host: Host,
   body: View,
-  location: ((view: View) => string) | undefined,
+  location: ((view: View, host: Host) => string) | undefined,
 ): Reply<View> {
   const etag = hostTag(host);
   return location === undefined
     ? { status: 200, headers: { etag }, body }
-    : { status: 201, headers: { etag, location: location(body) }, body };
+    : { status: 201, headers: { etag, location: location(body, host) }, body };
 }
 
 /** A refusal is the answer of its key, except for a wrong version: the client reads the host and repeats the request. */

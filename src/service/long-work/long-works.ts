@@ -1,5 +1,6 @@
 /** What explorations and campaigns have in common for those who ask for them: adding within limits, reading, waiting. */
 import type { Kysely } from 'kysely';
+import type { WorkQuery } from '../../../schemas/common.js';
 import type { Database } from '../../store/database.js';
 import type { Lane, Tables, WorkState } from '../../store/tables.js';
 import {
@@ -11,6 +12,7 @@ import {
   type WorkTableName,
 } from '../../store/work-store.js';
 import { type Reply, storedAnswer, type Ticket } from '../idempotency.js';
+import { namesOfKernel } from '../lookups.js';
 import { tryLater } from '../problem-error.js';
 import { missing } from '../refusals.js';
 
@@ -55,9 +57,16 @@ export abstract class LongWorks<Item extends LongItem> {
     this.closing = closing;
   }
 
-  /** The works after a number in the order in which they were asked for, with their numbers. */
-  async list(after: number, limit: number): Promise<{ seq: number; item: Item }[]> {
-    const rows = await this.store.list(after, limit);
+  /** The works that follow a number, in the order in which they were asked for or against it, with their numbers. */
+  async list(
+    query: WorkQuery,
+    after: number,
+    limit: number,
+  ): Promise<{ seq: number; item: Item }[]> {
+    const { sort, state, verdict, scenario, name, kernel } = query;
+    const kernels = kernel === undefined ? undefined : namesOfKernel(kernel, '/kernel');
+    const wanted = { state, verdict, scenario, name, kernels };
+    const rows = await this.store.list(after, limit, sort === 'newest', wanted);
     return Promise.all(rows.map(async (row) => ({ seq: row.seq, item: await this.itemOf(row) })));
   }
 
@@ -92,6 +101,18 @@ export abstract class LongWorks<Item extends LongItem> {
         listening.abort();
       }
     }
+  }
+
+  /** Ends it within moments; one that has ended stays as it is. */
+  abstract cancel(id: string): Promise<Item>;
+
+  /** Ends it if need be, and forgets it with all that it found. */
+  async delete(id: string): Promise<void> {
+    const { finished_at } = await this.get(id);
+    if (finished_at === undefined) await this.cancel(id);
+    const event = { type: `${this.kind.noun}.deleted`, subject: id, data: {} };
+    // A worker that has not stopped by now stops once it hears that the row is gone.
+    if (!(await this.store.delete(id, event))) missing(this.kind.noun, id);
   }
 
   /** Stores what is asked for; refuses it where too much waits or runs. `more` writes in the same transaction. */

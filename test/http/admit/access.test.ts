@@ -65,10 +65,12 @@ function routesOf(app: FastifyInstance): { method: string; url: string }[] {
 }
 
 const OPEN = [
+  '/',
   '/livez',
   '/readyz',
   '/openapi.json',
   '/openapi-3.0.json',
+  '/openapi.yaml',
   '/problems',
   '/problems/:code',
   '/docs',

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import t, { type Test } from 'tap';
 import {
   type Counterexample,
+  CounterexamplePageSchema,
   CounterexampleSchema,
   type WalkState,
   WalkStateSchema,
@@ -502,3 +503,26 @@ t.test(
     }
   },
 );
+
+t.test('counterexamples are listed, and the first of a property needs no number', async (t) => {
+  const { properties: _, ...race } = RACE;
+  const found = await explored(t, race);
+  const url = `/v1/explorations/${found.id}/counterexamples`;
+  const { items } = bodyOf(t, await app.inject(`${url}?limit=1000`), CounterexamplePageSchema);
+  const links = found.properties.flatMap(({ counterexamples }) => counterexamples);
+  t.ok(links.length > 1);
+  t.strictSame(
+    items.map(({ property: _, ...item }) => item),
+    links.map(({ path: _, ...link }) => link),
+  );
+  t.strictSame(
+    items.map(({ property }) => property),
+    items.map(({ id }) => id.split('-')[0]),
+  );
+  const page = bodyOf(t, await app.inject(`${url}?limit=1`), CounterexamplePageSchema);
+  const next = await app.inject(`${url}?limit=1&cursor=${page.next_cursor}`);
+  t.equal(bodyOf(t, next, CounterexamplePageSchema).items[0]?.id, items[1]?.id);
+  t.strictSame(await counterexample(t, found, 'I1'), await counterexample(t, found, 'I1-0'));
+  problemOf(t, await app.inject(`${url}/I2`), 'not_found');
+  problemOf(t, await app.inject('/v1/explorations/exp_0/counterexamples'), 'not_found');
+});
