@@ -66,6 +66,7 @@ export const CounterexampleItemSchema = Type.Object(
     steps: count('number of steps'),
     symmetric: count('number of symmetric violating states it stands for'),
     paths: nullable(count('number of shortest paths to them'), 'null if too many to count'),
+    point_of_no_return: Type.Optional(pointOfNoReturn),
   },
   {
     $id: 'CounterexampleItem',

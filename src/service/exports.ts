@@ -3,6 +3,7 @@ import { FORMATS } from '../model/exports/formats.js';
 import type { Recording } from '../model/exports/recording.js';
 import type { Story } from '../model/render/text.js';
 import { EXPORT_FORMATS, type ExportFormat, type GraphFormat } from '../model/vocabulary.js';
+import { Slices } from './slices.js';
 
 export type { ExportFormat, GraphFormat } from '../model/vocabulary.js';
 
@@ -41,8 +42,18 @@ export async function exported(
   const text =
     'ofStory' in row
       ? row.ofStory(await source.story(), all)
-      : row.ofRecording(await source.recording());
+      : await joined(row.ofRecording(await source.recording()));
   return { name: fileName(source.about, row.extension), text };
+}
+
+async function joined(pieces: Iterable<string>): Promise<string> {
+  const slices = new Slices();
+  const texts: string[] = [];
+  for (const piece of pieces) {
+    texts.push(piece);
+    await slices.pause();
+  }
+  return texts.join('');
 }
 
 /** Safe in a shell, a URL and a header. */

@@ -49,7 +49,13 @@ t.test('GET /openapi-3.0.json', async (t) => {
       );
     t.strictSame(told(old), told(now));
     // What may be null is said in its place.
-    const inPlace = ['GlobalCtrlField', 'SamplingPeriod', 'KernelDifference', 'MsrParting'];
+    const inPlace = [
+      'GlobalCtrlField',
+      'SamplingPeriod',
+      'KernelDifference',
+      'MsrParting',
+      'Region',
+    ];
     const named = Object.keys(now.components.schemas).filter((name) => !inPlace.includes(name));
     t.strictSame(Object.keys(old.components.schemas), named);
   });

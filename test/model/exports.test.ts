@@ -377,5 +377,5 @@ t.test('a recording without steps is a file too', async (t) => {
 
 function writtenOf(format: 'vcd' | 'itf' | 'jsonl' | 'ftrace' | 'chrome', of: Recording): string {
   const row = FORMATS[format];
-  return 'ofRecording' in row ? row.ofRecording(of) : '';
+  return 'ofRecording' in row ? [...row.ofRecording(of)].join('') : '';
 }

@@ -60,7 +60,7 @@ export async function written(
   format: ExportFormat,
 ): Promise<string> {
   const row = FORMATS[format];
-  if ('ofRecording' in row) return row.ofRecording(recording);
+  if ('ofRecording' in row) return [...row.ofRecording(recording)].join('');
   const { title } = recording;
   return row.ofStory(await storyOfPath(model, { path, title, property }, pause), false);
 }

@@ -60,7 +60,10 @@ function replays(
 const WITHOUT_KEY = [
   '/v1/campaigns/{campaign}/cancel',
   '/v1/comparisons',
+  '/v1/comparisons/runs',
   '/v1/explorations/{exploration}/cancel',
+  '/v1/explorations/{exploration}/pause',
+  '/v1/explorations/{exploration}/resume',
   '/v1/round-trips',
   '/v1/switch-lists',
 ];
@@ -88,7 +91,9 @@ async function requests(): Promise<{ route: string; path: string; body: unknown 
       body: { counter: 'PMC0', precise_ip: 2 },
     },
     { route: `${H}/perf-events/{event}/disable`, path: `${event}/disable`, body: {} },
-    { route: `${H}/perf-events/{event}/enable`, path: `${event}/enable`, body: {} },
+    { route: `${H}/perf-events/{event}/enable`, path: `${event}/enable`, body: { micro_steps: 1 } },
+    { route: `${H}/advance`, path: `${host}/advance`, body: { cpu: 0 } },
+    { route: `${H}/copies`, path: `${host}/copies`, body: {} },
     { route: `${H}/vcpus`, path: `${host}/vcpus`, body: { name: 'guest-b' } },
     {
       route: `${H}/vcpus/{vcpu}/wrmsr`,

@@ -116,7 +116,7 @@ t.test('what stands in the way on a busy CPU is named', async (t) => {
   await host.act('pmu/disable', { cpu: 1 });
   t.match(
     (await host.refuses('conflict', 'POST', path, enter)).detail,
-    /^The PMU of CPU 1 is disabled\b/,
+    /^CPU 1 is between PMU disable and PMU enable\b/,
   );
 });
 

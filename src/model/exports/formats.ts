@@ -13,9 +13,12 @@ interface FormatFile {
   readonly extension: string;
 }
 
-/** A format is written from what was recorded, or from the story that is told of it. */
+/**
+ * A format is written from what was recorded, or from the story that is told of it. Those that take long to write are written
+ * in pieces.
+ */
 export type Format =
-  | (FormatFile & { readonly ofRecording: (recording: Recording) => string })
+  | (FormatFile & { readonly ofRecording: (recording: Recording) => Iterable<string> })
   | (FormatFile & { readonly ofStory: (story: Story, all: boolean) => string });
 
 export const FORMATS: Readonly<Record<ExportFormat, Format>> = {
@@ -25,13 +28,21 @@ export const FORMATS: Readonly<Record<ExportFormat, Format>> = {
   chrome: {
     mediaType: 'application/vnd.chrome.trace+json',
     extension: 'trace.json',
-    ofRecording: toChromeTrace,
+    ofRecording: (recording) => [toChromeTrace(recording)],
   },
   itf: {
     mediaType: 'application/vnd.apalache.itf+json',
     extension: 'itf.json',
     ofRecording: toItf,
   },
-  ftrace: { mediaType: 'text/vnd.linux.ftrace', extension: 'ftrace', ofRecording: toFtrace },
-  jsonl: { mediaType: 'application/jsonl', extension: 'jsonl', ofRecording: toJsonLines },
+  ftrace: {
+    mediaType: 'text/vnd.linux.ftrace',
+    extension: 'ftrace',
+    ofRecording: (recording) => [toFtrace(recording)],
+  },
+  jsonl: {
+    mediaType: 'application/jsonl',
+    extension: 'jsonl',
+    ofRecording: (recording) => [toJsonLines(recording)],
+  },
 };

@@ -21,14 +21,14 @@ interface State {
   readonly [variable: string]: unknown;
 }
 
-export function toItf(recording: Recording): string {
+export function* toItf(recording: Recording): Generator<string> {
   const registers = registersIn(recording);
   // A state must set every variable, so the trace begins where all of them are known.
   const unknown = recording.steps.findLastIndex(({ before }) => before === null);
   const steps = recording.steps.slice(unknown + 1);
   const start = unknown < 0 ? (steps[0]?.before ?? recording.start) : lastKnown(recording, unknown);
   const frames = [start, ...steps.map(({ after }) => after!)];
-  const states = frames.map((frame, index): State => {
+  const state = (frame: Frame, index: number): State => {
     const step = steps[index - 1];
     return {
       '#meta': { index },
@@ -37,15 +37,18 @@ export function toItf(recording: Recording): string {
       step: step?.at ?? '',
       ...variables(recording, registers, frame),
     };
-  });
-  const vars = Object.keys(states[0]!).filter((name) => name !== '#meta');
+  };
+  const vars = Object.keys(state(start, 0)).filter((name) => name !== '#meta');
   const meta = {
     format: 'ITF',
     'format-description': 'https://apalache-mc.org/docs/adr/015adr-trace.html',
     description: described(recording, steps),
   };
-  const lines = states.map((state) => JSON.stringify(state)).join(',\n');
-  return `{"#meta":${JSON.stringify(meta)},\n"vars":${JSON.stringify(vars)},\n"states":[\n${lines}\n]}\n`;
+  yield `{"#meta":${JSON.stringify(meta)},\n"vars":${JSON.stringify(vars)},\n"states":[\n`;
+  for (const [index, frame] of frames.entries()) {
+    yield `${index === 0 ? '' : ',\n'}${JSON.stringify(state(frame, index))}`;
+  }
+  yield '\n]}\n';
 }
 
 function lastKnown({ steps, start }: Recording, at: number): Frame {

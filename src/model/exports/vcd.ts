@@ -56,10 +56,10 @@ interface Placed extends Signal {
   readonly of: (frame: Frame) => Int32Array | undefined;
 }
 
-export function toVcd(recording: Recording): string {
+export function* toVcd(recording: Recording): Generator<string> {
   const dump = new Dump(recording);
   const first = recording.steps[0];
-  const lines = [
+  const header = [
     `$comment ${recording.title.replaceAll('$', '')} $end`,
     '$timescale 1 ns $end',
     ...dump.declarations,
@@ -68,9 +68,9 @@ export function toVcd(recording: Recording): string {
     '$dumpvars',
     ...dump.changes(first === undefined ? recording.start : first.before),
     '$end',
-    ...recording.steps.flatMap((step) => dump.step(step)),
   ];
-  return `${lines.join('\n')}\n`;
+  yield `${header.join('\n')}\n`;
+  for (const step of recording.steps) yield `${dump.step(step).join('\n')}\n`;
 }
 
 class Dump {
