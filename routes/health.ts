@@ -89,6 +89,12 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
   );
 
   let asOf30: object | undefined;
+  const openApi30 = (): object => {
+    asOf30 ??= asOpenApi30(app.swagger());
+    return asOf30;
+  };
+  // As the document itself: the first request does not wait for it.
+  app.addHook('onListen', async () => void openApi30());
   app.get(
     '/openapi-3.0.json',
     {
@@ -100,9 +106,6 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: OpenApiDocumentSchema, ...problems('bad_request') },
       },
     },
-    async () => {
-      asOf30 ??= asOpenApi30(app.swagger());
-      return asOf30;
-    },
+    async () => openApi30(),
   );
 };

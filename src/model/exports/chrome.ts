@@ -43,29 +43,36 @@ interface Flow {
   readonly to: RecordedStep;
 }
 
-export function toChromeTrace(recording: Recording): string {
+export function* toChromeTrace(recording: Recording): Generator<string> {
   const { steps } = recording;
   const flows = flowsOf(steps);
   const counters = new Counters(recording);
   const first = steps[0];
-  const events: TraceEvent[] = [
+  const about = JSON.stringify({ title: recording.title, time: 'one step is one microsecond' });
+  const before = [
     ...labels(recording),
     ...counters.changes(
       (first?.number ?? 1) - 1,
       first === undefined ? recording.start : first.before,
     ),
-    ...steps.flatMap((step) => [
+  ];
+  yield `{"displayTimeUnit":"ns","otherData":${about},"traceEvents":[\n${linesOf(before)}`;
+  for (const step of steps) {
+    const events = [
       slice(recording, step),
       ...(isNmi(step) ? [instant(step, 'NMI', 'p')] : []),
       ...flows.filter(({ from }) => from === step).map((flow) => arrow(flow, 's', step)),
       ...flows.filter(({ to }) => to === step).map((flow) => arrow(flow, 'f', step)),
       ...violationsBegun(step).map((id) => instant(step, `${id} violated`, 'g')),
       ...counters.changes(step.number, step.after),
-    ]),
-  ];
-  const lines = events.map((event) => JSON.stringify(event)).join(',\n');
-  const about = JSON.stringify({ title: recording.title, time: 'one step is one microsecond' });
-  return `{"displayTimeUnit":"ns","otherData":${about},"traceEvents":[\n${lines}\n]}\n`;
+    ];
+    yield `,\n${linesOf(events)}`;
+  }
+  yield '\n]}\n';
+}
+
+function linesOf(events: readonly TraceEvent[]): string {
+  return events.map((event) => JSON.stringify(event)).join(',\n');
 }
 
 /** Process 0 is the idle task to some viewers. */

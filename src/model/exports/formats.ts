@@ -28,7 +28,7 @@ export const FORMATS: Readonly<Record<ExportFormat, Format>> = {
   chrome: {
     mediaType: 'application/vnd.chrome.trace+json',
     extension: 'trace.json',
-    ofRecording: (recording) => [toChromeTrace(recording)],
+    ofRecording: toChromeTrace,
   },
   itf: {
     mediaType: 'application/vnd.apalache.itf+json',
