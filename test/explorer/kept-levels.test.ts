@@ -26,7 +26,7 @@ const undisturbed = search(createReferenceModel(WORLD));
 const run = (folder: string, workers: number, limits: Limits = {}, bytesMax = BYTES_MAX) =>
   explore(SOURCE, { workers, limits, keep: { folder, bytesMax } });
 
-for (const workers of [1, 2, 3]) {
+for (const workers of [1, 2]) {
   t.test(`${workers} workers, stopped within a level and between levels`, async (t) => {
     const folder = t.testdir();
     const stops: Limits[] = [{ statesMax: 3000 }, { depthMax: 20 }, { statesMax: 40_000 }];
@@ -100,11 +100,13 @@ t.test('what a crash can leave behind is not taken for a level', async (t) => {
     'rubbish behind the states': (states) => appendFileSync(states, Buffer.alloc(100, 0xa5)),
     'no records': (_, levels) => truncateSync(levels, 0),
   };
+  const model = createReferenceModel(WORLD);
   for (const [name, damage] of Object.entries(damages)) {
     const folder = t.testdir();
-    await run(folder, 1, { depthMax: 30 });
+    const keep = { folder, bytesMax: BYTES_MAX };
+    search(model, { keep, limits: { depthMax: 30 } });
     damage(join(folder, 'states-0-of-1'), join(folder, 'levels-0-of-1'));
-    t.same(facts(await run(folder, 1)), facts(undisturbed), name);
+    t.same(facts(search(model, { keep })), facts(undisturbed), name);
   }
 });
 

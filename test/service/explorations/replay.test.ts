@@ -21,7 +21,7 @@ import { liveHost } from '../../model/live-host.js';
 
 const SEED = 7;
 /** From each scenario, and from each world with more actors. */
-const WALKS = 4;
+const WALKS = 2;
 const FURTHER_WALKS = 200;
 const STEPS_MAX = 250;
 
