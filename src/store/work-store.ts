@@ -291,7 +291,8 @@ export class WorkStore {
         .set({
           state: sql<WorkState>`case when pause_requested then 'paused' else 'queued' end`,
           pause_requested: false,
-          lives: leftBy(this.database.life),
+          // It has lived, so earlier deaths were no fault of the work.
+          lives: sql<string[]>`'{}'::text[]`,
         })
         .returning('state')
         .executeTakeFirst();
