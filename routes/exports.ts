@@ -32,14 +32,20 @@ export function answerOf<Schema extends object>(
 }
 
 /** The format that is asked for; null for JSON. */
-export function formatAsked({ request }: FastifyReply): ExportFormat | null {
-  const found = Object.entries(EXPORT_TYPES).find(([, type]) => type === request.answerType);
-  return (found?.[0] as ExportFormat | undefined) ?? null;
+export function formatAsked(reply: FastifyReply): ExportFormat | null {
+  return askedOf(EXPORT_TYPES, reply);
 }
 
-export function graphAsked({ request }: FastifyReply): GraphFormat | null {
-  const found = Object.entries(GRAPH_TYPES).find(([, type]) => type === request.answerType);
-  return (found?.[0] as GraphFormat | undefined) ?? null;
+export function graphAsked(reply: FastifyReply): GraphFormat | null {
+  return askedOf(GRAPH_TYPES, reply);
+}
+
+function askedOf<Format extends string>(
+  types: Readonly<Record<Format, string>>,
+  { request }: FastifyReply,
+): Format | null {
+  const asked = (Object.keys(types) as Format[]).find((one) => types[one] === request.answerType);
+  return asked ?? null;
 }
 
 /** Whether the steps that only mark time are spelt out. */

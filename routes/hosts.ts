@@ -36,7 +36,7 @@ const METRICS_TYPES = {
   json: JSON_TYPE,
   prometheus: TEXT_TYPE,
   openmetrics: OPENMETRICS_TYPE,
-} as const;
+};
 
 export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
   const { hosts } = app.services;
@@ -146,7 +146,7 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'copyHost',
         summary: 'Copy a host',
         description:
-          'A new host in the state of this one: the same perf events and vCPUs with their ids, names and registers, operations under way, write counts and violations. Its trace begins with its own first micro-step, which goes on with the numbers of this one. From then on the two change separately.',
+          'A new host in the state of this one: the same perf events and vCPUs with their ids, names and registers, operations under way, write counts and violations. Its trace begins with its own first micro-step, numbered as the next one of this host. From then on the two change separately.',
         params: HostParamsSchema,
         body: HostCopySchema,
         response: {
@@ -191,7 +191,7 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/hosts/:host/metrics',
     {
-      config: { produces: [JSON_TYPE, TEXT_TYPE, OPENMETRICS_TYPE] },
+      config: { formats: METRICS_TYPES },
       schema: {
         tags: ['hosts'],
         operationId: 'getHostMetrics',
@@ -213,11 +213,10 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
         },
       },
     },
-    async ({ params, query, answerType }, reply) => {
+    async ({ params, answerType }, reply) => {
       const host = await hosts.get(params.host);
-      const type = query.format === undefined ? answerType : METRICS_TYPES[query.format];
-      if (type === JSON_TYPE) return reply.type(JSON_TYPE).send(metricsItem(host));
-      return sendExposition(reply, hostFamilies(host), type);
+      if (answerType === JSON_TYPE) return reply.type(JSON_TYPE).send(metricsItem(host));
+      return sendExposition(reply, hostFamilies(host), answerType);
     },
   );
 

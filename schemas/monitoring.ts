@@ -2,7 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { oneOf, ref, TimestampSchema } from './common.js';
 
-/** What is told as numbers and kept as history. Those of the database are the same on every instance. */
+/** The numbers of the service, each with its history. Those of the database are the same on every instance. */
 export const STATS = {
   hosts: 'simulated hosts in the database',
   explorations_queued: 'explorations in the database that wait',

@@ -82,7 +82,7 @@ export const INJECT_FIELD = {
   ),
 };
 
-/** Shared by every action that starts an operation of the host, or goes on with one. */
+/** Shared by every action that starts an operation of the host or continues one. */
 export const OPERATION_FIELDS = {
   ...INJECT_FIELD,
   micro_steps: Type.Optional(

@@ -111,7 +111,7 @@ interface Surroundings {
 }
 
 interface WorkerSurroundings extends Pick<Surroundings, 'meters' | 'warn'> {
-  /** Are told of the ends of work. */
+  /** Called when an exploration or a campaign ends. */
   readonly ends: Readonly<Record<'explorations' | 'campaigns', OnEnded>>;
 }
 

@@ -1,6 +1,6 @@
-import { expandInto, successorsFor } from './model.js';
+import { successorsFor } from './model.js';
 import type { StateGraph } from './state-graph.js';
-import { foldSuccessors } from './symmetry.js';
+import { expandFolded } from './symmetry.js';
 
 /**
  * A graph in the Aldebaran format: `des (0, transitions, states)`, then one `(from, "label", to)` a line. Labels are what the
@@ -15,9 +15,7 @@ export function toAut(graph: StateGraph): string | null {
   const lines = [`des (0, ${targets.length}, ${count})`];
   for (let from = 0; from < count; from++) {
     const at = from * model.words;
-    out.count = 0;
-    expandInto(model, table.states, at, out);
-    if (fold) foldSuccessors(model, out);
+    expandFolded(model, fold, table.states, at, out);
     const first = starts[from] as number;
     for (let k = 0; k < out.count; k++) {
       const label = nameOf(table.states, at, out.labels[k] as number).replaceAll('"', "'");

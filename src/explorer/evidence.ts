@@ -3,7 +3,7 @@ import { type Layer, STEP_NUMBERS } from './layer.js';
 import { expandInto, type Model, type Successors, successorsFor } from './model.js';
 import { initialState, type Path, replay } from './path.js';
 import type { Levels } from './strategy.js';
-import { canonicalCopy, foldSuccessors } from './symmetry.js';
+import { canonicalCopy, expandFolded, foldSuccessors } from './symmetry.js';
 import { VisitedTable } from './visited-table.js';
 
 /** How a property came to be violated or witnessed. */
@@ -132,9 +132,7 @@ function keepBackwards(
     for (const { states, count, starts } of levels) {
       const end = starts[level + 1] ?? count;
       for (let index = starts[level] ?? end; index < end; index++) {
-        out.count = 0;
-        expandInto(model, states, index * words, out);
-        if (fold) foldSuccessors(model, out);
+        expandFolded(model, fold, states, index * words, out);
         if (!anyIn(below, out)) continue;
         insertOne(here, states, index * words);
       }

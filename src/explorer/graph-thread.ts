@@ -1,7 +1,6 @@
 import { AnsweringThread } from './answering-thread.js';
 import type { ModelSource } from './model.js';
 import type { Quotient } from './quotient.js';
-
 import type { GraphBounds } from './state-graph.js';
 import type { Region } from './verdicts.js';
 

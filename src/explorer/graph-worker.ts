@@ -10,15 +10,17 @@ import { REGIONS } from './verdicts.js';
 
 interface Kept {
   readonly graph: StateGraph;
-  /** Null where the graph is not complete, or there is nothing to judge by. */
-  readonly regions: Regions | null;
+  /** By property: those that were asked for. */
+  readonly judged: Map<number, Regions>;
 }
 
 /** By what was asked for, the last used at the end. */
 const kept = new Map<string, Kept>();
 
 answerTasks<GraphTask, GraphAnswer>(async (task) => {
-  const { graph, regions } = await graphOf(task);
+  const asked = await graphOf(task);
+  const { graph } = asked;
+  const regions = regionsIn(asked, task.property);
   if (task.kind === 'standings')
     return regions && task.states.map((state) => standingOf(graph, regions, state));
   if (task.kind === 'aut') return toAut(graph);
@@ -38,26 +40,31 @@ function standingOf(graph: StateGraph, regions: Regions, state: Int32Array): Sta
   };
 }
 
-async function graphOf({ source, bounds, property }: AskedGraph): Promise<Kept> {
-  const key = JSON.stringify({ source, bounds, property });
+async function graphOf({ source, bounds }: AskedGraph): Promise<Kept> {
+  const key = JSON.stringify({ source, bounds });
   const known = kept.get(key);
   kept.delete(key);
   // Beside the next one there is room for half as much of those before it.
   if (known === undefined) forgetDownTo(bounds.bytesMax / 2);
-  const asked = known ?? judged(stateGraph(await loadModel(source), bounds), property);
+  const asked = known ?? {
+    graph: stateGraph(await loadModel(source), bounds),
+    judged: new Map<number, Regions>(),
+  };
   kept.set(key, asked);
   return asked;
 }
 
-function judged(graph: StateGraph, property: number | null): Kept {
-  return {
-    graph,
-    regions: graph.complete && property !== null ? regionsOf(graph, property) : null,
-  };
+/** Null where the graph is not complete, or there is nothing to judge by. */
+function regionsIn({ graph, judged }: Kept, property: number | null): Regions | null {
+  if (!graph.complete || property === null) return null;
+  const regions = judged.get(property) ?? regionsOf(graph, property);
+  judged.set(property, regions);
+  return regions;
 }
 
 function forgetDownTo(bytesMax: number): void {
-  const bytesOf = ({ graph, regions }: Kept): number => graph.bytes + (regions?.bytes ?? 0);
+  const bytesOf = ({ graph, judged }: Kept): number =>
+    [...judged.values()].reduce((sum, { bytes }) => sum + bytes, graph.bytes);
   let bytes = [...kept.values()].reduce((sum, one) => sum + bytesOf(one), 0);
   for (const [key, one] of kept) {
     if (bytes <= bytesMax) return;

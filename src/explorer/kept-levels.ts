@@ -4,7 +4,7 @@
  *
  * Each worker appends to two files of its own: its states in the order in which they were found, and for each level one
  * record that says how far they reach. A record has a hash of the states of its level, so whatever a crash left behind is
- * either whole or not read. Where a file cannot be written, or becomes too long, the search goes on without.
+ * either whole or not read. Where a file cannot be written, or becomes too long, the search continues without it.
  */
 import {
   closeSync,

@@ -1,5 +1,4 @@
-import { expandInto, successorsFor } from './model.js';
-import { initialState, type Path } from './path.js';
+import { initialState, type Path, replay } from './path.js';
 import { numberOf, type StateGraph } from './state-graph.js';
 import { REGIONS } from './verdicts.js';
 
@@ -66,19 +65,11 @@ export function regionsOf(graph: StateGraph, property: number): Regions {
 
 /** The first step of a path, from 1, after which the violation cannot be avoided; 0 where it never could, null where it always can. */
 export function pointOfNoReturn(graph: StateGraph, regions: Regions, path: Path): number | null {
-  const { model } = graph;
-  const { words } = model;
-  const out = successorsFor(model, 1);
-  const state = initialState(model);
-  const isLost = (): boolean => regions.region[numberOf(graph, state)] !== AVOIDABLE;
-  if (isLost()) return 0;
-  for (const [nth, index] of path.entries()) {
-    out.count = 0;
-    expandInto(model, state, 0, out);
-    state.set(out.words.subarray(index * words, (index + 1) * words));
-    if (isLost()) return nth + 1;
-  }
-  return null;
+  const isLost = (state: Int32Array): boolean =>
+    regions.region[numberOf(graph, state)] !== AVOIDABLE;
+  if (isLost(initialState(graph.model))) return 0;
+  const lost = replay(graph.model, path).findIndex(({ state }) => isLost(state));
+  return lost < 0 ? null : lost + 1;
 }
 
 const AVOIDABLE = REGIONS.indexOf('avoidable');

@@ -1,7 +1,7 @@
 import { GrowingWords } from './growing-words.js';
-import { expandInto, type Model, type Successors, successorsFor } from './model.js';
+import { type Model, successorsFor } from './model.js';
 import { initialState, type Path } from './path.js';
-import { canonicalCopy, foldSuccessors, unfoldPath } from './symmetry.js';
+import { canonicalCopy, expandFolded, unfoldPath } from './symmetry.js';
 import { VisitedTable } from './visited-table.js';
 
 /**
@@ -107,18 +107,6 @@ export function shortestPath(graph: StateGraph, state: number): Path {
     packed.set(table.states.subarray(at * words, (at + 1) * words), nth * words);
   }
   return unfoldPath(model, packed);
-}
-
-function expandFolded(
-  model: Model,
-  fold: boolean,
-  states: Int32Array,
-  at: number,
-  out: Successors,
-): void {
-  out.count = 0;
-  expandInto(model, states, at, out);
-  if (fold) foldSuccessors(model, out);
 }
 
 function reversed(

@@ -9,6 +9,19 @@ export function foldSuccessors(model: Model, out: Successors, first = 0): void {
   for (let k = first; k < out.count; k++) model.canonical(out.words, k * words);
 }
 
+/** The successors of one state, folded if asked for, in place of what `out` held. */
+export function expandFolded(
+  model: Model,
+  fold: boolean,
+  states: Int32Array,
+  at: number,
+  out: Successors,
+): void {
+  out.count = 0;
+  expandInto(model, states, at, out);
+  if (fold) foldSuccessors(model, out);
+}
+
 /** The representative of the class of `state`, or a copy of it if the model has no symmetry. */
 export function canonicalCopy(model: Model, state: Int32Array): Int32Array {
   const copy = state.slice();

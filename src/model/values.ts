@@ -8,9 +8,12 @@ import {
   EVENTSEL,
   FIXED_CTR_CTRL,
   GLOBAL_STATUS_RESET,
+  msrName,
   PEBS_DATA_CFG,
+  VIA_NAMES,
 } from '../pmu/arch/msr.js';
 import { selectorToU64, statusToU64 } from '../pmu/arch/selector.js';
+import type { MsrWrite } from '../pmu/arch/write-sink.js';
 import { PEBS_UPDATE_DS_SW } from '../pmu/perf/data-cfg.js';
 
 const TWO_32 = 2 ** 32;
@@ -81,4 +84,21 @@ export function formatMsrValue(msr: number, value: number, addresses: AddressBoo
     return formatU64(selectorToU64(value));
   }
   return formatCounterSet(value);
+}
+
+/** An MSR write as JSON. */
+export interface WriteItem {
+  msr: string;
+  via: (typeof VIA_NAMES)[number];
+  value: string;
+  row: string;
+}
+
+export function writeItems(writes: readonly MsrWrite[], addresses: AddressBook): WriteItem[] {
+  return writes.map(({ msr, via, value, row }) => ({
+    msr: msrName(msr),
+    via: VIA_NAMES[via]!,
+    value: formatMsrValue(msr, value, addresses),
+    row,
+  }));
 }

@@ -42,3 +42,9 @@ export function tryLater(code: ProblemCode, detail: string, seconds: number): Pr
 export function ruleViolated(pointer: string, detail: string): ProblemError {
   return new ProblemError('rule_violated', `${pointer} ${detail}.`, [{ pointer, detail }]);
 }
+
+/** The same of a parameter of the query. */
+export function queryRefused(code: ProblemCode, name: string, detail: string): ProblemError {
+  const pointer = `/${name}`;
+  return new ProblemError(code, `${name} ${detail}.`, [{ pointer, detail, in: 'query' }]);
+}

@@ -1,7 +1,8 @@
 /** One script on several kernels: each runs it on a host of its own that is never stored, and the runs are compared. */
 import type { HostCreate } from '../../schemas/host.js';
 import type { RunComparison, RunComparisonRequest, RunStep } from '../../schemas/run-comparison.js';
-import { INVARIANTS } from '../pmu/invariants/index.js';
+import { writeItems } from '../model/values.js';
+import { invariantsIn } from '../pmu/invariants/index.js';
 import type { TraceEntry } from '../pmu/stepping/run.js';
 import {
   aligned,
@@ -17,7 +18,6 @@ import { HostSession } from './hosts/host-session.js';
 import { newHost } from './hosts/hosts.js';
 import { msrViews } from './hosts/msr-views.js';
 import { carryOut } from './hosts/scripts.js';
-import { writeItems } from './hosts/trace-views.js';
 import { ProblemError } from './problem-error.js';
 import { Slices } from './slices.js';
 
@@ -101,10 +101,8 @@ async function run(
 
 function stepOf({ draft, run }: HostSession, action: number, entry: TraceEntry): RunStep {
   const { actor, cpu, at } = entry;
-  const writes = writeItems(draft, entry.writes);
-  const mask = run.violated[cpu]!;
-  const violated = INVARIANTS.filter((_, bit) => mask & (1 << bit)).map(({ id }) => id);
-  return { action, actor, cpu, at, writes, violated };
+  const writes = writeItems(entry.writes, draft.addresses);
+  return { action, actor, cpu, at, writes, violated: invariantsIn(run.violated[cpu]!) };
 }
 
 /** The world is replaced as it grows. */

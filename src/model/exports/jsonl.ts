@@ -1,7 +1,6 @@
 /** JSON Lines, for jq, pandas and DuckDB: a step a line, each with all registers of its CPU after it. */
-import { msrName, VIA_NAMES } from '../../pmu/arch/msr.js';
 import { violatedIn } from '../render/frame-items.js';
-import { formatMsrValue } from '../values.js';
+import { formatMsrValue, writeItems } from '../values.js';
 import { type RecordedStep, type Recording, registersIn, wrongBits } from './recording.js';
 
 export function toJsonLines(recording: Recording): string {
@@ -18,12 +17,7 @@ function line(recording: Recording, step: RecordedStep): object {
     actor,
     at,
     action,
-    writes: writes.map(({ msr, via, value, row }) => ({
-      msr: msrName(msr),
-      via: VIA_NAMES[via],
-      value: formatMsrValue(msr, value, addresses),
-      row,
-    })),
+    writes: writeItems(writes, addresses),
     registers: after === null ? null : registers(recording, after.cpus[cpu]!),
     violated: after === null ? null : violatedIn(after, cpu),
   };

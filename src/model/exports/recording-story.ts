@@ -1,11 +1,10 @@
 /** What a recording alone can tell as a story: the writes, what perf wants, and what is violated. */
-import { msrName, VIA_NAMES } from '../../pmu/arch/msr.js';
 import { stepCode } from '../../pmu/machine/micro-step.js';
 import { stepSource } from '../../pmu/machine/step-sources.js';
 import { desiredChanges } from '../render/frame-items.js';
 import type { RenderedStep } from '../render/rendered-steps.js';
 import type { Story } from '../render/text.js';
-import { formatMsrValue } from '../values.js';
+import { writeItems } from '../values.js';
 import { type RecordedStep, type Recording, violationsBegun } from './recording.js';
 
 export function storyOf(recording: Recording): Story {
@@ -29,12 +28,7 @@ function told(recording: Recording, step: RecordedStep): RenderedStep {
     title: at,
     ...(code === undefined ? {} : { micro_step: at }),
     source: code === undefined ? '' : stepSource(code),
-    msr_writes: writes.map(({ msr, via, value, row }) => ({
-      msr: msrName(msr),
-      via: VIA_NAMES[via]!,
-      value: formatMsrValue(msr, value, recording.addresses),
-      row,
-    })),
+    msr_writes: writeItems(writes, recording.addresses),
     state_change,
     changes: [],
     decisions: [],

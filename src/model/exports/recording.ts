@@ -5,7 +5,7 @@
 import { counterNames, FIXED } from '../../pmu/arch/counter-set.js';
 import { FIXED_CTR_CTRL, GLOBAL_CTRL, msrName, PEBS_ENABLE } from '../../pmu/arch/msr.js';
 import type { MsrWrite } from '../../pmu/arch/write-sink.js';
-import { INVARIANTS } from '../../pmu/invariants/index.js';
+import { invariantsIn } from '../../pmu/invariants/index.js';
 import { TOLD_MSRS, toldMsrs } from '../../pmu/machine/registers.js';
 import { DESIRED, type Frame, OF_GUEST, VALUE, VIOLATED } from '../../pmu/stepping/frame.js';
 import type { FrameOrigin } from '../render/frame-items.js';
@@ -106,8 +106,7 @@ export function tellingBits(recording: Recording, { msr, value, desired }: Regis
 
 /** The invariants that fail at some time. */
 export function violatedEver(recording: Recording): string[] {
-  const mask = maskOver(framesOf(recording), (cpu) => cpu[VIOLATED]!);
-  return INVARIANTS.flatMap(({ id }, at) => (mask & (1 << at) ? id : []));
+  return invariantsIn(maskOver(framesOf(recording), (cpu) => cpu[VIOLATED]!));
 }
 
 /** All bits that the CPUs of some frames have in what is read of them. */
@@ -132,7 +131,7 @@ export function framesOf({ steps, start }: Recording): Frame[] {
 export function violationsBegun({ cpu, before, after }: RecordedStep): string[] {
   const was = before?.cpus[cpu]?.[VIOLATED] ?? 0;
   const is = after?.cpus[cpu]?.[VIOLATED] ?? 0;
-  return INVARIANTS.flatMap(({ id }, at) => (is & ~was & (1 << at) ? id : []));
+  return invariantsIn(is & ~was);
 }
 
 /** 16 hex digits. */

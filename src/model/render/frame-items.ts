@@ -1,7 +1,7 @@
 /** Frames as data: what registers hold, what perf wants in them, and which invariants fail. */
 import type { AddressBook } from '../../pmu/arch/address-book.js';
 import { msrName } from '../../pmu/arch/msr.js';
-import { INVARIANTS } from '../../pmu/invariants/index.js';
+import { invariantsIn } from '../../pmu/invariants/index.js';
 import { TOLD_MSRS, toldMsrs } from '../../pmu/machine/registers.js';
 import type { World } from '../../pmu/machine/world.js';
 import { DESIRED, type Frame, VALUE, VIOLATED } from '../../pmu/stepping/frame.js';
@@ -37,8 +37,7 @@ export function registersItem({ world, addresses }: FrameOrigin, frame: Frame): 
 
 /** The invariants that fail on a CPU. */
 export function violatedIn({ cpus }: Frame, cpu: number): string[] {
-  const mask = cpus[cpu]![VIOLATED]!;
-  return INVARIANTS.flatMap(({ id }, at) => (mask & (1 << at) ? id : []));
+  return invariantsIn(cpus[cpu]![VIOLATED]!);
 }
 
 /** Registers in which perf wants another value than before. */

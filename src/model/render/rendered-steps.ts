@@ -1,5 +1,4 @@
 /** The steps of a path as data: who acts, which MSRs are written, what changes, and where a step decides not to act. */
-import { msrName, VIA_NAMES } from '../../pmu/arch/msr.js';
 import { STEP_NAMES } from '../../pmu/machine/micro-step.js';
 import { RUN_VCPU } from '../../pmu/machine/state.js';
 import { stepSource, stepStatement } from '../../pmu/machine/step-sources.js';
@@ -7,7 +6,7 @@ import type { MachineModel } from '../machine-model.js';
 import { cpuOf, kindOf } from '../steps/index.js';
 import { ADVANCE } from '../steps/operation.js';
 import { actionOf, actorOf, operationOf } from '../steps/told.js';
-import { formatMsrValue } from '../values.js';
+import { type WriteItem, writeItems } from '../values.js';
 import type { StoryActor } from '../vocabulary.js';
 import { decisionLine, decisionsOf } from './decisions.js';
 import { type Change, changeLine, differences } from './differences.js';
@@ -24,7 +23,7 @@ export interface RenderedStep {
   readonly action: string;
   readonly micro_step?: string;
   readonly source: string;
-  msr_writes: { msr: string; via: (typeof VIA_NAMES)[number]; value: string; row: string }[];
+  msr_writes: WriteItem[];
   state_change: string[];
   changes: RenderedChange[];
   decisions: string[];
@@ -51,12 +50,7 @@ export function renderStep(model: MachineModel, words: FieldWords, step: PathSte
     action: actionIn(model, step),
     ...(executes === undefined ? {} : { micro_step: STEP_NAMES[executes]! }),
     source: executes === undefined ? (kindOf(label).source ?? '') : stepSource(executes),
-    msr_writes: writes.map(({ msr, via, value, row }) => ({
-      msr: msrName(msr),
-      via: VIA_NAMES[via]!,
-      value: formatMsrValue(msr, value, host.addresses),
-      row,
-    })),
+    msr_writes: writeItems(writes, host.addresses),
     state_change: changes.map((change) => changeLine(change, before.cpus.length)),
     changes: changes.map(({ bits, ...change }) => ({
       ...change,

@@ -78,6 +78,11 @@ export function stepsEvaluated(world: World, initial: MachineState, mask: number
   });
 }
 
+/** The ids of the invariants in a mask. */
+export function invariantsIn(mask: number): string[] {
+  return INVARIANTS.flatMap(({ id }, at) => (mask & (1 << at) ? id : []));
+}
+
 export function findInvariant(id: string): Invariant | undefined {
   return INVARIANTS.find((invariant) => invariant.id === id);
 }

@@ -113,8 +113,7 @@ export class ExplorationWork {
     // One that is paused again before it has taken up its levels has come as far as before.
     const found = progress?.done === 0 ? {} : { progress };
     const state = await this.store.pause(id, found, pausedEvent(id));
-    const waiting = state === 'queued' ? await this.store.waiting(id) : undefined;
-    if (waiting !== undefined) await this.addJobs([explorationJob(waiting)]);
+    if (state === 'queued') await this.queueAgain(id);
   }
 
   /** Removes what searches have kept that have ended elsewhere or are forgotten. */
@@ -127,6 +126,10 @@ export class ExplorationWork {
   /** What the scout cannot finish waits for threads of its own. */
   private async handOver(id: string): Promise<void> {
     await this.store.enlarge(id);
+    await this.queueAgain(id);
+  }
+
+  private async queueAgain(id: string): Promise<void> {
     const waiting = await this.store.waiting(id);
     if (waiting !== undefined) await this.addJobs([explorationJob(waiting)]);
   }

@@ -122,7 +122,7 @@ export function worldNames({ scenario, model }: Exploration): string[] {
 }
 
 /** A path that leaves the model leads to nothing. */
-async function onPath<Found>(follow: () => Found | Promise<Found>): Promise<Found> {
+export async function onPath<Found>(follow: () => Found | Promise<Found>): Promise<Found> {
   try {
     return await follow();
   } catch (error) {

@@ -15,7 +15,7 @@ import {
 } from '../../model/vocabulary.js';
 import type { WorkRow } from '../../store/work-store.js';
 import type { ExportFile } from '../exports.js';
-import { ProblemError, tryLater } from '../problem-error.js';
+import { ProblemError, queryRefused, tryLater } from '../problem-error.js';
 import { worldNames } from './findings.js';
 import { machineSource } from './job.js';
 import type { StoredRequest } from './request.js';
@@ -84,7 +84,8 @@ export class Graphs {
     const property = judgedProperty(row, asked);
     const { model, distinct_states } = row.resource as Exploration;
     const cpus = model.cpus ?? 1;
-    if (cpu >= cpus) throw invalid('/cpu', `is not a CPU of this world, which has ${cpus}`);
+    if (cpu >= cpus)
+      throw queryRefused('validation', 'cpu', `is not a CPU of this world, which has ${cpus}`);
     if (row.finishedAt === null || distinct_states === 0) {
       throw new ProblemError('conflict', 'The search has not ended, or it has seen no state.');
     }
@@ -173,13 +174,8 @@ function judgedProperty(row: WorkRow, asked: string | undefined): string | null 
   );
   if (asked !== undefined && !invariants.some(({ id }) => id === asked)) {
     const known = invariants.map(({ id }) => id).join(', ') || 'none';
-    throw invalid('/property', `is not an invariant of this search (${known})`);
+    throw queryRefused('validation', 'property', `is not an invariant of this search (${known})`);
   }
   const violated = invariants.find(({ verdict }) => verdict === 'violated');
   return asked ?? (violated ?? invariants[0])?.id ?? null;
-}
-
-function invalid(pointer: string, detail: string): ProblemError {
-  const what = pointer.slice(1);
-  return new ProblemError('validation', `${what} ${detail}.`, [{ pointer, detail, in: 'query' }]);
 }

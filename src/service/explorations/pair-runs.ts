@@ -4,13 +4,12 @@ import type { PairRun, PairStory } from '../../model/render/pair-story.js';
 import type { PathStep } from '../../model/render/path-steps.js';
 import { cpuOf, kindOf } from '../../model/steps/index.js';
 import { actorOf } from '../../model/steps/told.js';
-import { msrName, VIA_NAMES } from '../../pmu/arch/msr.js';
-import { INVARIANTS, violatedAt } from '../../pmu/invariants/index.js';
+import { writeItems } from '../../model/values.js';
+import { invariantsIn, violatedAt } from '../../pmu/invariants/index.js';
 import { STEP_NAMES } from '../../pmu/machine/micro-step.js';
 import { type RunRecord, registerValues } from '../aligned-runs.js';
 import { msrViews } from '../hosts/msr-views.js';
 import { compared } from '../run-comparisons.js';
-import { formatMsrValue } from '../wire.js';
 
 /** Shortest schedules are short; the steps of longer ones are not stored with the exploration. */
 const STEPS_MAX = 200;
@@ -43,12 +42,7 @@ function stepOf({ model: { explored } }: PairRun, step: PathStep): RunStep {
     actor: actorOf(explored, before, label),
     cpu,
     at: executes === undefined ? (actor ?? about) : STEP_NAMES[executes]!,
-    writes: writes.map(({ msr, via, value, row }) => ({
-      msr: msrName(msr),
-      via: VIA_NAMES[via]!,
-      value: formatMsrValue(msr, value, explored.host.addresses),
-      row,
-    })),
-    violated: INVARIANTS.filter((_, bit) => violated & (1 << bit)).map(({ id }) => id),
+    writes: writeItems(writes, explored.host.addresses),
+    violated: invariantsIn(violated),
   };
 }

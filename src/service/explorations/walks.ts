@@ -2,7 +2,7 @@
 import type { WalkState } from '../../../schemas/counterexample.js';
 import { fingerprint } from '../../explorer/fingerprint.js';
 import type { Standing } from '../../explorer/graph-thread.js';
-import { PathError, parsePath, walkTo } from '../../explorer/path.js';
+import { parsePath, walkTo } from '../../explorer/path.js';
 import type { MachineModel } from '../../model/machine-model.js';
 import { neighbourhoodOf } from '../../model/neighbourhood.js';
 import { placeNames, placeOf } from '../../model/place.js';
@@ -10,9 +10,8 @@ import { walkState } from '../../model/state-browser.js';
 import type { MachineState } from '../../pmu/machine/state.js';
 import type { WorkRow } from '../../store/work-store.js';
 import { cpuMode, msrViews } from '../hosts/msr-views.js';
-import { ProblemError } from '../problem-error.js';
 import { Slices } from '../slices.js';
-import { modelOf } from './findings.js';
+import { modelOf, onPath } from './findings.js';
 import type { Graphs } from './graphs.js';
 
 interface Asked {
@@ -29,7 +28,8 @@ export async function stateAt(
   { property, depth }: Asked,
 ): Promise<WalkState> {
   const model = modelOf(row);
-  const { path, place } = pathAndPlace(model, text);
+  const path = await onPath(() => parsePath(text));
+  const place = await onPath(() => walkTo(model, path));
   const slices = new Slices();
   const around =
     depth === undefined
@@ -59,16 +59,6 @@ export async function stateAt(
           },
         }),
   };
-}
-
-function pathAndPlace(model: MachineModel, text: string) {
-  try {
-    const path = parsePath(text);
-    return { path, place: walkTo(model, path) };
-  } catch (error) {
-    if (error instanceof PathError) throw new ProblemError('not_found', error.message);
-    throw error;
-  }
 }
 
 function byState(

@@ -2,7 +2,7 @@
  * Stored trace entries, about fifty bytes a micro-step. The newest are stored with the host as its tail; a tail that has grown
  * becomes a chunk, so that not every step adds a row.
  */
-import { INVARIANTS } from '../../pmu/invariants/index.js';
+import { INVARIANTS, invariantsIn } from '../../pmu/invariants/index.js';
 import { type Changes, isOfInvariants } from '../../pmu/stepping/frame.js';
 import { TRACE_MAX, type TraceEntry } from '../../pmu/stepping/run.js';
 import type { TraceChunk } from '../../store/host-store.js';
@@ -81,7 +81,7 @@ function entry([index, cpu, vcpu, actor, at, ...rest]: Row): TraceEntry {
 function storedChanges(changes: Changes): StoredChanges {
   return changes.map((field, at) => {
     const isMask = at % 2 === 1 && isOfInvariants(changes[at - 1]!);
-    return isMask ? INVARIANTS.flatMap(({ id }, nth) => (field & (1 << nth) ? id : [])) : field;
+    return isMask ? invariantsIn(field) : field;
   });
 }
 

@@ -1,11 +1,9 @@
 /** The trace of a host as a resource: its entries with the registers before and after each. */
 import type { TraceItem, TracePage } from '../../../schemas/trace.js';
 import { desiredChanges, registersItem, violatedIn } from '../../model/render/frame-items.js';
-import { msrName, VIA_NAMES } from '../../pmu/arch/msr.js';
-import type { MsrWrite } from '../../pmu/arch/write-sink.js';
+import { writeItems } from '../../model/values.js';
 import { type Frame, frameBefore, frameOf } from '../../pmu/stepping/frame.js';
 import type { TraceEntry } from '../../pmu/stepping/run.js';
-import { formatMsrValue } from '../wire.js';
 import type { Host } from './host.js';
 
 /** An entry between two frames; null where an entry of an earlier version does not tell them. */
@@ -57,20 +55,8 @@ function traceItem(host: Host, { entry, before, after }: FramedEntry): TraceItem
     ...(before !== null && missed.length > 0
       ? { registers_before: registersItem(host, before) }
       : {}),
-    writes: writeItems(host, writes),
+    writes: writeItems(writes, host.addresses),
     desired: before === null || after === null ? [] : desiredChanges(host, before, after),
     violated: after === null ? [] : violatedIn(after, cpu),
   };
-}
-
-export function writeItems(
-  { addresses }: Pick<Host, 'addresses'>,
-  writes: readonly MsrWrite[],
-): TraceItem['writes'] {
-  return writes.map(({ msr, via, value, row }) => ({
-    msr: msrName(msr),
-    via: VIA_NAMES[via]!,
-    value: formatMsrValue(msr, value, addresses),
-    row,
-  }));
 }

@@ -8,7 +8,7 @@ import {
   type Stats,
   type Timeseries,
 } from '../../../schemas/monitoring.js';
-import { ProblemError } from '../problem-error.js';
+import { queryRefused } from '../problem-error.js';
 import { History } from './history.js';
 import type { Meters } from './meters.js';
 import type { SharedValues } from './shared-values.js';
@@ -83,12 +83,13 @@ export class Statistics {
   timeseries({ metric, from, to, step }: Asked): Timeseries {
     const end = to === undefined ? Date.now() : millisOf(to, 'to');
     const begin = from === undefined ? end - RANGE_MILLIS : millisOf(from, 'from');
-    if (begin > end) throw refused('from', 'is after the end');
+    if (begin > end) throw queryRefused('rule_violated', 'from', 'is after the end');
     const range = end - begin;
     const millis = step === undefined ? defaultStep(range) : step * 1000;
     if (range / millis >= ROWS_MAX) {
       const least = Math.ceil(range / 1000 / (ROWS_MAX - 1));
-      throw refused(
+      throw queryRefused(
+        'rule_violated',
         'step',
         `makes more than ${ROWS_MAX} rows of this range; at least ${least} fit`,
       );
@@ -123,12 +124,6 @@ function defaultStep(range: number): number {
 
 function millisOf(text: string, parameter: string): number {
   const millis = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
-  if (Number.isNaN(millis)) throw refused(parameter, 'is no time');
+  if (Number.isNaN(millis)) throw queryRefused('rule_violated', parameter, 'is no time');
   return millis;
-}
-
-function refused(parameter: string, detail: string): ProblemError {
-  return new ProblemError('rule_violated', `${parameter} ${detail}.`, [
-    { pointer: `/${parameter}`, detail, in: 'query' },
-  ]);
 }
