@@ -35,6 +35,8 @@ const READY_MILLIS_MAX = 120_000;
 /** Stopping a hung server or restarting a recovering one costs little, so this is short. */
 const LEFTOVER_MILLIS_MAX = 5_000;
 const POLL_MILLIS = 10;
+/** Twice as long as it takes to notice that a leftover has ended. */
+const NOTICED_MILLIS_MAX = 500;
 const TRIES_MAX = 20;
 const RETRY_MILLIS = 250;
 
@@ -130,7 +132,10 @@ async function untilReady(
     // Connecting earlier would only fill the log with errors.
     const isReady = await saysReady(postmaster, cluster);
     const complaint = isReady ? await ask(port, login) : 'not ready yet';
-    if (!(await postmaster.isAlive())) return postmaster.ended;
+    if (!(await postmaster.isAlive())) {
+      // The end of a leftover is noticed by a timer that does not keep the process running: this one does.
+      return Promise.race([postmaster.ended, sleep(NOTICED_MILLIS_MAX, 'an end unseen')]);
+    }
     if (complaint === undefined || complaint === WRONG_PASSWORD) return complaint;
     if (Date.now() > deadline || signal?.aborted) return complaint;
     await sleep(POLL_MILLIS);

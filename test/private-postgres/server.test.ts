@@ -228,6 +228,22 @@ t.test('a service and a server killed together leave nothing in the way', async 
   t.strictSame(await query(last.url, 'select answer from kept'), [[42]], 'nor does a used number');
 });
 
+t.test('a leftover that dies while it is looked at does not end the service', async (t) => {
+  const dir = makeDir(t);
+  const service = spawnService(t, dir);
+  await firstLine(service);
+  await killService(service);
+  const pid = postmasterOf(dir);
+  // It takes connections and does not answer: the next service waits for it two seconds.
+  process.kill(pid, 'SIGSTOP');
+  const next = spawnService(t, dir);
+  const found = firstLine(next);
+  await sleep(1_000);
+  kill(pid);
+  const ended = once(next, 'exit').then(([code]) => `ended with ${code}`);
+  t.match(await Promise.race([found, ended]), /^postgres:/);
+});
+
 t.test('a server that is killed comes back on its port', async (t) => {
   const dir = makeDir(t);
   const lines: string[] = [];
