@@ -45,6 +45,7 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
       response: { 201: VcpuSchema, ...CHANGE_PROBLEMS },
     },
     act: (session, body) => session.addVcpu(body),
+    actions: (body) => [{ action: 'add_vcpu', ...body }],
     view: (host, _run, at) => vcpuItem(host, at),
     idOf: ({ id }) => id,
   });
@@ -105,6 +106,7 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const at = indexOf(session.draft, vcpu);
       return { at, fault: session.wrmsr(at, body) };
     },
+    actions: (body, { vcpu }) => [{ action: 'wrmsr', vcpu, ...body }],
     view: (host, _run, { at, fault }) => ({
       gp: fault !== null,
       ...(fault === null ? {} : { reason: fault }),
@@ -127,6 +129,7 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const at = indexOf(session.draft, vcpu);
       return { at, counts: await session.transition(at, body) };
     },
+    actions: (body, { vcpu }) => [{ action: 'transition', vcpu, ...body }],
     view: (host, run, { at, counts }, { trace }) => transitionItem(host, run, at, counts, trace),
   });
 
@@ -145,6 +148,7 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
       session.migrate(at, cpu);
       return at;
     },
+    actions: ({ cpu }, { vcpu }) => [{ action: 'migrate', vcpu, cpu }],
     view: (host, _run, at) => vcpuItem(host, at),
   });
 };

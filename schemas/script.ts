@@ -8,6 +8,7 @@ import {
   OVERFLOW_FIELDS,
 } from './actor.js';
 import { count, IdOrNameSchema, IdSchema, oneOf, ref, tagged } from './common.js';
+import { HostCreateSchema } from './host.js';
 import { msrWriteCounts, violationList } from './msr.js';
 import { EVENT_OPEN_FIELDS } from './perf-event.js';
 import { INJECT_FIELD, msrViews, OPERATION_FIELDS, TRANSITION_FIELDS } from './transition.js';
@@ -234,3 +235,33 @@ export const ScriptSchema = Type.Object(
   },
 );
 export type Script = Static<typeof ScriptSchema>;
+
+export const HostScriptSchema = Type.Object(
+  {
+    host: ref(HostCreateSchema, 'the body of POST /v1/hosts'),
+    script: Type.Object(
+      {
+        actions: Type.Array(ref(ScriptActionSchema), {
+          maxItems: 1000,
+          description: 'in order; none if nothing was done to the host',
+        }),
+      },
+      {
+        additionalProperties: false,
+        description: 'the body of POST /v1/hosts/{host}/scripts for the new host',
+      },
+    ),
+  },
+  {
+    $id: 'HostScript',
+    additionalProperties: false,
+    description: 'what makes a host again: a new host, and the script for it',
+    examples: [
+      {
+        host: { cpu_model: 'emerald-rapids', kernel: 'linux-7.2.6', cpus: 1 },
+        script: { actions: [{ action: 'add_vcpu', name: 'guest-a' }] },
+      },
+    ],
+  },
+);
+export type HostScript = Static<typeof HostScriptSchema>;

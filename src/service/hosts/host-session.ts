@@ -65,6 +65,22 @@ export class HostSession {
     };
   }
 
+  /** Adds and removes the records of events that KVM opened and closed for a guest, after each action: ids depend on it. */
+  nameGuestEvents(): void {
+    const { draft } = this;
+    draft.state.events.forEach((event, at) => {
+      const config = this.run.world.eventConfigs[at]!;
+      if (config.owner === HOST_OWNED) {
+        return;
+      }
+      if (event.status === CLOSED) {
+        draft.events[at] = undefined;
+      } else {
+        draft.events[at] ??= guestEventRecord(`ev_${this.takeId()}`, config.guestCounter);
+      }
+    });
+  }
+
   openEvent(body: PerfEventCreate): number {
     const { draft } = this;
     if (draft.events.filter((event) => event !== undefined).length >= EVENTS_MAX) {
@@ -338,22 +354,6 @@ export class HostSession {
     draft.state.events.forEach(({ status }, at) => {
       if (status === CLOSED && this.run.world.eventConfigs[at]!.owner === HOST_OWNED) {
         draft.events[at] = undefined;
-      }
-    });
-  }
-
-  /** Adds and removes the records of events that KVM opened and closed for a guest. */
-  private nameGuestEvents(): void {
-    const { draft } = this;
-    draft.state.events.forEach((event, at) => {
-      const config = this.run.world.eventConfigs[at]!;
-      if (config.owner === HOST_OWNED) {
-        return;
-      }
-      if (event.status === CLOSED) {
-        draft.events[at] = undefined;
-      } else {
-        draft.events[at] ??= guestEventRecord(`ev_${this.takeId()}`, config.guestCounter);
       }
     });
   }

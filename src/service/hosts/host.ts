@@ -38,6 +38,14 @@ interface VcpuRecord {
   readonly written: Map<number, U64>;
 }
 
+/** How the actions of a host are recorded (recorded-actions.ts). */
+export interface Recorded {
+  /** The microcode it was made with; a late load changes the host's. */
+  readonly microcode: U64;
+  readonly actions: number;
+  readonly bytes: number;
+}
+
 export interface Host {
   readonly id: string;
   readonly name?: string;
@@ -63,6 +71,8 @@ export interface Host {
   violated: Int32Array;
   /** The newest micro-steps, not yet in a chunk. */
   tail: TraceTail;
+  /** Undefined if an earlier version of the service made it or changed it. */
+  recorded: Recorded | undefined;
 }
 
 interface HostSpec {
@@ -101,5 +111,6 @@ export function createHost(spec: HostSpec): Host {
     tally: new Tally(),
     violated: new Int32Array(spec.cpus),
     tail: NO_TAIL,
+    recorded: { microcode: spec.microcode, actions: 0, bytes: 0 },
   };
 }

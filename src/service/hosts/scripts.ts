@@ -27,6 +27,7 @@ export async function carryOut(
   const throttles = tally.sink.throttles;
   const microSteps = tally.microSteps;
   const result = await refusalsAsProblems(pointer, () => runAction(session, action));
+  session.nameGuestEvents();
   return {
     action: action.action,
     ...result,
