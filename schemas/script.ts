@@ -54,6 +54,12 @@ export const CloseEventActionSchema = action('close_event', 'CloseEventAction', 
 export const AddVcpuActionSchema = action('add_vcpu', 'AddVcpuAction', VCPU_CREATE_FIELDS, {
   name: 'guest-a',
 });
+export const RemoveVcpuActionSchema = action(
+  'remove_vcpu',
+  'RemoveVcpuAction',
+  { vcpu, ...INJECT_FIELD },
+  { vcpu: 'guest-a' },
+);
 export const WrmsrActionSchema = action(
   'wrmsr',
   'WrmsrAction',
@@ -120,6 +126,7 @@ export const ScriptActionSchema = tagged(
     DisableEventActionSchema,
     CloseEventActionSchema,
     AddVcpuActionSchema,
+    RemoveVcpuActionSchema,
     WrmsrActionSchema,
     TransitionActionSchema,
     MigrateActionSchema,
@@ -148,6 +155,7 @@ export const SCRIPT_ACTIONS = [
   'disable_event',
   'close_event',
   'add_vcpu',
+  'remove_vcpu',
   'wrmsr',
   'transition',
   'migrate',

@@ -53,6 +53,7 @@ interface StateImage {
     readonly name?: string;
     readonly runs: number;
     readonly pmis?: number;
+    readonly gone?: number;
     readonly written: readonly (readonly [number, U64])[];
   }[];
   readonly addresses: readonly U64[];
