@@ -107,8 +107,12 @@ t.test('a vCPU that is removed leaves nothing behind but its place in the trace'
   t.not(next.id, vcpu.id, 'its name is free, its id is not');
   await host.move(next);
   t.strictSame((await host.metrics()).violations, []);
-  const text = await lab.get(`${host.path}/trace?format=text`);
-  t.match(text.body, /remove_vcpu/);
+  for (const format of ['text', 'mermaid', 'vcd', 'chrome', 'itf', 'ftrace', 'jsonl']) {
+    const file = await lab.get(`${host.path}/trace?format=${format}&steps=all`);
+    t.equal(file.statusCode, 200, format);
+    // These two tell of registers and their writes only.
+    if (format !== 'vcd' && format !== 'ftrace') t.match(file.body, /remove_vcpu/, format);
+  }
 });
 
 t.test('a vCPU whose thread is elsewhere is removed without a write', async (t) => {
