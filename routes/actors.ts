@@ -32,6 +32,7 @@ export const actorRoutes: FastifyPluginAsyncTypebox = async (app) => {
       body: NmiRequestSchema,
     },
     act: (session, body) => session.nmi(body),
+    actions: (body) => [{ action: 'nmi', ...body }],
   });
 
   hostChange(app, {
@@ -44,6 +45,7 @@ export const actorRoutes: FastifyPluginAsyncTypebox = async (app) => {
       description: 'Restarts throttled events, between PMU disable and enable.',
     },
     act: (session, body) => session.tick(body),
+    actions: (body) => [{ action: 'tick', ...body }],
   });
 
   hostChange(app, {
@@ -56,6 +58,7 @@ export const actorRoutes: FastifyPluginAsyncTypebox = async (app) => {
       description: 'perf_pmu_disable() on a CPU; the PMU stays disabled until PMU enable.',
     },
     act: (session, body) => session.pmuDisable(body),
+    actions: (body) => [{ action: 'pmu_disable', ...body }],
   });
 
   hostChange(app, {
@@ -68,6 +71,7 @@ export const actorRoutes: FastifyPluginAsyncTypebox = async (app) => {
       description: 'perf_pmu_enable() on a CPU whose PMU was disabled.',
     },
     act: (session, body) => session.pmuEnable(body),
+    actions: (body) => [{ action: 'pmu_enable', ...body }],
   });
 
   hostChange(app, {
@@ -81,6 +85,7 @@ export const actorRoutes: FastifyPluginAsyncTypebox = async (app) => {
         "An operation that micro_steps left in the middle goes on. If there is none, KVM reprograms the next counter of a guest whose WRMSR had reprogram: false. A vCPU's run goes on by transitions.",
     },
     act: (session, body) => session.advance(body),
+    actions: (body) => [{ action: 'advance', ...body }],
   });
 
   hostChange(app, {
@@ -98,6 +103,7 @@ export const actorRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     act: runScript,
+    actions: ({ actions }) => actions,
     view: scriptItem,
   });
 };

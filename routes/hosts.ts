@@ -14,10 +14,12 @@ import {
 import { HostMetricsQuerySchema, HostMetricsSchema } from '../schemas/metrics.js';
 import { MsrQuerySchema, MsrsSchema } from '../schemas/msr.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
+import { HostScriptSchema } from '../schemas/script.js';
 import { TracePageSchema, TraceQuerySchema } from '../schemas/trace.js';
 import { linkNext, sendRows } from '../src/http/answer/paging.js';
 import { OPENMETRICS_TYPE, sendExposition, TEXT_TYPE } from '../src/http/monitor/exposition.js';
 import { sendReply, termsOf, versionsAsked } from '../src/http/read/idempotency.js';
+import { isWithinLimits } from '../src/http/read/json-body.js';
 import { hostFamilies } from '../src/service/hosts/host-families.js';
 import { hostItem } from '../src/service/hosts/host-summary.js';
 import { metricsItem } from '../src/service/hosts/host-views.js';
@@ -157,6 +159,34 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) =>
       sendReply(reply, await hosts.copy(request.params.host, termsOf(request), request.body)),
+  );
+
+  app.get(
+    '/hosts/:host/script',
+    {
+      schema: {
+        tags: ['hosts'],
+        operationId: 'exportHost',
+        summary: 'Get a host as a script',
+        description:
+          'What makes the host again, here or elsewhere: the bodies of `POST /v1/hosts` and of `POST /v1/hosts/{host}/scripts` for the new one. It then has the same registers, counts and trace, and events and vCPUs with the same names and ids. A host that more than 1,000 actions or 255 KiB of them have made has no script.',
+        params: HostParamsSchema,
+        response: {
+          200: HostScriptSchema,
+          ...readProblems('not_found', 'ambiguous_name', 'conflict'),
+        },
+      },
+    },
+    async ({ params }, reply) => {
+      const host = await hosts.get(params.host);
+      const exported = await hosts.script(host);
+      if (!isWithinLimits(JSON.stringify(exported.script))) {
+        const detail = 'The script of this host has more fields or values than a body can have.';
+        throw new ProblemError('conflict', detail);
+      }
+      reply.header('etag', hostTag(host));
+      return exported;
+    },
   );
 
   app.get(

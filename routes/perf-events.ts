@@ -50,6 +50,7 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     act: (session, body) => session.openEvent(body),
+    actions: (body) => [{ action: 'open_event', ...body }],
     view: (host, _run, at) => eventItem(host, at),
     idOf: ({ id }) => id,
   });
@@ -111,6 +112,7 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
       session.enableEvent(at, body);
       return at;
     },
+    actions: (body, { event }) => [{ action: 'enable_event', event, ...body }],
     view: (host, _run, at) => eventItem(host, at),
   });
 
@@ -128,6 +130,7 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
       session.disableEvent(at, body);
       return at;
     },
+    actions: (body, { event }) => [{ action: 'disable_event', event, ...body }],
     view: (host, _run, at) => eventItem(host, at),
   });
 
@@ -162,7 +165,10 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const { headers } = await hosts.change(
         params.host,
         termsOf(request),
-        (session) => session.closeEvent(slotOf(session.draft, params.event), body),
+        {
+          act: (session) => session.closeEvent(slotOf(session.draft, params.event), body),
+          actions: [{ action: 'close_event', event: params.event, ...body }],
+        },
         () => null,
       );
       return reply.code(204).headers(headers).send(null);

@@ -1,7 +1,7 @@
 /** The vCPUs of a host: adding them, guest WRMSRs, transitions, migration. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { MigrateRequestSchema } from '../schemas/actor.js';
-import { PageQuerySchema } from '../schemas/common.js';
+import { NothingSchema, PageQuerySchema } from '../schemas/common.js';
 import { HostParamsSchema } from '../schemas/host.js';
 import { hostChangeProblems, readProblems } from '../schemas/problem.js';
 import { TransitionRequestSchema, TransitionSchema } from '../schemas/transition.js';
@@ -14,8 +14,9 @@ import {
   WrmsrSchema,
 } from '../schemas/vcpu.js';
 import { sendPage } from '../src/http/answer/paging.js';
+import { termsOf } from '../src/http/read/idempotency.js';
 import type { Host } from '../src/service/hosts/host.js';
-import { placeOf } from '../src/service/hosts/host-records.js';
+import { placeOf, placesIn } from '../src/service/hosts/host-records.js';
 import { guestPmu, vcpuItem } from '../src/service/hosts/host-views.js';
 import { transitionItem } from '../src/service/hosts/outcomes.js';
 import { hostChange } from './host-change.js';
@@ -45,6 +46,7 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
       response: { 201: VcpuSchema, ...CHANGE_PROBLEMS },
     },
     act: (session, body) => session.addVcpu(body),
+    actions: (body) => [{ action: 'add_vcpu', ...body }],
     view: (host, _run, at) => vcpuItem(host, at),
     idOf: ({ id }) => id,
   });
@@ -67,7 +69,7 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) => {
       const host = await hosts.get(request.params.host);
-      const items = host.vcpus.map((_, at) => vcpuItem(host, at));
+      const items = placesIn(host.vcpus).map((at) => vcpuItem(host, at));
       return sendPage(reply, items, request.query, ({ id }) => id);
     },
   );
@@ -90,6 +92,42 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
   );
 
+  app.delete(
+    '/hosts/:host/vcpus/:vcpu',
+    {
+      schema: {
+        ...ON_VCPU,
+        operationId: 'removeVcpu',
+        summary: 'Remove a vCPU',
+        description:
+          'As when its VM is torn down: KVM releases the perf events behind its guest counters, and its thread ends. Its CPU must be idle. The trace goes on naming it.',
+        response: {
+          204: NothingSchema,
+          ...readProblems(
+            'not_found',
+            'ambiguous_name',
+            'conflict',
+            'precondition_failed',
+            'too_many_requests',
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { host, vcpu } = request.params;
+      const { headers } = await hosts.change(
+        host,
+        termsOf(request),
+        {
+          act: (session) => session.removeVcpu(indexOf(session.draft, vcpu), {}),
+          actions: [{ action: 'remove_vcpu', vcpu }],
+        },
+        () => null,
+      );
+      return reply.code(204).headers(headers).send(null);
+    },
+  );
+
   hostChange(app, {
     path: '/hosts/:host/vcpus/:vcpu/wrmsr',
     schema: {
@@ -105,6 +143,7 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const at = indexOf(session.draft, vcpu);
       return { at, fault: session.wrmsr(at, body) };
     },
+    actions: (body, { vcpu }) => [{ action: 'wrmsr', vcpu, ...body }],
     view: (host, _run, { at, fault }) => ({
       gp: fault !== null,
       ...(fault === null ? {} : { reason: fault }),
@@ -127,6 +166,7 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const at = indexOf(session.draft, vcpu);
       return { at, counts: await session.transition(at, body) };
     },
+    actions: (body, { vcpu }) => [{ action: 'transition', vcpu, ...body }],
     view: (host, run, { at, counts }, { trace }) => transitionItem(host, run, at, counts, trace),
   });
 
@@ -145,6 +185,7 @@ export const vcpuRoutes: FastifyPluginAsyncTypebox = async (app) => {
       session.migrate(at, cpu);
       return at;
     },
+    actions: ({ cpu }, { vcpu }) => [{ action: 'migrate', vcpu, cpu }],
     view: (host, _run, at) => vcpuItem(host, at),
   });
 };

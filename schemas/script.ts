@@ -8,6 +8,7 @@ import {
   OVERFLOW_FIELDS,
 } from './actor.js';
 import { count, IdOrNameSchema, IdSchema, oneOf, ref, tagged } from './common.js';
+import { HostCreateSchema } from './host.js';
 import { msrWriteCounts, violationList } from './msr.js';
 import { EVENT_OPEN_FIELDS } from './perf-event.js';
 import { INJECT_FIELD, msrViews, OPERATION_FIELDS, TRANSITION_FIELDS } from './transition.js';
@@ -53,6 +54,12 @@ export const CloseEventActionSchema = action('close_event', 'CloseEventAction', 
 export const AddVcpuActionSchema = action('add_vcpu', 'AddVcpuAction', VCPU_CREATE_FIELDS, {
   name: 'guest-a',
 });
+export const RemoveVcpuActionSchema = action(
+  'remove_vcpu',
+  'RemoveVcpuAction',
+  { vcpu, ...INJECT_FIELD },
+  { vcpu: 'guest-a' },
+);
 export const WrmsrActionSchema = action(
   'wrmsr',
   'WrmsrAction',
@@ -119,6 +126,7 @@ export const ScriptActionSchema = tagged(
     DisableEventActionSchema,
     CloseEventActionSchema,
     AddVcpuActionSchema,
+    RemoveVcpuActionSchema,
     WrmsrActionSchema,
     TransitionActionSchema,
     MigrateActionSchema,
@@ -147,6 +155,7 @@ export const SCRIPT_ACTIONS = [
   'disable_event',
   'close_event',
   'add_vcpu',
+  'remove_vcpu',
   'wrmsr',
   'transition',
   'migrate',
@@ -234,3 +243,33 @@ export const ScriptSchema = Type.Object(
   },
 );
 export type Script = Static<typeof ScriptSchema>;
+
+export const HostScriptSchema = Type.Object(
+  {
+    host: ref(HostCreateSchema, 'the body of POST /v1/hosts'),
+    script: Type.Object(
+      {
+        actions: Type.Array(ref(ScriptActionSchema), {
+          maxItems: 1000,
+          description: 'in order; none if nothing was done to the host',
+        }),
+      },
+      {
+        additionalProperties: false,
+        description: 'the body of POST /v1/hosts/{host}/scripts for the new host',
+      },
+    ),
+  },
+  {
+    $id: 'HostScript',
+    additionalProperties: false,
+    description: 'what makes a host again: a new host, and the script for it',
+    examples: [
+      {
+        host: { cpu_model: 'emerald-rapids', kernel: 'linux-7.2.6', cpus: 1 },
+        script: { actions: [{ action: 'add_vcpu', name: 'guest-a' }] },
+      },
+    ],
+  },
+);
+export type HostScript = Static<typeof HostScriptSchema>;

@@ -33,25 +33,40 @@ const answersFrom = (n: number): string => `
       from unnest(${[0, 1, 2, 3, 4].map((at) => array(n + at)).join(', ')})
            as a (id, principal, key, fingerprint, answer)`;
 
-/** Creates hosts, up to the limit. */
-export const CREATE = `
-  with made as (
-    insert into hosts (id, version, config, image, summary, created_at)
-    select w.id, 0, w.config::jsonb, w.image, w.summary, w.created_at
-      from unnest(${array(2)}, ${array(3)}, ${array(4)}, ${array(5)}, ${array(6, 'timestamptz')})
-             with ordinality as w (id, config, image, summary, created_at, n)
-     where w.n + (select count(*) from hosts) <= $1::bigint
-     order by w.n
-    returning id
-  ), told as (
-    insert into events (type, subject, data)
-    select e.type, e.id, e.data::jsonb
-      from unnest(${array(2)}, ${array(7)}, ${array(8)}) as e (id, type, data)
-     where e.id in (select id from made)
-  ), answered as (${answersFrom(9)}
-     where a.id in (select id from made)
-  )
-  select id from made`;
+/** Creates hosts, up to the limit; copies take the actions of another along. */
+export function createStatement(copies: boolean) {
+  const parts = [
+    `made as (
+       insert into hosts (id, version, config, image, summary, created_at)
+       select w.id, 0, w.config::jsonb, w.image, w.summary, w.created_at
+         from unnest(${array(2)}, ${array(3)}, ${array(4)}, ${array(5)}, ${array(6, 'timestamptz')})
+                with ordinality as w (id, config, image, summary, created_at, n)
+        where w.n + (select count(*) from hosts) <= $1::bigint
+        order by w.n
+       returning id
+     )`,
+    `told as (
+       insert into events (type, subject, data)
+       select e.type, e.id, e.data::jsonb
+         from unnest(${array(2)}, ${array(7)}, ${array(8)}) as e (id, type, data)
+        where e.id in (select id from made)
+     )`,
+    `answered as (${answersFrom(9)} where a.id in (select id from made))`,
+  ];
+  if (copies) {
+    parts.push(
+      `copied as (
+         insert into host_actions (host_id, last_index, actions)
+         select c.id, o.last_index, o.actions
+           from unnest(${array(14)}, ${array(15)}, ${array(16, 'bigint')}) as c (id, original, last_index)
+           join host_actions o on o.host_id = c.original and o.last_index <= c.last_index
+          where o.host_id = any (${array(15)}) and c.id in (select id from made)
+       )`,
+    );
+  }
+  const name = `create_hosts_${Number(copies)}`;
+  return { name, text: `with ${parts.join(', ')} select id from made` };
+}
 
 /** One row for each requested host, in order: without image if the known version is current, without id if there is no such host. */
 export const FETCH = `
@@ -68,7 +83,7 @@ export const FETCH = `
  * writes everything that belongs to them. Parts without rows are left out: most steps write only a host.
  */
 export function commitStatement(chunks: boolean, answers: boolean, events: boolean) {
-  let used = 6;
+  let used = 8;
   const next = (count: number): number[] => {
     used += count;
     return Array.from({ length: count }, (_, at) => used - count + 1 + at);
@@ -76,8 +91,8 @@ export function commitStatement(chunks: boolean, answers: boolean, events: boole
   const parts = [
     `wanted as (
        select * from unnest(${array(1)}, ${array(2, 'bigint')}, ${array(3, 'bigint')}, ${array(4)}, ${array(5)},
-                            ${array(6)})
-                as w (id, base, version, image, summary, tail)
+                            ${array(6)}, ${array(7, 'bigint')}, ${array(8)})
+                as w (id, base, version, image, summary, tail, last_action, actions)
      )`,
     `locked as materialized (
        select h.id from hosts h join wanted w on h.id = w.id and h.version = w.base
@@ -89,6 +104,12 @@ export function commitStatement(chunks: boolean, answers: boolean, events: boole
          from wanted w
         where h.id = w.id and w.image <> '' and w.id in (select id from locked)
           and h.id = any (${array(1)})
+     )`,
+    `recorded as (
+       insert into host_actions (host_id, last_index, actions)
+       select w.id, w.last_action, w.actions
+         from wanted w
+        where w.actions <> '' and w.id in (select id from locked)
      )`,
   ];
   if (chunks) {

@@ -6,7 +6,13 @@ import { sql } from 'kysely';
 import type { Database } from './database.js';
 import { type EventInput, insertEvents } from './event-store.js';
 import { GroupCommit, type OnWritten } from './group-commit.js';
-import { answerColumns, CREATE, column, commitStatement, FETCH } from './host-statements.js';
+import {
+  answerColumns,
+  column,
+  commitStatement,
+  createStatement,
+  FETCH,
+} from './host-statements.js';
 import type { StoredAnswer } from './idempotency-store.js';
 
 /** A stored host; the service defines the contents of `config` and `image`. */
@@ -48,6 +54,7 @@ export interface HostWrite {
   readonly summary: string;
   readonly tail: string;
   readonly chunk: TraceChunk | null;
+  readonly actions: ActionsRow | null;
   readonly answers: readonly StoredAnswer[];
   readonly events: readonly EventInput[];
 }
@@ -59,12 +66,21 @@ export interface TraceChunk {
   readonly entries: string;
 }
 
+/** Actions that were taken together, for a script that makes the host again. */
+export interface ActionsRow {
+  /** Number of the last of them among all actions of the host. */
+  readonly lastIndex: number;
+  readonly actions: string;
+}
+
 interface NewHost {
   readonly id: string;
   readonly config: object;
   readonly image: string;
   readonly summary: string;
   readonly createdAt: string;
+  /** The host whose actions it takes over, and up to which. */
+  readonly copied?: { readonly id: string; readonly lastIndex: number } | undefined;
   readonly answer: StoredAnswer | undefined;
   readonly event: EventInput;
 }
@@ -149,6 +165,7 @@ export class HostStore {
       if (rows.length === 0) return false;
       // A separate statement sees what was written while the first one waited for the row.
       await trx.deleteFrom('host_traces').where('host_id', '=', id).execute();
+      await trx.deleteFrom('host_actions').where('host_id', '=', id).execute();
       await insertEvents(trx, [{ type: 'host.deleted', subject: id, data: {} }]);
       return true;
     });
@@ -167,13 +184,27 @@ export class HostStore {
     return rows.map(({ entries }) => entries);
   }
 
+  /** The actions of a host up to an index, oldest first. */
+  async actions(id: string, to: number): Promise<string[]> {
+    const rows = await this.database.query
+      .selectFrom('host_actions')
+      .select('actions')
+      .where('host_id', '=', id)
+      .where('last_index', '<=', to)
+      .orderBy('last_index')
+      .execute();
+    return rows.map(({ actions }) => actions);
+  }
+
   private async createAll(hosts: readonly NewHost[], hostsMax: number): Promise<boolean[]> {
     const answers = hosts.flatMap(({ id, answer }) =>
       answer === undefined ? [] : [{ id, ...answer }],
     );
+    const copies = hosts.flatMap(({ id, copied }) =>
+      copied === undefined ? [] : [{ id, of: copied.id, lastIndex: copied.lastIndex }],
+    );
     const { rows } = await this.database.pool.query<{ id: string }>({
-      name: 'create_hosts',
-      text: CREATE,
+      ...createStatement(copies.length > 0),
       values: [
         hostsMax,
         column(hosts, ({ id }) => id),
@@ -184,6 +215,13 @@ export class HostStore {
         column(hosts, ({ event }) => event.type),
         column(hosts, ({ event }) => JSON.stringify(event.data)),
         ...answerColumns(answers),
+        ...(copies.length === 0
+          ? []
+          : [
+              column(copies, ({ id }) => id),
+              column(copies, ({ of }) => of),
+              column(copies, ({ lastIndex }) => lastIndex),
+            ]),
       ],
     });
     const made = new Set(rows.map(({ id }) => id));
@@ -217,6 +255,8 @@ export class HostStore {
         column(writes, ({ image }) => image ?? ''),
         column(writes, ({ summary }) => summary),
         column(writes, ({ tail }) => tail),
+        column(writes, ({ actions }) => actions?.lastIndex ?? 0),
+        column(writes, ({ actions }) => actions?.actions ?? ''),
         ...(chunks.length === 0
           ? []
           : [

@@ -35,6 +35,14 @@ interface HostTraceTable {
   entries: string;
 }
 
+interface HostActionsTable {
+  host_id: string;
+  /** Number of the last of them among all actions of the host. */
+  last_index: number;
+  /** JSON objects, separated by commas. */
+  actions: string;
+}
+
 interface IdempotencyTable {
   principal: string;
   key: string;
@@ -107,6 +115,7 @@ interface CampaignChunkTable {
 export interface Tables {
   hosts: HostTable;
   host_traces: HostTraceTable;
+  host_actions: HostActionsTable;
   idempotency_keys: IdempotencyTable;
   events: EventTable;
   event_horizon: EventHorizonTable;

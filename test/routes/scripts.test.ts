@@ -124,8 +124,9 @@ t.test('every action of the alphabet', async (t) => {
     { action: 'microcode_load', microcode: '0x37' },
     { action: 'disable_event', event: 'a' },
     { action: 'close_event', event: 'a' },
+    { action: 'remove_vcpu', vcpu: 'guest-a' },
   ]);
-  t.equal(results.length, 16);
+  t.equal(results.length, 17);
   t.equal(msrs.length, 8, 'the four registers of each of the two CPUs');
   const { platform_class, microcode } = await host.read();
   t.equal(platform_class, 'K2', 'the new microcode isolates PEBS');

@@ -1,8 +1,9 @@
 /** vCPUs: what their guests see of the PMU and may write to it, and where they run. */
 import t from 'tap';
-import { VcpuPageSchema, VcpuSchema } from '../../schemas/vcpu.js';
+import type { Msrs } from '../../schemas/msr.js';
+import { type Vcpu, VcpuPageSchema, VcpuSchema } from '../../schemas/vcpu.js';
 import { bodyOf, problemOf } from '../helper.js';
-import { openLab, table } from './lab.js';
+import { type LabHost, openLab, table } from './lab.js';
 
 t.test('a vCPU is added, read and listed', async (t) => {
   const lab = await openLab(t);
@@ -51,6 +52,168 @@ t.test('a host can have at most 16 vCPUs', async (t) => {
   for (let i = 0; i < 16; i += 1) await host.vcpu();
   const problem = await host.refuses('limit_reached', 'POST', '/vcpus', {});
   t.match(problem.detail, /at most 16 vCPUs/);
+});
+
+/** A vCPU whose guest has PEBS on PMC0 and counts on PMC1: two perf events of KVM. */
+async function busyGuest(host: LabHost, name: string): Promise<Vcpu> {
+  const vcpu = await host.vcpu({ name });
+  await host.wrmsr(vcpu, 'IA32_PERFEVTSEL0', '0x43003c');
+  await host.wrmsr(vcpu, 'IA32_PERFEVTSEL1', '0x4300c0');
+  await host.wrmsr(vcpu, 'IA32_DS_AREA', '0xffff888000049000');
+  await host.wrmsr(vcpu, 'IA32_PEBS_ENABLE', 1);
+  await host.wrmsr(vcpu, 'IA32_PERF_GLOBAL_CTRL', 3);
+  return vcpu;
+}
+
+async function remove(host: LabHost, { id }: { id: string }): Promise<void> {
+  const response = await host.lab.send('DELETE', `${host.path}/vcpus/${id}`);
+  host.lab.t.equal(response.statusCode, 204, response.body);
+}
+
+t.test('a vCPU that is removed leaves nothing behind but its place in the trace', async (t) => {
+  const lab = await openLab(t);
+  const host = await lab.host();
+  await host.event({ name: 'cycles', counter: 'PMC2' });
+  const before = await host.msrs();
+  const vcpu = await busyGuest(host, 'guest');
+  const other = await host.vcpu({ name: 'other' });
+  await host.move(vcpu);
+  t.equal((await host.read()).events, 3);
+  const { writes_by_cause } = await host.metrics();
+  await remove(host, { id: 'guest' });
+  t.match(await host.read(), { events: 1, vcpus: 1 });
+  const page = bodyOf(t, await lab.get(`${host.path}/vcpus`), VcpuPageSchema);
+  t.strictSame(page.items, [other], 'the other one is as it was');
+  for (const name of ['guest', vcpu.id]) {
+    problemOf(t, await lab.get(`${host.path}/vcpus/${name}`), 'not_found');
+    await host.refuses('rule_violated', 'POST', '/scripts', {
+      actions: [{ action: 'sched_in', vcpu: name }],
+    });
+  }
+  // Record groups stay until PEBS is used anew.
+  const values = ({ msrs }: Msrs) =>
+    msrs
+      .filter(({ name }) => name !== 'MSR_PEBS_DATA_CFG')
+      .map(({ name, value, desired }) => [name, value, desired]);
+  t.strictSame(values(await host.msrs()), values(before), 'perf has what the host wants');
+  const items = (await host.trace()).items;
+  t.equal(items.at(-1)?.at, 'remove_vcpu');
+  t.equal(items.find(({ at }) => at === 'guest')?.vcpu, vcpu.id, 'the trace still names it');
+  const closing = (await host.metrics()).writes_by_cause;
+  t.ok(closing.guest.perf_wrmsr > writes_by_cause.guest.perf_wrmsr, 'KVM released its events');
+  t.strictSame(closing.setup, writes_by_cause.setup);
+  await host.move(other, { count: 3 });
+  const next = await host.vcpu({ name: 'guest' });
+  t.not(next.id, vcpu.id, 'its name is free, its id is not');
+  await host.move(next);
+  t.strictSame((await host.metrics()).violations, []);
+  for (const format of ['text', 'mermaid', 'vcd', 'chrome', 'itf', 'ftrace', 'jsonl']) {
+    const file = await lab.get(`${host.path}/trace?format=${format}&steps=all`);
+    t.equal(file.statusCode, 200, format);
+    // These two tell of registers and their writes only.
+    if (format !== 'vcd' && format !== 'ftrace') t.match(file.body, /remove_vcpu/, format);
+  }
+});
+
+t.test('a vCPU whose thread is elsewhere is removed without a write', async (t) => {
+  const lab = await openLab(t);
+  const host = await lab.host();
+  const vcpu = await busyGuest(host, 'guest');
+  await busyGuest(host, 'other');
+  const before = (await host.metrics()).msr_writes;
+  await remove(host, vcpu);
+  t.strictSame((await host.metrics()).msr_writes, before);
+  t.equal((await host.read()).events, 2);
+});
+
+t.test('a vCPU is removed only while its CPU is idle', async (t) => {
+  const lab = await openLab(t);
+  const host = await lab.host('emerald-rapids', 'linux-7.2.6', { cpus: 2 });
+  const vcpu = await busyGuest(host, 'guest');
+  const refused = async (why: RegExp) => {
+    const problem = await host.refuses('conflict', 'DELETE', `/vcpus/${vcpu.id}`);
+    t.match(problem.detail, why);
+  };
+  await host.move(vcpu, { kind: 'vm_entry' });
+  await refused(/CPU 0 is in the guest of v0: a VM-exit comes first/);
+  await host.move(vcpu, { kind: 'vm_exit' });
+  await host.move(vcpu, { kind: 'micro_step', count: 3 });
+  await refused(/in the middle of a run of v0/);
+  await host.move(vcpu, { kind: 'round_trip' });
+  await host.act('pmu/disable');
+  await refused(/PMU enable comes first/);
+  await host.act('pmu/enable');
+  await host.act('pmu/disable', { cpu: 1 });
+  await refused(/no CPU may have an operation in progress/);
+  await host.act('pmu/enable', { cpu: 1 });
+  const other = await host.vcpu({ name: 'other' });
+  const write = { msr: 'IA32_PERF_GLOBAL_CTRL', value: 1, reprogram: false };
+  await lab.send('POST', `${host.path}/vcpus/${vcpu.id}/wrmsr`, write);
+  const waiting = await host.refuses('conflict', 'DELETE', `/vcpus/${other.id}`);
+  t.match(waiting.detail, /KVM must reprogram a guest counter first/);
+  const response = await lab.app.inject({
+    method: 'DELETE',
+    url: `${host.path}/vcpus/${vcpu.id}`,
+    headers: { 'if-match': '"1"' },
+  });
+  problemOf(t, response, 'precondition_failed');
+  await remove(host, vcpu);
+  t.match(await host.read(), { events: 0, vcpus: 1 }, 'what is left to reprogram goes with it');
+  problemOf(t, await lab.send('DELETE', `${host.path}/vcpus/${vcpu.id}`), 'not_found');
+});
+
+t.test('NMIs can land while KVM releases the events of a vCPU', async (t) => {
+  const lab = await openLab(t);
+  const host = await lab.host();
+  await host.event({ counter: 'PMC2' });
+  const vcpu = await busyGuest(host, 'guest');
+  await host.move(vcpu);
+  const inject = [{ at: 'd4_pebs_enable', occurrence: 2, nmi: { throttle: ['PMC2'] } }];
+  const { results } = await host.script([{ action: 'remove_vcpu', vcpu: 'guest', inject }]);
+  t.equal(results[0]?.throttles, 1);
+  t.equal((await host.read()).vcpus, 0);
+});
+
+t.test('vCPUs may come and go as long as the trace has room for their names', async (t) => {
+  const lab = await openLab(t);
+  const host = await lab.host();
+  const first = await host.vcpu();
+  const comesAndGoes = [
+    { action: 'add_vcpu', name: 'brief' },
+    { action: 'transition', vcpu: 'brief', kind: 'round_trip' },
+    { action: 'remove_vcpu', vcpu: 'brief' },
+  ];
+  await host.script(Array(31).fill(comesAndGoes).flat());
+  const problem = await host.refuses('limit_reached', 'POST', '/vcpus', {});
+  t.match(problem.detail, /tells of 32 vCPUs already.* 1000 micro-steps make room/);
+  await host.move(first, { count: 60 });
+  const next = await host.vcpu({ name: 'brief' });
+  await host.move(next);
+  const named = new Set((await host.trace()).items.map(({ vcpu }) => vcpu));
+  t.strictSame([...named], [first.id, next.id]);
+  t.equal((await host.vcpuState(next)).runs, 1);
+  t.strictSame(await host.vcpuState(first), { ...(await host.vcpuState(first)), runs: 60 });
+});
+
+t.test('a first violation goes on naming the vCPU it was found on', async (t) => {
+  const lab = await openLab(t);
+  const host = await lab.host('emerald-rapids', 'upstream-base');
+  await host.event();
+  const vcpu = await host.vcpu();
+  await host.move(vcpu, { inject: [{ at: 'k7_lapic_wait', nmi: { throttle: ['PMC0'] } }] });
+  const found = (await host.metrics()).violations;
+  t.ok(found.some(({ first_at }) => first_at.vcpu === vcpu.id));
+  await remove(host, vcpu);
+  const other = await host.vcpu();
+  await host.move(other, { count: 80 });
+  await host.vcpu();
+  const now = (await host.metrics()).violations;
+  t.strictSame(
+    now
+      .filter(({ invariant }) => found.some((one) => one.invariant === invariant))
+      .map(({ first_at }) => first_at),
+    found.map(({ first_at }) => first_at),
+  );
 });
 
 t.test('a WRMSR of the guest is taken, or is a #GP that changes nothing', async (t) => {

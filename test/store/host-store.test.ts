@@ -31,6 +31,7 @@ const write = (id: string, base: number, more: Partial<HostWrite> = {}): HostWri
   summary: `summary ${base + 1}`,
   tail: '',
   chunk: null,
+  actions: null,
   answers: [],
   events: [],
   ...more,

@@ -31,6 +31,11 @@ export function parseJsonBody(text: string): unknown {
   return value;
 }
 
+/** Whether a JSON text may be a body, as far as its depth and the numbers of its fields and values are concerned. */
+export function isWithinLimits(text: string): boolean {
+  return countFieldsInText(text) !== undefined;
+}
+
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const COLON = 0x3a;

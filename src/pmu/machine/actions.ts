@@ -10,6 +10,7 @@ import { running } from '../arch/hardware.js';
 import { PEBS_ENABLE } from '../arch/msr.js';
 import type { WriteSink } from '../arch/write-sink.js';
 import { writeGuestMsr } from '../kvm/guest-msrs.js';
+import { VcpuPmu } from '../kvm/vcpu-pmu.js';
 import { CLOSED, INACTIVE, OFF } from '../perf/perf-event.js';
 import { branchSnapshot, handleNmi, latchOverflow } from '../perf/pmi.js';
 import { advance, isBlocked } from './advance.js';
@@ -37,6 +38,7 @@ import {
   IDLE,
   type LogicalCpu,
   type MachineState,
+  NO_VCPU,
   RUN_VCPU,
   SCHED_IN,
   SCHED_OUT,
@@ -81,6 +83,8 @@ export const NMI_RESET = 17;
 export const REPROGRAM = 18;
 /** The thread of vCPU `target`, which has no events to move, is on its CPU now. */
 export const ARRIVE = 19;
+/** vCPU `target` is gone, and its thread with it. KVM has released its events. */
+export const REMOVE_VCPU = 20;
 
 export interface Action {
   kind: number;
@@ -152,6 +156,8 @@ export function refusal(world: World, state: MachineState, action: Action): stri
       return refuseReprogramming(world, state, cpu, action.target);
     case ARRIVE:
       return refuseWithoutSwitch(world, state, cpu, action.target);
+    case REMOVE_VCPU:
+      return refuseUnlessIdle(cpu);
     default:
       throw new RangeError(`unknown action ${action.kind}`);
   }
@@ -236,6 +242,12 @@ export function perform(
       break;
     case ARRIVE:
       cpu.currentVcpu = action.target;
+      break;
+    case REMOVE_VCPU:
+      if (cpu.currentVcpu === action.target) {
+        cpu.currentVcpu = NO_VCPU;
+      }
+      state.vcpus[action.target]!.words.set(VcpuPmu.fresh);
       break;
   }
   return REST;

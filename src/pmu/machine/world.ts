@@ -9,7 +9,7 @@ import { type GuestFeatures, guestPmuCaps } from '../kvm/guest-msrs.js';
 import type { KvmWorld } from '../kvm/kvm-world.js';
 import { AUTOLOAD_CAPACITY } from '../kvm/msr-autoload.js';
 import { VcpuPmu } from '../kvm/vcpu-pmu.js';
-import { PerfEvent, type PerfEventConfig } from '../perf/perf-event.js';
+import { HOST_OWNED, NO_COUNTER, PerfEvent, type PerfEventConfig } from '../perf/perf-event.js';
 import { LogicalCpu, MachineState } from './state.js';
 
 export interface World extends KvmWorld {
@@ -70,19 +70,30 @@ export function withEvents(world: World, eventConfigs: readonly PerfEventConfig[
   return Object.freeze({ ...world, eventConfigs: Object.freeze([...eventConfigs]) });
 }
 
-/** Adds a vCPU, its PMU as after a guest's reset, and returns the world that has it. */
+/** Adds a vCPU, its PMU as after a guest's reset, in a slot of its own or in that of one that is gone; returns the world that has it. */
 export function addVcpu(
   world: World,
   state: MachineState,
   cpu: number,
   features: GuestFeatures,
+  at = state.vcpus.length,
 ): World {
-  const grown = withGuests(world, [...world.guests, features]);
-  const vcpu = new VcpuPmu();
+  const grown = withGuests(world, world.guests.toSpliced(at, 1, features));
+  if (at === state.vcpus.length) {
+    state.vcpus.push(new VcpuPmu());
+  }
+  const vcpu = state.vcpus[at]!;
   vcpu.cpu = cpu;
-  vcpu.globalCtrl = grown.guestCaps.at(-1)!.globalCtrlAtReset;
-  state.vcpus.push(vcpu);
+  vcpu.globalCtrl = grown.guestCaps[at]!.globalCtrlAtReset;
   return grown;
+}
+
+/** A vCPU is gone: what its events had is free for the host's. */
+export function freeEventsOf(world: World, vcpu: number): World {
+  const configs = world.eventConfigs.map((config) =>
+    config.owner === vcpu ? { ...config, owner: HOST_OWNED, guestCounter: NO_COUNTER } : config,
+  );
+  return withEvents(world, configs);
 }
 
 /** Gives a slot, which may be a new one behind the last, to a closed event; returns the world that has its configuration. */

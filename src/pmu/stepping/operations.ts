@@ -20,10 +20,32 @@ import { leaderOf } from '../perf/pmi.js';
 import { Refused } from './refused.js';
 import type { Run } from './run.js';
 
-/** Adds a vCPU to a logical CPU and returns its index. */
-export function addVcpu(run: Run, cpu: number, features: GuestFeatures): number {
-  run.world = machine.addVcpu(run.world, run.state, cpu, features);
-  return run.state.vcpus.length - 1;
+/** Adds a vCPU to a logical CPU and returns its index, which may be that of one that is gone. */
+export function addVcpu(
+  run: Run,
+  cpu: number,
+  features: GuestFeatures,
+  at = run.state.vcpus.length,
+): number {
+  run.world = machine.addVcpu(run.world, run.state, cpu, features, at);
+  return at;
+}
+
+/** A vCPU is torn down: KVM releases the events behind its guest's counters (`kvm_pmu_destroy`), and its thread ends. */
+export function removeVcpu(run: Run, vcpu: number): void {
+  const cpu = run.state.cpus[run.state.vcpus[vcpu]!.cpu]!;
+  run.cause = GUEST;
+  for (let counter = 0; counter < 32; counter += 1) {
+    const at = run.world.eventConfigs.findIndex(
+      ({ owner, guestCounter }) => owner === vcpu && guestCounter === counter,
+    );
+    if (at >= 0 && run.state.events[at]!.status !== CLOSED) {
+      run.operate(actions.START_CLOSE, cpu, at);
+    }
+  }
+  run.instantly(actions.REMOVE_VCPU, cpu, vcpu, 'remove_vcpu');
+  run.cause = SETUP;
+  run.world = machine.freeEventsOf(run.world, vcpu);
 }
 
 /** Opens a host event in a free slot and enables it unless it is to stay off. Returns the slot. */

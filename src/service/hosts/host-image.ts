@@ -19,7 +19,7 @@ import { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
 import { withEvents, withGuests } from '../../pmu/machine/world.js';
 import { PerfEvent, type PerfEventConfig } from '../../pmu/perf/perf-event.js';
 import type { FirstViolation, Tally } from '../../pmu/stepping/tally.js';
-import { createHost, type EventRecord, type Host } from './host.js';
+import { createHost, type EventRecord, type Host, type Recorded } from './host.js';
 import { upgradeConfig, upgradeState } from './host-image-format-1.js';
 import type { TraceTail } from './trace-text.js';
 
@@ -53,6 +53,7 @@ interface StateImage {
     readonly name?: string;
     readonly runs: number;
     readonly pmis?: number;
+    readonly gone?: number;
     readonly written: readonly (readonly [number, U64])[];
   }[];
   readonly addresses: readonly U64[];
@@ -61,6 +62,8 @@ interface StateImage {
   /** The tail of the trace without its text, which is stored in a column of its own. */
   readonly tail: Omit<TraceTail, 'text'>;
   readonly tally: TallyImage;
+  /** Absent in images of versions that recorded no actions. */
+  readonly recorded?: Recorded | undefined;
   /** By failed invariant: the CPUs on which it failed when last evaluated. Absent in images of earlier versions. */
   readonly violated?: Readonly<Record<string, readonly number[]>>;
 }
@@ -108,6 +111,7 @@ export function hostImage(host: Host): string {
     nextId: host.nextId,
     tail: { after: host.tail.after, entries: host.tail.entries },
     tally: tallyImage(host.tally),
+    recorded: host.recorded,
     violated: violatedImage(host.violated),
   };
   return JSON.stringify(image);
@@ -178,6 +182,7 @@ export function readHost(stored: {
   host.addresses = AddressBook.of(image.addresses);
   host.nextId = image.nextId;
   host.tail = { ...image.tail, text: stored.tail };
+  host.recorded = image.recorded;
   readTally(image.tally, host.tally);
   readViolated(image.violated ?? {}, host.violated);
   return host;

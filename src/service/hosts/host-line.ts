@@ -28,6 +28,8 @@ export interface Made {
   readonly host?: Host;
   readonly tally?: Tally;
   readonly events?: readonly EventInput[];
+  /** What is to be recorded of its actions. */
+  readonly actions?: string;
   readonly answer?: StoredAnswer | undefined;
   /** Answers the waiting request. */
   settle(): void;
@@ -150,6 +152,7 @@ async function makeAll(batch: readonly Change[], base: Host): Promise<Made[]> {
 function writeOf(base: Host, made: readonly Made[]): { host: Host; write: HostWrite } {
   const last = made.findLast(({ host }) => host !== undefined)?.host;
   const host = last ?? base;
+  const actions = made.flatMap(({ actions }) => actions || []).join(',');
   const chunk = chunkOf(host.tail, host.tally.happened);
   if (chunk !== null) host.tail = { ...NO_TAIL, after: chunk.lastIndex };
   return {
@@ -162,6 +165,7 @@ function writeOf(base: Host, made: readonly Made[]): { host: Host; write: HostWr
       summary: JSON.stringify(hostSummary(host)),
       tail: host.tail.text,
       chunk,
+      actions: actions === '' ? null : { lastIndex: host.recorded?.actions ?? 0, actions },
       answers: made.flatMap(({ answer }) => answer ?? []),
       events: made.flatMap(({ events }) => events ?? []),
     },

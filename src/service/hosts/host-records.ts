@@ -9,10 +9,26 @@ export function guestEventRecord(id: string, guestCounter: number): EventRecord 
   return { id, name: `guest ${counterName(guestCounter)}`, sampling: { period: 1 } };
 }
 
-type Named = readonly ({ readonly id: string; readonly name?: string } | undefined)[];
+interface Named {
+  readonly id: string;
+  readonly name?: string;
+  /** It is no more, but its record is kept. */
+  readonly gone?: number;
+}
+
+type Records = readonly (Named | undefined)[];
+
+/** The places of those that are there. */
+export function placesIn(records: Records): number[] {
+  return [...records.keys()].filter((at) => isThere(records[at]));
+}
+
+function isThere(record: Named | undefined): record is Named {
+  return record !== undefined && record.gone === undefined;
+}
 
 /** The place of what an address names. */
-export function placeOf(records: Named, reference: string, what: string): number {
+export function placeOf(records: Records, reference: string, what: string): number {
   const [at, ...others] = placesOf(records, reference);
   if (at === undefined) return missing(what, reference);
   if (others.length === 0) return at;
@@ -21,7 +37,7 @@ export function placeOf(records: Named, reference: string, what: string): number
 }
 
 /** The same for a field of a body. */
-export function only(records: Named, reference: string, pointer: string, what: string): number {
+export function only(records: Records, reference: string, pointer: string, what: string): number {
   const named = placesOf(records, reference);
   if (named.length !== 1) {
     const detail = `${named.length === 0 ? 'names no' : 'names more than one'} ${what} of this host (${reference})`;
@@ -31,8 +47,8 @@ export function only(records: Named, reference: string, pointer: string, what: s
 }
 
 /** One of that id, or all of that name. */
-function placesOf(records: Named, reference: string): number[] {
-  const byId = records.findIndex((record) => record?.id === reference);
-  if (byId >= 0) return [byId];
-  return records.flatMap((record, at) => (record?.name === reference ? [at] : []));
+function placesOf(records: Records, reference: string): number[] {
+  const places = placesIn(records);
+  const byId = places.find((at) => records[at]!.id === reference);
+  return byId === undefined ? places.filter((at) => records[at]!.name === reference) : [byId];
 }

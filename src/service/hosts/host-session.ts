@@ -19,11 +19,11 @@ import { CLOSED, HOST_OWNED, NO_COUNTER, NO_EVENT } from '../../pmu/perf/perf-ev
 import { asLeader, cpuAt, openAsked, samplingOf } from '../../pmu/stepping/host-events.js';
 import * as operations from '../../pmu/stepping/operations.js';
 import { Refused } from '../../pmu/stepping/refused.js';
-import { Run } from '../../pmu/stepping/run.js';
+import { Run, TRACE_MAX } from '../../pmu/stepping/run.js';
 import { Slices } from '../slices.js';
 import { parseCounter, parseCounters, parseDataCfg, parseU64, type U64Input } from '../wire.js';
-import { EVENTS_MAX, type Host, VCPUS_MAX } from './host.js';
-import { guestEventRecord, only } from './host-records.js';
+import { EVENTS_MAX, type Host, VCPU_SLOTS_MAX, VCPUS_MAX } from './host.js';
+import { guestEventRecord, only, placesIn } from './host-records.js';
 import { parseInjections } from './parse-injections.js';
 import { withEntries } from './trace-text.js';
 import { makeTransitions, type TransitionCounts } from './transitions.js';
@@ -63,6 +63,22 @@ export class HostSession {
       tally: this.draft.tally.plus(this.run.tally),
       tail: withEntries(this.draft.tail, this.run.trace),
     };
+  }
+
+  /** Adds and removes the records of events that KVM opened and closed for a guest, after each action: ids depend on it. */
+  nameGuestEvents(): void {
+    const { draft } = this;
+    draft.state.events.forEach((event, at) => {
+      const config = this.run.world.eventConfigs[at]!;
+      if (config.owner === HOST_OWNED) {
+        return;
+      }
+      if (event.status === CLOSED) {
+        draft.events[at] = undefined;
+      } else {
+        draft.events[at] ??= guestEventRecord(`ev_${this.takeId()}`, config.guestCounter);
+      }
+    });
   }
 
   openEvent(body: PerfEventCreate): number {
@@ -120,22 +136,35 @@ export class HostSession {
 
   addVcpu(body: VcpuCreate): number {
     const { draft } = this;
-    if (draft.vcpus.length >= VCPUS_MAX) {
+    if (placesIn(draft.vcpus).length >= VCPUS_MAX) {
       throw new Refused('limit', `a host can have at most ${VCPUS_MAX} vCPUs`);
     }
-    const at = operations.addVcpu(this.run, this.cpu(body.cpu ?? 0).index, {
+    const features = {
       vpmu: body.vpmu ?? DEFAULT_FEATURES.vpmu,
       pebs: body.pebs ?? DEFAULT_FEATURES.pebs,
       rtm: body.rtm ?? DEFAULT_FEATURES.rtm,
-    });
-    draft.vcpus.push({
+    };
+    const cpu = this.cpu(body.cpu ?? 0).index;
+    const at = operations.addVcpu(this.run, cpu, features, this.vcpuSlot());
+    draft.vcpus[at] = {
       id: `vcpu_${this.takeId()}`,
       ...(body.name === undefined ? {} : { name: body.name }),
       runs: 0,
       pmis: 0,
       written: new Map(),
-    });
+    };
     return at;
+  }
+
+  removeVcpu(at: number, asked: Pick<OperationAsked, 'inject'>): void {
+    const cpu = this.cpuOf(at);
+    // What KVM has not reprogrammed for its own guest goes with it.
+    if (cpu.currentVcpu !== at) {
+      this.assertReprogrammed(cpu);
+    }
+    this.underWay(asked, () => operations.removeVcpu(this.run, at));
+    this.draft.vcpus[at] = { ...this.draft.vcpus[at]!, gone: this.happened };
+    this.forgetClosed();
   }
 
   /** Returns why the guest takes a #GP, or null. */
@@ -326,6 +355,27 @@ export class HostSession {
     return result;
   }
 
+  private get happened(): number {
+    return this.draft.tally.happened + this.run.tally.happened;
+  }
+
+  /** The slot of the next vCPU: one of which neither the trace nor a first violation tells any more, or a new one. */
+  private vcpuSlot(): number {
+    const { vcpus, tally } = this.draft;
+    const first = [...tally.firstViolations, ...this.run.tally.firstViolations];
+    const free = vcpus.findIndex(
+      ({ gone = Number.POSITIVE_INFINITY }, at) =>
+        this.happened - gone >= TRACE_MAX && !first.some((violation) => violation?.vcpu === at),
+    );
+    if (free < 0 && vcpus.length >= VCPU_SLOTS_MAX) {
+      throw new Refused(
+        'limit',
+        `the trace tells of ${VCPU_SLOTS_MAX} vCPUs already, with those that are gone: ${TRACE_MAX} micro-steps make room`,
+      );
+    }
+    return free < 0 ? vcpus.length : free;
+  }
+
   private takeId(): string {
     const id = this.draft.nextId;
     this.draft.nextId += 1;
@@ -338,22 +388,6 @@ export class HostSession {
     draft.state.events.forEach(({ status }, at) => {
       if (status === CLOSED && this.run.world.eventConfigs[at]!.owner === HOST_OWNED) {
         draft.events[at] = undefined;
-      }
-    });
-  }
-
-  /** Adds and removes the records of events that KVM opened and closed for a guest. */
-  private nameGuestEvents(): void {
-    const { draft } = this;
-    draft.state.events.forEach((event, at) => {
-      const config = this.run.world.eventConfigs[at]!;
-      if (config.owner === HOST_OWNED) {
-        return;
-      }
-      if (event.status === CLOSED) {
-        draft.events[at] = undefined;
-      } else {
-        draft.events[at] ??= guestEventRecord(`ev_${this.takeId()}`, config.guestCounter);
       }
     });
   }

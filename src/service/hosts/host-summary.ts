@@ -10,6 +10,7 @@ import type { ListedHost } from '../../store/host-store.js';
 import { formatU64 } from '../wire.js';
 import type { Host } from './host.js';
 import { type ConfigImage, hostConfig, kernelOf, modelOf } from './host-image.js';
+import { placesIn } from './host-records.js';
 
 type HostSummary = Pick<HostItem, 'microcode' | 'isolation' | 'events' | 'vcpus' | 'micro_steps'>;
 
@@ -18,7 +19,7 @@ export function hostSummary({ microcode, state, vcpus, tally }: Host): HostSumma
     microcode: formatU64(microcode),
     isolation: state.noIsolation === 0,
     events: state.events.filter((event) => event.status !== CLOSED).length,
-    vcpus: vcpus.length,
+    vcpus: placesIn(vcpus).length,
     micro_steps: tally.microSteps,
   };
 }

@@ -18,6 +18,8 @@ import { NO_TAIL, type TraceTail } from './trace-text.js';
 export const HOSTS_MAX = 1000;
 export const EVENTS_MAX = 64;
 export const VCPUS_MAX = 16;
+/** Together with those that are gone and that the trace still tells of; no frame of a trace has room for more. */
+export const VCPU_SLOTS_MAX = 32;
 
 /** What the client specified for an event and the machine does not keep. */
 export interface EventRecord {
@@ -36,6 +38,16 @@ interface VcpuRecord {
   pmis: number;
   /** The guest's last writes to control registers of which the machine keeps only the enable bits, by MSR code. */
   readonly written: Map<number, U64>;
+  /** Once it is removed: how much had happened on the host. The trace still names it. */
+  readonly gone?: number;
+}
+
+/** How the actions of a host are recorded (recorded-actions.ts). */
+export interface Recorded {
+  /** The microcode it was made with; a late load changes the host's. */
+  readonly microcode: U64;
+  readonly actions: number;
+  readonly bytes: number;
 }
 
 export interface Host {
@@ -63,6 +75,8 @@ export interface Host {
   violated: Int32Array;
   /** The newest micro-steps, not yet in a chunk. */
   tail: TraceTail;
+  /** Undefined if an earlier version of the service made it or changed it. */
+  recorded: Recorded | undefined;
 }
 
 interface HostSpec {
@@ -101,5 +115,6 @@ export function createHost(spec: HostSpec): Host {
     tally: new Tally(),
     violated: new Int32Array(spec.cpus),
     tail: NO_TAIL,
+    recorded: { microcode: spec.microcode, actions: 0, bytes: 0 },
   };
 }

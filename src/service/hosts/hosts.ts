@@ -3,6 +3,7 @@
  * reports is stored.
  */
 import type { HostCopy, HostCreate, HostFilter, Host as HostItem } from '../../../schemas/host.js';
+import type { HostScript, ScriptAction } from '../../../schemas/script.js';
 import { type Run, TRACE_MAX, type TraceEntry } from '../../pmu/stepping/run.js';
 import type { Tally } from '../../pmu/stepping/tally.js';
 import type { EventInput } from '../../store/event-store.js';
@@ -20,6 +21,7 @@ import { HostLine, type Made, type OnTally } from './host-line.js';
 import { HostSession } from './host-session.js';
 import { hostItem, hostSummary, listedItem } from './host-summary.js';
 import { violationItems } from './host-views.js';
+import { hostScript, recordedCount, withActions } from './recorded-actions.js';
 import { NO_TAIL, readTrace } from './trace-text.js';
 
 /** The conditions of a request to change a host. */
@@ -43,6 +45,12 @@ export function newHost(body: HostCreate, kernelPointer = '/kernel'): Host {
     cpus: body.cpus ?? 1,
     options: body.options ?? {},
   });
+}
+
+/** What a request does to a host. */
+interface Work<Result> {
+  readonly act: (session: HostSession) => Promise<Result> | Result;
+  readonly actions: readonly ScriptAction[];
 }
 
 /** Makes the answer to a change from the host it leads to and what was run for it. */
@@ -79,10 +87,14 @@ export class Hosts {
       version: 0,
       tail: { ...NO_TAIL, after: host.tally.happened },
     };
-    return this.add(copy, ticket);
+    return this.add(copy, ticket, host);
   }
 
-  private async add(host: Host, ticket: Ticket | undefined): Promise<Reply<HostItem>> {
+  private async add(
+    host: Host,
+    ticket: Ticket | undefined,
+    original?: Host,
+  ): Promise<Reply<HostItem>> {
     const reply = {
       status: 201,
       headers: { location: `/v1/hosts/${host.id}`, etag: hostTag(host) },
@@ -94,6 +106,7 @@ export class Hosts {
       image: hostImage(host),
       summary: JSON.stringify(hostSummary(host)),
       createdAt: host.createdAt,
+      copied: original && { id: original.id, lastIndex: original.recorded?.actions ?? 0 },
       answer: ticket && storedAnswer(ticket, reply),
       event: { type: 'host.created', subject: host.id, data: hostConfig(host) },
     });
@@ -159,14 +172,19 @@ export class Hosts {
     return readTrace([...chunks, host.tail.text]).filter(({ index }) => index > from);
   }
 
+  /** What makes a host again: a new host, and a script for it. */
+  async script(host: Host): Promise<HostScript> {
+    return hostScript(host, await this.store.actions(host.id, recordedCount(host)));
+  }
+
   /**
-   * Changes a host: `act` works in a session, and `view` makes the answer from the resulting host. `location` is the address of
-   * a new resource on it.
+   * Changes a host: `act` works in a session, which is what `actions` of a script would do, and `view` makes the answer from the
+   * resulting host. `location` is the address of a new resource on it.
    */
   async change<Result, View>(
     reference: string,
     terms: ChangeTerms,
-    act: (session: HostSession) => Promise<Result> | Result,
+    { act, actions }: Work<Result>,
     view: ChangeView<Result, View>,
     location?: (view: View, host: Host) => string,
   ): Promise<Reply<View>> {
@@ -178,12 +196,14 @@ export class Hosts {
           const session = new HostSession(base);
           const result = await refusalsAsProblems('', () => act(session));
           const { run } = session;
-          const host = session.finish();
+          const { recorded, text } = withActions(base.recorded, actions);
+          const host = { ...session.finish(), recorded };
           const reply = replyOf(host, view(host, run, result), location);
           return {
             host,
             tally: run.tally,
             events: violationEvents(base, host, run.tally),
+            actions: text,
             answer: terms.ticket && storedAnswer(terms.ticket, reply),
             settle: () => resolve(reply),
           };

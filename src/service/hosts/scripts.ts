@@ -27,6 +27,7 @@ export async function carryOut(
   const throttles = tally.sink.throttles;
   const microSteps = tally.microSteps;
   const result = await refusalsAsProblems(pointer, () => runAction(session, action));
+  session.nameGuestEvents();
   return {
     action: action.action,
     ...result,
@@ -54,6 +55,9 @@ async function runAction(
       return {};
     case 'add_vcpu':
       return { id: draft.vcpus[session.addVcpu(action)]!.id };
+    case 'remove_vcpu':
+      session.removeVcpu(session.vcpuIndex(action.vcpu, '/vcpu'), action);
+      return {};
     case 'wrmsr': {
       const vcpu = session.vcpuIndex(action.vcpu, '/vcpu');
       return { gp: session.wrmsr(vcpu, action) !== null };

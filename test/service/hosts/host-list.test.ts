@@ -35,6 +35,8 @@ async function oldHost(seed: number): Promise<Host> {
   for (let step = 0; step < 30; step += 1) {
     const session = new HostSession(host);
     const action = begin[step] ?? randomAction(host, dice);
+    // Older versions removed no vCPUs.
+    if (action.action === 'remove_vcpu') continue;
     try {
       await runScript(session, { actions: [action] });
       host = session.finish();

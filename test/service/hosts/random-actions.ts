@@ -81,6 +81,7 @@ export function randomAction(host: Host, dice: Dice): ScriptAction {
         { action: 'migrate', vcpu: vcpu(), cpu },
         { action: 'sched_out', vcpu: vcpu() },
         { action: 'sched_in', vcpu: vcpu() },
+        { action: 'remove_vcpu', vcpu: vcpu(), ...injected(dice) },
       ] as const);
     case 11:
       if (dice.chance(3)) return { action: 'microcode_load', microcode: dice.below(0x100) };
