@@ -1,6 +1,6 @@
 /** Simulated hosts: creating, reading and deleting them; their registers, counts and trace. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { NothingSchema, PageQuerySchema } from '../schemas/common.js';
+import { NothingSchema } from '../schemas/common.js';
 import { ExpositionSchema } from '../schemas/health.js';
 import {
   HostCopySchema,
@@ -8,6 +8,7 @@ import {
   HostFilterSchema,
   HostPageSchema,
   HostParamsSchema,
+  HostQuerySchema,
   HostSchema,
   HostsDeletedSchema,
 } from '../schemas/host.js';
@@ -71,13 +72,16 @@ export const hostRoutes: FastifyPluginAsyncTypebox = async (app) => {
         tags: ['hosts'],
         operationId: 'listHosts',
         summary: 'List hosts',
-        description: 'Lists the hosts, oldest first.',
-        querystring: PageQuerySchema,
-        response: { 200: HostPageSchema, ...readProblems('validation') },
+        description:
+          'Lists the hosts that pass every filter, newest first unless `sort` says otherwise.',
+        querystring: HostQuerySchema,
+        response: { 200: HostPageSchema, ...readProblems('validation', 'unknown_name') },
       },
     },
     async (request, reply) =>
-      sendRows(reply, request.query, (after, limit) => hosts.list(after, limit)),
+      sendRows(reply, request.query, (after, limit) => hosts.list(request.query, after, limit), {
+        isNewestFirst: request.query.sort === 'newest',
+      }),
   );
 
   app.delete(

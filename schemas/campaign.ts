@@ -5,6 +5,7 @@ import { CELLS_MAX } from '../src/model/vocabulary.js';
 import {
   count,
   defaulted,
+  LIST_QUERY,
   NameSchema,
   oneOf,
   pageOf,
@@ -13,7 +14,6 @@ import {
   SecondsLeftSchema,
   SlugSchema,
   TimestampSchema,
-  WORK_QUERY,
 } from './common.js';
 import { propertyId } from './exploration-request.js';
 import { HostCreateSchema } from './host.js';
@@ -194,7 +194,7 @@ export type Campaign = Static<typeof CampaignSchema>;
 
 export const CampaignQuerySchema = Type.Object(
   {
-    ...WORK_QUERY,
+    ...LIST_QUERY,
     state: Type.Optional(ref(CampaignStateSchema, 'only those in this state')),
     verdict: Type.Optional(ref(CampaignVerdictSchema, 'only those with this verdict so far')),
     name: Type.Optional(ref(NameSchema, 'only those of this name')),

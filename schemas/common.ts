@@ -316,8 +316,8 @@ export const PageQuerySchema = Type.Object(
 );
 export type PageQuery = Static<typeof PageQuerySchema>;
 
-/** The query of a list of explorations or campaigns. */
-export const WORK_QUERY = {
+/** The query of a list of hosts, explorations or campaigns. */
+export const LIST_QUERY = {
   ...PageQuerySchema.properties,
   sort: defaulted(
     oneOf(['newest', 'oldest'], { default: 'newest', description: 'which come first' }),
@@ -325,9 +325,12 @@ export const WORK_QUERY = {
   kernel: Type.Optional(ref(SlugSchema, 'only those with this kernel, or an alias of it')),
 };
 
-export interface WorkQuery extends PageQuery {
+export interface ListQuery extends PageQuery {
   readonly sort: 'newest' | 'oldest';
   readonly kernel?: string;
+}
+
+export interface WorkQuery extends ListQuery {
   readonly state?: string;
   readonly verdict?: string;
   readonly scenario?: string;

@@ -5,6 +5,7 @@ import { GRAPH_STATES_MAX } from '../src/model/vocabulary.js';
 import { VerdictSchema } from './catalogue.js';
 import {
   count,
+  LIST_QUERY,
   nullable,
   oneOf,
   pageOf,
@@ -13,7 +14,6 @@ import {
   SecondsLeftSchema,
   SlugSchema,
   TimestampSchema,
-  WORK_QUERY,
 } from './common.js';
 import { ExplorationModelSchema } from './exploration-model.js';
 import { propertyId } from './exploration-request.js';
@@ -220,7 +220,7 @@ export type Exploration = Static<typeof ExplorationSchema>;
 
 export const ExplorationQuerySchema = Type.Object(
   {
-    ...WORK_QUERY,
+    ...LIST_QUERY,
     state: Type.Optional(oneOf(STATES, { description: 'only those in this state' })),
     verdict: Type.Optional(oneOf(VERDICTS, { description: 'only those with this verdict' })),
     scenario: Type.Optional(ref(SlugSchema, 'only those of this scenario')),

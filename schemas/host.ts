@@ -5,6 +5,7 @@ import { CPUS_MAX } from '../src/pmu/vocabulary.js';
 import {
   count,
   IdOrNameSchema,
+  LIST_QUERY,
   NameSchema,
   pageOf,
   ref,
@@ -142,6 +143,21 @@ export const HostFilterSchema = Type.Object(
   },
 );
 export type HostFilter = Static<typeof HostFilterSchema>;
+
+export const HostQuerySchema = Type.Object(
+  {
+    ...LIST_QUERY,
+    name: HostFilterSchema.properties.name,
+    cpu_model: HostFilterSchema.properties.cpu_model,
+  },
+  {
+    $id: 'HostQuery',
+    additionalProperties: false,
+    description: 'the page of the list of hosts, and which hosts are wanted',
+    examples: [{ limit: 50, sort: 'newest', kernel: 'linux-7.2.6' }],
+  },
+);
+export type HostQuery = Static<typeof HostQuerySchema>;
 
 export const HostsDeletedSchema = Type.Object(
   { deleted: count('number of hosts that are gone') },

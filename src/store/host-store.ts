@@ -2,7 +2,7 @@
  * Hosts in PostgreSQL: a configuration, a packed image and a version that counts changes. A change is written only to the
  * version it was made from, so with two instances no change is lost or applied twice.
  */
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Database } from './database.js';
 import { type EventInput, insertEvents } from './event-store.js';
 import { GroupCommit, type OnWritten } from './group-commit.js';
@@ -37,7 +37,7 @@ export interface ListedHost {
 }
 
 /** Filters of hosts; absent ones let every host pass. */
-interface HostsWanted {
+export interface HostsWanted {
   readonly name?: string | undefined;
   readonly cpuModel?: string | undefined;
   readonly kernels?: readonly string[] | undefined;
@@ -117,42 +117,32 @@ export class HostStore {
     return this.creations.add(host);
   }
 
-  /** Hosts in order of creation, after the one with this number. */
-  async list(after: number, limit: number): Promise<ListedHost[]> {
+  /** Those that follow a number and are wanted. There are too few for more indexes than that of `seq`. */
+  async list(
+    after: number,
+    limit: number,
+    isNewestFirst: boolean,
+    wanted: HostsWanted,
+  ): Promise<ListedHost[]> {
     return this.database.query
       .selectFrom('hosts')
       .select(['id', 'seq', 'config', 'summary', 'created_at as createdAt'])
-      .where('seq', '>', after)
-      .orderBy('seq')
+      .where('seq', isNewestFirst ? '<' : '>', after)
+      .where(passes(wanted))
+      .orderBy('seq', isNewestFirst ? 'desc' : 'asc')
       .limit(limit)
       .execute();
   }
 
-  /** The ids of the hosts that pass all filters, oldest first. There are too few hosts for more indexes. */
-  async idsOf({ name, cpuModel, kernels }: HostsWanted): Promise<string[]> {
+  /** The ids of all that are wanted, oldest first. */
+  async idsOf(wanted: HostsWanted): Promise<string[]> {
     const rows = await this.database.query
       .selectFrom('hosts')
       .select('id')
-      .$if(name !== undefined, (query) => query.where(sql`config ->> 'name'`, '=', name))
-      .$if(cpuModel !== undefined, (query) =>
-        query.where(sql`config ->> 'cpu_model'`, '=', cpuModel),
-      )
-      .$if(kernels !== undefined, (query) =>
-        query.where(sql<boolean>`config ->> 'kernel' = any (${kernels ?? []}::text[])`),
-      )
+      .where(passes(wanted))
       .orderBy('seq')
       .execute();
     return rows.map(({ id }) => id);
-  }
-
-  /** The newest hosts, newest first. */
-  async newest(limit: number): Promise<ListedHost[]> {
-    return this.database.query
-      .selectFrom('hosts')
-      .select(['id', 'seq', 'config', 'summary', 'created_at as createdAt'])
-      .orderBy('seq', 'desc')
-      .limit(limit)
-      .execute();
   }
 
   /** Deletes the host with its trace, if it has one of `versions`. Returns whether there was such a host. */
@@ -301,4 +291,13 @@ interface Missing {
 
 function hostRow({ created_at, ...row }: HostSelected): HostRow {
   return { ...row, createdAt: created_at };
+}
+
+function passes({ name, cpuModel, kernels }: HostsWanted): RawBuilder<boolean> {
+  const filters = [
+    name === undefined ? [] : sql`config ->> 'name' = ${name}`,
+    cpuModel === undefined ? [] : sql`config ->> 'cpu_model' = ${cpuModel}`,
+    kernels === undefined ? [] : sql`config ->> 'kernel' = any (${kernels}::text[])`,
+  ].flat();
+  return filters.length === 0 ? sql<boolean>`true` : sql<boolean>`${sql.join(filters, sql` and `)}`;
 }

@@ -208,19 +208,41 @@ t.test('hosts page, and there are at most 1,000', async (t) => {
   const problem = problemOf(t, await create(), 'limit_reached');
   t.match(problem.detail, /at most 1000 hosts/);
 
-  const seen: string[] = [];
-  let url = '/v1/hosts?limit=300';
-  for (let pages = 0; url !== '' && pages < 5; pages += 1) {
-    const response = await lab.get(url);
-    const { items, has_more } = response.json();
-    seen.push(...items.map(({ id }: { id: string }) => id));
-    url = /^<([^>]+)>; rel="next"$/.exec(String(response.headers.link ?? ''))?.[1] ?? '';
-    t.equal(url !== '', has_more, 'Link says where the next page is while there is one');
-  }
-  t.strictSame(seen, ids, 'the pages make up the list, oldest first');
+  const all = async (first: string): Promise<string[]> => {
+    const seen: string[] = [];
+    let url = first;
+    for (let pages = 0; url !== '' && pages < 5; pages += 1) {
+      const response = await lab.get(url);
+      const { items, has_more } = response.json();
+      seen.push(...items.map(({ id }: { id: string }) => id));
+      url = /^<([^>]+)>; rel="next"$/.exec(String(response.headers.link ?? ''))?.[1] ?? '';
+      t.equal(url !== '', has_more, 'Link says where the next page is while there is one');
+    }
+    return seen;
+  };
+  t.strictSame(await all('/v1/hosts?limit=300'), ids.toReversed(), 'the pages make up the list');
+  t.strictSame(await all('/v1/hosts?limit=700&sort=oldest'), ids);
 
   t.equal((await lab.send('DELETE', `/v1/hosts/${ids[0]}`)).statusCode, 204);
   t.equal((await create()).statusCode, 201, 'deleting one makes room');
+});
+
+t.test('hosts are listed by name, CPU model and kernel', async (t) => {
+  const lab = await openFreshLab(t);
+  const create = async (name: string, cpu_model: string, kernel: string) =>
+    (await lab.send('POST', '/v1/hosts', { name, cpu_model, kernel })).json().id as string;
+  const a = await create('a', 'ice-lake', 'pebs-v2');
+  const b = await create('b', 'ice-lake', 'linux-7.2.6');
+  const c = await create('a', 'haswell-x', 'linux-7.2.6');
+  const listed = async (query: string) =>
+    (await lab.get(`/v1/hosts?${query}`)).json().items.map(({ id }: { id: string }) => id);
+  t.strictSame(await listed('name=a'), [c, a]);
+  t.strictSame(await listed('cpu_model=ice-lake&sort=oldest'), [a, b]);
+  t.strictSame(await listed('kernel=upstream-base'), [c, b], 'an alias is the kernel');
+  t.strictSame(await listed('name=a&kernel=linux-7.2.6'), [c]);
+  t.strictSame(await listed('name=nobody'), []);
+  const problem = problemOf(t, await lab.get('/v1/hosts?kernel=linux-7.2.5'), 'unknown_name');
+  t.match(problem.errors, [{ pointer: '/kernel' }]);
 });
 
 t.test('registers of a CPU', async (t) => {

@@ -2,12 +2,18 @@
  * Creates, reads and changes hosts. A refused request leaves a host as it was, and a response is sent only after the change it
  * reports is stored.
  */
-import type { HostCopy, HostCreate, HostFilter, Host as HostItem } from '../../../schemas/host.js';
+import type {
+  HostCopy,
+  HostCreate,
+  HostFilter,
+  Host as HostItem,
+  HostQuery,
+} from '../../../schemas/host.js';
 import type { HostScript, ScriptAction } from '../../../schemas/script.js';
 import { type Run, TRACE_MAX, type TraceEntry } from '../../pmu/stepping/run.js';
 import type { Tally } from '../../pmu/stepping/tally.js';
 import type { EventInput } from '../../store/event-store.js';
-import type { HostStore } from '../../store/host-store.js';
+import type { HostStore, HostsWanted } from '../../store/host-store.js';
 import type { StoredAnswer } from '../../store/idempotency-store.js';
 import { problemAnswer, type Reply, storedAnswer, type Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
@@ -51,6 +57,14 @@ export function newHost(body: HostCreate, kernelPointer = '/kernel'): Host {
 interface Work<Result> {
   readonly act: (session: HostSession) => Promise<Result> | Result;
   readonly actions: readonly ScriptAction[];
+}
+
+function wantedBy({ name, cpu_model, kernel }: HostFilter): HostsWanted {
+  return {
+    name,
+    cpuModel: cpu_model === undefined ? undefined : cpuModelById(cpu_model, '/cpu_model').id,
+    kernels: kernel === undefined ? undefined : namesOfKernel(kernel, '/kernel'),
+  };
 }
 
 /** Makes the answer to a change from the host it leads to and what was run for it. */
@@ -116,15 +130,20 @@ export class Hosts {
     return reply;
   }
 
-  /** The hosts after a sequence number, in order of creation, with their numbers. */
-  async list(after: number, limit: number): Promise<{ seq: number; item: HostItem }[]> {
-    const rows = await this.store.list(after, limit);
+  /** The hosts that follow a sequence number and are wanted, with their numbers. */
+  async list(
+    { sort, ...filter }: HostQuery,
+    after: number,
+    limit: number,
+  ): Promise<{ seq: number; item: HostItem }[]> {
+    const rows = await this.store.list(after, limit, sort === 'newest', wantedBy(filter));
     return rows.map((row) => ({ seq: row.seq, item: listedItem(row) }));
   }
 
   /** The newest hosts, newest first. */
   async newest(limit: number): Promise<HostItem[]> {
-    return (await this.store.newest(limit)).map(listedItem);
+    const rows = await this.store.list(Number.MAX_SAFE_INTEGER, limit, true, {});
+    return rows.map(listedItem);
   }
 
   async get(reference: string): Promise<Host> {
@@ -143,7 +162,8 @@ export class Hosts {
   }
 
   /** Deletes the hosts that pass all filters. Returns how many. */
-  async deleteAll({ name, cpu_model, kernel, all }: HostFilter): Promise<number> {
+  async deleteAll(filter: HostFilter): Promise<number> {
+    const { name, cpu_model, kernel, all } = filter;
     const hasFilter = name !== undefined || cpu_model !== undefined || kernel !== undefined;
     if (hasFilter === (all === true)) {
       const detail = 'is true instead of any filter, and is needed where there is none';
@@ -151,11 +171,7 @@ export class Hosts {
         { pointer: '/all', detail, in: 'query' },
       ]);
     }
-    const ids = await this.store.idsOf({
-      name,
-      cpuModel: cpu_model === undefined ? undefined : cpuModelById(cpu_model, '/cpu_model').id,
-      kernels: kernel === undefined ? undefined : namesOfKernel(kernel, '/kernel'),
-    });
+    const ids = await this.store.idsOf(wantedBy(filter));
     let deleted = 0;
     for (const id of ids) {
       if (await this.store.delete(id, undefined)) deleted += 1;

@@ -65,7 +65,7 @@ t.test('hosts of an older version are listed as they are', async (t) => {
   await old.close();
 
   const { app } = await startInstance(t, url, { role: 'api' });
-  const { items } = (await app.inject('/v1/hosts?limit=1000')).json();
+  const { items } = (await app.inject('/v1/hosts?limit=1000&sort=oldest')).json();
   t.strictSame(items, JSON.parse(JSON.stringify(hosts.map(hostItem))));
   t.ok(
     items.some(({ events, vcpus }: { events: number; vcpus: number }) => events > 1 && vcpus > 1),
