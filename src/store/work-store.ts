@@ -3,11 +3,11 @@
  * stores the result here.
  */
 import { type Kysely, sql } from 'kysely';
-import { type Cancel, cancelWork } from './cancel-work.js';
 import type { Database } from './database.js';
 import { type EventInput, insertEvents } from './event-store.js';
 import { GroupCommit } from './group-commit.js';
 import { insertAnswer, type StoredAnswer } from './idempotency-store.js';
+import { type Stop, stopWork } from './stop-work.js';
 import type { Lane, Tables, WorkState } from './tables.js';
 
 export type WorkTableName = 'explorations' | 'campaigns';
@@ -85,7 +85,8 @@ export type OnEnded = (state: WorkState, verdict: string | undefined) => void;
 export class WorkStore {
   private readonly database: Database;
   private readonly table: WorkTableName;
-  private readonly cancels: GroupCommit<Cancel, boolean>;
+  private readonly cancels: GroupCommit<Stop, boolean>;
+  private readonly pauses: GroupCommit<Stop, boolean>;
   private readonly onEnded: OnEnded;
   private lastAdded: Promise<unknown> = Promise.resolve();
 
@@ -94,7 +95,8 @@ export class WorkStore {
     this.database = database;
     this.table = table;
     this.onEnded = onEnded;
-    this.cancels = new GroupCommit((cancels) => cancelWork(database, table, cancels), 1);
+    this.cancels = new GroupCommit((stops) => stopWork(database, table, 'cancel', stops), 1);
+    this.pauses = new GroupCommit((stops) => stopWork(database, table, 'pause', stops), 1);
   }
 
   /** Adds it, unless a limit is reached; `more` writes in the same transaction. */
@@ -266,22 +268,7 @@ export class WorkStore {
 
   /** Queued work pauses immediately, running work when the instance that runs it has heard of it. */
   async requestPause(id: string, event: EventInput): Promise<void> {
-    await this.database.query.transaction().execute(async (trx) => {
-      const row = await trx
-        .updateTable(this.table)
-        .set({
-          pause_requested: sql<boolean>`state = 'running'`,
-          state: sql<WorkState>`case state when 'queued' then 'paused' else state end`,
-        })
-        .where('id', '=', id)
-        .where('state', 'in', ['queued', 'running'])
-        .where('cancel_requested', '=', false)
-        .returning('state')
-        .executeTakeFirst();
-      if (row === undefined) return;
-      if (row.state === 'paused') await insertEvents(trx, [event]);
-      await notify(trx, row.state === 'paused' ? finished(id) : cancelled(id));
-    });
+    await this.pauses.add({ id, event });
   }
 
   /** Its worker has stopped it, so it pauses, unless it is to go on by now. Returns the state it is in. */

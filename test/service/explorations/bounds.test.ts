@@ -1,5 +1,6 @@
 /** Searches within bounds, and in other orders than breadth-first. */
 import t from 'tap';
+import { optionsOf } from '../../../src/service/explorations/bounded-search.js';
 import { app, ended, HUGE, SMALL } from './lab.js';
 
 t.test('a bound that cuts a search makes it undecided, and it says which', async (t) => {
@@ -25,6 +26,18 @@ t.test('a bound that cuts a search makes it undecided, and it says which', async
       t.ok(megabytes <= bounds.megabytes, `${name}: ${megabytes} MB`);
     }
   }
+});
+
+t.test('a search whose request sets no bounds is bounded all the same', async (t) => {
+  const boundsOf = (bounds?: object) =>
+    optionsOf({ scenario: 'main-race-late', ...(bounds && { bounds }) }, true, 1000).limits;
+  const minute = { millisMax: 60_000, bytesMax: 1000 * 2 ** 20 };
+  t.match(boundsOf(), minute, 'so that it gives its place back');
+  t.match(boundsOf({ states: 10 }), { ...minute, statesMax: 10 });
+  t.match(boundsOf({ seconds: 3600, megabytes: 100 }), {
+    millisMax: 3_600_000,
+    bytesMax: 100 * 2 ** 20,
+  });
 });
 
 t.test('a violation found before the bound is a violation all the same', async (t) => {
