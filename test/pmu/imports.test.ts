@@ -170,6 +170,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   routes: ['src/http', 'src/service', 'schemas'],
   'src/http': ['src/service', 'src/config', 'schemas'],
   'src/service': [
+    'src/observations',
     'src/model',
     'src/pmu',
     'src/explorer',
@@ -178,6 +179,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'schemas',
     ...VOCABULARIES,
   ],
+  'src/observations': ['src/model', 'src/pmu', ...VOCABULARIES],
   'src/model': ['src/pmu', 'src/explorer', ...VOCABULARIES],
   'src/jobs': ['src/store'],
   'src/store': [],

@@ -1,0 +1,120 @@
+/**
+ * What one line of a real machine's text says, in the field's words, whatever tool printed it.
+ *
+ * "Machine" is a real one; "host" is the simulated one and has no place in this room. Nothing here is guessed: what the line
+ * does not say is null.
+ */
+
+export const RECORD_KINDS = [
+  /** What an MSR held when it was read (rdmsr, read_msr, SysRq-p, turbostat). */
+  'reading',
+  /** A WRMSR that software made. */
+  'write',
+  'vm_entry',
+  'vm_exit',
+  /** An NMI's handler ran. */
+  'nmi',
+  'throttle',
+  'unthrottle',
+  /** A guest's RDMSR or WRMSR that KVM emulated: no access to the hardware register. */
+  'guest_access',
+  /** An entry of the lists that KVM loads at VM-entry (`guest`) and VM-exit (`host`). */
+  'load_list',
+  /** RDPMC: `index` is a counter, not an MSR. */
+  'counter_read',
+  /** perf's own active_mask, as SysRq-p prints it beside the registers. */
+  'active_mask',
+  /** Between this line and the next of its kind the readings are one snapshot. */
+  'snapshot',
+  /** A CPU whose register could not be read. */
+  'unreadable',
+  /** The kernel reset the PMU of a CPU: what is read afterwards says nothing about before. */
+  'pmu_cleared',
+  /** A user wrote the MSR through /dev/cpu. */
+  'device_write',
+  /** KVM found no room in the lists it loads at VM-entry and VM-exit. */
+  'list_full',
+  /** perf lowered its sample rate, or an NMI handler took too long. */
+  'notice',
+  /** A sample of a precise event. */
+  'precise_sample',
+  /** The machine's kernel reported a fault: an Oops, a BUG. */
+  'fault',
+  /** Records that the tool lost. */
+  'loss',
+  /** A test's result. */
+  'test',
+  /** Another tracepoint. */
+  'event',
+] as const;
+export type RecordKind = (typeof RECORD_KINDS)[number];
+
+export const CONTEXTS = ['nmi', 'irq', 'task', 'unknown'] as const;
+export type Context = (typeof CONTEXTS)[number];
+
+/** A 64-bit value as two words, both unsigned. */
+export interface Value {
+  readonly high: number;
+  readonly low: number;
+}
+
+/** One record. All of one shape, since a trace has millions. */
+export class ObservedRecord {
+  /** The CPU, where the line gives it. */
+  cpu: number | null = null;
+  /** Time as the tool printed it: decimal, in its own clock and unit. */
+  at: string | null = null;
+  context: Context = 'unknown';
+  /** Index of the MSR, e.g. 0x3f1. */
+  msr: number | null = null;
+  /** Of a load_list entry: what VM-exit loads. */
+  value: Value | null = null;
+  /** Of a load_list entry: what VM-entry loads. */
+  guest: Value | null = null;
+  /** Bits of the value that the tool shows; null: all. */
+  known: Value | null = null;
+  /** The access faulted: a refused write leaves the register as it was, a refused read has no value. */
+  refused = false;
+  /** Of a guest_access: whether it writes. */
+  writes = false;
+  comm: string | null = null;
+  pid: number | null = null;
+  tgid: number | null = null;
+  vcpu: number | null = null;
+  /** The function that made the access, where a stack or rIP names it. */
+  writer: string | null = null;
+  /** Number of records lost, the index of a counter, nanoseconds of a handler, a sample rate; by kind. */
+  count: number | null = null;
+  /** VM-exit reason, name of a tracepoint, name of a test, text of a notice; by kind. */
+  name: string | null = null;
+  /** Of a test. `error`: the harness, not the code. */
+  result: 'pass' | 'fail' | 'skip' | 'error' | 'unknown' | null = null;
+  /** What else the line says, e.g. why a test was skipped. */
+  text: string | null = null;
+  /** Of a snapshot: what the collector says of the machine, e.g. pebs_events, boot_id, ts. */
+  attributes: Readonly<Record<string, string>> | null = null;
+
+  constructor(
+    readonly line: number,
+    readonly kind: RecordKind,
+  ) {}
+}
+
+/** Where readers put what they find. */
+export interface RecordSink {
+  record(record: ObservedRecord): void;
+  /** A line that should have given a value and does not. */
+  reject(line: number, reason: string): void;
+  /** Something the text says of the machine, e.g. ('pmu_version', '5'); the names are those of facts.ts. */
+  fact(line: number, name: string, value: string, cpu?: number): void;
+}
+
+/** Reads the lines of one text, in order. */
+export interface Reader {
+  /** A whole line, without its end; numbers begin at 1. */
+  line(text: string, number: number): void;
+  /** No line follows. What was begun and not ended yields nothing. */
+  end(): void;
+}
+
+export type MakeReader = (sink: RecordSink) => Reader;
