@@ -107,6 +107,8 @@ export interface RecordSink {
   reject(line: number, reason: string): void;
   /** Something the text says of the machine, e.g. ('pmu_version', '5'); the names are those of facts.ts. */
   fact(line: number, name: string, value: string, cpu?: number): void;
+  /** The whole text is refused, whatever came of it before: its values cannot be told, and the reason says how they could. */
+  refuse(reason: string): void;
 }
 
 /** Reads the lines of one text, in order. */
