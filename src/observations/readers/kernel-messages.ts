@@ -1,0 +1,106 @@
+/** What the kernel's log says of the PMU, of KVM's load lists and of the kernel's own faults. */
+import type { ObservedRecord, RecordKind, RecordSink } from '../record.js';
+import { type LogLine, recordOf } from './log-line.js';
+import type { Recogniser } from './log-reader.js';
+
+interface Message {
+  /** Found anywhere in the line: two messages may have run together. */
+  readonly pattern: RegExp;
+  readonly kind: RecordKind;
+  fill(record: ObservedRecord, groups: Record<string, string>, line: LogLine): void;
+}
+
+const TOO_LONG = String.raw`too long \(\d+ > \d+\), lowering kernel\.perf_event_max_sample_rate to`;
+
+const MESSAGES: readonly Message[] = [
+  {
+    pattern: /clearing PMU state on CPU#(?<cpu>\d+)\s*$/,
+    kind: 'pmu_cleared',
+    fill: (record, { cpu }) => {
+      record.cpu = Number(cpu);
+    },
+  },
+  {
+    pattern: new RegExp(String.raw`(?:interrupt took|perf samples) ${TOO_LONG} (?<rate>\d+)\s*$`),
+    kind: 'notice',
+    fill: (record, { rate }, line) => {
+      record.count = Number(rate);
+      record.name = 'perf_event_max_sample_rate lowered';
+      record.text = line.text.trim();
+    },
+  },
+  {
+    pattern: /NMI handler \((?<name>\w+)\) took too long to run: (?<ms>\d+)\.(?<us>\d{3}) msecs/,
+    kind: 'notice',
+    fill: (record, { name, ms, us }) => {
+      record.count = (Number(ms) * 1000 + Number(us)) * 1000;
+      record.name = 'NMI handler took too long';
+      record.text = name ?? null;
+    },
+  },
+  {
+    pattern: /perfevents: irq loop stuck!/,
+    kind: 'notice',
+    fill: (record) => {
+      record.name = 'irq loop stuck';
+    },
+  },
+  {
+    pattern: /Not enough msr switch entries\. Can't add msr (?<msr>[0-9a-f]{1,8})\s*$/,
+    kind: 'list_full',
+    fill: (record, { msr }) => {
+      record.msr = Number.parseInt(msr ?? '', 16);
+    },
+  },
+  {
+    pattern:
+      /Write to unrecognized MSR 0x(?<msr>[0-9a-f]{1,8}) by (?<comm>.{1,15}?)(?: \(pid: (?<pid>\d+)\))?\.?\s*$/,
+    kind: 'device_write',
+    fill: (record, { msr, comm, pid }) => {
+      record.msr = Number.parseInt(msr ?? '', 16);
+      record.comm = comm ?? null;
+      record.pid = pid === undefined ? record.pid : Number(pid);
+    },
+  },
+  {
+    pattern: /Lockdown: (?<comm>\S+): .*raw MSR access is restricted/,
+    kind: 'unreadable',
+    fill: (record, { comm }, line) => {
+      record.comm = comm ?? null;
+      record.text = line.text.trim();
+    },
+  },
+  {
+    pattern:
+      /^\s*(?:BUG: |Oops: |Oops\[|kernel BUG at |Kernel panic - |general protection fault\b|watchdog: BUG: )/,
+    kind: 'fault',
+    fill: (record, _, line) => {
+      record.text = line.text.trim();
+    },
+  },
+];
+
+/** How such a message begins; where none of the above fits, it was cut into. */
+const BEGUN =
+  /lowering kernel\.perf_event_max_sample_rate to|clearing PMU state on CPU|Not enough msr switch entries|Write to unrecognized MSR/;
+
+export class KernelMessages implements Recogniser {
+  constructor(private readonly sink: RecordSink) {}
+
+  take(line: LogLine): boolean {
+    let found = false;
+    for (const { pattern, kind, fill } of MESSAGES) {
+      const match = pattern.exec(line.text);
+      if (match === null) continue;
+      const record = recordOf(line, kind);
+      record.cpu = line.cpu;
+      record.pid = line.pid;
+      fill(record, match.groups ?? {}, line);
+      this.sink.record(record);
+      found = true;
+    }
+    if (!found && BEGUN.test(line.text))
+      this.sink.reject(line.number, "not the whole of the kernel's message");
+    return found;
+  }
+}
