@@ -30,6 +30,8 @@ export class FactsBook {
     }
     if (cpu !== undefined) this.sayOfCpu(name, cpu, value);
     if (values.length >= MAX_VALUES || values.some((said) => said.value === value)) return;
+    // The kernel announces PEBS before it says that an erratum disables it.
+    if (name === 'pebs' && value === 'disabled' && values[0]?.value === 'yes') values.length = 0;
     values.push({ value, line, cpu: cpu ?? null });
   }
 
@@ -48,8 +50,13 @@ export class FactsBook {
     return this.said.has(name);
   }
 
-  line(name: string): number {
-    return this.said.get(name)?.[0]?.line ?? 0;
+  /** Line that says this of the machine, 0 where the sender does; null where nobody does. */
+  saying(name: string, value: string): number | null {
+    return this.said.get(name)?.find((said) => said.value === value)?.line ?? null;
+  }
+
+  differs(name: string): boolean {
+    return (this.said.get(name)?.length ?? 0) > 1;
   }
 
   /** Names with more than one value, and all of them. */

@@ -1,6 +1,7 @@
 /** What a rule found, with the lines that show it. */
-import { bitNames } from '../bits.js';
+import { bitNames, FIXED_COUNTERS_SINCE } from '../bits.js';
 import type { Value } from '../record.js';
+import { or } from '../value.js';
 import type { ObservedRule, ObservedVerdict } from '../vocabulary.js';
 
 export const PEBS_ENABLE = 0x3f1;
@@ -36,13 +37,21 @@ export interface StuckBits {
   readonly rule: 'R1' | 'R2' | 'R3';
   readonly cpu: number;
   readonly bits: Value;
+  /** Bits that prove it too, but only where they are fixed counters: since PMU version 5. */
+  readonly fixedBits: Value;
   readonly lines: readonly number[];
   readonly text: string;
 }
 
+/** The bits that are stuck on a PMU of this version; null: unknown. */
+export function bitsOf({ bits, fixedBits }: StuckBits, pmuVersion: number | null): Value {
+  const fixed = pmuVersion !== null && pmuVersion >= FIXED_COUNTERS_SINCE;
+  return fixed ? or(bits, fixedBits) : bits;
+}
+
 export function stuckFinding(stuck: StuckBits, pmuVersion: number | null): Finding {
   const { rule, cpu, lines, text } = stuck;
-  return about(rule, 'stuck', cpu, lines, text, bitNames(stuck.bits, pmuVersion));
+  return about(rule, 'stuck', cpu, lines, text, bitNames(bitsOf(stuck, pmuVersion), pmuVersion));
 }
 
 /** `CPU 3`, or what stands for a CPU that the text does not give. */

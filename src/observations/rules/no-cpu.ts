@@ -1,7 +1,7 @@
 /** Readings and writes of IA32_PEBS_ENABLE that name no CPU: line N of `rdmsr -a` is not CPU N. */
 import { bitNames } from '../bits.js';
 import type { ObservedRecord, Value } from '../record.js';
-import { isZero, ZERO } from '../value.js';
+import { isZero, or, ZERO } from '../value.js';
 import { about, type Finding, NAME } from './finding.js';
 import { MAX_LINES } from './r6-data.js';
 
@@ -17,10 +17,7 @@ export class NoCpu {
     this.readings += 1;
     if (isZero(value)) return;
     this.nonzero += 1;
-    this.bits = {
-      high: (this.bits.high | value.high) >>> 0,
-      low: (this.bits.low | value.low) >>> 0,
-    };
+    this.bits = or(this.bits, value);
     this.keep(record.line);
   }
 
@@ -29,8 +26,16 @@ export class NoCpu {
     if (this.readings === 0) this.keep(record.line);
   }
 
+  get sawAny(): boolean {
+    return this.readings + this.writes > 0;
+  }
+
+  get sawBits(): boolean {
+    return this.nonzero > 0;
+  }
+
   finding(pmuVersion: number | null): Finding | null {
-    if (this.readings + this.writes === 0) return null;
+    if (!this.sawAny) return null;
     const text =
       this.readings > 0
         ? `${this.nonzero} of ${this.readings} readings of ${NAME} that name no CPU are nonzero.`

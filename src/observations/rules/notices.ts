@@ -30,7 +30,12 @@ export class Notices {
 
   listFull(record: ObservedRecord): void {
     const msr = record.msr === null ? 'an MSR' : `MSR 0x${record.msr.toString(16)}`;
-    this.add('autoload_overflow', 'none', record, `KVM had no room in the MSR-load areas for ${msr}.`);
+    this.add(
+      'autoload_overflow',
+      'none',
+      record,
+      `KVM had no room in the MSR-load areas for ${msr}.`,
+    );
   }
 
   deviceWrite(record: ObservedRecord): void {
@@ -93,7 +98,15 @@ export class Notices {
     this.throttled.each(({ line }, cpu) => {
       if (line === 0) return;
       const text = `CPU ${cpu}: perf throttled an event and did not unthrottle it. That proves nothing by itself.`;
-      findings.push({ rule: 'throttled', verdict: 'none', cpu, msr: null, bits: [], lines: [line], text });
+      findings.push({
+        rule: 'throttled',
+        verdict: 'none',
+        cpu,
+        msr: null,
+        bits: [],
+        lines: [line],
+        text,
+      });
     });
     return findings;
   }

@@ -3,11 +3,7 @@ import type { ObservedRecord } from '../record.js';
 import { about, cpuWord, type Finding, NAME } from './finding.js';
 
 /** Where KVM writes the register: the function that does, and those it may be inlined into. */
-const KVM_WRITERS = new Set([
-  'add_atomic_switch_msr',
-  'atomic_switch_perf_msrs',
-  'vmx_vcpu_run',
-]);
+const KVM_WRITERS = new Set(['add_atomic_switch_msr', 'atomic_switch_perf_msrs', 'vmx_vcpu_run']);
 
 export class R0bWriter {
   finding: Finding | null = null;

@@ -7,7 +7,7 @@ import type { ObservedRecord, Value } from '../record.js';
 import { and, isZero, ZERO } from '../value.js';
 import { NAME, type StuckBits } from './finding.js';
 import { PerCpu } from './per-cpu.js';
-import { secondsApart, type Snapshot } from './snapshot.js';
+import { type Snapshot, secondsApart } from './snapshot.js';
 
 /** Two ticks at 100 Hz, the slowest that kernels are built with. */
 export const TWO_TICKS_SECONDS = 0.02;
@@ -46,9 +46,18 @@ export class R1Idle {
       rule: 'R1',
       cpu,
       bits: common,
-      lines: [reads.first.line, reads.firstLine, snapshot.line, record.line].filter((line) => line > 0),
+      fixedBits: ZERO,
+      lines: [reads.first.line, reads.firstLine, snapshot.line, record.line].filter(
+        (line) => line > 0,
+      ),
       text: `CPU ${cpu}: ${NAME} was ${shortHex(reads.firstValue)}, and more than two ticks later ${shortHex(value)}, while no PEBS event was open.`,
     };
+  }
+
+  rebooted(): void {
+    this.reads.each((reads) => {
+      reads.first = null;
+    });
   }
 
   /** Somebody wrote the register. */

@@ -2,44 +2,41 @@
  * R2: in one dump of perf_event_print_debug() (SysRq-p) IA32_PEBS_ENABLE has bits of counters on which perf has no active event.
  * Bits 32 and up are fixed counters only since perfmon 5: before, and where the version is not known, they prove nothing.
  */
-import { FIXED_COUNTERS_SINCE, shortHex } from '../bits.js';
+import { shortHex } from '../bits.js';
 import type { ObservedRecord, Value } from '../record.js';
 import { and, andNot, isZero, ZERO } from '../value.js';
 import { NAME, PEBS_ENABLE, type StuckBits } from './finding.js';
 import { PerCpu } from './per-cpu.js';
 
 const GENERAL_PURPOSE: Value = { high: 0, low: 0xff };
-const ALL_COUNTERS: Value = { high: 0xffff, low: 0xff };
+const FIXED: Value = { high: 0xffff, low: 0 };
 
-/** Registers that a dump prints before IA32_PEBS_ENABLE. */
-const BEFORE = new Set([0x38d, 0x38e, 0x38f, 0x390]);
+/** What a dump prints before IA32_PEBS_ENABLE. */
+const BEFORE = new Set(['ctrl', 'status', 'overflow', 'fixed']);
 
 class Dump {
   line = 0;
   value: Value = ZERO;
-  /** The dump had bits that only the PMU's version can tell. */
-  unsureLine = 0;
   /** A dump without the register: its line. */
   withoutLine = 0;
 }
 
-/** `stuck`, or why not. */
-export type DumpResult = StuckBits | null;
-
 export class R2Dump {
   private readonly dumps = new PerCpu(() => new Dump());
 
+  /** A reading that a dump printed: `name` is what it calls the register. */
   reading(cpu: number, record: ObservedRecord): void {
+    if (record.name === null) return;
+    const dump = this.dumps.of(cpu);
     if (record.msr === PEBS_ENABLE) {
-      const dump = this.dumps.of(cpu);
-      dump.line = record.known === null ? record.line : 0;
+      dump.line = record.line;
       dump.value = record.value!;
-    } else if (BEFORE.has(record.msr!)) {
-      this.forget(cpu);
+    } else if (BEFORE.has(record.name)) {
+      dump.line = 0;
     }
   }
 
-  activeMask(cpu: number, record: ObservedRecord, pmuVersion: number | null): DumpResult {
+  activeMask(cpu: number, record: ObservedRecord): StuckBits | null {
     const dump = this.dumps.of(cpu);
     if (record.value === null) return null;
     if (dump.line === 0) {
@@ -48,23 +45,18 @@ export class R2Dump {
     }
     const { line, value } = dump;
     dump.line = 0;
-    const excess = and(andNot(value, record.value), ALL_COUNTERS);
-    const fixed = pmuVersion !== null && pmuVersion >= FIXED_COUNTERS_SINCE;
-    const bits = fixed ? excess : and(excess, GENERAL_PURPOSE);
-    if (pmuVersion === null && excess.high !== 0) dump.unsureLine ||= line;
-    if (isZero(bits)) return null;
+    const excess = andNot(value, record.value);
+    const bits = and(excess, GENERAL_PURPOSE);
+    const fixedBits = and(excess, FIXED);
+    if (isZero(bits) && isZero(fixedBits)) return null;
     return {
       rule: 'R2',
       cpu,
       bits,
+      fixedBits,
       lines: [line, record.line],
       text: `CPU ${cpu}: in one dump ${NAME} is ${shortHex(value)} and perf's active_mask ${shortHex(record.value)}: perf has no event on the counters that the register still enables.`,
     };
-  }
-
-  /** Line of a reading whose bits 32 and up only the PMU's version can tell; 0: none. */
-  unsure(cpu: number): number {
-    return this.dumps.get(cpu)?.unsureLine ?? 0;
   }
 
   /** Line of a dump that does not print the register; 0: none. */

@@ -56,6 +56,7 @@ export class R3Window {
       rule: 'R3',
       cpu,
       bits,
+      fixedBits: ZERO,
       lines: [overlap.entryLine, overlap.writeLine, overlap.exitLine, record.line],
       text: `CPU ${cpu}: perf's NMI handler wrote ${shortHex(overlap.written)} to ${NAME} between kvm_entry and kvm_exit${span(overlap.entryAt, overlap.exitAt)} and nothing since, and the register then reads ${shortHex(shown)}.`,
     };

@@ -1,10 +1,10 @@
 /** R6: what was sent does not suffice to judge a CPU, and why. Counts what there is of each CPU. */
-import type { ObservedRecord } from '../record.js';
-import { isZero } from '../value.js';
+import type { ObservedRecord, Value } from '../record.js';
+import { isZero, or, ZERO } from '../value.js';
 import { NAME } from './finding.js';
 import { PerCpu } from './per-cpu.js';
 import { TWO_TICKS_SECONDS } from './r1-idle.js';
-import { secondsApart, type Snapshot } from './snapshot.js';
+import { type Snapshot, secondsApart } from './snapshot.js';
 
 /** Why a CPU cannot be judged, and the lines that show it. */
 export interface Doubt {
@@ -32,6 +32,8 @@ class Seen {
   concerned = false;
   readings = 0;
   nonzero = 0;
+  /** All bits that were read. */
+  bits: Value = ZERO;
   lastLine = 0;
   /** Line of a reading of some bits only. */
   partialLine = 0;
@@ -58,6 +60,8 @@ export class R6Data {
   /** Losses of a CPU that the tool does not name. */
   private readonly nowhere = new Seen();
   private deviceWriteLine = 0;
+  /** The first register that could not be read; 0: none. */
+  unreadableLine = 0;
 
   /** The CPU appears in the text. */
   see(cpu: number): void {
@@ -73,6 +77,7 @@ export class R6Data {
     if (this.deviceWriteLine > 0) seen.taintedLine ||= this.deviceWriteLine;
     if (!isZero(record.value!)) {
       seen.nonzero += 1;
+      seen.bits = or(seen.bits, record.value!);
       if (snapshot?.pebsEvents == null) seen.useUnknownLine ||= record.line;
       else if (snapshot.pebsEvents > 0) seen.inUseLine ||= record.line;
     }
@@ -91,8 +96,9 @@ export class R6Data {
     if (inWindow && record.context === 'unknown') seen.contextLine ||= record.line;
   }
 
-  unreadable(cpu: number, line: number): void {
-    this.concern(cpu).unreadableLine ||= line;
+  unreadable(cpu: number | null, line: number): void {
+    this.unreadableLine ||= line;
+    if (cpu !== null) this.concern(cpu).unreadableLine ||= line;
   }
 
   cleared(cpu: number, line: number): void {
@@ -148,6 +154,14 @@ export class R6Data {
     return this.seen.cpus().filter((cpu) => this.lostAnywhere || this.seen.get(cpu)!.concerned);
   }
 
+  wasRead(cpu: number): boolean {
+    return (this.seen.get(cpu)?.readings ?? 0) > 0;
+  }
+
+  bits(cpu: number): Value {
+    return this.seen.get(cpu)?.bits ?? ZERO;
+  }
+
   /** The CPU showed a bit of the register. */
   sawBits(cpu: number): boolean {
     return (this.seen.get(cpu)?.nonzero ?? 0) > 0;
@@ -159,7 +173,7 @@ export class R6Data {
     const lossLine = seen.lossLine || this.nowhere.lossLine;
     if (lossLine > 0) return doubt('records were lost', [lossLine], 'no_loss');
     if (seen.clearedLine > 0) {
-      return doubt('the kernel has reset the PMU of this CPU', [seen.clearedLine], 'reboot');
+      return doubt('the kernel has reset the PMU of this CPU', [seen.clearedLine], 'two_reads');
     }
     if (seen.taintedLine > 0) {
       return doubt(`a user wrote ${NAME} before it was read`, [seen.taintedLine], 'reboot');
