@@ -2,7 +2,7 @@
 
 import type { FactsBook } from './facts-book.js';
 import { AFTER_FAILURE, nextStep, WHOLE_TEXT } from './next.js';
-import type { Precondition, Preconditions } from './preconditions.js';
+import type { Preconditions } from './preconditions.js';
 import type { Rejects } from './rejects.js';
 import type { Finding } from './rules/finding.js';
 import type { Judge } from './rules/judge.js';
@@ -31,7 +31,8 @@ export interface Answer {
   readonly facts: Readonly<Record<string, string>>;
   /** Names of facts that would tell more. */
   readonly missing: readonly string[];
-  readonly preconditions: readonly Precondition[];
+  /** What the machine lacks before it can be judged: a sentence each. */
+  readonly preconditions: readonly string[];
   /** What to run or send next. */
   readonly next: string | null;
 }
@@ -99,12 +100,12 @@ function missing(facts: FactsBook, judge: Judge): string[] {
 function next(
   { verdict, needs, path }: Judgement,
   { judge, cut }: Gathered,
-  preconditions: readonly Precondition[],
+  preconditions: readonly string[],
 ): string | null {
   if (verdict === 'stuck' || verdict === 'transient') return AFTER_FAILURE;
   if (cut) return WHOLE_TEXT;
   const [unmet] = preconditions;
-  if (unmet !== undefined && verdict !== 'clean') return unmet.text;
+  if (unmet !== undefined && verdict !== 'clean') return unmet;
   if (verdict === 'inconclusive') return nextStep(needs);
   const untold = verdict === 'none' && (path === 'autoload' || judge.tests.total === 0);
   return untold ? nextStep(new Set(['two_reads'])) : null;

@@ -16,8 +16,11 @@ export interface ReadingOptions {
   readonly complete?: boolean;
   /** What the sender says of the machine, by the names of facts.ts; `pebs_events`, `fix_state` and `isolation` as well. */
   readonly facts?: Readonly<Record<string, string>>;
-  /** Gets every record. */
-  readonly sink?: (record: ObservedRecord) => void;
+}
+
+/** Gets every record. */
+export interface RecordTap {
+  record(record: ObservedRecord): void;
 }
 
 /** The text as a whole says nothing: why, and what to send instead. */
@@ -46,7 +49,10 @@ export class Reading {
   private readonly judge: Judge;
 
   /** Throws RefusedText where there is no such format. */
-  constructor(private readonly options: ReadingOptions) {
+  constructor(
+    private readonly options: ReadingOptions,
+    private readonly tap?: RecordTap,
+  ) {
     this.facts = new FactsBook(options.facts ?? {});
     this.judge = new Judge(this.facts);
     if (options.format === 'auto') return;
@@ -131,7 +137,7 @@ export class Reading {
     this.records += 1;
     this.preconditions.record(record);
     this.judge.record(record);
-    this.options.sink?.(record);
+    this.tap?.record(record);
   }
 
   private fact(line: number, name: string, value: string, cpu?: number): void {
