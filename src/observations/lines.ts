@@ -1,6 +1,7 @@
 /**
  * The lines of a text that arrives in pieces. A last line without its end may be cut anywhere (`0000000000000001` cut short is
- * zero), so it yields nothing unless the text is known to be complete.
+ * zero), so it yields nothing unless the text is known to be complete. Readers see text only: the ends of lines, colours and a
+ * byte order mark are gone.
  */
 
 /** No line of the tools read here is longer; what is, is rejected. */
@@ -17,6 +18,8 @@ export class Lines {
   /** Set while the rest of a line that is too long goes by. */
   private skipping = false;
   private number = 0;
+  /** Whether the text has had an escape: until then nobody looks for any in its lines. */
+  private escapes = false;
 
   constructor(private readonly sink: LineSink) {}
 
@@ -26,6 +29,7 @@ export class Lines {
   }
 
   write(piece: string): void {
+    this.escapes ||= piece.includes(ESCAPE);
     let start = 0;
     for (let end = piece.indexOf('\n'); end >= 0; end = piece.indexOf('\n', start)) {
       this.ended(piece.slice(start, end));
@@ -41,7 +45,8 @@ export class Lines {
 
   /** The line without an end that the text stops with, if there is one; its number is `count + 1`. */
   unended(): string | undefined {
-    return this.rest === '' && !this.skipping ? undefined : this.rest;
+    if (this.skipping) return this.rest;
+    return this.rest === '' ? undefined : this.clean(this.rest, this.number + 1);
   }
 
   private ended(last: string): void {
@@ -53,6 +58,30 @@ export class Lines {
       this.sink.tooLong(this.number);
       return;
     }
-    this.sink.line(text.endsWith('\r') ? text.slice(0, -1) : text, this.number);
+    this.sink.line(this.clean(text, this.number), this.number);
   }
+
+  private clean(text: string, number: number): string {
+    const marked = number === 1 ? text.replace(BYTE_ORDER_MARK, '') : text;
+    const plain = this.escapes ? withoutAnsi(marked) : marked;
+    return plain.charCodeAt(plain.length - 1) === CARRIAGE_RETURN
+      ? plain.replace(/\r+$/, '')
+      : plain;
+  }
+}
+
+const CARRIAGE_RETURN = 0x0d;
+const ESCAPE = '\x1b';
+
+/** As UTF-8, and as its bytes one by one. */
+const BYTE_ORDER_MARK = /^(?:\ufeff|\xef\xbb\xbf)/;
+
+/** Colours and cursor movements (CSI), titles (OSC), and choices of a character set. */
+const ANSI =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
+  /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()*+][0-9A-Za-z]|[=>78DEHMc])/g;
+
+/** The text as a terminal would show it, without colours. */
+export function withoutAnsi(text: string): string {
+  return text.includes(ESCAPE) ? text.replace(ANSI, '') : text;
 }

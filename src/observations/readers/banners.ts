@@ -97,9 +97,7 @@ function factsOfDriver(list: string): readonly (readonly [FactName, string])[] {
   return facts;
 }
 
-const KIND_OF_CPU = new RegExp(
-  String.raw`\b(?<kind>${CORE_TYPES.join('|')}) PMU driver:\s*(?<list>.*)$`,
-);
+const KIND_OF_CPU = new RegExp(String.raw`\b(?<kind>${CORE_TYPES.join('|')}) PMU driver:`);
 const COUNTER = /^\s*\.\.\. (?<name>[\w -]+?): +(?<value>[0-9a-f]+)\s*$/;
 
 export class Banners implements Recogniser {

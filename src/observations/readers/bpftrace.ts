@@ -36,8 +36,8 @@ export class Bpftrace implements Reader {
 
   private message(text: string, number: number): void {
     const message = parse(text);
-    if (message === null) return this.sink.reject(number, 'not JSON');
-    const { type, data } = message;
+    if (message === null) this.sink.reject(number, 'not JSON');
+    const { type, data } = message ?? {};
     if (type === 'printf' && typeof data === 'string') this.pieces(data, number);
     if (type === 'lost_events') {
       const { events } = (data ?? {}) as { events?: unknown };

@@ -24,7 +24,7 @@ const CPUID_LEAF =
   /^\s*0x([0-9a-f]{8}) 0x([0-9a-f]{2}): eax=0x([0-9a-f]{8}) ebx=0x([0-9a-f]{8}) ecx=0x([0-9a-f]{8}) edx=0x([0-9a-f]{8})\s*$/;
 
 const UNAME = /^Linux \S+ (\d+\.\d+\S*) /;
-const RELEASE = /^(\d+\.\d+\.\d+\S*)$/;
+const RELEASE = /^(\d+\.\d+[.-]\S+)$/;
 
 export class Cpuinfo implements Reader {
   /** The CPU that the lines below are about. */

@@ -23,27 +23,21 @@ const MESSAGES: readonly Message[] = [
   {
     pattern: new RegExp(String.raw`(?:interrupt took|perf samples) ${TOO_LONG} (?<rate>\d+)\s*$`),
     kind: 'notice',
-    fill: (record, { rate }, line) => {
+    fill: (record, { rate }) => {
       record.count = Number(rate);
-      record.name = 'perf_event_max_sample_rate lowered';
-      record.text = line.text.trim();
     },
   },
   {
-    pattern: /NMI handler \((?<name>\w+)\) took too long to run: (?<ms>\d+)\.(?<us>\d{3}) msecs/,
+    pattern: /NMI handler \(\w+\) took too long to run: (?<ms>\d+)\.(?<us>\d{3}) msecs/,
     kind: 'notice',
-    fill: (record, { name, ms, us }) => {
+    fill: (record, { ms, us }) => {
       record.count = (Number(ms) * 1000 + Number(us)) * 1000;
-      record.name = 'NMI handler took too long';
-      record.text = name ?? null;
     },
   },
   {
     pattern: /perfevents: irq loop stuck!/,
     kind: 'notice',
-    fill: (record) => {
-      record.name = 'irq loop stuck';
-    },
+    fill: () => {},
   },
   {
     pattern: /Not enough msr switch entries\. Can't add msr (?<msr>[0-9a-f]{1,8})\s*$/,
@@ -95,6 +89,7 @@ export class KernelMessages implements Recogniser {
       const record = recordOf(line, kind);
       record.cpu = line.cpu;
       record.pid = line.pid;
+      if (kind === 'notice') record.name = match[0].trim();
       fill(record, match.groups ?? {}, line);
       this.sink.record(record);
       found = true;

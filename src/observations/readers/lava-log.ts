@@ -1,5 +1,7 @@
 /** A line of LAVA's YAML log: `- {"dt": "...", "lvl": "target", "msg": "..."}`. */
 
+import { withoutAnsi } from '../lines.js';
+
 /** A result that LAVA's dispatcher reports in its log. */
 export interface LavaResult {
   readonly suite: string;
@@ -20,8 +22,6 @@ const SHAPE = /^\s*- (\{"dt": ".*\})$/;
 /** Levels of what the machine printed. `input` is what LAVA typed. */
 const FROM_THE_MACHINE: ReadonlySet<unknown> = new Set(['target', 'feedback']);
 
-const COLOUR = /\u001b\[[0-9;]*m/g;
-
 export const looksLikeLavaLog = (line: string): boolean => SHAPE.test(line);
 
 /** Null where the line is none. */
@@ -32,7 +32,7 @@ export function lavaLine(line: string): LavaLine | null {
   const spoken = typeof msg === 'string' && FROM_THE_MACHINE.has(lvl);
   return {
     at: typeof dt === 'string' ? dt : null,
-    message: spoken ? msg.replace(COLOUR, '').trimEnd() : '',
+    message: spoken ? withoutAnsi(msg).trimEnd() : '',
     result: lvl === 'results' ? resultOf(fieldsOf(msg)) : null,
   };
 }

@@ -39,9 +39,12 @@ export class LavaSignals implements Recogniser {
     );
     const name = fields.get('TEST_CASE_ID');
     const result = fields.get('RESULT');
-    if (name === undefined || result === undefined) return this.cut(line);
-    const measured = [fields.get('MEASUREMENT'), fields.get('UNITS')].filter(Boolean).join(' ');
-    this.results.report(line, this.suite, { name, result: resultOf(result), text: measured });
+    if (name === undefined || result === undefined) {
+      this.cut(line);
+    } else {
+      const text = [fields.get('MEASUREMENT'), fields.get('UNITS')].filter(Boolean).join(' ');
+      this.results.report(line, this.suite, { name, result: resultOf(result), text });
+    }
   }
 
   /** It may have begun another run: results that follow belong to no suite that is known. */

@@ -18,7 +18,7 @@ export interface LogLine {
   readonly result: LavaResult | null;
 }
 
-const DAY = String.raw`[A-Z][a-z]{2}`;
+const DAY = '[A-Z][a-z]{2}';
 const CLOCK = String.raw`\d\d:\d\d:\d\d(?:[.,]\d+)?`;
 const ISO = String.raw`\d{4}[-/]\d\d[-/]\d\d[T ]${CLOCK}(?:Z|[+-]\d\d:?\d\d)?`;
 
@@ -38,7 +38,7 @@ const PREFIXES: readonly RegExp[] = [
   // syslog and journald; dmesg --time-format iso; syzkaller; a pool's clock.
   new RegExp(String.raw`^(?<at>${DAY} [ \d]\d ${CLOCK}) `),
   new RegExp(String.raw`^\[?(?<at>${ISO})\]? `),
-  new RegExp(String.raw`^(?<at>${CLOCK}) +`),
+  new RegExp(`^(?<at>${CLOCK}) +`),
   // The host and the program, behind a time.
   /^(?:[\w.-]+ )?kernel: ?/,
   /^[\w.-]+ [\w.@/-]+\[\d+\]: ?/,

@@ -24,10 +24,10 @@ class LogReader implements Reader {
   constructor(private readonly recognisers: readonly Recogniser[]) {}
 
   line(raw: string, number: number): void {
-    const text = this.mail.decode(raw);
-    if (text === null) return;
-    for (const line of logLines(text, number)) {
-      this.recognisers.find((recogniser) => recogniser.take(line));
+    for (const whole of this.mail.decode(raw, number)) {
+      for (const line of logLines(whole.text, whole.number)) {
+        this.recognisers.find((recogniser) => recogniser.take(line));
+      }
     }
   }
 

@@ -19,9 +19,13 @@ export interface Row {
 
 const VALUE = /^(?:raw|hex|raw_?hex|val|value|msr)$/i;
 
+/** Separated by blanks, commas or bars. */
+const cellsOf = (text: string): string[] =>
+  text.replace(/^[\s|]+|[\s|]+$/g, '').split(/\s*[,;|]\s*|\s+/);
+
 /** The table that a header begins; `msr` is what the title names. Null where the line is no header. */
 export function tableHeader(text: string, msr: number): Table | null {
-  const names = text.trim().split(/\s+/);
+  const names = cellsOf(text);
   if (!/^(?:cpu|core|processor)#?$/i.test(names[0] ?? '') || names.length < 2) return null;
   const columns: Column[] = [];
   names.forEach((name, place) => {
@@ -37,7 +41,7 @@ export function tableHeader(text: string, msr: number): Table | null {
 
 /** Null where the line is no row. */
 export function tableRow({ width, columns }: Table, text: string): Row | null {
-  const words = text.trim().split(/\s+/);
+  const words = cellsOf(text);
   if (!/^\d+$/.test(words[0] ?? '')) return null;
   const cells = columns.map(({ place, msr }) => ({ msr, text: words[place] ?? '' }));
   return { cpu: Number(words[0]), cells: words.length === width ? cells : [] };

@@ -45,6 +45,8 @@ export function snapshot(line: LogLine, sink: RecordSink): boolean {
   const attributes = Object.fromEntries(
     words.map((word) => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]),
   );
+  if (!['ts', 'pebs_events', 'boot_id'].some((name) => Object.hasOwn(attributes, name)))
+    return false;
   const record = recordOf(line, 'snapshot');
   record.at = attributes.ts ?? line.at;
   record.attributes = attributes;
@@ -63,14 +65,18 @@ export function reading(
   { cpu, msr, text }: { cpu: number | null; msr: number; text: string },
 ): void {
   const printed = numbers.read(text, msr);
-  if ('refuse' in printed) return sink.refuse(`Line ${line.number}: ${printed.refuse}`);
-  if ('reject' in printed) return sink.reject(line.number, printed.reject);
-  const record = recordOf(line, 'reading');
-  record.cpu = cpu;
-  record.msr = msr;
-  record.value = printed.value;
-  record.known = printed.known;
-  sink.record(record);
+  if ('refuse' in printed) {
+    sink.refuse(`Line ${line.number}: ${printed.refuse}`);
+  } else if ('reject' in printed) {
+    sink.reject(line.number, printed.reject);
+  } else {
+    const record = recordOf(line, 'reading');
+    record.cpu = cpu;
+    record.msr = msr;
+    record.value = printed.value;
+    record.known = printed.known;
+    sink.record(record);
+  }
 }
 
 /** `cpu=3 3f1=1 38f=f000000ff`, and nothing else in the line. */

@@ -10,19 +10,29 @@ import { msrOf } from './registers.js';
 const ALL_32 = { high: 0, low: 0xffff_ffff };
 
 export const looksLikeTurbostat = (line: string): boolean =>
-  /^turbostat version /.test(line) || isHeader(line.split('\t'));
+  /^turbostat version /.test(line) || isHeader(cellsOf(line));
 
-/** A header names columns; in a row only numbers and `-` are found. */
+/** No cell is empty: rows only end early. */
+const cellsOf = (line: string): string[] => line.trim().split(/\s+/);
+
+/** turbostat's own columns, one of which stands beside an MSR's unless that is alone. */
+const OWN = /^(?:CPU|Core|Package|Node|Die|usec|Time_Of_Day_Seconds|APIC|X2APIC|Busy%|Bzy_MHz)$/;
+
 const isHeader = (cells: readonly string[]): boolean =>
-  cells.length > 1 &&
-  (cells.some((cell) => msrColumn(cell) !== null) || cells.includes('Busy%')) &&
-  cells.every((cell) => /^\s*[A-Za-z]/.test(cell));
+  cells.every((cell) => /^[A-Za-z0]/.test(cell) && !/^0x0/.test(cell)) &&
+  (cells.includes('Busy%') ||
+    (cells.some((cell) => msrColumn(cell) !== null) &&
+      (cells.length === 1 || cells.some((cell) => OWN.test(cell)))));
+
+const isRow = (cells: readonly string[]): boolean =>
+  /^(?:-|\d[\d.]*|0x[0-9a-f]+)$/.test(cells[0] ?? '') && cells[1] !== 'sec';
 
 /** The MSR of a column: turbostat's own `M0X3f1`, or a name that says it. */
 function msrColumn(name: string): number | null {
-  const digits = /^m(?:sr)?_?0x([0-9a-f]+)$/i.exec(name.trim())?.[1];
-  if (digits !== undefined) return Number.parseInt(digits, 16);
-  return /^(?:0x)?3f1$|pebs_?en/i.test(name.trim()) ? msrOf('3f1') : null;
+  const digits = /^m(?:sr)?_?0x([0-9a-f]+)$/i.exec(name)?.[1];
+  return digits === undefined && !/^(?:\w+_)?pebs_?en(?:able)?$|^(?:0x)?3f1$/i.test(name)
+    ? null
+    : msrOf(digits ?? '3f1');
 }
 
 export class Turbostat implements Reader {
@@ -33,9 +43,9 @@ export class Turbostat implements Reader {
   constructor(private readonly sink: RecordSink) {}
 
   line(text: string, number: number): void {
-    const cells = text.split('\t').map((cell) => cell.trim());
+    const cells = cellsOf(text);
     if (isHeader(cells)) this.header(cells);
-    else if (this.columns.length > 0 && cells.length > 1) this.row(cells, number);
+    else if (this.columns.length > 0 && isRow(cells)) this.row(cells, number);
     else this.preamble(text, number);
   }
 

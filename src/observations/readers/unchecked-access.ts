@@ -10,14 +10,18 @@ import type { Recogniser } from './log-reader.js';
 
 const BEGUN = /unchecked MSR access error/;
 const WRITE =
-  /unchecked MSR access error: WRMSR to 0x(?<msr>[0-9a-f]{1,8}) \(tried to write 0x(?<value>[0-9a-f]{16})\)(?<at> at rIP: 0x[0-9a-f]+ \((?<symbol>[^)\s]+)\))?\s*$/;
+  /unchecked MSR access error: WRMSR to 0x(?<msr>[0-9a-f]{1,8}) \(tried to write 0x(?<value>[0-9a-f]{16})\)(?<at> at rIP: 0x[0-9a-f]+ \((?<symbol>[^)\s]+)(?: \[[^\]]+\])?\))?\s*$/;
 const READ =
-  /unchecked MSR access error: RDMSR from 0x(?<msr>[0-9a-f]{1,8})(?<at> at rIP: 0x[0-9a-f]+ \((?<symbol>[^)\s]+)\))?\s*$/;
+  /unchecked MSR access error: RDMSR from 0x(?<msr>[0-9a-f]{1,8})(?<at> at rIP: 0x[0-9a-f]+ \((?<symbol>[^)\s]+)(?: \[[^\]]+\])?\))?\s*$/;
 
 /** Frames that the unwinder is not sure of (`?`) are left out. */
-const FRAME = /^\s+(?<name>[\w.]+)\+0x[0-9a-f]+\/0x[0-9a-f]+(?: \[\w+\])?\s*$/;
+const FRAME =
+  /^\s*(?:\[<[0-9a-f]+>\] )?(?<name>[\w.]+)\+0x[0-9a-f]+\/0x[0-9a-f]+(?: \[[^\]]+\])?\s*$/;
 const ACCESSORS =
   /^(?:(?:native_|__|do_trace_|paravirt_|pv_)*(?:read|write|rd|wr)_?msrl?q?(?:_safe|_amd_safe)?|ex_handler_msr\w*)$/;
+
+/** Without what compilers append, e.g. `.constprop.0`, and the place in the function. */
+const functionOf = (symbol: string): string => symbol.replace(/[.+].*$/, '');
 
 /** A call trace with its registers is no longer. */
 const TRACE_LINES = 80;
@@ -46,7 +50,7 @@ export class UncheckedAccess implements Recogniser {
     record.msr = Number.parseInt(msr, 16);
     record.value = valueOfHex(value);
     record.refused = true;
-    const writer = symbol?.replace(/\+0x.*$/, '') ?? null;
+    const writer = symbol === undefined ? null : functionOf(symbol);
     if (writer === null || ACCESSORS.test(writer)) this.wait(record);
     else this.done(record, writer);
     return true;
@@ -68,7 +72,10 @@ export class UncheckedAccess implements Recogniser {
     // Another thread's line came between.
     if (line.pid !== record.pid && line.pid !== null && record.pid !== null) return;
     const frame = FRAME.exec(line.text)?.groups?.name;
-    if (frame !== undefined && !ACCESSORS.test(frame)) this.done(record, frame);
+    if (/^\s*<NMI>/.test(line.text)) record.context = 'nmi';
+    if (/^\s*<IRQ>/.test(line.text)) record.context = 'irq';
+    if (frame !== undefined && !ACCESSORS.test(functionOf(frame)))
+      this.done(record, functionOf(frame));
     else if (this.lines >= TRACE_LINES) this.giveUp();
   }
 
