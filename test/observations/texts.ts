@@ -66,3 +66,10 @@ export function brief(record: ObservedRecord): string {
   ];
   return words.filter((word) => word !== false && word !== null).join(' ');
 }
+
+/** The lines as readers see them. */
+export function linesOf(text: string): readonly string[] {
+  const found: string[] = [];
+  new Lines({ line: (line) => found.push(line), tooLong: () => {} }).write(text);
+  return found;
+}

@@ -1,5 +1,5 @@
 /** A table of MSRs, a CPU a row: its header says which column is what. */
-import { isPmuMsr, msrOf, PEBS_ENABLE } from './registers.js';
+import { isPmuMsr, msrOf } from './registers.js';
 
 interface Column {
   readonly place: number;
@@ -26,23 +26,22 @@ const cellsOf = (text: string): string[] =>
 /** The table that a header begins; `msr` is what the title names. Null where the line is no header. */
 export function tableHeader(text: string, msr: number): Table | null {
   const names = cellsOf(text);
-  if (!/^(?:cpu|core|processor)#?$/i.test(names[0] ?? '') || names.length < 2) return null;
-  const columns: Column[] = [];
-  names.forEach((name, place) => {
-    const index = msrOf(name);
-    if (place === 0) return;
-    if (VALUE.test(name)) columns.push({ place, msr });
-    else if (index !== null && (index === PEBS_ENABLE || isPmuMsr(index))) {
-      columns.push({ place, msr: index });
-    }
-  });
-  return columns.length === 0 ? null : { width: names.length, columns };
+  const columns = names.map((name) => (VALUE.test(name) ? msr : pmuMsrOf(name)));
+  const named = names.every((name, place) => /^[a-z]/i.test(name) || columns[place] !== null);
+  if (!named || !/^(?:cpu|core|processor)#?$/i.test(names[0] ?? '')) return null;
+  const found = columns.flatMap((index, place) => (index === null ? [] : [{ place, msr: index }]));
+  return found.length === 0 ? null : { width: names.length, columns: found };
+}
+
+function pmuMsrOf(name: string): number | null {
+  const index = msrOf(name);
+  return index !== null && isPmuMsr(index) ? index : null;
 }
 
 /** Null where the line is no row. */
 export function tableRow({ width, columns }: Table, text: string): Row | null {
   const words = cellsOf(text);
-  if (!/^\d+$/.test(words[0] ?? '')) return null;
+  if (!/^\d+$/.test(words[0] ?? '') || words.length === 1) return null;
   const cells = columns.map(({ place, msr }) => ({ msr, text: words[place] ?? '' }));
   return { cpu: Number(words[0]), cells: words.length === width ? cells : [] };
 }
