@@ -38,7 +38,7 @@ export class Preconditions {
   private readonly unmet = new Map<Name, string>();
 
   record(record: ObservedRecord): void {
-    if (!TELLING.has(record.kind) || record.text === null) return;
+    if (record.text === null || !TELLING.has(record.kind)) return;
     if (record.kind === 'test' && record.result !== 'skip' && record.result !== 'error') return;
     for (const [pattern, name, text] of PATTERNS) {
       if (pattern.test(record.text)) this.add(name, record.line, text);

@@ -115,7 +115,7 @@ export class Reading {
     this.format = format.name;
     this.reader = format.makeReader({
       record: (record) => this.record(record),
-      reject: (line, reason) => this.rejects.add(line, reason),
+      reject: (line, reason, cpu) => this.reject(line, reason, cpu),
       fact: (line, name, value, cpu) => this.fact(line, name, value, cpu),
       refuse: (reason) => {
         throw new RefusedText(reason);
@@ -138,6 +138,11 @@ export class Reading {
     this.preconditions.record(record);
     this.judge.record(record);
     this.tap?.record(record);
+  }
+
+  private reject(line: number, reason: string, cpu?: number): void {
+    this.rejects.add(line, reason);
+    if (cpu !== undefined && cpu < MAX_CPUS) this.judge.data.unreadable(cpu, line);
   }
 
   private fact(line: number, name: string, value: string, cpu?: number): void {

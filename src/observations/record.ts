@@ -103,8 +103,8 @@ export class ObservedRecord {
 /** Where readers put what they find. */
 export interface RecordSink {
   record(record: ObservedRecord): void;
-  /** A line that should have given a value and does not. */
-  reject(line: number, reason: string): void;
+  /** A line that should have given a value and does not; with the CPU, where the line gives that much. */
+  reject(line: number, reason: string, cpu?: number): void;
   /** Something the text says of the machine, e.g. ('pmu_version', '5'); the names are those of facts.ts. */
   fact(line: number, name: string, value: string, cpu?: number): void;
   /** The whole text is refused, whatever came of it before: its values cannot be told, and the reason says how they could. */

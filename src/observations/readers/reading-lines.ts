@@ -93,7 +93,8 @@ export function keyedReading(line: LogLine, sink: RecordSink, numbers: PrintedNu
     });
   const whole = read.filter((pair) => pair !== null);
   if (cpu === '' || whole.length < read.length) {
-    sink.reject(line.number, 'a reading is "cpu=N 3f1=<hex>" and nothing else');
+    const reason = 'a reading is "cpu=N 3f1=<hex>" and nothing else';
+    sink.reject(line.number, reason, cpu === '' ? undefined : Number(cpu));
     return true;
   }
   for (const { msr, text } of whole) reading(line, sink, numbers, { cpu: Number(cpu), msr, text });

@@ -2,7 +2,7 @@
 import type { ObservedRecord, Value } from '../record.js';
 import { isZero, or, ZERO } from '../value.js';
 import { NAME } from './finding.js';
-import { PerCpu } from './per-cpu.js';
+import { MAX_CPUS, PerCpu } from './per-cpu.js';
 import { TWO_TICKS_SECONDS } from './r1-idle.js';
 import { type Snapshot, secondsApart } from './snapshot.js';
 
@@ -28,8 +28,6 @@ export type Need =
 export const MAX_LINES = 16;
 
 class Seen {
-  /** It read, wrote or switched the register: something could be said of it. */
-  concerned = false;
   readings = 0;
   nonzero = 0;
   /** All bits that were read. */
@@ -56,6 +54,8 @@ class Seen {
 }
 
 export class R6Data {
+  /** CPUs that any record names. */
+  private readonly named = new Uint8Array(MAX_CPUS);
   private readonly seen = new PerCpu(() => new Seen());
   /** Losses of a CPU that the tool does not name. */
   private readonly nowhere = new Seen();
@@ -65,12 +65,12 @@ export class R6Data {
 
   /** The CPU appears in the text. */
   see(cpu: number): void {
-    this.seen.of(cpu);
+    this.named[cpu] = 1;
   }
 
   /** A reading of IA32_PEBS_ENABLE. */
   reading(cpu: number, record: ObservedRecord, snapshot: Snapshot | null): void {
-    const seen = this.concern(cpu);
+    const seen = this.seen.of(cpu);
     seen.readings += 1;
     seen.lastLine = record.line;
     if (record.known !== null) seen.partialLine ||= record.line;
@@ -91,18 +91,18 @@ export class R6Data {
   }
 
   write(cpu: number, record: ObservedRecord, inWindow: boolean): void {
-    const seen = this.concern(cpu);
+    const seen = this.seen.of(cpu);
     seen.writeLine ||= record.line;
     if (inWindow && record.context === 'unknown') seen.contextLine ||= record.line;
   }
 
   unreadable(cpu: number | null, line: number): void {
     this.unreadableLine ||= line;
-    if (cpu !== null) this.concern(cpu).unreadableLine ||= line;
+    if (cpu !== null) this.seen.of(cpu).unreadableLine ||= line;
   }
 
   cleared(cpu: number, line: number): void {
-    this.concern(cpu).clearedLine ||= line;
+    this.seen.of(cpu).clearedLine ||= line;
   }
 
   isCleared(cpu: number): boolean {
@@ -118,14 +118,13 @@ export class R6Data {
     return this.deviceWriteLine > 0;
   }
 
-  concern(cpu: number): Seen {
-    const seen = this.seen.of(cpu);
-    seen.concerned = true;
-    return seen;
+  /** Something could be said of the CPU: it read, wrote or switched the register. */
+  concern(cpu: number): void {
+    this.seen.of(cpu);
   }
 
   loss(cpu: number | null, record: ObservedRecord): void {
-    const seen = cpu === null ? this.nowhere : this.concern(cpu);
+    const seen = cpu === null ? this.nowhere : this.seen.of(cpu);
     seen.lossLine ||= record.line;
     seen.lost = seen.lost === null || record.count === null ? null : seen.lost + record.count;
   }
@@ -151,7 +150,8 @@ export class R6Data {
 
   /** CPUs of which there is something to say: where records were lost anywhere, all. */
   concerned(): number[] {
-    return this.seen.cpus().filter((cpu) => this.lostAnywhere || this.seen.get(cpu)!.concerned);
+    if (!this.lostAnywhere) return this.seen.cpus();
+    return [...this.named.keys()].filter((cpu) => this.named[cpu] === 1);
   }
 
   wasRead(cpu: number): boolean {
