@@ -35,6 +35,8 @@ const LOOK_AHEAD_CHARACTERS = 65_536;
 export class Reading {
   private readonly lines = new Lines({
     line: (text, number) => this.line(text, number),
+    common: (piece, start, end, number) =>
+      this.reader?.common?.(piece, start, end, number) ?? false,
     tooLong: (number) => this.rejects.add(number, `longer than ${MAX_LINE_LENGTH} characters`),
   });
   private reader: Reader | null = null;
@@ -61,9 +63,9 @@ export class Reading {
     this.begin(format);
   }
 
-  /** Throws RefusedText. */
-  write(piece: string): void {
-    this.lines.write(piece);
+  /** With the bytes that the piece was decoded from, long traces are read faster. Throws RefusedText. */
+  write(piece: string, bytes?: Uint8Array): void {
+    this.lines.write(piece, bytes);
   }
 
   /** No piece follows. Throws RefusedText. */

@@ -5,6 +5,8 @@
  * does not say is null.
  */
 
+import type { Piece } from './lines.js';
+
 export const RECORD_KINDS = [
   /** What an MSR held when it was read (rdmsr, read_msr, SysRq-p, turbostat). */
   'reading',
@@ -115,6 +117,8 @@ export interface RecordSink {
 export interface Reader {
   /** A whole line, without its end; numbers begin at 1. */
   line(text: string, number: number): void;
+  /** Reads a line where it stands, if it is one of those that the format is full of; false: give it to `line`. */
+  common?(piece: Piece, start: number, end: number, number: number): boolean;
   /** No line follows. What was begun and not ended yields nothing. */
   end(): void;
 }

@@ -1,5 +1,23 @@
 /** Closed lists of what is said of an observation. */
 
+/** The formats of formats.ts, by name. */
+export const TEXT_FORMATS = [
+  'rdmsr',
+  'ftrace',
+  'perf-script',
+  'perf-trace',
+  'perf-dump',
+  'console',
+  'ktap',
+  'kut',
+  'lkvs',
+  'turbostat',
+  'bpftrace',
+  'perf-json',
+  'cpuinfo',
+] as const;
+export type TextFormat = (typeof TEXT_FORMATS)[number];
+
 /** Of a CPU, and of the whole. `none`: nothing of what was read can be judged. */
 export const OBSERVED_VERDICTS = [
   'stuck',
