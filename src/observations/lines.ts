@@ -7,8 +7,19 @@
 /** No line of the tools read here is longer; what is, is rejected. */
 export const MAX_LINE_LENGTH = 16_384;
 
+/** A piece of a text, with a byte for each character. */
+export interface Piece {
+  readonly text: string;
+  readonly bytes: DataView;
+}
+
 export interface LineSink {
   line(text: string, number: number): void;
+  /**
+   * Offers a line where it stands, before it is cut out: from `start` to `end`, which is where it ends. If this answers false,
+   * the line comes as text.
+   */
+  common?(piece: Piece, start: number, end: number, number: number): boolean;
   tooLong(number: number): void;
 }
 
@@ -28,10 +39,14 @@ export class Lines {
     return this.number;
   }
 
-  write(piece: string): void {
+  /** With the bytes that the piece was decoded from, whole common lines can be read where they stand. */
+  write(piece: string, bytes?: Uint8Array): void {
     this.escapes ||= piece.includes(ESCAPE);
     let start = 0;
-    for (let end = piece.indexOf('\n'); end >= 0; end = piece.indexOf('\n', start)) {
+    if (bytes !== undefined && bytes.length === piece.length && !this.escapes) {
+      start = this.writeCommon(piece, bytes);
+    }
+    for (let end = piece.indexOf('\n', start); end >= 0; end = piece.indexOf('\n', start)) {
       this.ended(piece.slice(start, end));
       start = end + 1;
     }
@@ -41,6 +56,22 @@ export class Lines {
       this.rest = '';
       this.skipping = true;
     }
+  }
+
+  /** The same for a piece in which every byte is a character; answers where what is left begins. */
+  private writeCommon(text: string, bytes: Uint8Array): number {
+    const { sink } = this;
+    const piece = { text, bytes: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) };
+    let start = 0;
+    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
+      // The first line may have been begun by the last piece.
+      const whole = start > 0 && bytes[start - 1] === LINE_FEED && bytes[end] === LINE_FEED;
+      const last = bytes[end - 1] === CARRIAGE_RETURN ? end - 1 : end;
+      if (whole && sink.common?.(piece, start, last, this.number + 1) === true) this.number += 1;
+      else this.ended(text.slice(start, end));
+      start = end + 1;
+    }
+    return start;
   }
 
   /** The line without an end that the text stops with, if there is one; its number is `count + 1`. */
@@ -70,6 +101,7 @@ export class Lines {
   }
 }
 
+const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const ESCAPE = '\x1b';
 
