@@ -12,8 +12,8 @@ export interface LavaResult {
 export interface LavaLine {
   /** When LAVA received it. */
   readonly at: string | null;
-  /** What the machine printed; empty in LAVA's own lines. */
-  readonly message: string;
+  /** What the machine printed; null in LAVA's own lines. */
+  readonly message: string | null;
   readonly result: LavaResult | null;
 }
 
@@ -32,7 +32,7 @@ export function lavaLine(line: string): LavaLine | null {
   const spoken = typeof msg === 'string' && FROM_THE_MACHINE.has(lvl);
   return {
     at: typeof dt === 'string' ? dt : null,
-    message: spoken ? withoutAnsi(msg).trimEnd() : '',
+    message: spoken ? withoutAnsi(msg).trimEnd() : null,
     result: lvl === 'results' ? resultOf(fieldsOf(msg)) : null,
   };
 }

@@ -12,8 +12,12 @@ export interface LogLine {
   readonly cpu: number | null;
   /** Thread of the printk caller (`[ T1201]`). */
   readonly pid: number | null;
-  /** Another message of the kernel's cuts in where the text ends. */
+  /** It has a prefix of the kernel's log. */
+  readonly ofKernel: boolean;
+  /** A message of the kernel's cuts in where the text ends; the rest comes in a line of its own. */
   readonly cut: boolean;
+  /** It comes from LAVA's log, and is no line of the text itself. */
+  readonly fromLava: boolean;
   /** Where LAVA's dispatcher reports a result instead. */
   readonly result: LavaResult | null;
 }
@@ -26,8 +30,8 @@ const ISO = String.raw`\d{4}[-/]\d\d[-/]\d\d[T ]${CLOCK}(?:Z|[+-]\d\d:?\d\d)?`;
 const PREFIXES: readonly RegExp[] = [
   // Quoted mail.
   /^(?:> ?)+(?=[<[\d])/,
-  // Priority; what is left of another line's "<LAVA_SIGNAL" when printk cut in.
-  /^<(?:\d{1,3}>|(?=\[ *\d+\.))/,
+  // Priority.
+  /^<\d{1,3}>/,
   // printk's time, and that of dmesg -d.
   /^\[ *(?<at>\+?\d+\.\d{6})\] ?/,
   // printk's caller.
@@ -44,24 +48,25 @@ const PREFIXES: readonly RegExp[] = [
   /^[\w.-]+ [\w.@/-]+\[\d+\]: ?/,
 ];
 
+const OF_KERNEL = /^(?:<\d|\[|(?:[\w.-]+ )?kernel:)/;
 /** Behind the beginning of a line: a message that cut into it. */
 const CUT_IN = /(?:<\d{1,3}>)?\[ *\d+\.\d{6}\](?: |\[)/;
 
 /** The lines of a log that one line of the text holds: two where a message of the kernel's cut into another. */
 export function logLines(raw: string, number: number): LogLine[] {
   const lava = lavaLine(raw);
+  if (lava?.message === null && lava.result === null) return [];
   const lines: LogLine[] = [];
-  let rest: string | null = lava?.message ?? raw;
+  let rest: string | null = lava === null ? raw : (lava.message ?? '');
   while (rest !== null) {
     const { text, ...prefix }: Stripped = stripped(rest, lava?.at ?? null);
     const cut = CUT_IN.exec(text)?.index;
-    // The bracket stays, so that nothing takes the piece for whole.
-    const own = cut === undefined ? text : `${text.slice(0, cut)}[`;
     lines.push({
       ...prefix,
       number,
-      text: own,
+      text: text.slice(0, cut),
       cut: cut !== undefined,
+      fromLava: lava !== null,
       result: lava?.result ?? null,
     });
     rest = cut === undefined ? null : text.slice(cut);
@@ -69,20 +74,22 @@ export function logLines(raw: string, number: number): LogLine[] {
   return lines;
 }
 
-type Stripped = Pick<LogLine, 'text' | 'at' | 'cpu' | 'pid'>;
+type Stripped = Pick<LogLine, 'text' | 'at' | 'cpu' | 'pid' | 'ofKernel'>;
 
 function stripped(line: string, received: string | null): Stripped {
   let text = line;
   let at = received;
   let cpu: number | null = null;
   let pid: number | null = null;
+  let ofKernel = false;
   for (let prefix = prefixOf(text); prefix !== null; prefix = prefixOf(text)) {
     text = text.slice(prefix[0].length);
     at = prefix.groups?.at ?? at;
+    ofKernel ||= OF_KERNEL.test(prefix[0]);
     if (prefix.groups?.cpu !== undefined) cpu = Number(prefix.groups.cpu);
     if (prefix.groups?.pid !== undefined) pid = Number(prefix.groups.pid);
   }
-  return { text, at, cpu, pid };
+  return { text, at, cpu, pid, ofKernel };
 }
 
 function prefixOf(text: string): RegExpExecArray | null {

@@ -16,22 +16,56 @@ export interface Recogniser {
 export const logReader =
   (recognisers: (sink: RecordSink) => Recogniser[]): MakeReader =>
   (sink) =>
-    new LogReader(recognisers(sink));
+    new LogReader(recognisers(sink), sink);
+
+/** What a line must not lose unseen. */
+const TELLING =
+  /3f1|^\s*cpu=|CPU#\d|\bMSR\b|pebs|max_sample_rate|^(?:0x)?[0-9a-f]+$|\bok \d|^(?:PASS|FAIL|SKIP)|\[RESULT\]|^# \w+=/i;
 
 class LogReader implements Reader {
   private readonly mail = new QuotedPrintable();
+  /** A line whose end a message of the kernel's has cut off. */
+  private begun: LogLine | null = null;
 
-  constructor(private readonly recognisers: readonly Recogniser[]) {}
+  constructor(
+    private readonly recognisers: readonly Recogniser[],
+    private readonly sink: RecordSink,
+  ) {}
 
   line(raw: string, number: number): void {
     for (const whole of this.mail.decode(raw, number)) {
-      for (const line of logLines(whole.text, whole.number)) {
-        this.recognisers.find((recogniser) => recogniser.take(line));
-      }
+      for (const line of logLines(whole.text, whole.number)) this.part(line);
     }
   }
 
   end(): void {
+    if (this.begun !== null) this.lose(this.begun, '');
     for (const recogniser of this.recognisers) recogniser.end?.();
+  }
+
+  private part(line: LogLine): void {
+    const { begun } = this;
+    const isRest = begun?.fromLava === line.fromLava && !line.ofKernel && line.result === null;
+    if (line.cut) {
+      if (begun !== null) this.lose(begun, isRest ? line.text : '');
+      this.begun = line;
+    } else if (begun !== null && isRest) {
+      this.begun = null;
+      const text = begun.text + line.text;
+      // A signal has an end of its own, so nothing but the whole of it is taken.
+      if (/<LAVA_SIGNAL_/.test(text)) this.show({ ...line, text });
+      else this.lose(begun, line.text);
+    } else this.show(line);
+  }
+
+  private show(line: LogLine): void {
+    this.recognisers.find((recogniser) => recogniser.take(line));
+  }
+
+  /** Where a line went on is a guess, and a shorter value looks like any other. */
+  private lose({ number, text }: LogLine, rest: string): void {
+    if (TELLING.test(text + rest)) {
+      this.sink.reject(number, 'a message of the kernel cuts into the line');
+    }
   }
 }

@@ -20,7 +20,6 @@ const COMPLAINTS: readonly RegExp[] = [
   /rdmsr: ?No CPU (?<cpu>\d+)/,
   /rdmsr: ?CPU (?<cpu>\d+) doesn't support MSRs/,
   /rdmsr: ?(?:\S.*)/,
-  /Lockdown: rdmsr: .*/,
 ];
 
 /** Records a complaint; whether the line is one. */

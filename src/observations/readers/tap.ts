@@ -66,10 +66,6 @@ export class Tap implements Recogniser {
   private result(line: LogLine, indent: number, text: string): boolean {
     const [, not, number, rest = ''] = RESULT.exec(text) ?? [];
     if (!/^(?:not )?ok\b/.test(text) || (number === undefined && !this.seen)) return false;
-    if (line.cut) {
-      this.results.reject(line, 'another message cuts into the result');
-      return false;
-    }
     const [, before, directive, after] = DIRECTIVE.exec(rest) ?? [];
     const [name = '', comment = ''] = (before ?? rest).split(/\s+# ?/, 2);
     const own = name.startsWith('selftests: ') ? collected(name.slice(11)) : name.trim();
