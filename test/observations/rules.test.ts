@@ -40,11 +40,26 @@ t.test('R0: a zero outside NMI context between entry and exit proves the path', 
     'another CPU': [entry(4), write('0', 'task'), exit(4)],
     'a CPU that is not named': [entry(null), write('0', 'task', { cpu: null }), exit(null)],
     'a loss in between': [entry(), ['loss', { cpu: 3 }], write('0', 'task'), exit()],
+    'a loss of this CPU, told at the end': [
+      entry(),
+      write('0', 'task'),
+      exit(),
+      ['loss', { cpu: 3, count: 2 }],
+    ],
     'a loss somewhere': [entry(), write('0', 'task'), exit(), ['loss', { count: 2 }]],
   };
   for (const [name, entries] of Object.entries(misses)) {
     t.equal(judge(entries).path, 'unknown', name);
   }
+  const marked = judge([
+    entry(),
+    write('0', 'task'),
+    exit(),
+    ['loss', { cpu: 3 }],
+    entry(),
+    exit(),
+  ]);
+  t.equal(marked.path, 'autoload', 'a mark says where the gap is');
   const refused = judge([entry(), write('0', 'task', { refused: true }), exit()]);
   t.equal(refused.path, 'autoload', 'a write that faulted was made all the same');
 });
@@ -81,6 +96,7 @@ t.test('R0b: the name of the writer proves the path, without a trace', async (t)
     'R0b none - - [1]',
     'refused_write none - - [1]',
   ]);
+  t.equal(judge([by('add_atomic_switch_msr.constprop.0')]).path, 'autoload');
   t.equal(judge([by('intel_pmu_pebs_disable')]).path, 'unknown', "perf's own");
   t.equal(judge([by('add_atomic_switch_msr', { msr: 0x38f })]).path, 'unknown', 'another MSR');
   t.equal(judge([by('intel_pmu_pebs_disable')]).verdict, 'inconclusive', 'refused is not stuck');

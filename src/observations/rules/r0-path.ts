@@ -22,6 +22,8 @@ class Path {
   hostOn = false;
   hostOnAtEntry = false;
   quiet = 0;
+  /** Records were lost, and none has come since: statistics stand behind a trace, and do not say where the gap was. */
+  lostLast = false;
   proof: Finding | null = null;
 }
 
@@ -34,6 +36,7 @@ export class R0Path {
     path.zeroLine = 0;
     path.unsure = false;
     path.hostOnAtEntry = path.hostOn;
+    path.lostLast = false;
   }
 
   /** A write of IA32_PEBS_ENABLE. One that faulted was made all the same. */
@@ -79,22 +82,24 @@ export class R0Path {
     path.hostOn = false;
     path.hostOnAtEntry = false;
     path.zeroLine = 0;
+    path.lostLast = true;
   }
 
   /** Windows prove nothing where records were lost nobody knows where. */
   proof(lostAnywhere: boolean): Finding | null {
     if (this.listed !== null || lostAnywhere) return this.listed;
     let first: Finding | null = null;
-    this.paths.each(({ proof }) => {
-      if (proof !== null && (first === null || proof.lines[0]! < first.lines[0]!)) first = proof;
+    this.paths.each(({ proof, lostLast }) => {
+      if (proof !== null && !lostLast && (first === null || proof.lines[0]! < first.lines[0]!))
+        first = proof;
     });
     return first;
   }
 
   quietWindows(): number {
     let windows = 0;
-    this.paths.each(({ quiet }) => {
-      windows += quiet;
+    this.paths.each(({ quiet, lostLast }) => {
+      if (!lostLast) windows += quiet;
     });
     return windows;
   }
