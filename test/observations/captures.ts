@@ -24,7 +24,11 @@ export interface Read {
   readonly records: readonly RecordView[];
 }
 
-export function readPieces(pieces: readonly string[], options: Partial<ReadingOptions> = {}): Read {
+/** Pieces may come as bytes of ASCII, which long traces are read from. */
+export function readPieces(
+  pieces: readonly (string | Buffer)[],
+  options: Partial<ReadingOptions> = {},
+): Read {
   const records: RecordView[] = [];
   const tap = {
     record: (record: ObservedRecord) => {
@@ -32,7 +36,10 @@ export function readPieces(pieces: readonly string[], options: Partial<ReadingOp
     },
   };
   const reading = new Reading({ format: 'auto', ...options }, tap);
-  for (const piece of pieces) reading.write(piece);
+  for (const piece of pieces) {
+    if (typeof piece === 'string') reading.write(piece);
+    else reading.write(piece.toString('latin1'), piece);
+  }
   return { answer: reading.end(), records };
 }
 

@@ -172,6 +172,7 @@ t.test('a CPU is clean whose register was zero, at two moments, wholly', async (
   t.equal(judge([read('0'), read('0')]).verdict, 'inconclusive', 'no times');
   t.equal(judge(twice(), { cut: true }).verdict, 'inconclusive', 'the text is cut');
   t.equal(judge([...twice(), ['loss', { cpu: 3, count: 1 }]]).verdict, 'inconclusive', 'a loss');
+  t.equal(judge([...twice(), ['unreadable', { cpu: 3 }]]).verdict, 'inconclusive', 'unreadable');
   t.equal(judge([...twice(), ['unreadable', { cpu: 4 }]]).verdict, 'inconclusive', 'not all CPUs');
   t.equal(
     judge([snapshot('00'), read('1'), snapshot('02'), read('0'), snapshot('04'), read('0')])

@@ -28,17 +28,19 @@ t.test('colours around words change nothing', async (t) => {
   }
 });
 
-t.test('pieces of any size change nothing', async (t) => {
+t.test('pieces of any size change nothing, nor do their bytes', async (t) => {
   const random = seeded(1);
   for (const [name, expected] of original) {
     const text = capture(name);
     const pieces: string[] = [];
-    for (let at = 0; at < text.length; ) {
-      const size = whole(random, 1, 40);
-      pieces.push(text.slice(at, at + size));
-      at += size;
+    for (let at = 0; at < text.length; at += pieces.at(-1)!.length) {
+      pieces.push(text.slice(at, at + whole(random, 1, 200)));
     }
     t.strictSame(readPieces(pieces), expected, name);
+    const bytes = pieces.map((piece) => Buffer.from(piece));
+    t.strictSame(readPieces(bytes), expected, name);
+    const format = { format: expected.answer.format };
+    t.strictSame(readPieces(bytes, format), expected, `${name}, named`);
   }
 });
 

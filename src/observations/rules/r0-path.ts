@@ -22,7 +22,7 @@ class Path {
   hostOn = false;
   hostOnAtEntry = false;
   quiet = 0;
-  /** Records were lost, and none has come since: statistics stand behind a trace, and do not say where the gap was. */
+  /** A loss was the last that was said of the CPU: statistics follow a trace, and do not say where its gap is. */
   lostLast = false;
   proof: Finding | null = null;
 }
@@ -85,7 +85,7 @@ export class R0Path {
     path.lostLast = true;
   }
 
-  /** Windows prove nothing where records were lost nobody knows where. */
+  /** `lostAnywhere`: records were lost at unknown places, so that no window proves anything. */
   proof(lostAnywhere: boolean): Finding | null {
     if (this.listed !== null || lostAnywhere) return this.listed;
     let first: Finding | null = null;

@@ -175,6 +175,9 @@ export class R6Data {
     if (seen.clearedLine > 0) {
       return doubt('the kernel has reset the PMU of this CPU', [seen.clearedLine], 'two_reads');
     }
+    if (seen.unreadableLine > 0) {
+      return doubt('the register could not be read', [seen.unreadableLine], 'readable');
+    }
     if (seen.taintedLine > 0) {
       return doubt(`a user wrote ${NAME} before it was read`, [seen.taintedLine], 'reboot');
     }
@@ -189,7 +192,9 @@ export class R6Data {
       const why = "the tool does not show whether it was perf's NMI handler that wrote";
       return doubt(why, [seen.contextLine, ...lineOf(seen.lastLine)], 'context');
     }
-    if (seen.readings === 0) return withoutReading(seen);
+    if (seen.readings === 0) {
+      return doubt(`${NAME} was not read`, lineOf(seen.writeLine), 'read_after_window');
+    }
     if (seen.partialLine > 0) {
       return doubt('only some bits of the register are known', [seen.partialLine], 'two_reads');
     }
@@ -209,13 +214,6 @@ export class R6Data {
     }
     return null;
   }
-}
-
-function withoutReading(seen: Seen): Doubt {
-  if (seen.unreadableLine > 0) {
-    return doubt('the register could not be read', [seen.unreadableLine], 'readable');
-  }
-  return doubt(`${NAME} was not read`, lineOf(seen.writeLine), 'read_after_window');
 }
 
 const doubt = (why: string, lines: readonly number[], need: Need): Doubt => ({ why, lines, need });

@@ -6,7 +6,7 @@ import { about, type Finding, NAME } from './finding.js';
 import type { Judge } from './judge.js';
 import { QUIET_WINDOWS } from './r0-path.js';
 import { notApplicable, ofOneMachine } from './r5-not-applicable.js';
-import type { Need } from './r6-data.js';
+import type { Doubt, Need } from './r6-data.js';
 import { readCount } from './snapshot.js';
 
 export interface CpuVerdict {
@@ -29,6 +29,12 @@ export interface Judgement {
 export function judgement(judge: Judge, facts: FactsBook, cut: boolean): Judgement {
   return new Summary(judge, facts, cut).judgement();
 }
+
+const CUT: Doubt = {
+  why: 'the text is cut, and what follows may say more',
+  lines: [],
+  need: 'two_reads',
+};
 
 class Summary {
   private readonly findings: Finding[] = [];
@@ -101,18 +107,16 @@ class Summary {
 
   private doubtful(cpu: number, version: number | null): CpuVerdict {
     const { heal, data } = this.judge;
-    const doubt = data.doubt(cpu, heal.unsureLine(cpu, version));
-    if (doubt === null && !this.cut) {
+    const doubt = data.doubt(cpu, heal.unsureLine(cpu, version)) ?? (this.cut ? CUT : null);
+    if (doubt === null) {
       const reason = `${NAME} was zero in all reads, which are more than two ticks apart.`;
       return { cpu, verdict: 'clean', reason };
     }
-    if (doubt !== null) this.needs.add(doubt.need);
-    const why = doubt?.why ?? 'the text is cut, and what follows may say more';
+    this.needs.add(doubt.need);
+    const why = this.cut ? CUT.why : doubt.why;
     const reason = `Inconclusive: ${why}.`;
     const bits = bitNames(data.bits(cpu), version);
-    this.findings.push(
-      about('R6', 'inconclusive', cpu, doubt?.lines ?? [], `CPU ${cpu}: ${why}.`, bits),
-    );
+    this.findings.push(about('R6', 'inconclusive', cpu, doubt.lines, `CPU ${cpu}: ${why}.`, bits));
     return { cpu, verdict: 'inconclusive', reason };
   }
 
@@ -158,7 +162,7 @@ function differences(facts: FactsBook): Finding[] {
     const said = values.map(({ value, cpu }) => (cpu === null ? value : `${value} (CPU ${cpu})`));
     const text = skew
       ? `The microcode differs between CPUs: ${said.join(', ')}. The kernel asks only the boot CPU whether PEBS is isolated.`
-      : `The text gives ${name} as ${said.join(', ')}: it is not used.`;
+      : `The text contradicts itself on ${name}: ${said.join(', ')}.`;
     const rule = skew ? 'microcode_skew' : 'facts_differ';
     return { rule, verdict: 'none', cpu: null, msr: null, bits: [], lines, text };
   });
