@@ -53,7 +53,7 @@ class LogReader implements Reader {
       this.begun = null;
       const text = begun.text + line.text;
       // A signal has an end of its own, so nothing but the whole of it is taken.
-      if (/<LAVA_SIGNAL_/.test(text)) this.show({ ...line, text });
+      if (/<LAVA_SIGNAL_/.test(text)) this.show(line.with(text));
       else this.lose(begun, line.text);
     } else this.show(line);
   }

@@ -22,18 +22,18 @@ export const looksLikeRdmsr = (line: string): boolean =>
 
 const CPU = /^(?:cpu|core|processor)[ #=_]?(\d+)(?:\s*[:=,|]\s*|\s+)(.*)$/i;
 const MSR =
-  /^(?:msr[\s_[(]*)?(0x[0-9a-f]+|[0-9a-f]{1,8}|\w*pebs_en\w*)[\])]?(?:\s*(?:[:=]|->)\s*|\s+is\s+|\s+)(\S+)$/i;
+  /^(?:msr[\s_[(]*)?(0x[0-9a-f]+|[0-9a-f]{1,8}|\w{0,9}pebs_en\w{0,9})[\])]?(?:\s*(?:[:=]|->)\s*|\s+is\s+|\s+)(\S+)$/i;
 /** `MSR 0x3f1 on CPU 3 = 0x1`. */
 const MSR_OF_CPU =
-  /^(?:msr[\s_[(]*)?(0x[0-9a-f]+|\w*pebs_en\w*)[\])]?\s+(?:on|of|@)\s*(?:cpu|core)[ #]?(\d+)(?:\s*[:=]\s*|\s+is\s+)(\S+)$/i;
+  /^(?:msr[\s_[(]*)?(0x[0-9a-f]+|\w{0,9}pebs_en\w{0,9})[\])]?\s+(?:on|of|@)\s*(?:cpu|core)[ #]?(\d+)(?:\s*[:=]\s*|\s+is\s+)(\S+)$/i;
 const NUMBER = /^(?:0x)?[0-9a-f]+$|^-?\d+$/i;
 const BYTES = /^(?:[0-9a-f]{2}\s+){7}[0-9a-f]{2}$/i;
 const NO_VALUE = /^\(?(?:unreadable|error|fail(?:ed)?|n\/?a|-+)\)?$/i;
 const TITLE = /\bMSR[\s_]*\(?0x([0-9a-f]+)\b/i;
 
 /** What a value is called behind it, e.g. `1 (PMC0)`. */
-const NOTE = /(?<=[0-9a-f])\s+\((?!unreadable|error|fail|n\/?a)[^)]*\)$/i;
-const COMMENT = /(?:^|\s+)(?:#|\/\/).*$/;
+const NOTE = /(?<=[0-9a-f])\s+\((?!unreadable|error|fail|n\/?a)[^()]*\)$/i;
+const COMMENT = /(?:^|\s)(?:#|\/\/).*$/;
 
 class RdmsrLines implements Recogniser {
   private readonly numbers = new PrintedNumbers();
@@ -49,8 +49,8 @@ class RdmsrLines implements Recogniser {
     if (complaint(line, this.sink) || snapshot(line, this.sink) || this.command(line.text)) {
       return true;
     }
-    const text = line.text.replace(COMMENT, '').replace(NOTE, '').trim();
-    if (keyedReading({ ...line, text }, this.sink, this.numbers)) {
+    const text = line.text.replace(COMMENT, '').trim().replace(NOTE, '');
+    if (keyedReading(line, text, this.sink, this.numbers)) {
       this.keyed();
       return true;
     }
