@@ -2,16 +2,22 @@
 import { bpftrace, looksLikeBpftrace } from './readers/bpftrace.js';
 import { consoleText, looksLikeConsole } from './readers/console.js';
 import { cpuinfo, looksLikeCpuinfo } from './readers/cpuinfo.js';
+import { looksLikeFtrace, makeFtraceReader } from './readers/ftrace.js';
 import { kut, looksLikeKut } from './readers/kut.js';
 import { lkvs, looksLikeLkvs } from './readers/lkvs.js';
+import { looksLikePerfDump } from './readers/perf-dump.js';
 import { looksLikePerfJson, perfJson } from './readers/perf-json.js';
+import { makePerfScriptReader } from './readers/perf-script.js';
+import { looksLikePerfScript } from './readers/perf-script-sample.js';
+import { looksLikePerfTrace, makePerfTraceReader } from './readers/perf-trace.js';
 import { looksLikeRdmsr, rdmsr } from './readers/rdmsr.js';
 import { ktap, looksLikeTap } from './readers/tap.js';
 import { looksLikeTurbostat, turbostat } from './readers/turbostat.js';
 import type { MakeReader } from './record.js';
+import type { TextFormat } from './vocabulary.js';
 
 export interface Format {
-  readonly name: string;
+  readonly name: TextFormat;
   readonly description: string;
   readonly makeReader: MakeReader;
   /** Whether a line is one that only this format has. */
@@ -29,7 +35,30 @@ export const FORMATS: readonly Format[] = [
     makeReader: perfJson,
     looksLike: looksLikePerfJson,
   },
-  // ftrace, perf-script, perf-trace and perf-dump come here.
+  {
+    name: 'perf-dump',
+    description: 'perf script -D, perf report -D: throttling, loss, precise samples',
+    makeReader: makePerfScriptReader,
+    looksLike: looksLikePerfDump,
+  },
+  {
+    name: 'perf-script',
+    description: 'perf script, with or without call chains, and perf-prof',
+    makeReader: makePerfScriptReader,
+    looksLike: looksLikePerfScript,
+  },
+  {
+    name: 'perf-trace',
+    description: 'perf trace -e msr:*, which names MSRs and no CPU',
+    makeReader: makePerfTraceReader,
+    looksLike: looksLikePerfTrace,
+  },
+  {
+    name: 'ftrace',
+    description: 'trace and trace_pipe of ftrace, trace-cmd report',
+    makeReader: makeFtraceReader,
+    looksLike: looksLikeFtrace,
+  },
   {
     name: 'bpftrace',
     description: 'bpftrace printing "nsecs cpu msr value" of MSR writes, as text or with -f json',

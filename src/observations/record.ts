@@ -5,6 +5,8 @@
  * does not say is null.
  */
 
+import type { Piece } from './lines.js';
+
 export const RECORD_KINDS = [
   /** What an MSR held when it was read (rdmsr, read_msr, SysRq-p, turbostat). */
   'reading',
@@ -103,8 +105,8 @@ export class ObservedRecord {
 /** Where readers put what they find. */
 export interface RecordSink {
   record(record: ObservedRecord): void;
-  /** A line that should have given a value and does not. */
-  reject(line: number, reason: string): void;
+  /** A line that should have given a value and does not; with the CPU, where the line gives that much. */
+  reject(line: number, reason: string, cpu?: number): void;
   /** Something the text says of the machine, e.g. ('pmu_version', '5'); the names are those of facts.ts. */
   fact(line: number, name: string, value: string, cpu?: number): void;
   /** The whole text is refused, whatever came of it before: its values cannot be told, and the reason says how they could. */
@@ -115,6 +117,8 @@ export interface RecordSink {
 export interface Reader {
   /** A whole line, without its end; numbers begin at 1. */
   line(text: string, number: number): void;
+  /** Reads a line where it stands, if it is one of those that the format is full of; false: give it to `line`. */
+  common?(piece: Piece, start: number, end: number, number: number): boolean;
   /** No line follows. What was begun and not ended yields nothing. */
   end(): void;
 }

@@ -38,3 +38,8 @@ export const andNot = (a: Value, b: Value): Value => ({
   high: (a.high & ~b.high) >>> 0,
   low: (a.low & ~b.low) >>> 0,
 });
+
+export const or = (a: Value, b: Value): Value => ({
+  high: (a.high | b.high) >>> 0,
+  low: (a.low | b.low) >>> 0,
+});

@@ -97,7 +97,8 @@ export function keyedReading(
     });
   const whole = read.filter((pair) => pair !== null);
   if (cpu === '' || whole.length < read.length) {
-    sink.reject(line.number, 'a reading is "cpu=N 3f1=<hex>" and nothing else');
+    const reason = 'a reading is "cpu=N 3f1=<hex>" and nothing else';
+    sink.reject(line.number, reason, cpu === '' ? undefined : Number(cpu));
     return true;
   }
   for (const { msr, text } of whole) reading(line, sink, numbers, { cpu: Number(cpu), msr, text });
