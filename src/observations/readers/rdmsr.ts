@@ -102,7 +102,7 @@ class RdmsrLines implements Recogniser {
     const row = this.table && tableRow(this.table, text);
     if (!row) return false;
     if (row.cells.length === 0) {
-      this.sink.reject(line.number, 'the row does not have the columns of the header');
+      this.sink.reject(line.number, 'the row does not have the columns of the header', row.cpu);
     }
     for (const cell of row.cells) this.cell(line, { cpu: row.cpu, ...cell });
     return true;
@@ -125,7 +125,7 @@ class RdmsrLines implements Recogniser {
     if (NUMBER.test(rest) || NO_VALUE.test(rest) || BYTES.test(rest)) {
       this.ofKnownMsr(line, cpu, rest);
     } else if (!this.ofMsr(line, rest, cpu) && /^(?:0x)?[0-9a-f]*\d/i.test(rest)) {
-      this.sink.reject(line.number, 'no value that rdmsr prints');
+      this.sink.reject(line.number, 'no value that rdmsr prints', cpu);
     }
     return true;
   }
@@ -138,7 +138,8 @@ class RdmsrLines implements Recogniser {
     if (/^0x|pebs/i.test(key) || /^msr/i.test(text) || isPmuMsr(msr)) {
       this.cell(line, { cpu, msr, text: value });
     } else {
-      this.sink.reject(line.number, `nothing says whether ${key} is a CPU or an MSR`);
+      const reason = `nothing says whether ${key} is a CPU or an MSR`;
+      this.sink.reject(line.number, reason, cpu ?? undefined);
     }
     return true;
   }
@@ -152,7 +153,7 @@ class RdmsrLines implements Recogniser {
 
   /** A value of the MSR that the command or the title names. */
   private ofKnownMsr(line: LogLine, cpu: number | null, text: string): void {
-    if (this.unclear !== null) this.sink.reject(line.number, this.unclear);
+    if (this.unclear !== null) this.sink.reject(line.number, this.unclear, cpu ?? undefined);
     else if (BYTES.test(text)) this.bytes(line, cpu, text);
     else this.cell(line, { cpu, msr: this.msr, text });
   }
@@ -167,7 +168,7 @@ class RdmsrLines implements Recogniser {
     record.msr = cell.msr;
     record.text = cell.text;
     this.sink.record(record);
-    this.sink.reject(line.number, 'unreadable');
+    this.sink.reject(line.number, 'unreadable', cell.cpu ?? undefined);
   }
 
   /** `od -t x1` prints the lowest byte first. */

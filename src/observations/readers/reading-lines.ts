@@ -67,7 +67,7 @@ export function reading(
   if ('refuse' in printed) {
     sink.refuse(`Line ${line.number}: ${printed.refuse}`);
   } else if ('reject' in printed) {
-    sink.reject(line.number, printed.reject);
+    sink.reject(line.number, printed.reject, cpu ?? undefined);
   } else {
     const record = recordOf(line, 'reading');
     record.cpu = cpu;
