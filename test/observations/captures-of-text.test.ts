@@ -48,7 +48,7 @@ const ROWS: readonly Row[] = [
       '5: unreadable (open: Operation not permitted)',
       '7: reading cpu 3 3f1=0000000000000000',
     ],
-    rejects: ['6: a reading is "cpu=N 3f1=<hex>" and nothing else'],
+    rejects: ['6: a reading is "cpu=N 3f1=<hex>" and nothing else (cpu 2)'],
   },
   {
     file: 'rdmsr-loop-cpu-equals.txt',
@@ -117,7 +117,7 @@ const ROWS: readonly Row[] = [
       '5: unreadable cpu 14 msr 3f1 ((unreadable))',
       '6: reading cpu 15 3f1=0000000000000000',
     ],
-    rejects: ['5: unreadable'],
+    rejects: ['5: unreadable (cpu 14)'],
   },
   {
     file: 'rdmsr-terminal-ansi.txt',
@@ -480,7 +480,7 @@ const ROWS: readonly Row[] = [
       '5: notice count 79000 interrupt took too long (2526 > 2500), lowering kernel.perf_event_max_sample_rate to 79000 at 240.000001',
       '7: test pass lava/validate at 2026-11-20T10:00:04.000000',
     ],
-    rejects: ['5: a message of the kernel cuts into the line'],
+    rejects: ['5: a message of the kernel cuts into the line (cpu 4)'],
   },
   {
     file: 'syzkaller-console.txt',

@@ -113,7 +113,7 @@ const SHAPES: readonly Shape[] = [
       '6: reading 3f1=0000000000000001',
       '9: unreadable cpu 8 msr 3f1 ((unreadable))',
       '7: rejected: nothing says whether 7 is a CPU or an MSR',
-      '9: rejected: unreadable',
+      '9: rejected: unreadable (cpu 8)',
     ],
   },
   {
@@ -148,7 +148,7 @@ const SHAPES: readonly Shape[] = [
     lines: ['cpu=3 3f1=0000000000000001', 'cpu=4 3f1=00000000', '00000000'],
     says: [
       '1: reading cpu 3 3f1=0000000000000001',
-      '2: rejected: 16 digits are printed and 8 are here: cut or split',
+      '2: rejected: 16 digits are printed and 8 are here: cut or split (cpu 4)',
       '3: rejected: a value without the CPU that other lines give',
     ],
   },
@@ -161,7 +161,7 @@ const SHAPES: readonly Shape[] = [
       '2: reading cpu 0 38f=0000000f000000ff',
       '3: reading cpu 1 3f1=0000000000000001',
       '3: reading cpu 1 38f=0000000f000000ff',
-      '4: rejected: the row does not have the columns of the header',
+      '4: rejected: the row does not have the columns of the header (cpu 2)',
     ],
   },
   {
@@ -216,7 +216,7 @@ const SHAPES: readonly Shape[] = [
     says: [
       '2: loss count 17',
       '3: write cpu 3 3f1=0000000000000000 at 1441656042654',
-      '4: rejected: not "nsecs cpu msr value"',
+      '4: rejected: not "nsecs cpu msr value" (cpu 3)',
     ],
   },
   {
@@ -237,7 +237,10 @@ const SHAPES: readonly Shape[] = [
     about: 'a value that is not raw',
     format: 'turbostat',
     lines: ['CPU\tPEBS_EN', '-\t0', '3\t1'],
-    says: ['2: snapshot', '3: rejected: not a raw value of a CPU: add the MSR with ",u64,raw"'],
+    says: [
+      '2: snapshot',
+      '3: rejected: not a raw value of a CPU: add the MSR with ",u64,raw" (cpu 3)',
+    ],
   },
   {
     about: 'two rounds',
@@ -377,7 +380,7 @@ const SHAPES: readonly Shape[] = [
     ],
     says: [
       '1: reading cpu 4 3f1=0000000000000001 pebs at 2.000000',
-      '1: rejected: a message of the kernel cuts into the line',
+      '1: rejected: a message of the kernel cuts into the line (cpu 3)',
     ],
   },
   {
@@ -423,7 +426,7 @@ const SHAPES: readonly Shape[] = [
       '1: reading cpu 3 3f1=0000000000000001',
       '1: reading cpu 3 38f=0000000f000000ff',
       '3: reading cpu 5 3f1=0000000000000000',
-      '2: rejected: a reading is "cpu=N 3f1=<hex>" and nothing else',
+      '2: rejected: a reading is "cpu=N 3f1=<hex>" and nothing else (cpu 4)',
     ],
   },
   {

@@ -11,7 +11,7 @@ export const capture = (name: string): string => readFileSync(`${CAPTURES}${name
 
 export interface Outcome {
   readonly records: ObservedRecord[];
-  /** `line: reason`. */
+  /** `line: reason`, and the CPU where it is given. */
   readonly rejects: string[];
   /** `name=value`, with the CPU in front where it is given. */
   readonly facts: string[];
@@ -21,8 +21,8 @@ export interface Outcome {
 /** The text may be cut: a last line without its end yields nothing. */
 export function read(makeReader: MakeReader, text: string): Outcome {
   const outcome: Outcome = { records: [], rejects: [], facts: [], refused: null };
-  const reject = (line: number, reason: string): void => {
-    outcome.rejects.push(`${line}: ${reason}`);
+  const reject = (line: number, reason: string, cpu?: number): void => {
+    outcome.rejects.push(`${line}: ${reason}${cpu === undefined ? '' : ` (cpu ${cpu})`}`);
   };
   const reader = makeReader({
     record: (record) => outcome.records.push(record),

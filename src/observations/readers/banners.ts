@@ -31,7 +31,7 @@ const BANNERS: readonly Banner[] = [
   },
   {
     pattern:
-      /: CPU0: (?<name>.+) \(family: 0x(?<family>[0-9a-f]+), model: 0x(?<model>[0-9a-f]+), stepping: 0x(?<stepping>[0-9a-f]+)\)\s*$/,
+      /: CPU0: (?<name>.{1,80}) \(family: 0x(?<family>[0-9a-f]+), model: 0x(?<model>[0-9a-f]+), stepping: 0x(?<stepping>[0-9a-f]+)\)\s*$/,
     facts: ({ name = '', family = '', model = '', stepping = '' }) => [
       ['cpu_name', name],
       ['cpu_family', decimal(family)],
@@ -76,7 +76,7 @@ const BANNERS: readonly Banner[] = [
     facts: () => [['pebs', 'yes']],
   },
   {
-    pattern: /Performance Events: (?<list>.*\b(?:PMU driver|software events only)\.)\s*$/,
+    pattern: /Performance Events: (?<list>.{0,400}\b(?:PMU driver|software events only)\.)\s*$/,
     facts: ({ list = '' }) => factsOfDriver(list),
   },
 ];
@@ -100,6 +100,10 @@ function factsOfDriver(list: string): readonly (readonly [FactName, string])[] {
 const KIND_OF_CPU = new RegExp(String.raw`\b(?<kind>${CORE_TYPES.join('|')}) PMU driver:`);
 const COUNTER = /^\s*\.\.\. (?<name>[\w -]+?): +(?<value>[0-9a-f]+)\s*$/;
 
+/** Only these lines are looked at. */
+const ANY =
+  /\.\.\. |Linux version|CPU0: |microcode|ucode|Hypervisor|NMI watchdog|PEBS|PMU driver|Performance Events/;
+
 export class Banners implements Recogniser {
   /** The kind of CPU that the lines below are about, on a hybrid machine. */
   private kind = '';
@@ -108,6 +112,7 @@ export class Banners implements Recogniser {
 
   take(line: LogLine): boolean {
     const { text, number } = line;
+    if (!ANY.test(text)) return false;
     const kind = KIND_OF_CPU.exec(text)?.groups?.kind;
     if (kind !== undefined) {
       this.kind = `${kind}.`;

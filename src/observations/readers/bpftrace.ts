@@ -7,7 +7,7 @@ import { ObservedRecord } from '../record.js';
 import { valueOfHex } from '../value.js';
 
 const WRITE = /^(\d+) (\d+) ([0-9a-f]{1,8}) ([0-9a-f]{1,16})(?: ([0-9a-f]{1,16}))?$/;
-const BEGUN = /^\d{6,} \d+ /;
+const BEGUN = /^\d{6,} (\d+) /;
 const LOST = /^Lost (\d+) events$/;
 
 export const looksLikeBpftrace = (line: string): boolean =>
@@ -56,7 +56,10 @@ export class Bpftrace implements Reader {
     if (lost !== undefined) this.lost(number, Number(lost));
     const [, at, cpu, msr, value, guest] = WRITE.exec(text) ?? [];
     if (at === undefined || cpu === undefined || msr === undefined || value === undefined) {
-      if (BEGUN.test(text)) this.sink.reject(number, 'not "nsecs cpu msr value"');
+      const begun = BEGUN.exec(text)?.[1];
+      if (begun !== undefined) {
+        this.sink.reject(number, 'not "nsecs cpu msr value"', Number(begun));
+      }
       return;
     }
     const record = new ObservedRecord(number, guest === undefined ? 'write' : 'load_list');

@@ -9,7 +9,6 @@ export const looksLikeCpuinfo = (line: string): boolean =>
   CPUID_LEAF.test(line) ||
   UNAME.test(line);
 
-const FIELD = /^([\w ]+?)\s*: (.*?)\s*$/;
 const FIELDS: Readonly<Record<string, FactName>> = {
   vendor_id: 'cpu_vendor',
   'cpu family': 'cpu_family',
@@ -46,7 +45,9 @@ export class Cpuinfo implements Reader {
   end(): void {}
 
   private field(text: string, number: number): void {
-    const [, name = '', value = ''] = FIELD.exec(text) ?? [];
+    const colon = text.indexOf(':');
+    const name = text.slice(0, Math.max(0, colon)).trim();
+    const value = text.slice(colon + 1).trim();
     const fact = FIELDS[name];
     if (fact !== undefined) this.sink.fact(number, fact, value, this.cpu);
     if (name !== 'flags') return;

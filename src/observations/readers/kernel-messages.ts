@@ -74,6 +74,10 @@ const MESSAGES: readonly Message[] = [
   },
 ];
 
+/** Only these lines are looked at. */
+const ANY =
+  /too long|PMU state|irq loop|msr switch|unrecognized MSR|raw MSR|BUG|Oops|panic|protection fault/;
+
 /** How such a message begins; where none of the above fits, it was cut into. */
 const BEGUN =
   /lowering kernel\.perf_event_max_sample_rate to|clearing PMU state on CPU|Not enough msr switch entries|Write to unrecognized MSR/;
@@ -82,6 +86,7 @@ export class KernelMessages implements Recogniser {
   constructor(private readonly sink: RecordSink) {}
 
   take(line: LogLine): boolean {
+    if (!ANY.test(line.text)) return false;
     let found = false;
     for (const { pattern, kind, fill } of MESSAGES) {
       const match = pattern.exec(line.text);

@@ -10,13 +10,14 @@ const WORDS = 'PASS|FAIL|SKIP|XFAIL|XPASS|KFAIL|ABORT';
 const RESULT = new RegExp(`^(${WORDS}): (.+)$`);
 const WHOLE_TEST = new RegExp(`^(${WORDS}) ([\\w-]+)(?: \\((.*)\\))?$`);
 const SUMMARY = /^SUMMARY: (\d+) tests?(?:, (\d+) unexpected failures)?(?:, .*)?$/;
-const COMMAND = /\bqemu\S* .*-kernel \S*?([\w-]+)\.flat\b/;
+/** Of qemu. */
+const KERNEL = /-kernel (\S+)\.flat\b/;
 /** What pmu_pebs prints to explain a failure that it has reported. */
 const DIAGNOSTIC = /^The \w+ \(.*\) doesn't match with /;
 const WATCHDOG = /nmi_watchdog not equal to 0/;
 
 export const looksLikeKut = (line: string): boolean =>
-  RESULT.test(line) || SUMMARY.test(line) || WHOLE_TEST.test(line) || COMMAND.test(line);
+  RESULT.test(line) || SUMMARY.test(line) || WHOLE_TEST.test(line) || testOf(line) !== null;
 
 export class KvmUnitTests implements Recogniser {
   /** The test that the command names. */
@@ -34,8 +35,8 @@ export class KvmUnitTests implements Recogniser {
 
   take(line: LogLine): boolean {
     const text = line.text.trim();
-    const test = COMMAND.exec(text)?.[1];
-    if (test !== undefined) this.begin(test);
+    const test = testOf(text);
+    if (test !== null) this.begin(test);
     else if (RESULT.test(text)) this.result(line, text);
     else if (SUMMARY.test(text)) this.summary(line, text);
     else if (WHOLE_TEST.test(text)) this.wholeTest(line, text);
@@ -84,6 +85,12 @@ export class KvmUnitTests implements Recogniser {
     }
     this.begin('');
   }
+}
+
+/** The test that a command line runs. */
+function testOf(line: string): string | null {
+  const path = line.includes('qemu') ? KERNEL.exec(line)?.[1] : undefined;
+  return path === undefined ? null : path.slice(path.lastIndexOf('/') + 1);
 }
 
 function resultOf(word: string): Result {

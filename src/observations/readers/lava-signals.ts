@@ -3,7 +3,7 @@ import type { LogLine } from './log-line.js';
 import type { Recogniser } from './log-reader.js';
 import type { Result, TestResults } from './test-results.js';
 
-const SIGNAL = /<LAVA_SIGNAL_(?<signal>[A-Z]+) (?<rest>[^>]*)>\s*$/;
+const SIGNAL = /<LAVA_SIGNAL_(?<signal>[A-Z]+) (?<rest>[^<>]*)>\s*$/;
 
 export const looksLikeLavaSignal = (line: string): boolean => SIGNAL.test(line);
 

@@ -2,53 +2,92 @@
 import { ObservedRecord, type RecordKind } from '../record.js';
 import { type LavaResult, lavaLine } from './lava-log.js';
 
-export interface LogLine {
-  readonly number: number;
-  /** Without the prefixes; indentation is kept, since KTAP nests by it. */
-  readonly text: string;
+export class LogLine {
   /** The time nearest to the text: the kernel's own where it is there. */
-  readonly at: string | null;
+  at: string | null = null;
   /** CPU of the printk caller, where it was not a task (`[    C3]`). Of this line only. */
-  readonly cpu: number | null;
+  cpu: number | null = null;
   /** Thread of the printk caller (`[ T1201]`). */
-  readonly pid: number | null;
+  pid: number | null = null;
   /** It has a prefix of the kernel's log. */
-  readonly ofKernel: boolean;
+  ofKernel = false;
   /** A message of the kernel's cuts in where the text ends; the rest comes in a line of its own. */
-  readonly cut: boolean;
+  cut = false;
   /** It comes from LAVA's log, and is no line of the text itself. */
-  readonly fromLava: boolean;
+  fromLava = false;
   /** Where LAVA's dispatcher reports a result instead. */
-  readonly result: LavaResult | null;
+  result: LavaResult | null = null;
+
+  constructor(
+    readonly number: number,
+    /** Without the prefixes; indentation is kept, since KTAP nests by it. */
+    public text: string,
+  ) {}
+
+  /** The same line with another text. */
+  with(text: string): LogLine {
+    return Object.assign(new LogLine(this.number, text), { ...this, text });
+  }
 }
 
 const DAY = '[A-Z][a-z]{2}';
 const CLOCK = String.raw`\d\d:\d\d:\d\d(?:[.,]\d+)?`;
 const ISO = String.raw`\d{4}[-/]\d\d[-/]\d\d[T ]${CLOCK}(?:Z|[+-]\d\d:?\d\d)?`;
 
-/** One prefix each, tried again until none fits; `at` is its time. Each takes one blank behind it and no more. */
-const PREFIXES: readonly RegExp[] = [
-  // Quoted mail.
-  /^(?:> ?)+(?=[<[\d])/,
-  // Priority.
-  /^<\d{1,3}>/,
+interface Prefix {
+  readonly pattern: RegExp;
+  /** What its group is. */
+  readonly gives?: 'at' | 'cpu' | 'pid';
+  readonly ofKernel?: boolean;
+}
+
+/** In brackets, one prefix each. Like all of them, each takes one blank behind it and no more. */
+const BRACKETS: readonly Prefix[] = [
   // printk's time, and that of dmesg -d.
-  /^\[ *(?<at>\+?\d+\.\d{6})\] ?/,
+  { pattern: /^\[ *(\+?\d+\.\d{6})\] ?/, gives: 'at', ofKernel: true },
   // printk's caller.
-  /^\[ *(?:T(?<pid>\d+)|C(?<cpu>\d+))\] ?/,
+  { pattern: /^\[ *T(\d+)\] ?/, gives: 'pid', ofKernel: true },
+  { pattern: /^\[ *C(\d+)\] ?/, gives: 'cpu', ofKernel: true },
   // dmesg -T, and -H.
-  new RegExp(String.raw`^\[(?<at>${DAY} ${DAY} [ \d]\d ${CLOCK} \d{4})\] ?`),
-  new RegExp(String.raw`^\[(?<at>${DAY}\d\d \d\d:\d\d)\] ?`),
-  // syslog and journald; dmesg --time-format iso; syzkaller; a pool's clock.
-  new RegExp(String.raw`^(?<at>${DAY} [ \d]\d ${CLOCK}) `),
-  new RegExp(String.raw`^\[?(?<at>${ISO})\]? `),
-  new RegExp(`^(?<at>${CLOCK}) +`),
+  {
+    pattern: new RegExp(String.raw`^\[(${DAY} ${DAY} [ \d]\d ${CLOCK} \d{4})\] ?`),
+    gives: 'at',
+    ofKernel: true,
+  },
+  {
+    pattern: new RegExp(String.raw`^\[(${DAY}\d\d \d\d:\d\d)\] ?`),
+    gives: 'at',
+    ofKernel: true,
+  },
+  { pattern: new RegExp(String.raw`^\[(${ISO})\] `), gives: 'at' },
+];
+const ANGLES: readonly Prefix[] = [
+  // Priority.
+  { pattern: /^<\d{1,3}>/, ofKernel: true },
+  // Quoted mail.
+  { pattern: /^(?:> ?)+(?=[<[\d])/ },
+];
+const DIGITS: readonly Prefix[] = [
+  // dmesg --time-format iso; syzkaller; a pool's clock.
+  { pattern: new RegExp(`^(${ISO}) `), gives: 'at' },
+  { pattern: new RegExp(`^(${CLOCK}) +`), gives: 'at' },
+];
+const LETTERS: readonly Prefix[] = [
+  // syslog and journald.
+  { pattern: new RegExp(String.raw`^(${DAY} [ \d]\d ${CLOCK}) `), gives: 'at' },
   // The host and the program, behind a time.
-  /^(?:[\w.-]+ )?kernel: ?/,
-  /^[\w.-]+ [\w.@/-]+\[\d+\]: ?/,
+  { pattern: /^(?:[\w.-]+ )?kernel: ?/, ofKernel: true },
+  { pattern: /^[\w.-]+ [\w.@/-]+\[\d+\]: ?/ },
 ];
 
-const OF_KERNEL = /^(?:<\d|\[|(?:[\w.-]+ )?kernel:)/;
+/** Those that can begin with a character. */
+function prefixesOf(first: string): readonly Prefix[] {
+  if (first === '[') return BRACKETS;
+  if (first === '<' || first === '>') return ANGLES;
+  if (first >= '0' && first <= '9') return DIGITS;
+  return /\w/.test(first) ? LETTERS : [];
+}
+
 /** Behind the beginning of a line: a message that cut into it. */
 const CUT_IN = /(?:<\d{1,3}>)?\[ *\d+\.\d{6}\](?: |\[)/;
 
@@ -59,45 +98,37 @@ export function logLines(raw: string, number: number): LogLine[] {
   const lines: LogLine[] = [];
   let rest: string | null = lava === null ? raw : (lava.message ?? '');
   while (rest !== null) {
-    const { text, ...prefix }: Stripped = stripped(rest, lava?.at ?? null);
-    const cut = CUT_IN.exec(text)?.index;
-    lines.push({
-      ...prefix,
-      number,
-      text: text.slice(0, cut),
-      cut: cut !== undefined,
-      fromLava: lava !== null,
-      result: lava?.result ?? null,
-    });
-    rest = cut === undefined ? null : text.slice(cut);
+    const line: LogLine = new LogLine(number, rest);
+    if (lava !== null) {
+      line.fromLava = true;
+      line.at = lava.at;
+      line.result = lava.result;
+    }
+    while (strip(line)) {}
+    const cut: number = line.text.includes('[') ? line.text.search(CUT_IN) : -1;
+    rest = cut < 0 ? null : line.text.slice(cut);
+    if (cut >= 0) {
+      line.cut = true;
+      line.text = line.text.slice(0, cut);
+    }
+    lines.push(line);
   }
   return lines;
 }
 
-type Stripped = Pick<LogLine, 'text' | 'at' | 'cpu' | 'pid' | 'ofKernel'>;
-
-function stripped(line: string, received: string | null): Stripped {
-  let text = line;
-  let at = received;
-  let cpu: number | null = null;
-  let pid: number | null = null;
-  let ofKernel = false;
-  for (let prefix = prefixOf(text); prefix !== null; prefix = prefixOf(text)) {
-    text = text.slice(prefix[0].length);
-    at = prefix.groups?.at ?? at;
-    ofKernel ||= OF_KERNEL.test(prefix[0]);
-    if (prefix.groups?.cpu !== undefined) cpu = Number(prefix.groups.cpu);
-    if (prefix.groups?.pid !== undefined) pid = Number(prefix.groups.pid);
+/** Takes one prefix off the text; whether there was one. */
+function strip(line: LogLine): boolean {
+  for (const { pattern, gives, ofKernel } of prefixesOf(line.text.charAt(0))) {
+    const match = pattern.exec(line.text);
+    if (match === null) continue;
+    line.text = line.text.slice(match[0].length);
+    line.ofKernel ||= ofKernel === true;
+    const said = match[1] ?? '';
+    if (gives === 'at') line.at = said;
+    else if (gives !== undefined) line[gives] = Number(said);
+    return true;
   }
-  return { text, at, cpu, pid, ofKernel };
-}
-
-function prefixOf(text: string): RegExpExecArray | null {
-  for (const pattern of PREFIXES) {
-    const match = pattern.exec(text);
-    if (match !== null) return match;
-  }
-  return null;
+  return false;
 }
 
 /** Whether a line begins as the kernel's log does. */

@@ -53,7 +53,7 @@ class LogReader implements Reader {
       this.begun = null;
       const text = begun.text + line.text;
       // A signal has an end of its own, so nothing but the whole of it is taken.
-      if (/<LAVA_SIGNAL_/.test(text)) this.show({ ...line, text });
+      if (/<LAVA_SIGNAL_/.test(text)) this.show(line.with(text));
       else this.lose(begun, line.text);
     } else this.show(line);
   }
@@ -64,8 +64,9 @@ class LogReader implements Reader {
 
   /** Where a line went on is a guess, and a shorter value looks like any other. */
   private lose({ number, text }: LogLine, rest: string): void {
-    if (TELLING.test(text + rest)) {
-      this.sink.reject(number, 'a message of the kernel cuts into the line');
-    }
+    if (!TELLING.test(text + rest)) return;
+    const cpu = /cpu[=#](\d+)[ :]/i.exec(text)?.[1];
+    const reason = 'a message of the kernel cuts into the line';
+    this.sink.reject(number, reason, cpu === undefined ? undefined : Number(cpu));
   }
 }

@@ -20,8 +20,7 @@ export interface Row {
 const VALUE = /^(?:raw|hex|raw_?hex|val|value|msr)$/i;
 
 /** Separated by blanks, commas or bars. */
-const cellsOf = (text: string): string[] =>
-  text.replace(/^[\s|]+|[\s|]+$/g, '').split(/\s*[,;|]\s*|\s+/);
+const cellsOf = (text: string): string[] => text.split(/[\s,|]+/).filter((cell) => cell !== '');
 
 /** The table that a header begins; `msr` is what the title names. Null where the line is no header. */
 export function tableHeader(text: string, msr: number): Table | null {

@@ -22,18 +22,18 @@ export const looksLikeRdmsr = (line: string): boolean =>
 
 const CPU = /^(?:cpu|core|processor)[ #=_]?(\d+)(?:\s*[:=,|]\s*|\s+)(.*)$/i;
 const MSR =
-  /^(?:msr[\s_[(]*)?(0x[0-9a-f]+|[0-9a-f]{1,8}|\w*pebs_en\w*)[\])]?(?:\s*(?:[:=]|->)\s*|\s+is\s+|\s+)(\S+)$/i;
+  /^(?:msr[\s_[(]*)?(0x[0-9a-f]+|[0-9a-f]{1,8}|\w{0,9}pebs_en\w{0,9})[\])]?(?:\s*(?:[:=]|->)\s*|\s+is\s+|\s+)(\S+)$/i;
 /** `MSR 0x3f1 on CPU 3 = 0x1`. */
 const MSR_OF_CPU =
-  /^(?:msr[\s_[(]*)?(0x[0-9a-f]+|\w*pebs_en\w*)[\])]?\s+(?:on|of|@)\s*(?:cpu|core)[ #]?(\d+)(?:\s*[:=]\s*|\s+is\s+)(\S+)$/i;
+  /^(?:msr[\s_[(]*)?(0x[0-9a-f]+|\w{0,9}pebs_en\w{0,9})[\])]?\s+(?:on|of|@)\s*(?:cpu|core)[ #]?(\d+)(?:\s*[:=]\s*|\s+is\s+)(\S+)$/i;
 const NUMBER = /^(?:0x)?[0-9a-f]+$|^-?\d+$/i;
 const BYTES = /^(?:[0-9a-f]{2}\s+){7}[0-9a-f]{2}$/i;
 const NO_VALUE = /^\(?(?:unreadable|error|fail(?:ed)?|n\/?a|-+)\)?$/i;
 const TITLE = /\bMSR[\s_]*\(?0x([0-9a-f]+)\b/i;
 
 /** What a value is called behind it, e.g. `1 (PMC0)`. */
-const NOTE = /(?<=[0-9a-f])\s+\((?!unreadable|error|fail|n\/?a)[^)]*\)$/i;
-const COMMENT = /(?:^|\s+)(?:#|\/\/).*$/;
+const NOTE = /(?<=[0-9a-f])\s+\((?!unreadable|error|fail|n\/?a)[^()]*\)$/i;
+const COMMENT = /(?:^|\s)(?:#|\/\/).*$/;
 
 class RdmsrLines implements Recogniser {
   private readonly numbers = new PrintedNumbers();
@@ -49,8 +49,8 @@ class RdmsrLines implements Recogniser {
     if (complaint(line, this.sink) || snapshot(line, this.sink) || this.command(line.text)) {
       return true;
     }
-    const text = line.text.replace(COMMENT, '').replace(NOTE, '').trim();
-    if (keyedReading({ ...line, text }, this.sink, this.numbers)) {
+    const text = line.text.replace(COMMENT, '').trim().replace(NOTE, '');
+    if (keyedReading(line, text, this.sink, this.numbers)) {
       this.keyed();
       return true;
     }
@@ -102,7 +102,7 @@ class RdmsrLines implements Recogniser {
     const row = this.table && tableRow(this.table, text);
     if (!row) return false;
     if (row.cells.length === 0) {
-      this.sink.reject(line.number, 'the row does not have the columns of the header');
+      this.sink.reject(line.number, 'the row does not have the columns of the header', row.cpu);
     }
     for (const cell of row.cells) this.cell(line, { cpu: row.cpu, ...cell });
     return true;
@@ -125,7 +125,7 @@ class RdmsrLines implements Recogniser {
     if (NUMBER.test(rest) || NO_VALUE.test(rest) || BYTES.test(rest)) {
       this.ofKnownMsr(line, cpu, rest);
     } else if (!this.ofMsr(line, rest, cpu) && /^(?:0x)?[0-9a-f]*\d/i.test(rest)) {
-      this.sink.reject(line.number, 'no value that rdmsr prints');
+      this.sink.reject(line.number, 'no value that rdmsr prints', cpu);
     }
     return true;
   }
@@ -138,7 +138,8 @@ class RdmsrLines implements Recogniser {
     if (/^0x|pebs/i.test(key) || /^msr/i.test(text) || isPmuMsr(msr)) {
       this.cell(line, { cpu, msr, text: value });
     } else {
-      this.sink.reject(line.number, `nothing says whether ${key} is a CPU or an MSR`);
+      const reason = `nothing says whether ${key} is a CPU or an MSR`;
+      this.sink.reject(line.number, reason, cpu ?? undefined);
     }
     return true;
   }
@@ -152,7 +153,7 @@ class RdmsrLines implements Recogniser {
 
   /** A value of the MSR that the command or the title names. */
   private ofKnownMsr(line: LogLine, cpu: number | null, text: string): void {
-    if (this.unclear !== null) this.sink.reject(line.number, this.unclear);
+    if (this.unclear !== null) this.sink.reject(line.number, this.unclear, cpu ?? undefined);
     else if (BYTES.test(text)) this.bytes(line, cpu, text);
     else this.cell(line, { cpu, msr: this.msr, text });
   }
@@ -167,7 +168,7 @@ class RdmsrLines implements Recogniser {
     record.msr = cell.msr;
     record.text = cell.text;
     this.sink.record(record);
-    this.sink.reject(line.number, 'unreadable');
+    this.sink.reject(line.number, 'unreadable', cell.cpu ?? undefined);
   }
 
   /** `od -t x1` prints the lowest byte first. */

@@ -12,7 +12,7 @@ import { msrOf } from './registers.js';
 export const looksLikeReading = (line: string): boolean => /^cpu=\d+ (?:0x)?[0-9a-f]+=/i.test(line);
 
 /** A CPU and what looks like an MSR: such a line should give a value. */
-const KEYED = /^\s*cpu=(\d*)\s+((?:(?:0x)?[0-9a-f]{2,8}|\w*pebs_en\w*)=.*)$/i;
+const KEYED = /^\s*cpu=(\d*)\s+((?:(?:0x)?[0-9a-f]{2,8}|\w{0,9}pebs_en\w{0,9})=.*)$/i;
 
 /** What rdmsr and the shell say where there is no value; the groups are the CPU and the MSR. */
 const COMPLAINTS: readonly RegExp[] = [
@@ -67,7 +67,7 @@ export function reading(
   if ('refuse' in printed) {
     sink.refuse(`Line ${line.number}: ${printed.refuse}`);
   } else if ('reject' in printed) {
-    sink.reject(line.number, printed.reject);
+    sink.reject(line.number, printed.reject, cpu ?? undefined);
   } else {
     const record = recordOf(line, 'reading');
     record.cpu = cpu;
@@ -79,8 +79,13 @@ export function reading(
 }
 
 /** `cpu=3 3f1=1 38f=f000000ff`, and nothing else in the line. */
-export function keyedReading(line: LogLine, sink: RecordSink, numbers: PrintedNumbers): boolean {
-  const [, cpu, pairs] = KEYED.exec(line.text) ?? [];
+export function keyedReading(
+  line: LogLine,
+  text: string,
+  sink: RecordSink,
+  numbers: PrintedNumbers,
+): boolean {
+  const [, cpu, pairs] = KEYED.exec(text) ?? [];
   if (cpu === undefined || pairs === undefined) return false;
   const read = pairs
     .trim()
@@ -110,7 +115,7 @@ export class ReadingLines implements Recogniser {
     return (
       complaint(line, this.sink) ||
       snapshot(line, this.sink) ||
-      keyedReading(line, this.sink, this.numbers)
+      keyedReading(line, line.text, this.sink, this.numbers)
     );
   }
 }

@@ -37,7 +37,9 @@ export class RegisterDump implements Recogniser {
     const [, cpu, name, digits] = WHOLE.exec(line.text.trimEnd()) ?? [];
     const value = digits === undefined ? null : valueOfHex(digits);
     if (cpu === undefined || name === undefined || value === null) {
-      this.sink.reject(line.number, 'a register dump prints "CPU#n: name:" and 16 digits');
+      const reason = 'a register dump prints "CPU#n: name:" and 16 digits';
+      const named = /^CPU#(\d+): /.exec(line.text)?.[1];
+      this.sink.reject(line.number, reason, named === undefined ? undefined : Number(named));
       return false;
     }
     const record = recordOf(line, name === 'active' ? 'active_mask' : 'reading');

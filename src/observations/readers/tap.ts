@@ -13,7 +13,7 @@ export const looksLikeTap = (line: string): boolean =>
   /^(?:# )*\s*(?:K?TAP version [\d.]+$|(?:not )?ok \d+ |# Subtest: |# selftests: )/.test(line);
 
 const RESULT = /^(not )?ok(?: (\d+))?(?: -)?(?: (.*))?$/;
-const DIRECTIVE = /^(.*?)(?:^|\s+)#\s*(SKIP|TODO|XFAIL|TIMEOUT|ERROR)\b[:\s]*(?:- )?(.*)$/i;
+const DIRECTIVE = /^(.*?)(?:^|\s)#\s*(SKIP|TODO|XFAIL|TIMEOUT|ERROR)\b[:\s]*(?:- )?(.*)$/i;
 const PARENT = /^# (?:Subtest: (?<subtest>.+)|selftests: (?<selftest>\S.*))$/;
 
 export class Tap implements Recogniser {
@@ -67,7 +67,7 @@ export class Tap implements Recogniser {
     const [, not, number, rest = ''] = RESULT.exec(text) ?? [];
     if (!/^(?:not )?ok\b/.test(text) || (number === undefined && !this.seen)) return false;
     const [, before, directive, after] = DIRECTIVE.exec(rest) ?? [];
-    const [name = '', comment = ''] = (before ?? rest).split(/\s+# ?/, 2);
+    const [name = '', comment = ''] = (before ?? rest).split(' # ', 2);
     const own = name.startsWith('selftests: ') ? collected(name.slice(11)) : name.trim();
     const path = [...this.parentsOf(indent, own), own === '' ? `${number ?? ''}` : own].join('/');
     const result = resultOf(not === undefined, directive?.toUpperCase(), after ?? '');

@@ -76,7 +76,8 @@ export class Turbostat implements Reader {
     for (const { place, msr } of this.columns) {
       const digits = /^0x([0-9a-f]{16}|[0-9a-f]{8})$/.exec(cells[place] ?? '')?.[1];
       if (digits === undefined || !/^\d+$/.test(cpu)) {
-        this.sink.reject(number, 'not a raw value of a CPU: add the MSR with ",u64,raw"');
+        const reason = 'not a raw value of a CPU: add the MSR with ",u64,raw"';
+        this.sink.reject(number, reason, /^\d+$/.test(cpu) ? Number(cpu) : undefined);
         continue;
       }
       const record = new ObservedRecord(number, 'reading');
