@@ -155,6 +155,10 @@ t.test(
       { facts: { pebs_events: '0' } },
     );
     t.equal(given.verdict, 'stuck', 'the sender may say that PEBS is idle');
+    const at = (seconds: string): { at: string } => ({ at: `2026-11-20T10:00:${seconds}` });
+    const lines = [read('1', at('00.5')), read('1', at('02.5'))];
+    t.equal(judge(lines, { facts: { pebs_events: '0' } }).verdict, 'stuck', 'a time in each line');
+    t.equal(judge(lines).verdict, 'inconclusive');
   },
 );
 

@@ -7,7 +7,7 @@ import type { ObservedRecord, Value } from '../record.js';
 import { and, isZero, ZERO } from '../value.js';
 import { NAME, type StuckBits } from './finding.js';
 import { PerCpu } from './per-cpu.js';
-import { type Snapshot, secondsApart } from './snapshot.js';
+import { type Snapshot, secondsApart, timeOf } from './snapshot.js';
 
 /** Two ticks at 100 Hz, the slowest that kernels are built with. */
 export const TWO_TICKS_SECONDS = 0.02;
@@ -18,6 +18,7 @@ class Reads {
   firstValue: Value = ZERO;
   firstLine = 0;
   first: Snapshot | null = null;
+  firstAt: string | null = null;
 }
 
 export class R1Idle {
@@ -37,10 +38,11 @@ export class R1Idle {
       reads.common = value;
       reads.firstValue = value;
       reads.firstLine = record.line;
+      reads.firstAt = timeOf(record, snapshot);
       return null;
     }
     reads.common = common;
-    const seconds = secondsApart(reads.first, snapshot);
+    const seconds = secondsApart(reads.firstAt, timeOf(record, snapshot));
     if (seconds === null || seconds < TWO_TICKS_SECONDS) return null;
     return {
       rule: 'R1',

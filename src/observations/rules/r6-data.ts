@@ -4,7 +4,7 @@ import { isZero, or, ZERO } from '../value.js';
 import { NAME } from './finding.js';
 import { MAX_CPUS, PerCpu } from './per-cpu.js';
 import { TWO_TICKS_SECONDS } from './r1-idle.js';
-import { type Snapshot, secondsApart } from './snapshot.js';
+import { type Snapshot, secondsApart, timeOf } from './snapshot.js';
 
 /** Why a CPU cannot be judged, and the lines that show it. */
 export interface Doubt {
@@ -48,7 +48,8 @@ class Seen {
   lossLine = 0;
   /** null: nobody knows how many. */
   lost: number | null = 0;
-  firstRead: Snapshot | null = null;
+  firstAt: string | null = null;
+  boot: string | null = null;
   /** Two reads were surely two ticks apart. */
   apart = false;
 }
@@ -81,12 +82,13 @@ export class R6Data {
       if (snapshot?.pebsEvents == null) seen.useUnknownLine ||= record.line;
       else if (snapshot.pebsEvents > 0) seen.inUseLine ||= record.line;
     }
-    if (snapshot === null) return;
-    if (seen.firstRead === null || seen.firstRead.boot !== snapshot.boot) {
-      seen.firstRead = snapshot;
+    const boot = snapshot?.boot ?? null;
+    if (seen.readings === 1 || seen.boot !== boot) {
+      seen.boot = boot;
+      seen.firstAt = timeOf(record, snapshot);
       seen.apart = false;
     }
-    const seconds = secondsApart(seen.firstRead, snapshot);
+    const seconds = secondsApart(seen.firstAt, timeOf(record, snapshot));
     seen.apart ||= seconds !== null && seconds >= TWO_TICKS_SECONDS;
   }
 

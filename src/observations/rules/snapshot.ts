@@ -26,13 +26,17 @@ export function readCount(text: string | undefined): number | null {
   return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : null;
 }
 
+/** When a register was read: the heading says it, or else the line itself. */
+export const timeOf = (record: ObservedRecord, snapshot: Snapshot | null): string | null =>
+  snapshot?.at ?? record.at;
+
 /**
- * Seconds that surely lie between two snapshots, or null where they do not say. A printed time is cut: between `…:00` and
- * `…:01` there may be no time at all.
+ * Seconds that surely lie between two times, or null where they are no dates. A printed time is cut: between `…:00` and `…:01`
+ * there may be no time at all.
  */
-export function secondsApart(from: Snapshot, to: Snapshot): number | null {
-  const first = readTime(from.at);
-  const second = readTime(to.at);
+export function secondsApart(from: string | null, to: string | null): number | null {
+  const first = readTime(from);
+  const second = readTime(to);
   if (first === null || second === null) return null;
   return second.seconds - first.seconds - Math.max(first.unit, second.unit);
 }
