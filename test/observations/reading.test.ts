@@ -101,6 +101,54 @@ t.test('what the sender says of the machine counts', async (t) => {
 
 const PMU_5 = '[    0.158480] ... version:                   5\n';
 
+/** A window as perf script prints it, with the stacks of the writes or without. */
+const script = (stacks: boolean): string => {
+  const line = (cpu: number, at: number, event: string): string =>
+    `       CPU 0/KVM  4242 [00${cpu}]  1371.8631${at}: ${event}\n`;
+  const stack = (...names: string[]): string =>
+    stacks ? `${names.map((name) => `\tffffffff8107a1b4 ${name}+0x64 ([x])\n`).join('')}\n` : '';
+  return [
+    line(3, 10, 'kvm:kvm_entry: vcpu 0, rip 0xffffffff81000aa0'),
+    line(3, 11, 'msr:write_msr: 3f1, value 0'),
+    stack('do_trace_write_msr', 'add_atomic_switch_msr', 'vmx_vcpu_run'),
+    line(3, 12, 'msr:write_msr: 3f1, value 2'),
+    stack('do_trace_write_msr', 'handle_pmi_common', 'perf_event_nmi_handler'),
+    line(3, 13, 'kvm:kvm_exit: vcpu 0 reason HLT rip 0xffffffff81000aa4 info1 0x0 info2 0x0'),
+    line(3, 14, 'msr:read_msr: 3f1, value 3'),
+    stack('do_trace_read_msr', 'rdmsr_safe_on_cpu'),
+  ].join('');
+};
+
+t.test('stacks tell what perf script does not: whose write it was', async (t) => {
+  const { answer } = read(script(true));
+  t.equal(answer.path, 'autoload');
+  t.match(answer.findings, [
+    { rule: 'R3', cpu: 3, bits: ['PMC0'] },
+    { rule: 'R0' },
+    { rule: 'R0b' },
+  ]);
+  const without = read(script(false)).answer;
+  t.equal(without.path, 'unknown');
+  t.equal(without.verdict, 'inconclusive');
+  t.match(without.next, /context/);
+});
+
+t.test('statistics that tell of a loss take away what the trace proves', async (t) => {
+  const line = (at: number, flags: string, event: string): string =>
+    `       CPU 0/KVM-4242    [003] ${flags}   900.10000${at}: ${event}\n`;
+  const trace =
+    line(1, 'd..1.', 'kvm_entry: vcpu 0, rip 0xfff0') +
+    line(2, 'd..1.', 'write_msr: 3f1, value 0') +
+    line(3, 'd.Z1.', 'write_msr: 3f1, value 0') +
+    line(4, 'd..1.', 'kvm_exit: vcpu 0 reason HLT rip 0xfff1 info1 0x0 info2 0x0') +
+    line(5, 'd.h1.', 'read_msr: 3f1, value 1');
+  const stats = (cpu: number, overrun: number): string =>
+    `CPU: ${cpu}\nentries: 5\noverrun: ${overrun}\ncommit overrun: 0\ndropped events: 0\nread events: 5\n`;
+  t.match(read(trace + stats(3, 0)).answer, { verdict: 'stuck', path: 'autoload' });
+  t.match(read(trace + stats(4, 9)).answer, { verdict: 'stuck', path: 'autoload' });
+  t.match(read(trace + stats(3, 9)).answer, { verdict: 'inconclusive', path: 'unknown' });
+});
+
 t.test('a reboot in the middle of a console heals nothing', async (t) => {
   const stuck = 'CPU#3: pebs:       0000000000000001\nCPU#3: active:     0000000000000000\n';
   const healed = stuck.replace('1\n', '0\n');
