@@ -5,7 +5,7 @@ import { Lines } from '../../src/observations/lines.js';
 import type { MakeReader, ObservedRecord } from '../../src/observations/record.js';
 import { hexOfValue } from '../../src/observations/value.js';
 
-const CAPTURES = fileURLToPath(new URL('../../../test/captures/', import.meta.url));
+export const CAPTURES = fileURLToPath(new URL('../../../test/captures/', import.meta.url));
 
 export const captureBytes = (file: string): Buffer => readFileSync(`${CAPTURES}${file}`);
 export const capture = (file: string): string => captureBytes(file).toString('utf8');
@@ -15,8 +15,13 @@ export interface Read {
   readonly rejected: { readonly line: number; readonly reason: string }[];
 }
 
-/** Pieces may come with their bytes, which is how fast readers want them. */
-export function readPieces(make: MakeReader, pieces: readonly (string | Uint8Array)[]): Read {
+/** A piece of a text, with the bytes it was decoded from if it is to be read fast. */
+export interface TextPiece {
+  readonly text: string;
+  readonly bytes?: Uint8Array;
+}
+
+export function readPieces(make: MakeReader, pieces: readonly TextPiece[]): Read {
   const read: Read = { records: [], rejected: [] };
   const reader = make({
     record: (record) => read.records.push(record),
@@ -29,15 +34,12 @@ export function readPieces(make: MakeReader, pieces: readonly (string | Uint8Arr
     common: (piece, start, end, number) => reader.common?.(piece, start, end, number) ?? false,
     tooLong: (line) => read.rejected.push({ line, reason: 'too long' }),
   });
-  for (const piece of pieces) {
-    if (typeof piece === 'string') lines.write(piece);
-    else lines.write(Buffer.from(piece).toString('utf8'), piece);
-  }
+  for (const { text, bytes } of pieces) lines.write(text, bytes);
   reader.end();
   return read;
 }
 
-export const readText = (make: MakeReader, text: string): Read => readPieces(make, [text]);
+export const readText = (make: MakeReader, text: string): Read => readPieces(make, [{ text }]);
 
 /** One record in a line: `13 cpu3 900.100001 task vm_entry vcpu=0 CPU 0/KVM-4242`. */
 export function shown(record: ObservedRecord): string {

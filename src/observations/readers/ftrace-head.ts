@@ -16,10 +16,10 @@ export interface Head {
 
 /** `-4242    [003] d..1.   900.100002: …`, with `(   4200)` and flags or without; or `-4242      3d..1.  100001us+: …`. */
 const FROM_PID =
-  /-(\d{1,10})\s{1,16}(?:(?:\(\s{0,8}([\d-]{1,10})\)\s{1,8})?\[(\d{3,5})\](?:\s{1,8}([a-zA-Z.#][\w.#]{3,7}))?|(\d{1,5})([a-zA-Z.#][\w.#]{3,7}))\s{1,24}(\d{1,20}(?:\.\d{1,9})?)(?:us)?[ !+#*@$]?:\s+(.*)$/y;
+  /-(\d{1,10})\s{1,16}(?:(?:\(\s{0,8}([\d-]{1,10})\)\s{1,8})?\[(\d{3,5})\](?:\s{1,8}([a-zA-Z.#][\w.#]{3,7}))?|(\d{1,5})([a-zA-Z.#][\w.#]{3,7}))\s{1,24}(\d{1,20}(?:\.\d{1,9})?)(?:us)?[ !+#*@$]?:\s+(.*)$/sy;
 
 /** The kernel pads names to so many columns; a name has 15 characters at most. */
-export const COMM_COLUMNS = 16;
+const COMM_COLUMNS = 16;
 const HYPHEN = 0x2d;
 
 /** Names may have blanks, hyphens and digits in them, so the hyphen before the pid is first looked for where the kernel puts it. */

@@ -11,6 +11,9 @@ const CPU_TITLE = /^(?:[#=-]+>?\s*)?(?:\S*\/)?cpu[ :=#]*(\d{1,5})(?:\/stats)?:?\
 /** Also as grep prints it: `per_cpu/cpu3/stats:overrun: 17`. */
 const COUNT =
   /^(?:\S*\bcpu(\d{1,5})\/stats:)?\s*(overrun|commit overrun|dropped events|read events):\s*(\d{1,15})\s*$/;
+/** Of a line of statistics or its title; the expressions may look at longer ones for too long. */
+const LONGEST = 200;
+
 const LOSSES = new Set(['overrun', 'commit overrun', 'dropped events']);
 
 export class LossLines {
@@ -37,6 +40,7 @@ export class LossLines {
   }
 
   private statistics(text: string, line: number): ObservedRecord | null {
+    if (text.length > LONGEST) return null;
     const title = CPU_TITLE.exec(text)?.[1];
     if (title !== undefined) {
       this.cpu = Number(title);

@@ -23,7 +23,7 @@ export function looksLikeFtrace(line: string): boolean {
 /** Marks of quotation in a mail. */
 const QUOTE = /^(?:> ?){1,20}/;
 /** `write_msr: 3f1, value 0`; trace-cmd can print the system before it. */
-const EVENT = /^(?:[\w-]+:)?([\w-]+):(?:\s+(.*))?$/;
+const EVENT = /^(?:[\w-]+:)?([\w-]+):(?:\s+(.*))?$/s;
 
 const STACK = /^(?:kernel_stack:\s*)?<stack trace ?>/;
 
@@ -63,6 +63,7 @@ class FtraceReader implements Reader {
   }
 
   line(line: string, number: number): void {
+    this.commonLines.learn(line);
     const quote = QUOTE.exec(line)?.[0] ?? '';
     const text = line.slice(quote.length);
     const notice = sampleRateNotice(text, number);
