@@ -75,6 +75,7 @@ function readTrace(path: string, withBytes: boolean): Counts {
       counts.rejected += 1;
     },
     fact: () => {},
+    refuse: () => {},
   });
   const lines = new Lines({
     line: (text, number) => reader.line(text, number),
