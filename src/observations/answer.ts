@@ -38,7 +38,7 @@ export interface Answer {
 }
 
 /** What was gathered while the text was read. */
-export interface Gathered {
+interface Gathered {
   readonly format: string;
   readonly records: number;
   readonly rejects: Rejects;

@@ -70,6 +70,6 @@ function present(record: ObservedRecord): Pick<RecordView, (typeof OPTIONAL)[num
   );
 }
 
-export const msrWord = (index: number): string => nameOfIndex(index) ?? `0x${index.toString(16)}`;
+const msrWord = (index: number): string => nameOfIndex(index) ?? `0x${index.toString(16)}`;
 
 const digits = (value: Value): string => `0x${hexOfValue(value)}`;
