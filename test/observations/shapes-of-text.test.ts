@@ -15,6 +15,29 @@ interface Shape {
 
 const SHAPES: readonly Shape[] = [
   {
+    about: 'more loops of other people',
+    format: 'rdmsr',
+    lines: [
+      'CPU 0 -> 0x0',
+      '[cpu 1] 1',
+      'cpu[2]: 0x2',
+      'CPU: 3, MSR: 0x3f1, value: 0x3',
+      'core=4 val=0x4',
+      'CPU 5: 38f = f000000ff',
+      'CPU 6: Intel(R) Xeon(R)',
+      'CPU 7: 2 of 3',
+    ],
+    says: [
+      '1: reading cpu 0 3f1=0000000000000000',
+      '2: reading cpu 1 3f1=0000000000000001',
+      '3: reading cpu 2 3f1=0000000000000002',
+      '4: reading cpu 3 3f1=0000000000000003',
+      '5: reading cpu 4 3f1=0000000000000004',
+      '6: reading cpu 5 38f=0000000f000000ff',
+      '8: rejected: no value that rdmsr prints (cpu 7)',
+    ],
+  },
+  {
     about: 'zero-padded values',
     format: 'rdmsr',
     lines: ['0000000000000000', '0000000000000001'],
@@ -488,6 +511,24 @@ t.test('shapes of text', async (t) => {
     const found = recognise(lines);
     t.equal(found?.name, format, `${about}: recognised`);
     t.strictSame(said(read(found!.makeReader, `${lines.join('\n')}\n`)), says, about);
+  }
+});
+
+t.test('a text that is cut says nothing that the whole does not say', async (t) => {
+  for (const { about, lines } of SHAPES) {
+    const text = `${lines.join('\n')}\n`;
+    const { makeReader } = recognise(lines)!;
+    const whole = read(makeReader, text);
+    // What refuses a text may come last.
+    if (whole.refused !== null) continue;
+    const known = new Set([...whole.records.map(brief), ...whole.facts]);
+    const news: string[] = [];
+    for (let length = 0; length < text.length; length++) {
+      const cut = read(makeReader, text.slice(0, length));
+      const saying = [...cut.records.map(brief), ...cut.facts];
+      news.push(...saying.filter((what) => !known.has(what)).map((what) => `${length}: ${what}`));
+    }
+    t.strictSame(news, [], about);
   }
 });
 
