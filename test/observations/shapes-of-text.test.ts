@@ -3,6 +3,7 @@ import t from 'tap';
 import { isFact } from '../../src/observations/facts.js';
 import { factsOfCpuinfo, factsOfDmesg, factsOfUname } from '../../src/observations/facts-of.js';
 import { binaryFormat, FORMATS, recognise } from '../../src/observations/formats.js';
+import { rdmsr } from '../../src/observations/readers/rdmsr.js';
 import { brief, type Outcome, read } from './texts.js';
 
 interface Shape {
@@ -530,6 +531,14 @@ t.test('a text that is cut says nothing that the whole does not say', async (t) 
     }
     t.strictSame(news, [], about);
   }
+});
+
+t.test("the kernel's lines between those of a loop title nothing", async (t) => {
+  const message = 'Nov 20 10:00:01 host-17 kernel: msr: Write to unrecognized MSR 0x38f by wrmsr';
+  t.strictSame(said(read(rdmsr, `cpu0 0\n${message}\ncpu1 1\n`)), [
+    '1: reading cpu 0 3f1=0000000000000000',
+    '3: reading cpu 1 3f1=0000000000000001',
+  ]);
 });
 
 t.test('facts have names of the closed list', async (t) => {

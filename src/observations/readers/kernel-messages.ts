@@ -91,8 +91,9 @@ export class KernelMessages implements Recogniser {
       this.add(line, record);
       found = true;
     }
-    if (!found && BEGUN.test(line.text))
+    if (!found && BEGUN.test(line.text)) {
       this.sink.reject(line.number, "not the whole of the kernel's message");
+    }
     return found;
   }
 

@@ -49,9 +49,10 @@ class RdmsrLines implements Recogniser {
   constructor(private readonly sink: RecordSink) {}
 
   take(line: LogLine): boolean {
-    if (complaint(line, this.sink) || snapshot(line, this.sink) || this.command(line.text)) {
-      return true;
-    }
+    if (complaint(line, this.sink) || snapshot(line, this.sink)) return true;
+    // The kernel's own lines name MSRs too, and title nothing.
+    if (line.ofKernel) return keyedReading(line, line.text, this.sink, this.numbers);
+    if (this.command(line.text)) return true;
     const text = line.text.replace(COMMENT, '').trim().replace(NOTE, '');
     if (keyedReading(line, text, this.sink, this.numbers)) {
       this.keyed();
@@ -94,8 +95,8 @@ class RdmsrLines implements Recogniser {
       return true;
     }
     const msr = TITLE.exec(text)?.[1];
-    if (msr === undefined || CPU.test(text) || MSR.test(text) || MSR_OF_CPU.test(text))
-      return false;
+    const ofOne = CPU.test(text) || MSR.test(text) || MSR_OF_CPU.test(text);
+    if (msr === undefined || ofOne) return false;
     this.msr = Number.parseInt(msr, 16);
     this.unclear = null;
     return true;
