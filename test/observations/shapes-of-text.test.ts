@@ -16,6 +16,17 @@ interface Shape {
 
 const SHAPES: readonly Shape[] = [
   {
+    about: 'comments of a collector, and one of somebody else',
+    format: 'rdmsr',
+    lines: ['# kernel_release=6.12.90 cpu_model=207', '# loops=3', 'cpu=0 3f1=1'],
+    says: [
+      '1: snapshot {"kernel_release":"6.12.90","cpu_model":"207"}',
+      '3: reading cpu 0 3f1=0000000000000001',
+      'kernel_release=6.12.90',
+      'cpu_model=207',
+    ],
+  },
+  {
     about: 'more loops of other people',
     format: 'rdmsr',
     lines: [
