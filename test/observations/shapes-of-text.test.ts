@@ -3,6 +3,7 @@ import t from 'tap';
 import { isFact } from '../../src/observations/facts.js';
 import { factsOfCpuinfo, factsOfDmesg, factsOfUname } from '../../src/observations/facts-of.js';
 import { binaryFormat, FORMATS, recognise } from '../../src/observations/formats.js';
+import { rdmsr } from '../../src/observations/readers/rdmsr.js';
 import { brief, type Outcome, read } from './texts.js';
 
 interface Shape {
@@ -14,6 +15,40 @@ interface Shape {
 }
 
 const SHAPES: readonly Shape[] = [
+  {
+    about: 'comments of a collector, and one of somebody else',
+    format: 'rdmsr',
+    lines: ['# kernel_release=6.12.90 cpu_model=207', '# loops=3', 'cpu=0 3f1=1'],
+    says: [
+      '1: snapshot {"kernel_release":"6.12.90","cpu_model":"207"}',
+      '3: reading cpu 0 3f1=0000000000000001',
+      'kernel_release=6.12.90',
+      'cpu_model=207',
+    ],
+  },
+  {
+    about: 'more loops of other people',
+    format: 'rdmsr',
+    lines: [
+      'CPU 0 -> 0x0',
+      '[cpu 1] 1',
+      'cpu[2]: 0x2',
+      'CPU: 3, MSR: 0x3f1, value: 0x3',
+      'core=4 val=0x4',
+      'CPU 5: 38f = f000000ff',
+      'CPU 6: Intel(R) Xeon(R)',
+      'CPU 7: 2 of 3',
+    ],
+    says: [
+      '1: reading cpu 0 3f1=0000000000000000',
+      '2: reading cpu 1 3f1=0000000000000001',
+      '3: reading cpu 2 3f1=0000000000000002',
+      '4: reading cpu 3 3f1=0000000000000003',
+      '5: reading cpu 4 3f1=0000000000000004',
+      '6: reading cpu 5 38f=0000000f000000ff',
+      '8: rejected: no value that rdmsr prints (cpu 7)',
+    ],
+  },
   {
     about: 'zero-padded values',
     format: 'rdmsr',
@@ -489,6 +524,32 @@ t.test('shapes of text', async (t) => {
     t.equal(found?.name, format, `${about}: recognised`);
     t.strictSame(said(read(found!.makeReader, `${lines.join('\n')}\n`)), says, about);
   }
+});
+
+t.test('a text that is cut says nothing that the whole does not say', async (t) => {
+  for (const { about, lines } of SHAPES) {
+    const text = `${lines.join('\n')}\n`;
+    const { makeReader } = recognise(lines)!;
+    const whole = read(makeReader, text);
+    // What refuses a text may come last.
+    if (whole.refused !== null) continue;
+    const known = new Set([...whole.records.map(brief), ...whole.facts]);
+    const news: string[] = [];
+    for (let length = 0; length < text.length; length++) {
+      const cut = read(makeReader, text.slice(0, length));
+      const saying = [...cut.records.map(brief), ...cut.facts];
+      news.push(...saying.filter((what) => !known.has(what)).map((what) => `${length}: ${what}`));
+    }
+    t.strictSame(news, [], about);
+  }
+});
+
+t.test("the kernel's lines between those of a loop title nothing", async (t) => {
+  const message = 'Nov 20 10:00:01 host-17 kernel: msr: Write to unrecognized MSR 0x38f by wrmsr';
+  t.strictSame(said(read(rdmsr, `cpu0 0\n${message}\ncpu1 1\n`)), [
+    '1: reading cpu 0 3f1=0000000000000000',
+    '3: reading cpu 1 3f1=0000000000000001',
+  ]);
 });
 
 t.test('facts have names of the closed list', async (t) => {

@@ -1,7 +1,8 @@
 /** What the kernel's log says of the PMU, of KVM's load lists and of the kernel's own faults. */
-import type { ObservedRecord, RecordKind, RecordSink } from '../record.js';
-import { type LogLine, recordOf } from './log-line.js';
+import { ObservedRecord, type RecordKind, type RecordSink } from '../record.js';
+import type { LogLine } from './log-line.js';
 import type { Recogniser } from './log-reader.js';
+import { sampleRateNotice } from './notices.js';
 
 interface Message {
   /** Found anywhere in the line: two messages may have run together. */
@@ -10,21 +11,12 @@ interface Message {
   fill(record: ObservedRecord, groups: Record<string, string>, line: LogLine): void;
 }
 
-const TOO_LONG = String.raw`too long \(\d+ > \d+\), lowering kernel\.perf_event_max_sample_rate to`;
-
 const MESSAGES: readonly Message[] = [
   {
     pattern: /clearing PMU state on CPU#(?<cpu>\d+)\s*$/,
     kind: 'pmu_cleared',
     fill: (record, { cpu }) => {
       record.cpu = Number(cpu);
-    },
-  },
-  {
-    pattern: new RegExp(String.raw`(?:interrupt took|perf samples) ${TOO_LONG} (?<rate>\d+)\s*$`),
-    kind: 'notice',
-    fill: (record, { rate }) => {
-      record.count = Number(rate);
     },
   },
   {
@@ -53,7 +45,7 @@ const MESSAGES: readonly Message[] = [
     fill: (record, { msr, comm, pid }) => {
       record.msr = Number.parseInt(msr ?? '', 16);
       record.comm = comm ?? null;
-      record.pid = pid === undefined ? record.pid : Number(pid);
+      record.pid = pid === undefined ? null : Number(pid);
     },
   },
   {
@@ -87,20 +79,29 @@ export class KernelMessages implements Recogniser {
 
   take(line: LogLine): boolean {
     if (!ANY.test(line.text)) return false;
-    let found = false;
+    const notice = sampleRateNotice(line.text, line.number);
+    let found = notice !== null;
+    if (notice !== null) this.add(line, notice);
     for (const { pattern, kind, fill } of MESSAGES) {
       const match = pattern.exec(line.text);
       if (match === null) continue;
-      const record = recordOf(line, kind);
-      record.cpu = line.cpu;
-      record.pid = line.pid;
+      const record = new ObservedRecord(line.number, kind);
       if (kind === 'notice') record.name = match[0].trim();
       fill(record, match.groups ?? {}, line);
-      this.sink.record(record);
+      this.add(line, record);
       found = true;
     }
-    if (!found && BEGUN.test(line.text))
+    if (!found && BEGUN.test(line.text)) {
       this.sink.reject(line.number, "not the whole of the kernel's message");
+    }
     return found;
+  }
+
+  /** What the message does not say, the prefix may. */
+  private add(line: LogLine, record: ObservedRecord): void {
+    record.at ??= line.at;
+    record.cpu ??= line.cpu;
+    record.pid ??= line.pid;
+    this.sink.record(record);
   }
 }

@@ -12,6 +12,7 @@ const RESULTS: Readonly<Record<string, Result>> = {
   PASS: 'pass',
   FAIL: 'fail',
   BLOCK: 'error',
+  TIMEOUT: 'error',
   SKIP: 'skip',
   NA: 'skip',
 };

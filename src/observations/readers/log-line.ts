@@ -131,11 +131,13 @@ function strip(line: LogLine): boolean {
   return false;
 }
 
+const HUMAN_TIME = new RegExp(String.raw`^\[${DAY} ${DAY} [ \d]\d ${CLOCK} \d{4}\] `);
+
 /** Whether a line begins as the kernel's log does. */
 export const hasKernelPrefix = (line: string): boolean =>
   /^(?:<\d{1,3}>)?\[ *\d+\.\d{6}\](?: |\[)/.test(line) ||
   /^(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S+) \S+ kernel: /.test(line) ||
-  new RegExp(String.raw`^\[${DAY} ${DAY} [ \d]\d ${CLOCK} \d{4}\] `).test(line);
+  HUMAN_TIME.test(line);
 
 /** A record of this line, with its time. */
 export function recordOf(line: LogLine, kind: RecordKind): ObservedRecord {

@@ -15,14 +15,15 @@ import { isPmuMsr, msrOf, PEBS_ENABLE } from './registers.js';
 export const looksLikeRdmsr = (line: string): boolean =>
   TITLE.test(line) ||
   tableHeader(line, PEBS_ENABLE) !== null ||
-  /^(?:0x)?[0-9a-f]{1,16}$|^(?:cpu|core)[ #=_]?\d+ *[:=]? |^0x[0-9a-f]+[ :=]+(?:0x)?[0-9a-f]+\b|^rdmsr: /i.test(
+  /^(?:0x)?[0-9a-f]{1,16}$|^(?:cpu|core)[ #=_]?\d+ *(?:[:=,]|->)? |^0x[0-9a-f]+[ :=]+(?:0x)?[0-9a-f]+\b|^rdmsr: /i.test(
     line,
   ) ||
   rdmsrCommand(line) !== null;
 
-const CPU = /^(?:cpu|core|processor)[ #=_]?(\d+)(?:\s*[:=,|]\s*|\s+)(.*)$/i;
+const CPU =
+  /^\[?(?:cpu|core|processor|thread)[ #=_:[]{0,2}(\d+)\]?(?:\s*(?:[:=,|]|->)\s*|\s+)(.*)$/i;
 const MSR =
-  /^(?:msr[\s_[(]*)?(0x[0-9a-f]+|[0-9a-f]{1,8}|\w{0,9}pebs_en\w{0,9})[\])]?(?:\s*(?:[:=]|->)\s*|\s+is\s+|\s+)(\S+)$/i;
+  /^(?:msr[\s:=_[(]*)?(0x[0-9a-f]+|[0-9a-f]{1,8}|\w{0,9}pebs_en\w{0,9})[\])]?(?:\s*(?:[:=]|->)\s*|\s+is\s+|\s+)(\S+)$/i;
 /** `MSR 0x3f1 on CPU 3 = 0x1`. */
 const MSR_OF_CPU =
   /^(?:msr[\s_[(]*)?(0x[0-9a-f]+|\w{0,9}pebs_en\w{0,9})[\])]?\s+(?:on|of|@)\s*(?:cpu|core)[ #]?(\d+)(?:\s*[:=]\s*|\s+is\s+)(\S+)$/i;
@@ -31,6 +32,8 @@ const BYTES = /^(?:[0-9a-f]{2}\s+){7}[0-9a-f]{2}$/i;
 const NO_VALUE = /^\(?(?:unreadable|error|fail(?:ed)?|n\/?a|-+)\)?$/i;
 const TITLE = /\bMSR[\s_]*\(?0x([0-9a-f]+)\b/i;
 
+/** `CPU 3, MSR 0x3f1, value: 0x1`. */
+const VALUE_WORD = /\bval(?:ue)?\b[ :=]*/i;
 /** What a value is called behind it, e.g. `1 (PMC0)`. */
 const NOTE = /(?<=[0-9a-f])\s+\((?!unreadable|error|fail|n\/?a)[^()]*\)$/i;
 const COMMENT = /(?:^|\s)(?:#|\/\/).*$/;
@@ -46,9 +49,10 @@ class RdmsrLines implements Recogniser {
   constructor(private readonly sink: RecordSink) {}
 
   take(line: LogLine): boolean {
-    if (complaint(line, this.sink) || snapshot(line, this.sink) || this.command(line.text)) {
-      return true;
-    }
+    if (complaint(line, this.sink) || snapshot(line, this.sink)) return true;
+    // The kernel's own lines name MSRs too, and title nothing.
+    if (line.ofKernel) return keyedReading(line, line.text, this.sink, this.numbers);
+    if (this.command(line.text)) return true;
     const text = line.text.replace(COMMENT, '').trim().replace(NOTE, '');
     if (keyedReading(line, text, this.sink, this.numbers)) {
       this.keyed();
@@ -91,8 +95,8 @@ class RdmsrLines implements Recogniser {
       return true;
     }
     const msr = TITLE.exec(text)?.[1];
-    if (msr === undefined || CPU.test(text) || MSR.test(text) || MSR_OF_CPU.test(text))
-      return false;
+    const ofOne = CPU.test(text) || MSR.test(text) || MSR_OF_CPU.test(text);
+    if (msr === undefined || ofOne) return false;
     this.msr = Number.parseInt(msr, 16);
     this.unclear = null;
     return true;
@@ -118,8 +122,9 @@ class RdmsrLines implements Recogniser {
   }
 
   private ofCpu(line: LogLine, text: string): boolean {
-    const [, digits, rest] = CPU.exec(text) ?? [];
-    if (digits === undefined || rest === undefined) return false;
+    const [, digits, said] = CPU.exec(text) ?? [];
+    if (digits === undefined || said === undefined) return false;
+    const rest = said.replace(',', ' ').replace(VALUE_WORD, '').trim();
     const cpu = Number(digits);
     this.keyed();
     if (NUMBER.test(rest) || NO_VALUE.test(rest) || BYTES.test(rest)) {

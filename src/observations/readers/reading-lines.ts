@@ -44,8 +44,8 @@ export function snapshot(line: LogLine, sink: RecordSink): boolean {
   const attributes = Object.fromEntries(
     words.map((word) => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]),
   );
-  if (!['ts', 'pebs_events', 'boot_id'].some((name) => Object.hasOwn(attributes, name)))
-    return false;
+  const names = Object.keys(attributes);
+  if (!names.some((name) => name === 'ts' || name === 'pebs_events' || isFact(name))) return false;
   const record = recordOf(line, 'snapshot');
   record.at = attributes.ts ?? line.at;
   record.attributes = attributes;

@@ -71,11 +71,10 @@ export class UncheckedAccess implements Recogniser {
     this.lines += 1;
     // Another thread's line came between.
     if (line.pid !== record.pid && line.pid !== null && record.pid !== null) return;
-    const frame = FRAME.exec(line.text)?.groups?.name;
+    const frame = functionOf(FRAME.exec(line.text)?.groups?.name ?? '');
     if (/^\s*<NMI>/.test(line.text)) record.context = 'nmi';
     if (/^\s*<IRQ>/.test(line.text)) record.context = 'irq';
-    if (frame !== undefined && !ACCESSORS.test(functionOf(frame)))
-      this.done(record, functionOf(frame));
+    if (frame !== '' && !ACCESSORS.test(frame)) this.done(record, frame);
     else if (this.lines >= TRACE_LINES) this.giveUp();
   }
 
