@@ -7,6 +7,7 @@ import { kept } from './2026-11-26-kept.js';
 import { limits } from './2026-11-27-limits.js';
 import { pauses } from './2026-11-27-pauses.js';
 import { selectedEvents } from './2026-11-27-selected-events.js';
+import { texts } from './2026-11-27-texts.js';
 
 /** By name, which is also their order. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -16,6 +17,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '2026-11-27-limits': limits,
   '2026-11-27-pauses': pauses,
   '2026-11-27-selected-events': selectedEvents,
+  '2026-11-27-texts': texts,
 };
 
 /** The database was made by a newer version of the service. */
