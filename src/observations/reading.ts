@@ -63,6 +63,11 @@ export class Reading {
     this.begin(format);
   }
 
+  /** How many lines have ended. */
+  get lineCount(): number {
+    return this.lines.count;
+  }
+
   /** With the bytes that the piece was decoded from, long traces are read faster. Throws RefusedText. */
   write(piece: string, bytes?: Uint8Array): void {
     this.lines.write(piece, bytes);
