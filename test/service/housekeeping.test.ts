@@ -24,6 +24,8 @@ t.test('the newest events and answers are kept, as many as configured', async (t
     retentionHours: 720,
     eventsKept: 20,
     answersKept: 30,
+    observationsKept: 10,
+    observationMegabytes: 1,
   });
   const kept = async () => {
     await house.keep();
