@@ -1,6 +1,6 @@
 /** What one line of a text of a real machine says. */
 import { type Static, Type } from 'typebox';
-import { CONTEXTS, RECORD_KINDS } from '../src/observations/record.js';
+import { CONTEXTS, RECORD_KINDS } from '../src/observations/vocabulary.js';
 import { count, nullable, oneOf, ref, U64Schema } from './common.js';
 
 /** What a tool printed: no line is longer. */

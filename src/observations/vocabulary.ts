@@ -78,3 +78,50 @@ export const OBSERVED_RULES = [
   'throttled',
 ] as const;
 export type ObservedRule = (typeof OBSERVED_RULES)[number];
+
+/** What a record says. */
+export const RECORD_KINDS = [
+  /** What an MSR held when it was read (rdmsr, read_msr, SysRq-p, turbostat). */
+  'reading',
+  /** A WRMSR that software made. */
+  'write',
+  'vm_entry',
+  'vm_exit',
+  /** An NMI's handler ran. */
+  'nmi',
+  'throttle',
+  'unthrottle',
+  /** A guest's RDMSR or WRMSR that KVM emulated: no access to the hardware register. */
+  'guest_access',
+  /** An entry of the lists that KVM loads at VM-entry (`guest`) and VM-exit (`host`). */
+  'load_list',
+  /** RDPMC: `index` is a counter, not an MSR. */
+  'counter_read',
+  /** perf's own active_mask, as SysRq-p prints it beside the registers. */
+  'active_mask',
+  /** Between this line and the next of its kind the readings are one snapshot. */
+  'snapshot',
+  /** A CPU whose register could not be read. */
+  'unreadable',
+  /** The kernel reset the PMU of a CPU: what is read afterwards says nothing about before. */
+  'pmu_cleared',
+  /** A user wrote the MSR through /dev/cpu. */
+  'device_write',
+  /** KVM found no room in the lists it loads at VM-entry and VM-exit. */
+  'list_full',
+  /** perf lowered its sample rate, or an NMI handler took too long. */
+  'notice',
+  /** A sample of a precise event. */
+  'precise_sample',
+  /** The machine's kernel reported a fault: an Oops, a BUG. */
+  'fault',
+  /** Records that the tool lost. */
+  'loss',
+  /** A test's result. */
+  'test',
+  /** Another tracepoint. */
+  'event',
+] as const;
+
+/** What the CPU was in. */
+export const CONTEXTS = ['nmi', 'irq', 'task', 'unknown'] as const;

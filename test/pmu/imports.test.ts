@@ -65,7 +65,6 @@ const VOCABULARIES = [
   'src/model/vocabulary',
   'src/explorer/verdicts',
   'src/observations/vocabulary',
-  'src/observations/record',
 ];
 
 t.test('the import lines are read', async (t) => {
@@ -198,7 +197,6 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/model/vocabulary': [],
   'src/explorer/verdicts': [],
   'src/observations/vocabulary': [],
-  'src/observations/record': [],
 };
 
 function roomOf(path: string): string | undefined {
