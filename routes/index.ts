@@ -9,6 +9,7 @@ import { explorationRoutes } from './explorations.js';
 import { healthRoutes } from './health.js';
 import { hostRoutes } from './hosts.js';
 import { monitoringRoutes } from './monitoring.js';
+import { observationRoutes } from './observations.js';
 import { perfEventRoutes } from './perf-events.js';
 import { problemRoutes } from './problems.js';
 import { rootRoutes } from './root.js';
@@ -32,6 +33,7 @@ export const V1_ROUTES: readonly FastifyPluginAsyncTypebox[] = [
   actorRoutes,
   explorationRoutes,
   campaignRoutes,
+  observationRoutes,
   eventRoutes,
   monitoringRoutes,
   whoamiRoutes,

@@ -13,6 +13,8 @@ export const EVENT_TYPES = [
   'campaign.progress',
   'campaign.ended',
   'campaign.deleted',
+  'observation.ended',
+  'observation.deleted',
 ] as const;
 
 const cursor = Type.String({
@@ -29,7 +31,7 @@ export const EventSchema = Type.Object(
     subject: Type.String({
       minLength: 1,
       maxLength: 40,
-      description: 'the id of the host, exploration or campaign',
+      description: 'the id of the host, exploration, campaign or observation',
     }),
     data: Type.Record(Type.String({ maxLength: 100 }), Type.Unknown(), {
       maxProperties: 32,
@@ -68,7 +70,7 @@ export const EventQuerySchema = Type.Object(
         minLength: 1,
         maxLength: 40,
         pattern: '^[0-9A-Za-z_-]+$',
-        description: 'only events about this host, exploration or campaign, by its id',
+        description: 'only events about this host, exploration, campaign or observation, by its id',
       }),
     ),
     type: Type.Optional(oneOf(EVENT_TYPES, { description: 'only events of this type' })),

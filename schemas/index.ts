@@ -21,6 +21,9 @@ import * as kernelDifference from './kernel-difference.js';
 import * as metrics from './metrics.js';
 import * as monitoring from './monitoring.js';
 import * as msr from './msr.js';
+import * as observation from './observation.js';
+import * as observationRequest from './observation-request.js';
+import * as observedRecord from './observed-record.js';
 import * as perfEvent from './perf-event.js';
 import * as problem from './problem.js';
 import * as roundTrip from './round-trip.js';
@@ -65,6 +68,9 @@ const MODULES: readonly object[] = [
   counterexample,
   campaign,
   scenario,
+  observedRecord,
+  observationRequest,
+  observation,
   event,
 ];
 

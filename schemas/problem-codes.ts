@@ -68,7 +68,7 @@ export const PROBLEMS = {
     status: 408,
     title: 'The request took too long to arrive',
     explanation:
-      'Header and body must arrive within 30 seconds. Nothing was changed; send the request again.',
+      'Header and body must arrive within 30 seconds, the body of `POST /v1/observations` within an hour. Nothing was changed; send the request again.',
   },
   conflict: {
     status: 409,
@@ -115,13 +115,14 @@ export const PROBLEMS = {
   body_too_large: {
     status: 413,
     title: 'The body is too large',
-    explanation: 'The limit is 256 KiB (262,144 bytes), and 512 KiB for `POST /v1/round-trips`.',
+    explanation:
+      'The limit is 256 KiB (262,144 bytes), 512 KiB for `POST /v1/round-trips`, and 2 GiB of uncompressed text for `POST /v1/observations`.',
   },
   unsupported_media_type: {
     status: 415,
     title: 'The media type of the body is not supported',
     explanation:
-      'Bodies must be `application/json` in UTF-8 without a content encoding. Set the `Content-Type` header accordingly.',
+      'Bodies must be `application/json` in UTF-8 without a content encoding. Set the `Content-Type` header accordingly. `POST /v1/observations` takes what a tool printed, plain or compressed by gzip; of binary files, `detail` names the command that makes text of them.',
   },
   misdirected_request: {
     status: 421,
@@ -146,6 +147,12 @@ export const PROBLEMS = {
     title: 'The catalogue has no entry of this name',
     explanation:
       'The request names an unknown kernel, CPU model, scenario or invariant. `detail` suggests similar names; `GET /v1/kernels`, `/v1/cpu-models`, `/v1/scenarios` and `/v1/invariants` list them all. Nothing was changed.',
+  },
+  unreadable_text: {
+    status: 422,
+    title: 'No reader can read this text',
+    explanation:
+      'The text is not what `format` says, none of the formats is recognised, or it can be read in more than one way. `detail` says why, and what would help. Nothing was stored.',
   },
   perf_errno: {
     status: 422,
@@ -174,7 +181,7 @@ export const PROBLEMS = {
     status: 503,
     title: 'The service is unavailable',
     explanation:
-      'The service is starting or stopping, or the database or queue is unavailable. Try again later.',
+      'The service is starting or stopping, the database or queue is unavailable, or as many texts are being read as can be. Try again later.',
   },
 } as const satisfies Record<string, ProblemEntry>;
 

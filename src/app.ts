@@ -29,8 +29,10 @@ declare module 'fastify' {
 /** Enough for every route but one, which sets its own limit. */
 const BODY_BYTES_MAX = 256 * 1024;
 
-/** For header and body together. */
-const REQUEST_MILLIS_MAX = 30_000;
+/** For the header; for header and body see src/http/identify/arrival.ts. */
+const HEADER_MILLIS_MAX = 30_000;
+/** For header and body of the longest text, which no other request may take. */
+const TEXT_MILLIS_MAX = 3_600_000;
 /** How often Node checks for requests that have taken longer. */
 const REQUEST_CHECK_MILLIS = 5_000;
 
@@ -60,10 +62,14 @@ export async function buildApp(options: BuildOptions = {}): Promise<FastifyInsta
     bodyLimit: BODY_BYTES_MAX,
     genReqId: requestIdGenerator(),
     requestIdHeader: false,
-    requestTimeout: REQUEST_MILLIS_MAX,
+    requestTimeout: TEXT_MILLIS_MAX,
     connectionTimeout: SILENCE_MILLIS_MAX,
     // Node itself would answer a request without Host, and not with a problem body.
-    http: { requireHostHeader: false, connectionsCheckingInterval: REQUEST_CHECK_MILLIS },
+    http: {
+      requireHostHeader: false,
+      headersTimeout: HEADER_MILLIS_MAX,
+      connectionsCheckingInterval: REQUEST_CHECK_MILLIS,
+    },
     trustProxy: config.trustProxy.length > 0 && [...config.trustProxy],
     frameworkErrors: sendProblem,
     clientErrorHandler: answerClientError,

@@ -23,6 +23,7 @@ import { endMetrics } from './service/long-work/work-metrics.js';
 import type { Meters } from './service/metrics/meters.js';
 import { SharedValues } from './service/metrics/shared-values.js';
 import { Statistics } from './service/metrics/statistics.js';
+import { Observations } from './service/observations/observations.js';
 import { type Database, openDatabase } from './store/database.js';
 import { ExporterSeat } from './store/database-values.js';
 import { HostStore } from './store/host-store.js';
@@ -89,6 +90,7 @@ export interface Services {
   readonly graphs: Graphs;
   readonly campaigns: Campaigns;
   readonly comparisons: Comparisons;
+  readonly observations: Observations;
   readonly events: Events;
   readonly idempotency: Idempotency;
   readonly statistics: Statistics;
@@ -144,6 +146,12 @@ export async function compose(
   meters.beforeScrape(() => shared.exportTo(meters));
   const statistics = new Statistics(meters, shared);
   meters.beforeRead(() => showLoad(meters, database, queue));
+  const observations = new Observations(database, {
+    closing,
+    meters,
+    deadSeconds: config.jobLockSeconds,
+    warn,
+  });
   const events = new Events(database, onError);
   await events.open();
   const worker =
@@ -163,12 +171,14 @@ export async function compose(
       graphs: new Graphs(graphThread, config.searchMegabytes),
       campaigns: new Campaigns(database, queue, closing, ends.campaigns),
       comparisons: new Comparisons(new RaceVerdicts(warmThread)),
+      observations,
       events,
       idempotency: new Idempotency(keys),
       statistics,
     },
     start: async () => {
       statistics.start();
+      await observations.start(storage.isPrivate);
       await worker?.start();
     },
     windDown: () => {
@@ -176,6 +186,7 @@ export async function compose(
       worker?.windDown();
     },
     close: async () => {
+      await observations.close();
       await queue.close();
       await seat.close();
       await events.close();

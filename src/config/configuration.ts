@@ -38,6 +38,9 @@ export interface Config {
   /** How many events, and how many answers of idempotency keys, are kept at most: the newest ones. */
   readonly eventsKept: number;
   readonly answersKept: number;
+  /** How many texts of real machines are kept at most, and how many MiB of them, compressed: the newest ones. */
+  readonly observationsKept: number;
+  readonly observationMegabytes: number;
   /** Empty: every client that can reach the service has full access. */
   readonly tokens: readonly AccessToken[];
   /** Lets a service without tokens accept other machines. No effect with tokens. */
@@ -63,6 +66,8 @@ export const DEFAULT_CONFIG: Config = {
   retentionHours: 720,
   eventsKept: 1_000_000,
   answersKept: 1_000_000,
+  observationsKept: 10_000,
+  observationMegabytes: 8192,
   tokens: [],
   allowAnonymous: false,
   rateLimit: 6000,
@@ -110,6 +115,13 @@ export function readConfig(env: Environment = process.env): Config {
     retentionHours: reader.integer('RETENTION_HOURS', 1, 87_600, fallback.retentionHours),
     eventsKept: reader.integer('EVENTS_KEPT', 1000, 100_000_000, fallback.eventsKept),
     answersKept: reader.integer('ANSWERS_KEPT', 1000, 100_000_000, fallback.answersKept),
+    observationsKept: reader.integer('OBSERVATIONS_KEPT', 1, 1_000_000, fallback.observationsKept),
+    observationMegabytes: reader.integer(
+      'OBSERVATION_MEGABYTES',
+      1,
+      16_777_216,
+      fallback.observationMegabytes,
+    ),
     tokens: readTokens(reader),
     allowAnonymous: reader.flag('ALLOW_ANONYMOUS', fallback.allowAnonymous),
     rateLimit: reader.integer('RATE_LIMIT', 0, 1_000_000, fallback.rateLimit),

@@ -4,6 +4,7 @@ import { ChunkStore } from '../store/chunk-store.js';
 import type { Database } from '../store/database.js';
 import { EventStore } from '../store/event-store.js';
 import { forgetAnswers } from '../store/idempotency-store.js';
+import { ObservationStore } from '../store/observation-store.js';
 import { WorkStore } from '../store/work-store.js';
 import { campaignJobs } from './campaigns/campaign-work.js';
 import { explorationJob } from './explorations/exploration-work.js';
@@ -11,11 +12,13 @@ import { explorationJob } from './explorations/exploration-work.js';
 export const HOUSEKEEPING = 'housekeeping';
 export const HOUSEKEEPING_SECONDS = 60;
 
-/** Retention: by age, and for events and idempotency answers also by number. */
+/** Retention: by age, and for some also by number or size. */
 export interface Kept {
   readonly retentionHours: number;
   readonly eventsKept: number;
   readonly answersKept: number;
+  readonly observationsKept: number;
+  readonly observationMegabytes: number;
 }
 
 /** How many explorations and campaigns are kept, whatever their age. */
@@ -57,11 +60,17 @@ export class Housekeeping {
   async keep(): Promise<'done'> {
     const { database } = this;
     const { retentionHours, eventsKept, answersKept } = this.kept;
+    const { observationsKept, observationMegabytes } = this.kept;
     const events = new EventStore(database.query);
     for (const table of ['explorations', 'campaigns'] as const) {
       const work = new WorkStore(database, table);
       await inPortions(20, (limit) => work.forget(retentionHours, KEPT_MAX, limit));
     }
+    const observations = new ObservationStore(database);
+    const bytesMax = observationMegabytes * 2 ** 20;
+    await inPortions(20, (limit) =>
+      observations.forget(retentionHours, observationsKept, bytesMax, limit),
+    );
     await inPortions(10_000, (limit) => events.forget(retentionHours, eventsKept, limit));
     await inPortions(10_000, (limit) => forgetAnswers(database, KEY_HOURS, answersKept, limit));
     return 'done';

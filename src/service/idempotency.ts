@@ -31,6 +31,16 @@ export interface Ticket {
   readonly fingerprint: string;
 }
 
+/** A key of a request that has not been read to its end, so that nobody knows yet whether it is the same as before. */
+export interface OpenKey {
+  readonly principal: string;
+  readonly key: string;
+  /** Whether an earlier request has been answered under it. */
+  readonly isAnswered: boolean;
+  /** The right to answer, or that answer. Throws if it was another request that was answered. */
+  seal(request: string): Ticket | Answer;
+}
+
 export class Idempotency {
   private readonly store: IdempotencyStore;
   /** The keys in progress on this instance. The locks cannot tell: a session may take its own lock again. */
@@ -42,10 +52,14 @@ export class Idempotency {
 
   /** Claims a key for a request, or returns the stored answer. Throws if the key cannot be used. */
   async claim(principal: string, key: string, request: string): Promise<Ticket | Answer> {
+    return (await this.open(principal, key)).seal(request);
+  }
+
+  /** Claims a key for a request that is still to be read. Throws if another request is being answered under it. */
+  async open(principal: string, key: string): Promise<OpenKey> {
     const name = nameOf(principal, key);
-    const fingerprint = createHash('sha256').update(request).digest('base64url');
     if (this.inFlight.has(name)) {
-      return replayed(await this.store.find({ principal, key }), key, fingerprint);
+      return answeredKey(await this.store.find({ principal, key }), principal, key);
     }
     this.inFlight.add(name);
     let claimed = false;
@@ -53,17 +67,18 @@ export class Idempotency {
       const claim = await this.store.claim({ principal, key });
       if (claim.state === 'claimed') {
         claimed = true;
-        return { principal, key, fingerprint };
+        const seal = (request: string) => ({ principal, key, fingerprint: fingerprintOf(request) });
+        return { principal, key, isAnswered: false, seal };
       }
       if (claim.state === 'answered' && claim.claimed) await this.store.release({ principal, key });
-      return replayed(claim, key, fingerprint);
+      return answeredKey(claim, principal, key);
     } finally {
       if (!claimed) this.inFlight.delete(name);
     }
   }
 
   /** Releases a key after its request has been answered. */
-  async release({ principal, key }: Ticket): Promise<void> {
+  async release({ principal, key }: Pick<Ticket, 'principal' | 'key'>): Promise<void> {
     await this.store.release({ principal, key });
     this.inFlight.delete(nameOf(principal, key));
   }
@@ -89,14 +104,22 @@ export function problemOfAnswer(answer: ProblemAnswer): ProblemError {
   return new ProblemError(code, answer.detail, answer.errors, answer.extra);
 }
 
-/** The answer for a key that this request could not claim. */
-function replayed(claim: Claim, key: string, fingerprint: string): Answer {
+/** A key that this request could not claim. */
+function answeredKey(claim: Claim, principal: string, key: string): OpenKey {
   if (claim.state !== 'answered') throw inFlight(key);
-  if (claim.fingerprint === fingerprint) return JSON.parse(claim.answer) as Answer;
-  const detail = 'was used for a different request; use a new key for a new request';
-  throw new ProblemError('idempotency_key_reused', `Idempotency-Key ${detail}.`, [
-    { pointer: '/idempotency-key', detail, in: 'header' },
-  ]);
+  const { fingerprint, answer } = claim;
+  const seal = (request: string): Answer => {
+    if (fingerprint === fingerprintOf(request)) return JSON.parse(answer) as Answer;
+    const detail = 'was used for a different request; use a new key for a new request';
+    throw new ProblemError('idempotency_key_reused', `Idempotency-Key ${detail}.`, [
+      { pointer: '/idempotency-key', detail, in: 'header' },
+    ]);
+  };
+  return { principal, key, isAnswered: true, seal };
+}
+
+function fingerprintOf(request: string): string {
+  return createHash('sha256').update(request).digest('base64url');
 }
 
 function nameOf(principal: string, key: string): string {

@@ -5,6 +5,8 @@ import { connectionOptions, type Database, surviveBreaks } from './database.js';
 
 export interface DatabaseValues {
   readonly hosts: number;
+  /** Of the texts of real machines, as they are stored. */
+  readonly observationBytes: number;
   /** Unfinished, by state. */
   readonly explorations: Unfinished;
   readonly campaigns: Unfinished;
@@ -21,6 +23,8 @@ export async function readDatabaseValues({ query }: Database): Promise<DatabaseV
   const { rows } = await sql<{ what: string; count: number }>`
     select 'hosts' as what, count(*) from hosts
     union all
+    select 'observation bytes', coalesce(sum(stored_bytes), 0)::bigint from observations
+    union all
     select 'explorations ' || state, count(*) from explorations where finished_at is null group by state
     union all
     select 'campaigns ' || state, count(*) from campaigns where finished_at is null group by state`.execute(
@@ -34,6 +38,7 @@ export async function readDatabaseValues({ query }: Database): Promise<DatabaseV
   });
   return {
     hosts: count('hosts'),
+    observationBytes: count('observation bytes'),
     explorations: unfinished('explorations'),
     campaigns: unfinished('campaigns'),
   };

@@ -112,6 +112,43 @@ interface CampaignChunkTable {
   lives: Lives;
 }
 
+/** `arriving`: its request has not been answered, so nobody has heard of it. */
+export type ObservationState = 'arriving' | 'reading' | 'done' | 'failed';
+
+interface ObservationTable {
+  id: string;
+  /** In order of arrival. */
+  seq: Generated<number>;
+  state: ObservationState;
+  /** When whoever reads it was last known to live. */
+  seen_at: Timestamp;
+  /** What the request says of it. */
+  about: Json<unknown>;
+  /** What was read in it; null until it is done. */
+  answer: ColumnType<object | null, string | undefined, string>;
+  /** Why it failed. */
+  error: ColumnType<string | null, string | undefined, string>;
+  text_bytes: ColumnType<number, number | undefined, number>;
+  stored_bytes: ColumnType<number, number | undefined, number>;
+  /** The CRC-32 of the whole text. */
+  crc: ColumnType<number, number | undefined, number>;
+  created_at: Timestamp;
+  finished_at: ColumnType<Date | null, Date | string | undefined, Date | string | null>;
+}
+
+/** About a mebibyte of a text, compressed: whole lines, except where a line is too long to be one. */
+interface ObservationPieceTable {
+  observation_id: string;
+  n: number;
+  /** The number of the line that it begins with, from 1. */
+  first_line: number;
+  /** How many records the pieces before it gave, and how many this one. */
+  first_record: number;
+  records: number;
+  record_check: number;
+  text: Uint8Array;
+}
+
 export interface Tables {
   hosts: HostTable;
   host_traces: HostTraceTable;
@@ -123,4 +160,6 @@ export interface Tables {
   campaigns: WorkTable;
   campaign_violations: CampaignViolationsTable;
   campaign_chunks: CampaignChunkTable;
+  observations: ObservationTable;
+  observation_pieces: ObservationPieceTable;
 }

@@ -410,6 +410,7 @@ export function leftBy(life: string) {
 /** Right after a claim. */
 export const DEATHS = sql<number>`cardinality(lives) - 1`.as('deaths');
 
-async function notify(trx: Kysely<Tables>, notice: string): Promise<void> {
+/** Tells every instance, once the transaction is over. */
+export async function notify(trx: Kysely<Tables>, notice: string): Promise<void> {
   await sql`select pg_notify('pebslab', ${notice})`.execute(trx);
 }

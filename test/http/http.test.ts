@@ -147,9 +147,9 @@ t.test('a request that takes too long to arrive is told so', async (t) => {
   const app = await build(t);
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as AddressInfo;
-  // Node itself finds out, at its next look: no client can be made to wait half a minute in a test.
-  app.server.requestTimeout = 100;
+  // No client can be made to wait half a minute in a test. For the header, Node itself finds out at its next look.
   app.server.headersTimeout = 100;
+  app.arrival.millisMax = 100;
   const slowly = (begin: string) =>
     new Promise<string>((resolve) => {
       let answer = '';
@@ -172,8 +172,10 @@ t.test('a request that takes too long to arrive is told so', async (t) => {
 });
 
 t.test('no client holds a connection for ever', async (t) => {
-  const { server } = await build(t);
-  t.equal(server.requestTimeout, 30_000, 'a request must arrive');
+  const { server, arrival } = await build(t);
+  t.equal(server.headersTimeout, 30_000, 'the header of a request must arrive');
+  t.equal(arrival.millisMax, 30_000, 'so must its body');
+  t.equal(server.requestTimeout, 3_600_000, 'and even a text');
   t.equal(server.timeout, 120_000, 'an answer must be read');
   t.ok(server.timeout > 60_000, 'and the longest wait that may be asked for goes through');
   t.ok(server.keepAliveTimeout > 0 && server.keepAliveTimeout < server.timeout);

@@ -99,6 +99,12 @@ function filled(bytes: number, before: string, piece: string, after: string): st
   return before + piece.repeat(times) + after;
 }
 
+/** What a loop over rdmsr prints, of a few megabytes. */
+const TEXT = Array.from(
+  { length: 100_000 },
+  (_, at) => `cpu=${at % 64} 3f1=${String(at % 2).padStart(16, '0')}\n`,
+).join('');
+
 const FIELDS = Array.from({ length: 1000 }, (_, i) => `"f${i}":1`).join();
 
 /** Bodies that are read and then found to be wrong, which each route does with a schema of its own. */
@@ -252,6 +258,9 @@ function asks(document: Document, ids: Readonly<Record<string, string>>): Ask[] 
       );
       const name = operation.operationId;
       const query = largestQuery(operation);
+      if (operation.requestBody?.content['text/plain'] !== undefined) {
+        return [{ name: `${name}, a text`, method, path, body: TEXT, below: 300 }];
+      }
       const ref = operation.requestBody?.content['application/json']?.schema.$ref;
       if (ref === undefined) {
         const types = Object.keys(operation.responses['200']?.content ?? {});
@@ -328,6 +337,18 @@ async function furnish(t: Test): Promise<Record<string, string>> {
     walks: 20,
     steps_per_walk: 100,
   });
+  const sent = await app.inject({
+    method: 'POST',
+    url: '/v1/observations',
+    payload: TEXT,
+    headers: { prefer: 'wait=60' },
+  });
+  const observation = sent.json();
+  await sql.query(
+    `insert into observations (id, state, about, answer, text_bytes, stored_bytes, finished_at)
+     select 'obs_copy' || n, state, about, answer, text_bytes, stored_bytes, finished_at
+       from observations, generate_series(1, 999) n`,
+  );
   await sql
     .query(
       `insert into hosts (id, version, config, image, summary, tail)
@@ -368,6 +389,7 @@ async function furnish(t: Test): Promise<Record<string, string>> {
     event: 'ev_1',
     exploration: exploration.id,
     campaign: campaign.id,
+    observation: observation.id,
     path,
     counterexample: found?.counterexamples?.[0]?.id ?? 'I1-0',
     id: 'emerald-rapids',
@@ -414,3 +436,48 @@ t.test('no request holds the event loop', async (t) => {
     t.comment(`${hold.toFixed(1)} ms: ${name}`);
   }
 });
+
+t.test('nor does a text of 50 MB', async (t) => {
+  if (!app.server.listening) await app.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = app.server.address() as AddressInfo;
+  const limit = await measureLimit();
+  const noise = `[   12.345678] ${'what a console shows, '.repeat(30)}\n`;
+  const body = `${noise.repeat(75)}cpu=3 3f1=0000000000000001\n`.repeat(1000);
+  for (const query of ['', '?dry_run=true']) {
+    let status = 0;
+    let best = Number.POSITIVE_INFINITY;
+    for (let again = 0; again < 3 && best > limit; again += 1) {
+      const hold = await longestHold(async () => {
+        status = await sendInPieces(port, `/v1/observations${query}`, body);
+      });
+      best = Math.min(best, hold);
+    }
+    t.ok(status >= 200 && status < 300, `${status} for ${body.length} bytes`);
+    t.ok(best < limit, `${best.toFixed(1)} ms, and the limit is ${limit.toFixed(1)} ms`);
+  }
+});
+
+/** What is sent costs the same thread, so it is sent little by little. */
+function sendInPieces(port: number, path: string, body: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => {
+      answer += chunk.toString('latin1');
+    });
+    socket.on('error', reject);
+    socket.on('close', () => resolve(Number(answer.slice(9, 12))));
+    socket.write(
+      `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`,
+    );
+    let at = 0;
+    const write = (): void => {
+      while (at < body.length) {
+        const piece = body.slice(at, at + 64 * KIB);
+        at += piece.length;
+        if (!socket.write(piece, 'latin1')) return void socket.once('drain', write);
+      }
+    };
+    write();
+  });
+}

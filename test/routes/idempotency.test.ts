@@ -117,6 +117,11 @@ async function requests(): Promise<{ route: string; path: string; body: unknown 
       path: '/v1/campaigns',
       body: { matrix, walks: 5, steps_per_walk: 5 },
     },
+    {
+      route: '/v1/observations',
+      path: '/v1/observations?format=rdmsr&machine=host-17',
+      body: 'cpu=0 3f1=0000000000000000\n',
+    },
   ];
 }
 

@@ -2,8 +2,10 @@
 import t from 'tap';
 import { WorkQueue } from '../../src/jobs/work-queue.js';
 import { Housekeeping } from '../../src/service/housekeeping.js';
+import type { Database } from '../../src/store/database.js';
 import { insertEvents } from '../../src/store/event-store.js';
 import { insertAnswer } from '../../src/store/idempotency-store.js';
+import { ObservationStore } from '../../src/store/observation-store.js';
 import { connect, emptyDatabase, eventually } from '../instances.js';
 
 t.test('the newest events and answers are kept, as many as configured', async (t) => {
@@ -24,6 +26,8 @@ t.test('the newest events and answers are kept, as many as configured', async (t
     retentionHours: 720,
     eventsKept: 20,
     answersKept: 30,
+    observationsKept: 10,
+    observationMegabytes: 1,
   });
   const kept = async () => {
     await house.keep();
@@ -39,4 +43,30 @@ t.test('the newest events and answers are kept, as many as configured', async (t
     Array.from({ length: 60 - from }, (_, at) => `${prefix}${from + at}`).join(' ');
   t.equal(events, names('host_', 40));
   t.equal(answers, names('k', 30));
+});
+
+t.test('of observations the newest are kept, as many and as large as configured', async (t) => {
+  const { query } = await connect(t, await emptyDatabase(t));
+  const observations = new ObservationStore({ query } as Database);
+  const left = async () => {
+    while ((await observations.forget(720, 5, 1000, 2)) > 0);
+    const rows = await query.selectFrom('observations').select('id').orderBy('seq').execute();
+    return rows.map(({ id }) => id);
+  };
+  const add = (id: string, bytes: number, done = true) =>
+    query
+      .insertInto('observations')
+      .values({
+        id,
+        state: done ? 'done' : 'reading',
+        about: '{}',
+        stored_bytes: bytes,
+        ...(done ? { finished_at: new Date() } : {}),
+      })
+      .execute();
+  await add('reading', 0, false);
+  for (const at of [0, 1, 2, 3, 4, 5, 6]) await add(`small_${at}`, 10);
+  t.strictSame(await left(), ['reading', ...[2, 3, 4, 5, 6].map((at) => `small_${at}`)]);
+  await add('large', 980);
+  t.strictSame(await left(), ['reading', 'small_5', 'small_6', 'large']);
 });

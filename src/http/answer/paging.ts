@@ -53,17 +53,34 @@ interface RowsOptions {
 export async function sendRows<T>(
   reply: FastifyReply,
   query: PageQuery,
-  list: (after: number, limit: number) => Promise<{ readonly seq: number; readonly item: T }[]>,
+  list: (after: number, limit: number) => Promise<readonly Row<T>[]>,
   { itemsMax = query.limit, isNewestFirst = false }: RowsOptions = {},
 ): Promise<Page<T>> {
   const limit = Math.min(query.limit, itemsMax);
   const start = isNewestFirst ? Number.MAX_SAFE_INTEGER : 0;
   const rows = await list(query.cursor === undefined ? start : numberIn(query.cursor), limit + 1);
-  const shown = rows.slice(0, limit);
-  const hasMore = rows.length > shown.length;
-  const cursor = hasMore ? encode(shown.at(-1)?.seq ?? 0, 'seq') : null;
+  return pageOfRows(reply, rows.slice(0, limit), rows.length > limit);
+}
+
+/** The same of items of which `list` gives as many as it likes, and says whether there are more. */
+export async function sendSome<T>(
+  reply: FastifyReply,
+  { cursor, limit }: PageQuery,
+  list: (after: number, limit: number) => Promise<{ rows: readonly Row<T>[]; hasMore: boolean }>,
+): Promise<Page<T>> {
+  const { rows, hasMore } = await list(cursor === undefined ? 0 : numberIn(cursor), limit);
+  return pageOfRows(reply, rows, hasMore);
+}
+
+interface Row<T> {
+  readonly seq: number;
+  readonly item: T;
+}
+
+function pageOfRows<T>(reply: FastifyReply, rows: readonly Row<T>[], hasMore: boolean): Page<T> {
+  const cursor = hasMore ? encode(rows.at(-1)?.seq ?? 0, 'seq') : null;
   if (cursor !== null) linkNext(reply, { cursor });
-  return { items: shown.map(({ item }) => item), next_cursor: cursor, has_more: hasMore };
+  return { items: rows.map(({ item }) => item), next_cursor: cursor, has_more: hasMore };
 }
 
 /** Links the URL of the request with some query parameters replaced. */

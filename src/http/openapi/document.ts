@@ -38,6 +38,7 @@ const TAGS = [
   },
   { name: 'explorations', description: 'Searches of the state space' },
   { name: 'campaigns', description: 'Random walks beyond what a search can exhaust' },
+  { name: 'observations', description: 'What tools print on real machines, and what it shows' },
   { name: 'events', description: 'Live events' },
   { name: 'operations', description: 'Health, metrics, documents of the service itself' },
 ] as const;
@@ -66,9 +67,10 @@ export async function useDocument(app: FastifyInstance): Promise<void> {
       buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `d${i}`),
     },
     transform: ({ schema, url, route }) => {
-      const { idempotent = false, optionalBody = false } = route.config ?? {};
+      const { idempotent = false, optionalBody = false, takes } = route.config ?? {};
       traits.set(schema?.operationId ?? '', { idempotent, optionalBody });
-      const described = withHeaders(nameWildcard(referToNamed(schema)), route);
+      const body = takes === undefined ? {} : { body: { content: takes } };
+      const described = withHeaders(nameWildcard(referToNamed({ ...schema, ...body })), route);
       return {
         schema: { ...described, ...accessOf(route) },
         url: url.replace(/\*$/, ':path'),

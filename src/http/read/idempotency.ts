@@ -1,7 +1,14 @@
 /** The `Idempotency-Key` and `If-Match` headers of requests that create or step something. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ChangeTerms } from '../../service/hosts/hosts.js';
-import { isTicket, problemOfAnswer, type Reply, type Ticket } from '../../service/idempotency.js';
+import {
+  type Answer,
+  isTicket,
+  type OpenKey,
+  problemOfAnswer,
+  type Reply,
+  type Ticket,
+} from '../../service/idempotency.js';
 import { ProblemError } from '../../service/problem-error.js';
 import { withoutLayout } from '../answer/layout.js';
 
@@ -13,6 +20,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The right to answer under the client's key; null without a key. */
     ticket: Ticket | null;
+    /** The key of a request whose body the handler reads; null without a key. */
+    openKey: OpenKey | null;
   }
 }
 
@@ -21,14 +30,17 @@ const KEY_LENGTH_MAX = 255;
 
 export function useIdempotency(app: FastifyInstance): void {
   app.decorateRequest('ticket', null);
+  app.decorateRequest('openKey', null);
   app.addHook('onRoute', (route) => {
     if (route.config?.idempotent !== true) return;
-    route.preHandler = replayOrClaim;
+    route.preHandler = route.config.takes === undefined ? replayOrClaim : openKey;
     // After the handler, whatever its outcome. A stored answer is found while the key is still held; without one, a
     // client that retries at once must find its key free.
     route.onSend = async (request: FastifyRequest, reply: FastifyReply) => {
-      if (request.ticket === null) return;
-      const released = app.services.idempotency.release(request.ticket);
+      const held = request.ticket ?? request.openKey;
+      // What was answered before was not claimed.
+      if (held === null || ('isAnswered' in held && held.isAnswered)) return;
+      const released = app.services.idempotency.release(held);
       if (reply.statusCode >= 400) await released;
     };
   });
@@ -38,22 +50,35 @@ async function replayOrClaim(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply | undefined> {
-  const header = request.headers['idempotency-key'];
-  if (header === undefined) return undefined;
-  const key = parseKey(Array.isArray(header) ? header.join(',') : header);
-  const asked = `${request.method} ${withoutLayout(request.url)}\n${JSON.stringify(request.body, sortFields)}`;
+  const key = keyOf(request);
+  if (key === undefined) return undefined;
+  const asked = addressed(request, JSON.stringify(request.body, sortFields));
   const claim = await request.server.services.idempotency.claim(
     request.principal?.name ?? '',
     key,
     asked,
   );
-  if (isTicket(claim)) {
-    request.ticket = claim;
-    return undefined;
-  }
+  if (!isTicket(claim)) return replay(reply, claim);
+  request.ticket = claim;
+  return undefined;
+}
+
+async function openKey(request: FastifyRequest): Promise<void> {
+  const key = keyOf(request);
+  if (key === undefined) return;
+  const { idempotency } = request.server.services;
+  request.openKey = await idempotency.open(request.principal?.name ?? '', key);
+}
+
+/** What a key stands for. */
+export function addressed({ method, url }: FastifyRequest, body: string): string {
+  return `${method} ${withoutLayout(url)}\n${body}`;
+}
+
+export function replay(reply: FastifyReply, answer: Answer): FastifyReply {
   reply.header('idempotent-replayed', 'true');
-  if ('problem' in claim) throw problemOfAnswer(claim);
-  return reply.code(claim.status).headers(claim.headers).send(claim.body);
+  if ('problem' in answer) throw problemOfAnswer(answer);
+  return reply.code(answer.status).headers(answer.headers).send(answer.body);
 }
 
 /** Objects are unordered, and some clients write their fields in a different order each time. */
@@ -63,8 +88,11 @@ function sortFields(_key: string, value: unknown): unknown {
   return Object.fromEntries(fields.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** A structured string (`"…"`, as the draft has it) or the bare key. */
-function parseKey(header: string): string {
+/** A structured string (`"…"`, as the draft has it) or the bare key; undefined without a key. */
+function keyOf({ headers }: FastifyRequest): string | undefined {
+  const field = headers['idempotency-key'];
+  if (field === undefined) return undefined;
+  const header = Array.isArray(field) ? field.join(',') : field;
   const quoted = /^\s*"([^"\\]*)"\s*$/.exec(header);
   const key = quoted?.[1] ?? header.trim();
   if (/^[\x21-\x7e]+$/.test(key) && key.length <= KEY_LENGTH_MAX) return key;

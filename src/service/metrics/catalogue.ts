@@ -18,7 +18,14 @@ export interface MetricSpec {
 }
 
 /** The rows of the dashboard, from the top. */
-export const ROWS = ['Simulated machines', 'Searches', 'Workers', 'Service', 'Process'] as const;
+export const ROWS = [
+  'Simulated machines',
+  'Real machines',
+  'Searches',
+  'Workers',
+  'Service',
+  'Process',
+] as const;
 
 export interface Panel {
   readonly row: (typeof ROWS)[number];
@@ -109,6 +116,24 @@ export const METRICS = {
     kind: 'counter',
     help: 'Events throttled by simulated NMI handlers',
     panel: { row: 'Simulated machines', title: 'Throttles', unit: 'ops' },
+  },
+  pebslab_observations_total: {
+    kind: 'counter',
+    help: 'Texts of real machines that were read, dry runs included',
+    labels: ['format', 'verdict'],
+    panel: { row: 'Real machines', title: 'Observations', unit: 'ops' },
+  },
+  pebslab_ingest_lines_total: {
+    kind: 'counter',
+    help: 'Lines of these texts by what came of them: a record, a reject, or nothing',
+    labels: ['format', 'outcome'],
+    panel: { row: 'Real machines', title: 'Lines read', unit: 'ops' },
+  },
+  pebslab_observation_bytes: {
+    kind: 'gauge',
+    help: 'Compressed texts of real machines in the database',
+    ofDatabase: true,
+    panel: { row: 'Real machines', title: 'Texts stored', unit: 'bytes' },
   },
   pebslab_explorations: {
     kind: 'gauge',

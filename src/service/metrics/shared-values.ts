@@ -44,8 +44,9 @@ export class SharedValues {
       for (const name of NAMES) meters.clear(name);
       return;
     }
-    const { hosts, explorations, campaigns, queueDepth } = shared;
+    const { hosts, explorations, campaigns, observationBytes, queueDepth } = shared;
     meters.set('pebslab_hosts', hosts);
+    meters.set('pebslab_observation_bytes', observationBytes);
     for (const state of ['queued', 'running'] as const) {
       meters.set('pebslab_explorations', explorations[state], { state });
       meters.set('pebslab_campaigns', campaigns[state], { state });
@@ -63,6 +64,7 @@ export class SharedValues {
 
 const NAMES = [
   'pebslab_hosts',
+  'pebslab_observation_bytes',
   'pebslab_explorations',
   'pebslab_campaigns',
   'pebslab_queue_depth',

@@ -7,6 +7,7 @@ import { kept } from './2026-11-26-kept.js';
 import { limits } from './2026-11-27-limits.js';
 import { pauses } from './2026-11-27-pauses.js';
 import { selectedEvents } from './2026-11-27-selected-events.js';
+import { texts } from './2026-11-27-texts.js';
 import { hostActions } from './2026-11-28-host-actions.js';
 
 /** By name, which is also their order. */
@@ -17,6 +18,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '2026-11-27-limits': limits,
   '2026-11-27-pauses': pauses,
   '2026-11-27-selected-events': selectedEvents,
+  '2026-11-27-texts': texts,
   '2026-11-28-host-actions': hostActions,
 };
 

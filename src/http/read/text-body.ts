@@ -1,0 +1,135 @@
+/** Bodies that are texts of any length: their routes read them as they arrive, and no part of them is kept here. */
+import { createHash, type Hash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ProblemError, tryLater } from '../../service/problem-error.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The media types of a body that the handler reads itself, with their schemas for the document. */
+    takes?: Readonly<Record<string, { readonly schema: object }>>;
+  }
+}
+
+/** What tools call their output if nobody tells them; curl says that everything is a form. */
+const UNTOLD = ['', 'application/x-www-form-urlencoded'];
+/** So much of a body that is refused is read on, for so long: clients that are still sending may not hear the answer. */
+const DISCARDED_BYTES_MAX = 64 * 2 ** 20;
+const DISCARDING_MILLIS_MAX = 10_000;
+
+/** For a plugin whose routes all take such bodies. */
+export function takeTexts(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (request, _payload, done) => {
+    const types = Object.keys(request.routeOptions.config.takes ?? {});
+    const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
+    if (types.concat(UNTOLD).includes(type ?? '')) return done(null, undefined);
+    done(unknownType(String(type), types), undefined);
+  });
+}
+
+export class TextBody {
+  private readonly request: FastifyRequest;
+  private readonly hash: Hash | undefined;
+
+  constructor(request: FastifyRequest) {
+    this.request = request;
+    this.hash = request.openKey === null ? undefined : createHash('sha256');
+  }
+
+  /** Throws where it is in another way encoded. */
+  get isEncoded(): boolean {
+    return isGzip(this.request.headers['content-encoding']);
+  }
+
+  /** As far as it says itself. */
+  get bytes(): number {
+    return Number(this.request.headers['content-length'] ?? 0);
+  }
+
+  /** As it arrives, until the service stops. */
+  async *chunks(): AsyncGenerator<Buffer> {
+    const { raw, server } = this.request;
+    const iterator = raw.iterator({ destroyOnReturn: false });
+    const { promise: stopping, stop } = rejectionOn(server.closing);
+    try {
+      for (;;) {
+        const { done, value } = await Promise.race([iterator.next(), stopping]);
+        if (done === true) return;
+        this.hash?.update(value);
+        yield value;
+      }
+    } catch (error) {
+      if (error instanceof ProblemError) throw error;
+      throw new ProblemError('bad_request', 'The body did not arrive to its end.');
+    } finally {
+      stop();
+      // Not awaited: it waits for bytes that may never come.
+      void iterator.return?.();
+    }
+  }
+
+  /** Reads it for its digest only. */
+  async skip(): Promise<void> {
+    for await (const _ of this.chunks());
+  }
+
+  /** What tells it from other bodies, once it has come to its end; only of requests with a key. */
+  digest(): string {
+    return this.hash?.copy().digest('base64url') ?? '';
+  }
+
+  /** Reads on to the end, if that is near, so that the client hears the answer; otherwise the connection is to be closed. */
+  async discard(reply: FastifyReply): Promise<void> {
+    if (!(await this.readOn())) reply.header('connection', 'close');
+  }
+
+  private async readOn(): Promise<boolean> {
+    const { closing } = this.request.server;
+    if (closing.aborted || this.bytes > DISCARDED_BYTES_MAX) return false;
+    const late = sleep(DISCARDING_MILLIS_MAX, false, { ref: false });
+    return Promise.race([this.readToEnd().catch(() => false), late]);
+  }
+
+  private async readToEnd(): Promise<boolean> {
+    let bytes = 0;
+    for await (const chunk of this.request.raw.iterator({ destroyOnReturn: false })) {
+      bytes += (chunk as Buffer).length;
+      if (bytes > DISCARDED_BYTES_MAX) return false;
+    }
+    return true;
+  }
+}
+
+function isGzip(encoding: string | undefined): boolean {
+  if (encoding === undefined || encoding === 'identity') return false;
+  if (/^(x-)?gzip$/i.test(encoding)) return true;
+  throw new ProblemError(
+    'unsupported_media_type',
+    `The body has the content encoding ${JSON.stringify(encoding.slice(0, 40))}; send it plain, or compressed by gzip.`,
+    [{ pointer: '/content-encoding', detail: 'must be gzip or identity', in: 'header' }],
+  );
+}
+
+/** Rejects when the service begins to stop. */
+function rejectionOn(closing: AbortSignal): { promise: Promise<never>; stop: () => void } {
+  let stop: () => void = () => {};
+  const promise = new Promise<never>((_, reject) => {
+    const refuse = () => reject(tryLater('unavailable', 'The service is stopping.', 1));
+    if (closing.aborted) refuse();
+    closing.addEventListener('abort', refuse, { once: true });
+    stop = () => closing.removeEventListener('abort', refuse);
+  });
+  promise.catch(() => {});
+  return { promise, stop };
+}
+
+function unknownType(type: string, known: readonly string[]): ProblemError {
+  const form =
+    type === 'multipart/form-data' ? ' With curl, use --data-binary @FILE instead of -F.' : '';
+  return new ProblemError(
+    'unsupported_media_type',
+    `The body is taken as ${known.join(', ')}, not as ${type.slice(0, 60)}.${form}`,
+    [{ pointer: '/content-type', detail: `must be one of ${known.join(', ')}`, in: 'header' }],
+  );
+}

@@ -1,0 +1,84 @@
+/**
+ * What one line of a real machine's text says, in the field's words, whatever tool printed it.
+ *
+ * "Machine" is a real one; "host" is the simulated one and has no place in this room. Nothing here is guessed: what the line
+ * does not say is null.
+ */
+
+import type { Piece } from './lines.js';
+import type { CONTEXTS, RECORD_KINDS } from './vocabulary.js';
+
+export type RecordKind = (typeof RECORD_KINDS)[number];
+
+export type Context = (typeof CONTEXTS)[number];
+
+/** A 64-bit value as two words, both unsigned. */
+export interface Value {
+  readonly high: number;
+  readonly low: number;
+}
+
+/** One record. All of one shape, since a trace has millions. */
+export class ObservedRecord {
+  /** The CPU, where the line gives it. */
+  cpu: number | null = null;
+  /** Time as the tool printed it: decimal, in its own clock and unit. */
+  at: string | null = null;
+  context: Context = 'unknown';
+  /** Index of the MSR, e.g. 0x3f1. */
+  msr: number | null = null;
+  /** Of a load_list entry: what VM-exit loads. */
+  value: Value | null = null;
+  /** Of a load_list entry: what VM-entry loads. */
+  guest: Value | null = null;
+  /** Bits of the value that the tool shows; null: all. */
+  known: Value | null = null;
+  /** The access faulted: a refused write leaves the register as it was, a refused read has no value. */
+  refused = false;
+  /** Of a guest_access: whether it writes. */
+  writes = false;
+  comm: string | null = null;
+  pid: number | null = null;
+  tgid: number | null = null;
+  vcpu: number | null = null;
+  /** The function that made the access, where a stack or rIP names it. */
+  writer: string | null = null;
+  /** Number of records lost, the index of a counter, nanoseconds of a handler, a sample rate; by kind. */
+  count: number | null = null;
+  /** VM-exit reason, name of a tracepoint, name of a test, text of a notice; by kind. */
+  name: string | null = null;
+  /** Of a test. `error`: the harness, not the code. */
+  result: 'pass' | 'fail' | 'skip' | 'error' | 'unknown' | null = null;
+  /** What else the line says, e.g. why a test was skipped. */
+  text: string | null = null;
+  /** Of a snapshot: what the collector says of the machine, e.g. pebs_events, boot_id, ts. */
+  attributes: Readonly<Record<string, string>> | null = null;
+
+  constructor(
+    readonly line: number,
+    readonly kind: RecordKind,
+  ) {}
+}
+
+/** Where readers put what they find. */
+export interface RecordSink {
+  record(record: ObservedRecord): void;
+  /** A line that should have given a value and does not; with the CPU, where the line gives that much. */
+  reject(line: number, reason: string, cpu?: number): void;
+  /** Something the text says of the machine, e.g. ('pmu_version', '5'); the names are those of facts.ts. */
+  fact(line: number, name: string, value: string, cpu?: number): void;
+  /** The whole text is refused, whatever came of it before: its values cannot be told, and the reason says how they could. */
+  refuse(reason: string): void;
+}
+
+/** Reads the lines of one text, in order. */
+export interface Reader {
+  /** A whole line, without its end; numbers begin at 1. */
+  line(text: string, number: number): void;
+  /** Reads a line where it stands, if it is one of those that the format is full of; false: give it to `line`. */
+  common?(piece: Piece, start: number, end: number, number: number): boolean;
+  /** No line follows. What was begun and not ended yields nothing. */
+  end(): void;
+}
+
+export type MakeReader = (sink: RecordSink) => Reader;

@@ -1,0 +1,70 @@
+/**
+ * R3: perf's NMI handler wrote v between kvm_entry and kvm_exit, perf has not written since, and the register has bits that v
+ * has not: VM-exit loaded them. What KVM wrote (zero, to quiesce) is nothing to compare with.
+ */
+import { shortHex } from '../bits.js';
+import type { ObservedRecord, Value } from '../record.js';
+import { andNot, isZero, ZERO } from '../value.js';
+import { NAME, type StuckBits } from './finding.js';
+import { PerCpu } from './per-cpu.js';
+import { span, type Window } from './windows.js';
+
+class Overlap {
+  /** Line of the NMI's write; 0: perf's last write is unknown, or was made outside a window. */
+  writeLine = 0;
+  written: Value = ZERO;
+  entryLine = 0;
+  entryAt: string | null = null;
+  /** Line of the kvm_exit after it; 0: not yet. */
+  exitLine = 0;
+  exitAt: string | null = null;
+}
+
+export class R3Window {
+  private readonly overlaps = new PerCpu(() => new Overlap());
+
+  /** A write of IA32_PEBS_ENABLE that did not fault. */
+  write(cpu: number, record: ObservedRecord, window: Window): void {
+    const overlap = this.overlaps.of(cpu);
+    const value = record.value!;
+    if (window.open && record.context === 'nmi') {
+      overlap.writeLine = record.line;
+      overlap.written = value;
+      overlap.entryLine = window.entryLine;
+      overlap.entryAt = window.entryAt;
+      overlap.exitLine = 0;
+    } else if (!(window.open && record.context === 'task' && isZero(value))) {
+      overlap.writeLine = 0;
+    }
+  }
+
+  exit(cpu: number, record: ObservedRecord, window: Window): void {
+    const overlap = this.overlaps.get(cpu);
+    if (overlap === undefined || overlap.writeLine === 0 || overlap.exitLine !== 0) return;
+    if (!window.open) return;
+    overlap.exitLine = record.line;
+    overlap.exitAt = record.at;
+  }
+
+  /** A reading of IA32_PEBS_ENABLE, as far as it is known. */
+  reading(cpu: number, record: ObservedRecord, shown: Value): StuckBits | null {
+    const overlap = this.overlaps.get(cpu);
+    if (overlap === undefined || overlap.writeLine === 0 || overlap.exitLine === 0) return null;
+    const bits = andNot(shown, overlap.written);
+    if (isZero(bits)) return null;
+    return {
+      rule: 'R3',
+      cpu,
+      bits,
+      fixedBits: ZERO,
+      lines: [overlap.entryLine, overlap.writeLine, overlap.exitLine, record.line],
+      text: `CPU ${cpu}: perf's NMI handler wrote ${shortHex(overlap.written)} to ${NAME} between kvm_entry and kvm_exit${span(overlap.entryAt, overlap.exitAt)} and nothing since, and the register then reads ${shortHex(shown)}.`,
+    };
+  }
+
+  /** What perf wrote last is not known any more. */
+  forget(cpu: number): void {
+    const overlap = this.overlaps.get(cpu);
+    if (overlap !== undefined) overlap.writeLine = 0;
+  }
+}

@@ -1,0 +1,216 @@
+/** The texts of real machines: reading them as they arrive, what was read in them, and the texts themselves. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type {
+  Observation,
+  ObservationPreview,
+  ObservationQuery,
+  ObservationSummary,
+} from '../../../schemas/observation.js';
+import type { ObservedRecordView } from '../../../schemas/observed-record.js';
+import { recordView } from '../../observations/record-view.js';
+import type { Database } from '../../store/database.js';
+import { type ObservationRow, ObservationStore } from '../../store/observation-store.js';
+import { TextStore } from '../../store/text-store.js';
+import { finished } from '../../store/work-store.js';
+import type { Reply, Ticket } from '../idempotency.js';
+import type { Meters } from '../metrics/meters.js';
+import { ProblemError, tryLater } from '../problem-error.js';
+import { missing } from '../refusals.js';
+import { countReading } from './observation-metrics.js';
+import { ReadingThreads } from './reading-thread.js';
+import { Receiving, readBody, type TextBody } from './receiving.js';
+import { StoredRecords } from './stored-records.js';
+import { gzipText, plainText } from './stored-text.js';
+import {
+  type About,
+  endedEvent,
+  observationOf,
+  previewOf,
+  SERVICE_ENDED,
+  summaryOf,
+} from './views.js';
+
+/** A request is answered before its text is read where that takes longer after the end of its body. */
+const PATIENCE_MILLIS = 1000;
+/** A notice may be lost with its connection; the row is looked at anyway. */
+const LOOK_MILLIS = 1000;
+
+interface RecordRows {
+  readonly rows: readonly { readonly seq: number; readonly item: ObservedRecordView }[];
+  readonly hasMore: boolean;
+}
+
+interface Surroundings {
+  readonly closing: AbortSignal;
+  readonly meters: Meters;
+  /** After so long without a sign of life, whoever reads a text is dead. */
+  readonly deadSeconds: number;
+  warn(error: unknown, what: string): void;
+}
+
+export class Observations {
+  private readonly database: Database;
+  private readonly observations: ObservationStore;
+  private readonly texts: TextStore;
+  private readonly threads = new ReadingThreads();
+  private readonly surroundings: Surroundings;
+  private readonly underWay = new Map<string, Promise<unknown>>();
+  private beating: NodeJS.Timeout | undefined;
+
+  constructor(database: Database, surroundings: Surroundings) {
+    this.database = database;
+    this.observations = new ObservationStore(database);
+    this.texts = new TextStore(database);
+    this.surroundings = surroundings;
+  }
+
+  /** `isAlone`: no other instance uses the database, so what is unfinished was left by one that is dead. */
+  async start(isAlone: boolean): Promise<void> {
+    const { deadSeconds, warn } = this.surroundings;
+    await this.endOrphans(isAlone ? 0 : deadSeconds);
+    const beat = async (): Promise<void> => {
+      await this.observations.beat([...this.underWay.keys()]);
+      await this.endOrphans(deadSeconds);
+    };
+    this.beating = setInterval(
+      () => void beat().catch((error) => warn(error, 'texts cannot be looked after')),
+      (deadSeconds * 1000) / 3,
+    ).unref();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.beating);
+    await Promise.allSettled(this.underWay.values());
+    await this.threads.close();
+  }
+
+  /** Reads a text and stores nothing. */
+  async preview(about: About, body: TextBody): Promise<ObservationPreview> {
+    const read = await readBody(this.threads, about, body);
+    countReading(this.surroundings.meters, read);
+    return previewOf(about, read);
+  }
+
+  /** The answer is 201, or 202 where reading takes longer than `waitMillis` after the body has come to its end. */
+  async create(
+    about: About,
+    body: TextBody,
+    ticketOf: () => Ticket | undefined,
+    waitMillis: number,
+  ): Promise<Reply<Observation>> {
+    const stores = { observations: this.observations, texts: this.texts };
+    const receiving = new Receiving(stores, about, ticketOf);
+    const reading = this.watch(receiving, body);
+    await Promise.race([reading, receiving.arrived]);
+    const patience = sleep(Math.max(waitMillis, PATIENCE_MILLIS), undefined, { ref: false });
+    const accepted = patience.then(() => receiving.accept());
+    const reply = (await Promise.race([reading, accepted])) ?? (await reading);
+    if (reply !== undefined) return reply;
+    throw tryLater('unavailable', 'Another instance has taken this one for dead.', 1);
+  }
+
+  async list(
+    query: ObservationQuery,
+    before: number,
+    limit: number,
+  ): Promise<{ seq: number; item: ObservationSummary }[]> {
+    const rows = await this.observations.list(before, limit, query);
+    return rows.map((row) => ({ seq: row.seq, item: summaryOf(row) }));
+  }
+
+  /** Waits for the end of reading, at most so long. */
+  async wait(id: string, millis: number): Promise<Observation> {
+    const until = performance.now() + millis;
+    const { closing } = this.surroundings;
+    for (;;) {
+      const left = until - performance.now();
+      const listening = new AbortController();
+      try {
+        const pause = Math.min(left, LOOK_MILLIS);
+        const heard = this.database.notices.next(finished(id), pause, listening.signal, closing);
+        const row = await this.row(id);
+        if (left <= 0 || closing.aborted || row.finishedAt !== null) return observationOf(row);
+        await heard;
+      } finally {
+        listening.abort();
+      }
+    }
+  }
+
+  async delete(id: string): Promise<void> {
+    const event = { type: 'observation.deleted', subject: id, data: {} };
+    if (!(await this.observations.delete(id, event))) missing('observation', id);
+  }
+
+  /** The text as it was sent. */
+  async text(id: string, isPacked: boolean): Promise<AsyncGenerator<Uint8Array>> {
+    const { crc, textBytes } = await this.done(id);
+    return isPacked
+      ? gzipText(this.texts, id, { crc, bytes: textBytes })
+      : plainText(this.texts, id);
+  }
+
+  async records(id: string, after: number, limit: number): Promise<RecordRows> {
+    const { records, hasMore } = await (await this.storedRecords(id)).page(after, limit);
+    const rows = records.map(({ number, line, record }) => ({
+      seq: number,
+      item: { ...recordView(record), line } as ObservedRecordView,
+    }));
+    return { rows, hasMore };
+  }
+
+  /** What explanations read. */
+  async storedRecords(id: string): Promise<StoredRecords> {
+    const row = await this.done(id);
+    const { complete, facts } = row.about as About;
+    const { format } = observationOf(row);
+    const options = { format, facts, ...(complete === undefined ? {} : { complete }) };
+    return new StoredRecords(this.texts, id, options);
+  }
+
+  private async row(id: string): Promise<ObservationRow> {
+    return (await this.observations.get(id)) ?? missing('observation', id);
+  }
+
+  private async done(id: string): Promise<ObservationRow> {
+    const row = await this.row(id);
+    if (row.state === 'done') return row;
+    const why = row.error ?? 'It is being read; wait for its end with `Prefer: wait=N`.';
+    throw new ProblemError('conflict', `There is no text of ${id} yet: ${why}`);
+  }
+
+  /** Counted among those under way until it has ended, whoever waits for it. */
+  private async watch(
+    receiving: Receiving,
+    body: TextBody,
+  ): Promise<Reply<Observation> | undefined> {
+    const { meters, warn } = this.surroundings;
+    const running = receiving.run(this.threads, body);
+    this.underWay.set(
+      receiving.id,
+      running.catch(() => {}),
+    );
+    try {
+      const { read, reply } = await running;
+      countReading(meters, read);
+      return reply;
+    } catch (error) {
+      if (!(error instanceof ProblemError)) warn(error, 'a text could not be read');
+      throw error;
+    } finally {
+      this.underWay.delete(receiving.id);
+    }
+  }
+
+  /** What nobody has heard of goes; what was accepted has failed. */
+  private async endOrphans(seconds: number): Promise<void> {
+    for (const { id, state, about } of await this.observations.orphans(seconds)) {
+      if (this.underWay.has(id)) continue;
+      if (state === 'arriving') await this.observations.drop(id);
+      else {
+        const event = endedEvent(id, about as About, undefined);
+        await this.observations.fail(id, SERVICE_ENDED, event);
+      }
+    }
+  }
+}

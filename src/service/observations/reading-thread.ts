@@ -1,0 +1,101 @@
+/** Texts are read in threads of their own: one text at a time in each, and few threads. */
+import { AnsweringThread } from '../../explorer/answering-thread.js';
+import type { TextPiece } from '../../store/text-store.js';
+import { ProblemError, tryLater } from '../problem-error.js';
+import type { PieceOptions, ReadText } from './piece-reading.js';
+
+export type ReadingTask =
+  | { readonly kind: 'begin'; readonly options: PieceOptions }
+  | { readonly kind: 'read'; readonly bytes: ArrayBuffer }
+  | { readonly kind: 'end' };
+
+export interface ReadingAnswer {
+  readonly piece?: TextPiece | undefined;
+  readonly read?: ReadText | undefined;
+  /** Why the text cannot be read, and what to send instead. */
+  readonly refused?: string;
+}
+
+const THREADS_MAX = 4;
+const IDLE_MILLIS_MAX = 60_000;
+/** So many texts wait for a thread, for so long. */
+const WAITING_MAX = 64;
+const WAIT_MILLIS_MAX = 20_000;
+const RETRY_SECONDS = 5;
+
+/** One text being read. */
+export class ReadingThread {
+  private readonly thread = new AnsweringThread<ReadingTask, ReadingAnswer>(
+    new URL('./reading-worker.js', import.meta.url),
+    IDLE_MILLIS_MAX,
+  );
+
+  async begin(options: PieceOptions): Promise<void> {
+    await this.ask({ kind: 'begin', options });
+  }
+
+  /** The bytes must have a buffer of their own, which goes to the thread. */
+  async read({ buffer }: Uint8Array<ArrayBuffer>): Promise<TextPiece | undefined> {
+    return (await this.ask({ kind: 'read', bytes: buffer }, [buffer])).piece;
+  }
+
+  async end(): Promise<ReadText> {
+    const { read } = await this.ask({ kind: 'end' });
+    if (read === undefined) throw new Error('a text ends that was not begun');
+    return read;
+  }
+
+  close(): Promise<void> {
+    return this.thread.close();
+  }
+
+  private async ask(task: ReadingTask, transfer: ArrayBuffer[] = []): Promise<ReadingAnswer> {
+    const answer = await this.thread.ask(task, transfer);
+    if (answer.refused === undefined) return answer;
+    throw new ProblemError('unreadable_text', answer.refused);
+  }
+}
+
+export class ReadingThreads {
+  private readonly all: ReadingThread[] = [];
+  private readonly free: ReadingThread[] = [];
+  private readonly waiting: ((thread: ReadingThread) => void)[] = [];
+
+  /** A thread for one text, at once or when one is free; to be given back. */
+  async take(): Promise<ReadingThread> {
+    const free = this.free.pop();
+    if (free !== undefined) return free;
+    if (this.all.length < THREADS_MAX) {
+      const thread = new ReadingThread();
+      this.all.push(thread);
+      return thread;
+    }
+    if (this.waiting.length >= WAITING_MAX) throw busy();
+    return new Promise((resolve, reject) => {
+      const got = (thread: ReadingThread): void => {
+        clearTimeout(timer);
+        resolve(thread);
+      };
+      const timer = setTimeout(() => {
+        this.waiting.splice(this.waiting.indexOf(got), 1);
+        reject(busy());
+      }, WAIT_MILLIS_MAX);
+      this.waiting.push(got);
+    });
+  }
+
+  giveBack(thread: ReadingThread): void {
+    const next = this.waiting.shift();
+    if (next === undefined) this.free.push(thread);
+    else next(thread);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.all.map((thread) => thread.close()));
+  }
+}
+
+function busy(): ProblemError {
+  const detail = `${THREADS_MAX} texts are being read, and others wait.`;
+  return tryLater('unavailable', detail, RETRY_SECONDS);
+}

@@ -1,0 +1,29 @@
+/** A thread that reads texts, one after the other. */
+import { answerTasks } from '../../explorer/answer-tasks.js';
+import { RefusedText } from '../../observations/reading.js';
+import { PieceReading } from './piece-reading.js';
+import type { ReadingAnswer, ReadingTask } from './reading-thread.js';
+
+/** The text that is being read; one that is given up is forgotten when the next begins. */
+let text: PieceReading | undefined;
+
+answerTasks<ReadingTask, ReadingAnswer>(async (task) => {
+  try {
+    return await carryOut(task);
+  } catch (error) {
+    if (error instanceof RefusedText) return { refused: error.message };
+    throw error;
+  }
+});
+
+async function carryOut(task: ReadingTask): Promise<ReadingAnswer> {
+  switch (task.kind) {
+    case 'begin':
+      text = new PieceReading(task.options);
+      return {};
+    case 'read':
+      return { piece: await text?.read(Buffer.from(task.bytes)) };
+    case 'end':
+      return { read: await text?.end() };
+  }
+}

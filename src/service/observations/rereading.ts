@@ -1,0 +1,57 @@
+/** Reads the pieces of a stored text again, in order but not necessarily all. */
+import { Reading, type ReadingOptions } from '../../observations/reading.js';
+import type { ObservedRecord } from '../../observations/record.js';
+import type { TextStore } from '../../store/text-store.js';
+import { Slices } from '../slices.js';
+import { Decoding, unpacked } from './text-pieces.js';
+
+/** What is read at once: a few milliseconds. */
+const SLICE_CHARACTERS = 128 * 1024;
+
+/** A record with the number of its line in the whole text. */
+export interface Placed {
+  readonly record: ObservedRecord;
+  readonly line: number;
+}
+
+export class Rereading {
+  private readonly store: TextStore;
+  private readonly id: string;
+  private readonly pieces: number;
+  private readonly reading: Reading;
+  private readonly decoding = new Decoding();
+  private readonly slices = new Slices();
+  private found: ObservedRecord[] = [];
+  /** The piece that follows what has been read. */
+  next = 0;
+
+  constructor(store: TextStore, id: string, pieces: number, options: ReadingOptions) {
+    this.store = store;
+    this.id = id;
+    this.pieces = pieces;
+    this.reading = new Reading(options, { record: (record) => void this.found.push(record) });
+  }
+
+  /** The records of a piece; `firstLine` is the number of its first line, where pieces before it were left out. */
+  async read(n: number, firstLine = this.reading.lineCount + 1): Promise<Placed[]> {
+    const piece = await this.store.text(this.id, n);
+    // It is being deleted.
+    if (piece === undefined) return [];
+    const bytes = await unpacked(piece);
+    const leftOut = firstLine - 1 - this.reading.lineCount;
+    this.found = [];
+    const text = this.decoding.decode(bytes);
+    const isPlain = text.length === bytes.length;
+    for (let at = 0; at < text.length; at += SLICE_CHARACTERS) {
+      const end = at + SLICE_CHARACTERS;
+      this.reading.write(text.slice(at, end), isPlain ? bytes.subarray(at, end) : undefined);
+      await this.slices.pause();
+    }
+    if (n === this.pieces - 1) {
+      this.reading.write(this.decoding.end());
+      this.reading.end();
+    }
+    this.next = n + 1;
+    return this.found.map((record) => ({ record, line: record.line + leftOut }));
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * The records of a stored text, read out of it again: all of them from its beginning, a page of them only out of the pieces
+ * that they are in. What a reader has to know, it knows by the head of a text, where titles are, and by what comes just
+ * before; where the records turn out not to be those that were read at first, the text is read again from its beginning.
+ */
+import { type ReadingOptions, RefusedText } from '../../observations/reading.js';
+import type { PieceMeta, TextStore } from '../../store/text-store.js';
+import { RecordCheck } from './record-check.js';
+import { type Placed, Rereading } from './rereading.js';
+
+/** A page is shorter than was asked for rather than that more pieces are read for it. */
+const PAGE_PIECES_MAX = 16;
+
+/** A record with its number in the whole text, from 1. */
+export interface NumberedRecord extends Placed {
+  readonly number: number;
+}
+
+export interface RecordPage {
+  readonly records: readonly NumberedRecord[];
+  readonly hasMore: boolean;
+}
+
+export class StoredRecords {
+  private readonly store: TextStore;
+  private readonly id: string;
+  private readonly options: ReadingOptions;
+
+  constructor(store: TextStore, id: string, options: ReadingOptions) {
+    this.store = store;
+    this.id = id;
+    this.options = options;
+  }
+
+  /** All records, piece by piece. */
+  async *all(): AsyncGenerator<readonly NumberedRecord[]> {
+    const pieces = await this.store.count(this.id);
+    const rereading = new Rereading(this.store, this.id, pieces, this.options);
+    let before = 0;
+    for (let n = 0; n < pieces; n += 1) {
+      const records = numbered(await rereading.read(n), before);
+      before += records.length;
+      yield records;
+    }
+  }
+
+  /** At most `limit` records behind so many, at least one where there are any. */
+  async page(after: number, limit: number): Promise<RecordPage> {
+    const metas = await this.store.withRecordsAfter(this.id, after, PAGE_PIECES_MAX + 1);
+    const needed = metas.filter(
+      ({ firstRecord }, at) => at < PAGE_PIECES_MAX && firstRecord < after + limit,
+    );
+    const last = needed.at(-1);
+    if (last === undefined) return { records: [], hasMore: false };
+    const found = await this.ofPieces(needed);
+    if (found === undefined) return this.fromBeginning(after, limit);
+    const records = found.filter(({ number }) => number > after).slice(0, limit);
+    const isCut = after + records.length < last.firstRecord + last.records;
+    return { records, hasMore: isCut || metas.length > needed.length };
+  }
+
+  /** Undefined where they are not those that were read at first. */
+  private async ofPieces(metas: readonly PieceMeta[]): Promise<NumberedRecord[] | undefined> {
+    try {
+      return await this.readPieces(metas);
+    } catch (error) {
+      // In parts of it, the reader may not see what makes it readable.
+      if (error instanceof RefusedText) return undefined;
+      throw error;
+    }
+  }
+
+  private async readPieces(metas: readonly PieceMeta[]): Promise<NumberedRecord[] | undefined> {
+    const pieces = await this.store.count(this.id);
+    const rereading = new Rereading(this.store, this.id, pieces, this.options);
+    const found: NumberedRecord[] = [];
+    for (const { n, firstLine, firstRecord, records, check } of metas) {
+      // The head of the text, and what comes just before.
+      if (rereading.next === 0 && n > 0) await rereading.read(0);
+      if (rereading.next < n) await rereading.read(n - 1);
+      const read = await rereading.read(n, firstLine);
+      const sum = new RecordCheck();
+      for (const { record, line } of read) sum.add(record, line);
+      if (sum.count !== records || sum.sum !== check) return undefined;
+      found.push(...numbered(read, firstRecord));
+    }
+    return found;
+  }
+
+  private async fromBeginning(after: number, limit: number): Promise<RecordPage> {
+    const records: NumberedRecord[] = [];
+    for await (const some of this.all()) {
+      records.push(...some.filter(({ number }) => number > after));
+      if (records.length > limit) break;
+    }
+    return { records: records.slice(0, limit), hasMore: records.length > limit };
+  }
+}
+
+function numbered(records: readonly Placed[], before: number): NumberedRecord[] {
+  return records.map(({ record, line }, at) => ({ record, line, number: before + at + 1 }));
+}

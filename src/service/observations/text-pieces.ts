@@ -1,0 +1,45 @@
+/** How the pieces of a text are packed. */
+import { isAscii } from 'node:buffer';
+import { StringDecoder } from 'node:string_decoder';
+import { promisify } from 'node:util';
+import { constants, deflateRaw, inflateRaw } from 'node:zlib';
+
+const deflated = promisify(deflateRaw);
+const inflated = promisify(inflateRaw);
+
+const NEWLINE = 0x0a;
+
+/** A full flush ends it at a byte and leaves the deflated text open for the next piece. */
+export function packed(piece: Buffer): Promise<Buffer> {
+  return deflated(piece, {
+    level: constants.Z_BEST_SPEED,
+    finishFlush: constants.Z_FULL_FLUSH,
+  });
+}
+
+export function unpacked(piece: Uint8Array): Promise<Buffer> {
+  return inflated(piece, { finishFlush: constants.Z_SYNC_FLUSH });
+}
+
+/** Behind the last end of a line; 0 where there is none. */
+export function endOfLines(bytes: Buffer): number {
+  return bytes.lastIndexOf(NEWLINE) + 1;
+}
+
+/** Makes strings of the pieces of a text. What is plain ASCII, as most of them are, need not be decoded. */
+export class Decoding {
+  private readonly decoder = new StringDecoder('utf8');
+  /** Whether no character has been begun and not ended. */
+  private isWhole = true;
+
+  decode(piece: Buffer): string {
+    if (this.isWhole && isAscii(piece)) return piece.toString('latin1');
+    this.isWhole = piece.at(-1) === NEWLINE;
+    return this.decoder.write(piece);
+  }
+
+  /** What was begun and not ended. */
+  end(): string {
+    return this.decoder.end();
+  }
+}

@@ -1,0 +1,125 @@
+/** The text in what is sent: gunzipped where it is compressed, and refused where it is a binary file. */
+import { pipeline, Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { binaryFormat } from '../../observations/formats.js';
+import { ProblemError } from '../problem-error.js';
+
+const MEBIBYTE = 2 ** 20;
+export const TEXT_BYTES_MAX = 2 ** 31;
+/** A batch is read at once, and about as much is stored as one piece. */
+const BATCH_BYTES = MEBIBYTE;
+const GUNZIP_CHUNK_BYTES = 256 * 1024;
+/** As many bytes as tell what a file is. */
+const HEAD_BYTES = 16;
+/** A file that was compressed may be compressed once more on its way. */
+const LAYERS_MAX = 2;
+
+type Bytes = AsyncIterable<Buffer>;
+
+/** `layers` of gzip have been taken off or announced so far. */
+export async function* textOf(
+  source: Bytes,
+  isEncoded: boolean,
+  layers = 0,
+): AsyncGenerator<Buffer> {
+  if (isEncoded) {
+    yield* textOf(gunzipped(source), false, layers + 1);
+    return;
+  }
+  const { head, all } = await peeked(source);
+  if (startsWith(head, '\x1f\x8b') && layers < LAYERS_MAX) {
+    yield* textOf(all, true, layers);
+    return;
+  }
+  refuseBinary(head);
+  yield* all;
+}
+
+/** Batches with a buffer of their own each. Throws where the text is too long. */
+export async function* batchesOf(text: Bytes): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  let chunks: Buffer[] = [];
+  let bytes = 0;
+  let total = 0;
+  for await (const chunk of text) {
+    total += chunk.length;
+    if (total > TEXT_BYTES_MAX) throw textTooLong();
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes < BATCH_BYTES) continue;
+    yield joined(chunks, bytes);
+    chunks = [];
+    bytes = 0;
+  }
+  if (bytes > 0) yield joined(chunks, bytes);
+}
+
+export function textTooLong(): ProblemError {
+  return new ProblemError(
+    'body_too_large',
+    `A text may have ${TEXT_BYTES_MAX} bytes (2 GiB), uncompressed. Send a part of it: cut it between lines, or trace fewer events.`,
+  );
+}
+
+function joined(chunks: readonly Buffer[], bytes: number): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
+}
+
+async function* gunzipped(source: Bytes): AsyncGenerator<Buffer> {
+  const gunzip = createGunzip({ chunkSize: GUNZIP_CHUNK_BYTES });
+  // Its errors come out of the iteration.
+  pipeline(Readable.from(source, { objectMode: false }), gunzip, () => {});
+  try {
+    for await (const chunk of gunzip) yield chunk as Buffer;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code?.startsWith('Z_') !== true) throw error;
+    throw new ProblemError('bad_request', `The body is no whole gzip file: ${message}.`);
+  }
+}
+
+async function peeked(source: Bytes): Promise<{ head: Buffer; all: Bytes }> {
+  const iterator = source[Symbol.asyncIterator]();
+  let head: Buffer = Buffer.alloc(0);
+  while (head.length < HEAD_BYTES) {
+    const { done, value } = await iterator.next();
+    if (done === true) break;
+    head = head.length === 0 ? value : Buffer.concat([head, value]);
+  }
+  return { head, all: putBack(head, iterator) };
+}
+
+async function* putBack(head: Buffer, iterator: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  yield head;
+  yield* { [Symbol.asyncIterator]: () => iterator };
+}
+
+/** How compressed files begin, and what unpacks them. */
+const PACKED = [
+  ['\xfd7zXZ\x00', 'xz'],
+  ['\x28\xb5\x2f\xfd', 'zstd'],
+  ['BZh', 'bzip2'],
+  ['\x04\x22\x4d\x18', 'lz4'],
+  ['\x1f\x8b', 'gzip'],
+] as const;
+
+function refuseBinary(head: Buffer): void {
+  const binary = binaryFormat(head);
+  if (binary !== null) throw notText(`a ${binary.name}`, binary.command);
+  const [, packer] = PACKED.find(([start]) => startsWith(head, start)) ?? [];
+  if (packer !== undefined) throw notText(`compressed by ${packer}`, `${packer} -dc FILE`);
+}
+
+function notText(what: string, command: string): ProblemError {
+  const detail = `The body is ${what}. Send the text that this prints: ${command}`;
+  return new ProblemError('unsupported_media_type', detail);
+}
+
+function startsWith(head: Buffer, start: string): boolean {
+  return head.toString('latin1', 0, start.length) === start;
+}
