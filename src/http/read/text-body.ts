@@ -51,10 +51,10 @@ export class TextBody {
   async *chunks(): AsyncGenerator<Buffer> {
     const { raw, server } = this.request;
     const iterator = raw.iterator({ destroyOnReturn: false });
-    const { promise: stopping, stop } = rejectionOn(server.closing);
+    const stop = new Stop(server.closing);
     try {
       for (;;) {
-        const { done, value } = await Promise.race([iterator.next(), stopping]);
+        const { done, value } = await stop.or(iterator.next());
         if (done === true) return;
         this.hash?.update(value);
         yield value;
@@ -63,7 +63,7 @@ export class TextBody {
       if (error instanceof ProblemError) throw error;
       throw new ProblemError('bad_request', 'The body did not arrive to its end.');
     } finally {
-      stop();
+      stop.forget();
       // Not awaited: it waits for bytes that may never come.
       void iterator.return?.();
     }
@@ -111,17 +111,31 @@ function isGzip(encoding: string | undefined): boolean {
   );
 }
 
-/** Rejects when the service begins to stop. */
-function rejectionOn(closing: AbortSignal): { promise: Promise<never>; stop: () => void } {
-  let stop: () => void = () => {};
-  const promise = new Promise<never>((_, reject) => {
-    const refuse = () => reject(tryLater('unavailable', 'The service is stopping.', 1));
-    if (closing.aborted) refuse();
-    closing.addEventListener('abort', refuse, { once: true });
-    stop = () => closing.removeEventListener('abort', refuse);
-  });
-  promise.catch(() => {});
-  return { promise, stop };
+/** Ends waiting when the service begins to stop. (A race against one long promise would keep every chunk until its end.) */
+class Stop {
+  private readonly signal: AbortSignal;
+  private refuse: (error: unknown) => void = () => {};
+
+  constructor(signal: AbortSignal) {
+    this.signal = signal;
+    signal.addEventListener('abort', this.stop, { once: true });
+  }
+
+  or<T>(waitedFor: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.refuse = reject;
+      waitedFor.then(resolve, reject);
+      if (this.signal.aborted) this.stop();
+    });
+  }
+
+  forget(): void {
+    this.signal.removeEventListener('abort', this.stop);
+  }
+
+  private readonly stop = (): void => {
+    this.refuse(tryLater('unavailable', 'The service is stopping.', 1));
+  };
 }
 
 function unknownType(type: string, known: readonly string[]): ProblemError {
