@@ -5,6 +5,7 @@ import { calculatorRoutes } from './calculators.js';
 import { campaignRoutes } from './campaigns.js';
 import { catalogueRoutes } from './catalogue.js';
 import { eventRoutes } from './events.js';
+import { explanationRoutes } from './explanations.js';
 import { explorationRoutes } from './explorations.js';
 import { healthRoutes } from './health.js';
 import { hostRoutes } from './hosts.js';
@@ -34,6 +35,7 @@ export const V1_ROUTES: readonly FastifyPluginAsyncTypebox[] = [
   explorationRoutes,
   campaignRoutes,
   observationRoutes,
+  explanationRoutes,
   eventRoutes,
   monitoringRoutes,
   whoamiRoutes,

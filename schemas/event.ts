@@ -13,6 +13,9 @@ export const EVENT_TYPES = [
   'campaign.progress',
   'campaign.ended',
   'campaign.deleted',
+  'explanation.progress',
+  'explanation.ended',
+  'explanation.deleted',
   'observation.ended',
   'observation.deleted',
 ] as const;
@@ -31,7 +34,7 @@ export const EventSchema = Type.Object(
     subject: Type.String({
       minLength: 1,
       maxLength: 40,
-      description: 'the id of the host, exploration, campaign or observation',
+      description: 'the id of the host, exploration, campaign, observation or explanation',
     }),
     data: Type.Record(Type.String({ maxLength: 100 }), Type.Unknown(), {
       maxProperties: 32,

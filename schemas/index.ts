@@ -8,6 +8,7 @@ import * as comparison from './comparison.js';
 import * as counterexample from './counterexample.js';
 import * as cpuModel from './cpu-model.js';
 import * as event from './event.js';
+import * as explanation from './explanation.js';
 import * as exploration from './exploration.js';
 import * as explorationGraph from './exploration-graph.js';
 import * as explorationModel from './exploration-model.js';
@@ -71,6 +72,7 @@ const MODULES: readonly object[] = [
   observedRecord,
   observationRequest,
   observation,
+  explanation,
   event,
 ];
 

@@ -9,6 +9,8 @@ import { Campaigns } from './service/campaigns/campaigns.js';
 import { WalkPool } from './service/campaigns/walk-pool.js';
 import { Comparisons } from './service/comparisons.js';
 import { Events } from './service/events/events.js';
+import { EXPLANATION, ExplanationWork } from './service/explanations/explanation-work.js';
+import { Explanations } from './service/explanations/explanations.js';
 import { EXPLORATION, ExplorationWork } from './service/explorations/exploration-work.js';
 import { Explorations } from './service/explorations/explorations.js';
 import { Graphs } from './service/explorations/graphs.js';
@@ -91,6 +93,7 @@ export interface Services {
   readonly campaigns: Campaigns;
   readonly comparisons: Comparisons;
   readonly observations: Observations;
+  readonly explanations: Explanations;
   readonly events: Events;
   readonly idempotency: Idempotency;
   readonly statistics: Statistics;
@@ -157,7 +160,7 @@ export async function compose(
   const worker =
     config.role === 'api'
       ? undefined
-      : composeWorker(config, storage, queue, warmThread, { meters, warn, ends });
+      : composeWorker(config, storage, queue, warmThread, observations, { meters, warn, ends });
   return {
     services: {
       hosts: new Hosts(hosts, machineMetrics(meters)),
@@ -172,6 +175,7 @@ export async function compose(
       campaigns: new Campaigns(database, queue, closing, ends.campaigns),
       comparisons: new Comparisons(new RaceVerdicts(warmThread)),
       observations,
+      explanations: new Explanations(database, queue, observations, closing),
       events,
       idempotency: new Idempotency(keys),
       statistics,
@@ -222,6 +226,7 @@ function composeWorker(
   { database, isPrivate }: Storage,
   queue: WorkQueue,
   warmThread: WarmSearchThread,
+  observations: Observations,
   { meters, warn, ends }: WorkerSurroundings,
 ): Omit<Composition, 'services'> {
   const { queueUrl, searchMegabytes, workerConcurrency } = config;
@@ -235,6 +240,11 @@ function composeWorker(
     addJobs,
     meters,
     ends.explorations,
+  );
+  const explanations = new ExplanationWork(
+    database,
+    (id) => observations.storedRecords(id),
+    meters,
   );
   const pool = new WalkPool(workerConcurrency);
   const campaigns = new CampaignWork(database, pool, addJobs, meters, ends.campaigns);
@@ -253,6 +263,7 @@ function composeWorker(
       await queue.work(
         {
           [EXPLORATION]: (data, signal) => explorations.carryOut(data, signal),
+          [EXPLANATION]: (data, signal) => explanations.carryOut(data, signal),
           [CAMPAIGN_CHUNK]: (data, signal) => campaigns.carryOutChunk(data, signal),
           [CAMPAIGN_END]: (data, signal) => campaigns.carryOutEnd(data, signal),
           [HOUSEKEEPING]: () => house.keep(),
@@ -261,6 +272,9 @@ function composeWorker(
       );
     },
     windDown: () => clearInterval(watching),
-    close: () => pool.close(),
+    close: async () => {
+      await explanations.close();
+      await pool.close();
+    },
   };
 }

@@ -41,6 +41,11 @@ export interface Model {
   placeOf?(states: Int32Array, at: number, part: number): number;
   /** What the step with this label from the state at `at` is called where steps are told by name. */
   nameOf?(states: Int32Array, at: number, label: number): string;
+  /**
+   * Writes to `out` what an observer sees of the step with this label from the state at `at`, in order, and returns how many
+   * symbols that is; 0 for a step that shows nothing. Symbols are those of observation.ts.
+   */
+  emits?(states: Int32Array, at: number, label: number, out: Int32Array): number;
 }
 
 export interface Property {

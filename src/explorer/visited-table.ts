@@ -78,6 +78,23 @@ export class VisitedTable {
     return null;
   }
 
+  /** Forgets all states and keeps the memory. */
+  clear(): void {
+    const { slots, states, words, count } = this;
+    if (count > slots.length / 8) {
+      slots.fill(0);
+    } else {
+      // A state is in the run of full slots that its home slot begins or is in; a run ends at an empty slot.
+      const mask = slots.length - 1;
+      for (let at = 0; at < count * words; at += words) {
+        let slot = hashState(states, at, words) >>> (32 - this.bits);
+        for (; slots[slot] !== 0; slot = (slot + 1) & mask) slots[slot] = 0;
+      }
+    }
+    this.count = 0;
+    this.refused = false;
+  }
+
   /**
    * Inserts `n` candidates stored contiguously in `from`; the new ones are appended to `states` in the same
    * order. Hashing all and prefetching all their slots before the first probe lets the memory latencies overlap.

@@ -60,30 +60,36 @@ export function formatCounterSet(set: CounterSet): string {
 }
 
 export function formatDataCfg(value: number): string {
-  return formatU64({
-    hi: value & PEBS_UPDATE_DS_SW ? 0x80000000 : 0,
-    lo: value & ~PEBS_UPDATE_DS_SW,
-  });
+  return formatU64(dataCfgToU64(value));
 }
 
-/** The value of an MSR as JSON: each kind of register has its own form inside. */
-export function formatMsrValue(msr: number, value: number, addresses: AddressBook): string {
+function dataCfgToU64(value: number): U64 {
+  return { hi: value & PEBS_UPDATE_DS_SW ? 0x80000000 : 0, lo: value & ~PEBS_UPDATE_DS_SW };
+}
+
+/** The value of an MSR: each kind of register has its own form inside. */
+export function u64OfMsr(msr: number, value: number, addresses: AddressBook): U64 {
   if (msr === DS_AREA) {
-    return formatU64(addresses.valueOf(value));
+    return addresses.valueOf(value);
   }
   if (msr === PEBS_DATA_CFG) {
-    return formatDataCfg(value);
+    return dataCfgToU64(value);
   }
   if (msr === FIXED_CTR_CTRL) {
-    return formatU64(fixedCtrlToU64(value));
+    return fixedCtrlToU64(value);
   }
   if (msr === GLOBAL_STATUS_RESET) {
-    return formatU64(statusToU64(value));
+    return statusToU64(value);
   }
   if (msr >= EVENTSEL && msr < COUNTER) {
-    return formatU64(selectorToU64(value));
+    return selectorToU64(value);
   }
-  return formatCounterSet(value);
+  return toU64(value);
+}
+
+/** The value of an MSR as JSON. */
+export function formatMsrValue(msr: number, value: number, addresses: AddressBook): string {
+  return formatU64(u64OfMsr(msr, value, addresses));
 }
 
 /** An MSR write as JSON. */

@@ -53,6 +53,9 @@ export const MAP_NODES_MAX = 1000;
 /** How many states are listed around one. */
 export const NEIGHBOURS_MAX = 200;
 
+/** A schedule with more steps is counted, not told. */
+export const STEPS_TOLD_MAX = 2000;
+
 /** Who does a step of a story. */
 export const STORY_ACTORS = ['kvm', 'perf', 'nmi', 'cpu', 'guest', 'host'] as const;
 export type StoryActor = (typeof STORY_ACTORS)[number];

@@ -60,4 +60,9 @@ export interface WorldSpec extends HostSpec {
   actors?: ActorSpec[];
   nmi_timing?: NmiTiming;
   nmi_in_e3?: boolean;
+  /**
+   * Whom a late NMI may throttle of the events whose overflow is latched: `all` of them, as where nothing is said, or also any
+   * one alone. Requests cannot ask for it.
+   */
+  nmi_throttles?: 'all' | 'any';
 }

@@ -7,6 +7,7 @@ import { forgetAnswers } from '../store/idempotency-store.js';
 import { ObservationStore } from '../store/observation-store.js';
 import { WorkStore } from '../store/work-store.js';
 import { campaignJobs } from './campaigns/campaign-work.js';
+import { explanationJob } from './explanations/explanation-work.js';
 import { explorationJob } from './explorations/exploration-work.js';
 
 export const HOUSEKEEPING = 'housekeeping';
@@ -21,7 +22,7 @@ export interface Kept {
   readonly observationMegabytes: number;
 }
 
-/** How many explorations and campaigns are kept, whatever their age. */
+/** How many explorations, campaigns and explanations are kept, whatever their age. */
 const KEPT_MAX = 1000;
 /** As the `Idempotency-Key` header is documented. */
 const KEY_HOURS = 24;
@@ -41,6 +42,8 @@ export class Housekeeping {
   async putBack(): Promise<void> {
     const explorations = new WorkStore(this.database, 'explorations');
     await this.queue.add((await explorations.unfinished()).map(explorationJob));
+    const explanations = new WorkStore(this.database, 'explanations');
+    await this.queue.add((await explanations.unfinished()).map(explanationJob));
     const chunks = new ChunkStore(this.database);
     for (const { id } of await new WorkStore(this.database, 'campaigns').unfinished()) {
       await this.queue.add(campaignJobs(id, await chunks.left(id)));
@@ -62,7 +65,7 @@ export class Housekeeping {
     const { retentionHours, eventsKept, answersKept } = this.kept;
     const { observationsKept, observationMegabytes } = this.kept;
     const events = new EventStore(database.query);
-    for (const table of ['explorations', 'campaigns'] as const) {
+    for (const table of ['explorations', 'campaigns', 'explanations'] as const) {
       const work = new WorkStore(database, table);
       await inPortions(20, (limit) => work.forget(retentionHours, KEPT_MAX, limit));
     }

@@ -69,7 +69,7 @@ interface EventHorizonTable {
   seq: number;
 }
 
-/** An exploration or a campaign. */
+/** An exploration, a campaign or an explanation. */
 interface WorkTable {
   id: string;
   seq: Generated<number>;
@@ -158,6 +158,7 @@ export interface Tables {
   event_horizon: EventHorizonTable;
   explorations: WorkTable;
   campaigns: WorkTable;
+  explanations: WorkTable;
   campaign_violations: CampaignViolationsTable;
   campaign_chunks: CampaignChunkTable;
   observations: ObservationTable;

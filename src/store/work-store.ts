@@ -10,7 +10,7 @@ import { insertAnswer, type StoredAnswer } from './idempotency-store.js';
 import { type Stop, stopWork } from './stop-work.js';
 import type { Lane, Tables, WorkState } from './tables.js';
 
-export type WorkTableName = 'explorations' | 'campaigns';
+export type WorkTableName = 'explorations' | 'campaigns' | 'explanations';
 
 export interface WorkRow {
   readonly id: string;

@@ -145,7 +145,10 @@ t.test('a body is required where the service takes none without', async (t) => {
   for (const [path, operations] of Object.entries(document.paths)) {
     for (const [method, { operationId, requestBody }] of Object.entries(operations)) {
       if (requestBody === undefined) continue;
-      const url = path.replace('{host}', made.json().id).replace(/\{(\w+)\}/g, '$1_1');
+      const url = path
+        .replace('{host}', made.json().id)
+        .replace('{observation}', 'obs_1')
+        .replace(/\{(\w+)\}/g, '$1_1');
       const response = await app.inject({
         method: method.toUpperCase() as 'POST',
         url,

@@ -1,6 +1,6 @@
 /** Worlds with more actors at once than any scenario. */
-import type { ExplorationModel } from '../../schemas/exploration-model.js';
 import { ACTOR_KINDS } from '../../src/model/vocabulary.js';
+import type { WorldSpec } from '../../src/model/world-spec.js';
 
 const PEBS = { counter: 'PMC0', precise_ip: 2, exclude_guest: true };
 const GUEST = {
@@ -13,7 +13,7 @@ const GUEST = {
 const actors = (...kinds: (typeof ACTOR_KINDS)[number][]) => kinds.map((kind) => ({ kind }));
 
 /** What no scenario has. */
-export const FURTHER: Readonly<Record<string, ExplorationModel>> = {
+export const FURTHER: Readonly<Record<string, WorldSpec>> = {
   'everybody on two CPUs': {
     cpu_model: 'haswell-x',
     kernel: 'upstream-base',
@@ -51,6 +51,14 @@ export const FURTHER: Readonly<Record<string, ExplorationModel>> = {
     vcpus: [{}],
     actors: actors('nmi_throttle', 'foreign_nmi', 'event_disable', 'event_enable', 'event_add'),
     nmi_in_e3: false,
+  },
+  'late NMIs that may throttle one of several events': {
+    cpu_model: 'emerald-rapids',
+    kernel: 'linux-7.3.4',
+    events: [PEBS, { ...PEBS, counter: 'PMC1' }],
+    actors: actors('nmi_throttle', 'pmu_section'),
+    nmi_timing: 'late',
+    nmi_throttles: 'any',
   },
   'a VMX abort that shuts down one of two CPUs': {
     cpu_model: 'haswell-x',

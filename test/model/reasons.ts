@@ -198,6 +198,14 @@ export const REASONS: readonly (readonly [RegExp, Truth])[] = [
     ({ cpu, target }) => has(cpu.cpuc.pebsEnabled, target) && !has(cpu.hardware.pebsEnable, target),
   ],
   [/^its overflow is latched already$/, ({ cpu, target }) => has(pending(cpu), target)],
+  [
+    /^no overflow of an active event is latched on the counter$/,
+    (of) => !has(latchedActive(of), of.target),
+  ],
+  [
+    /^no overflow of another active event is latched$/,
+    (of) => (latchedActive(of) & ~(1 << of.target)) === 0,
+  ],
   [/^no overflow is latched: no NMI is on its way$/, ({ cpu }) => pending(cpu) === 0],
   [
     /^no counter whose overflow is latched has an active event$/,
@@ -215,6 +223,16 @@ function has(set: number, bit: number): boolean {
 
 function pending({ hardware }: LogicalCpu): number {
   return hardware.status | hardware.dsRecords;
+}
+
+function latchedActive({ state, cpu }: Case): number {
+  return (
+    state.events.reduce(
+      (all, { counter }) =>
+        counter >= 0 && activeOn(state, cpu, counter) >= 0 ? all | (1 << counter) : all,
+      0,
+    ) & pending(cpu)
+  );
 }
 
 function runs(state: MachineState, cpu: number | string | undefined, vcpu: unknown): boolean {

@@ -184,7 +184,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'schemas',
     ...VOCABULARIES,
   ],
-  'src/observations': ['src/model', 'src/pmu', ...VOCABULARIES],
+  'src/observations': ['src/model', 'src/pmu', 'src/explorer', ...VOCABULARIES],
   'src/model': ['src/pmu', 'src/explorer', ...VOCABULARIES],
   'src/jobs': ['src/store'],
   'src/store': [],

@@ -1,13 +1,14 @@
 /**
  * The trace that Linux would print of the same steps, to lay beside one of a real machine: `write_msr` for what perf and KVM
- * write, `kvm_entry` and `kvm_exit` where vmx_vcpu_run() traces them. What hardware loads has no tracepoint and is marked
+ * write, `kvm_entry` and `kvm_exit` where vmx_vcpu_run() traces them (recordings/traced.ts). What hardware loads has no tracepoint and is marked
  * as if written to trace_marker. A step is a microsecond; instruction pointers are not modelled and are 0.
  */
-import { KVM_WRMSR, msrIndex, PERF_WRMSR, VIA_NAMES } from '../../pmu/arch/msr.js';
+import { msrIndex, VIA_NAMES } from '../../pmu/arch/msr.js';
 import type { MsrWrite } from '../../pmu/arch/write-sink.js';
-import { K2_STATE, K12_FASTPATH, STEP_NAMES } from '../../pmu/machine/micro-step.js';
-import { EXIT_VMFAIL, NO_EXIT } from '../../pmu/machine/state.js';
+import { stepCode } from '../../pmu/machine/micro-step.js';
+import { NO_EXIT } from '../../pmu/machine/state.js';
 import { EXIT_REASON } from '../../pmu/stepping/frame.js';
+import { isInNmi, tracesEntry, tracesExit, tracesWrite } from '../recordings/traced.js';
 import { hexOf, type RecordedStep, type Recording, violationsBegun } from './recording.js';
 
 /** By exit reason, as `kvm_exit` prints it, and the interruption information. */
@@ -57,8 +58,10 @@ function taskOf({ vcpu, cpu, actor }: RecordedStep): string {
 }
 
 /** Interrupts are off in all that is modelled; Z is an NMI. */
-function flagsOf({ actor }: RecordedStep): string {
-  return actor === 'nmi' ? 'd.Z1.' : 'd..1.';
+function flagsOf({ actor, at }: RecordedStep): string {
+  // The trace of a host says that a branch snapshot is perf's, which is true as well.
+  const inNmi = isInNmi(actor, stepCode(at)) || at === 'bpf_snapshot';
+  return inNmi ? 'd.Z1.' : 'd..1.';
 }
 
 function timeOf({ number }: RecordedStep): string {
@@ -67,18 +70,19 @@ function timeOf({ number }: RecordedStep): string {
 }
 
 function eventsOf(recording: Recording, step: RecordedStep): string[] {
+  const executes = stepCode(step.at);
   return [
-    ...(step.at === STEP_NAMES[K2_STATE] ? [`kvm_entry: vcpu ${step.vcpu}, rip 0x0`] : []),
-    ...(step.at === STEP_NAMES[K12_FASTPATH] ? exitOf(step) : []),
+    ...(tracesEntry(executes) ? [`kvm_entry: vcpu ${step.vcpu}, rip 0x0`] : []),
+    ...exitOf(step),
     ...(step.actor === 'nmi' ? [mark(step.action)] : []),
     ...step.writes.map((write) => writeOf(recording, write)),
     ...violationsBegun(step).map((id) => mark(`${id} violated`)),
   ];
 }
 
-function exitOf({ cpu, vcpu, before }: RecordedStep): string[] {
+function exitOf({ at, cpu, vcpu, before }: RecordedStep): string[] {
   const reason = before?.cpus[cpu]?.[EXIT_REASON] ?? NO_EXIT;
-  if (reason === EXIT_VMFAIL) {
+  if (!tracesExit(stepCode(at), reason)) {
     return [];
   }
   const [name, information] = EXITS[reason]!;
@@ -90,9 +94,7 @@ function exitOf({ cpu, vcpu, before }: RecordedStep): string[] {
 
 function writeOf(recording: Recording, { msr, via, value }: MsrWrite): string {
   const what = `${msrIndex(msr).toString(16)}, value ${hexOf(recording, msr, value).replace(/^0+(?=.)/, '')}`;
-  return via === KVM_WRMSR || via === PERF_WRMSR
-    ? `write_msr: ${what}`
-    : mark(`${VIA_NAMES[via]}: ${what}`);
+  return tracesWrite(via) ? `write_msr: ${what}` : mark(`${VIA_NAMES[via]}: ${what}`);
 }
 
 function mark(text: string): string {

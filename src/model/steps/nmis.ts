@@ -136,6 +136,32 @@ const LATE_NMI_THROTTLE: StepKind = {
     script.nmi(cpu.index, { throttle: counterNames(latchedActive(cpu)) }),
 };
 
+const IS_LATCHED = ofCounters(
+  (_explored, _state, cpu) => latchedActive(cpu),
+  'no overflow of an active event is latched on the counter',
+);
+
+const OTHERS_ARE_LATCHED = ofCounters((_explored, _state, cpu) => {
+  const candidates = latchedActive(cpu);
+  const isOne = (candidates & (candidates - 1)) === 0;
+  return candidates === 0 ? 0 : isOne ? ~candidates : ~0;
+}, 'no overflow of another active event is latched');
+
+/** Of several events whose overflow is latched one is throttled: it alone has had too many. */
+const LATE_NMI_THROTTLES_ONE: StepKind = {
+  actor: 'nmi_throttle',
+  isIn: ({ spec }) => spec.nmi_timing === 'late' && spec.nmi_throttles === 'any',
+  about: 'counter',
+  ...BY_NMI,
+  guards: [IS_LATCHED, OTHERS_ARE_LATCHED, allows(actions.NMI)],
+  effect: (explored, state, cpu, target, sink) =>
+    act(explored, state, sink, actions.NMI, cpu, 0, 0, 1 << target),
+  words: (_explored, _state, _cpu, target) =>
+    `the NMI arrives and throttles ${counterName(target)} alone`,
+  script: (script, _explored, _state, cpu, target) =>
+    script.nmi(cpu.index, { throttle: counterNames(1 << target) }),
+};
+
 const FOREIGN_NMI: StepKind = {
   actor: 'foreign_nmi',
   ...PLAIN_NMI,
@@ -175,4 +201,5 @@ export const NMI_STEPS: readonly StepKind[] = [
   FOREIGN_NMI,
   RESET_NMI,
   SNAPSHOT,
+  LATE_NMI_THROTTLES_ONE,
 ];

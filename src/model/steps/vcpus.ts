@@ -60,7 +60,7 @@ function firstOfRun(
     : D1_N_ADDED;
 }
 
-const RUN: StepKind = {
+export const RUN: StepKind = {
   about: 'vcpu',
   when: AT_REST,
   guards: [allows(actions.START_RUN)],

@@ -159,6 +159,11 @@ export class Observations {
     return { rows, hasMore };
   }
 
+  /** What was said and read of the machine that made a text. */
+  async factsOf(id: string): Promise<Readonly<Record<string, string>>> {
+    return observationOf(await this.done(id)).facts ?? {};
+  }
+
   /** What explanations read. */
   async storedRecords(id: string): Promise<StoredRecords> {
     const row = await this.done(id);

@@ -8,6 +8,7 @@ import { limits } from './2026-11-27-limits.js';
 import { pauses } from './2026-11-27-pauses.js';
 import { selectedEvents } from './2026-11-27-selected-events.js';
 import { texts } from './2026-11-27-texts.js';
+import { explanations } from './2026-11-28-explanations.js';
 import { hostActions } from './2026-11-28-host-actions.js';
 
 /** By name, which is also their order. */
@@ -19,6 +20,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '2026-11-27-pauses': pauses,
   '2026-11-27-selected-events': selectedEvents,
   '2026-11-27-texts': texts,
+  '2026-11-28-explanations': explanations,
   '2026-11-28-host-actions': hostActions,
 };
 

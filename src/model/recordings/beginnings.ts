@@ -1,0 +1,50 @@
+/** Places in a run at which a recording may begin, as paths to them. */
+import { initialState, type Path, successorsOf } from '../../explorer/path.js';
+import { GUEST } from '../../pmu/machine/micro-step.js';
+import { IDLE, type MachineState } from '../../pmu/machine/state.js';
+import type { MachineModel } from '../machine-model.js';
+import { kindOf } from '../steps/index.js';
+import { ADVANCE } from '../steps/operation.js';
+import { RUN } from '../steps/vcpus.js';
+
+/** All events are closed, one after the other. Empty where none is open, or none may be closed. */
+export function allClosed(model: MachineModel): Path {
+  return pathBy(
+    model,
+    (label) => kindOf(label).actor === 'event_del',
+    () => false,
+  );
+}
+
+/** A vCPU is in its guest. */
+export function inGuest(model: MachineModel): Path {
+  return pathBy(
+    model,
+    (label) => kindOf(label) === RUN,
+    ({ cpus: [cpu] }) => cpu?.pc === GUEST,
+  );
+}
+
+/** Takes the first step of a kind whenever the CPU is idle, and lets what it begins go on, until there is none or it is there. */
+function pathBy(
+  model: MachineModel,
+  begins: (label: number) => boolean,
+  isThere: (state: MachineState) => boolean,
+): Path {
+  const path: number[] = [];
+  for (let words = initialState(model); path.length < STEPS_MAX; ) {
+    const { state } = model.unpacked(words);
+    if (isThere(state)) return path;
+    const isIdle = state.cpus[0]?.operation === IDLE;
+    const step = successorsOf(model, words).find(({ label }) =>
+      isIdle ? begins(label) : kindOf(label) === ADVANCE,
+    );
+    if (step === undefined) return path;
+    path.push(step.index);
+    words = step.state;
+  }
+  return path;
+}
+
+/** More than closing all events of a world takes. */
+const STEPS_MAX = 1000;

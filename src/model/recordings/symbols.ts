@@ -1,0 +1,146 @@
+/**
+ * What can be seen of a machine from outside, as symbols: the records of a real machine and the steps of a model get the same
+ * ones, so that they can be compared.
+ *
+ * Compared are the values that perf and KVM decide on. Left out are those that the model does not have: counters' values, the
+ * addresses of DS areas, and of a selector the event it counts.
+ */
+import { ANY_FACET, facetsOfSymbol, nameOfSymbol, symbolOf } from '../../explorer/observation.js';
+import type { U64 } from '../../pmu/arch/counter-set.js';
+import * as msr from '../../pmu/arch/msr.js';
+import { EXIT_ENTRY_FAILURE, EXIT_NMI, EXIT_REENTER } from '../../pmu/machine/state.js';
+import { formatU64 } from '../values.js';
+
+/** Facets of a write: in what context it was made. */
+export const IN_NMI = 1;
+export const NOT_IN_NMI = 2;
+
+/** Facets of an exit: as what the model knows it. */
+export const EXIT_PLAIN = 1;
+/** KVM handles it in the fast path, which enters the guest again. */
+export const EXIT_FAST = 2;
+export const EXIT_BY_NMI = 4;
+export const EXIT_FAILED_ENTRY = 8;
+
+export interface Seen {
+  readonly what: 'write' | 'vm_entry' | 'vm_exit' | 'nmi';
+  /** Index of the MSR, or number of the vCPU; 0 of an NMI. */
+  readonly of: number;
+  readonly value: U64;
+  readonly facets: number;
+}
+
+const NOTHING: U64 = { hi: 0, lo: 0 };
+
+/** Of a selector: bit 22 (EN), 20 (INT) and 34 (adaptive records). */
+const SELECTOR: U64 = { hi: 1 << 2, lo: (1 << 22) | (1 << 20) };
+const WHOLE: U64 = { hi: 0xffffffff, lo: 0xffffffff };
+
+/** By index of an MSR that the model writes and that is compared: the bits that are. */
+const COMPARED: ReadonlyMap<number, U64> = new Map([
+  ...[
+    msr.GLOBAL_CTRL,
+    msr.PEBS_ENABLE,
+    msr.PEBS_DATA_CFG,
+    msr.FIXED_CTR_CTRL,
+    msr.GLOBAL_STATUS_RESET,
+  ].map((code): [number, U64] => [msr.msrIndex(code), WHOLE]),
+  ...Array.from({ length: 16 }, (_, counter): [number, U64] => [
+    msr.msrIndex(msr.EVENTSEL + counter),
+    SELECTOR,
+  ]),
+]);
+
+export function isCompared(index: number): boolean {
+  return COMPARED.has(index);
+}
+
+/** A table as data, to give to another thread. */
+export interface SymbolsData {
+  readonly seen: readonly Seen[];
+  readonly showsNmis: boolean;
+  readonly showsRuns: boolean;
+}
+
+/** Gives names to what is seen. One table serves a recording and the model that it is compared with. */
+export class Symbols {
+  /** Without name 0, which would be mistaken for a gap. */
+  private readonly seen: Seen[] = [];
+  private readonly names = new Map<string, number>();
+  /** The recording has records of NMIs, or of entries and exits, so that one without a record is none. */
+  showsNmis = false;
+  showsRuns = false;
+
+  static of({ seen, showsNmis, showsRuns }: SymbolsData): Symbols {
+    const symbols = new Symbols();
+    for (const { what, of, value, facets } of seen) symbols.symbol(what, of, value, facets);
+    symbols.showsNmis = showsNmis;
+    symbols.showsRuns = showsRuns;
+    return symbols;
+  }
+
+  get data(): SymbolsData {
+    const { seen, showsNmis, showsRuns } = this;
+    return { seen, showsNmis, showsRuns };
+  }
+
+  /** A write's symbol, or 0 where it is not compared. */
+  write(index: number, value: U64, facets: number): number {
+    const bits = COMPARED.get(index);
+    if (bits === undefined) return 0;
+    const compared = { hi: (value.hi & bits.hi) >>> 0, lo: (value.lo & bits.lo) >>> 0 };
+    return this.symbol('write', index, compared, facets);
+  }
+
+  entry(vcpu: number): number {
+    return this.symbol('vm_entry', vcpu, NOTHING, ANY_FACET);
+  }
+
+  exit(vcpu: number, facets: number): number {
+    return this.symbol('vm_exit', vcpu, NOTHING, facets);
+  }
+
+  /** perf's NMI handler has returned. */
+  nmi(): number {
+    return this.symbol('nmi', 0, NOTHING, ANY_FACET);
+  }
+
+  /** What a symbol stands for. */
+  of(symbol: number): Seen {
+    return { ...this.seen[nameOfSymbol(symbol) - 1]!, facets: facetsOfSymbol(symbol) };
+  }
+
+  private symbol(what: Seen['what'], of: number, value: U64, facets: number): number {
+    const key = `${what} ${of} ${formatU64(value)}`;
+    const known = this.names.get(key);
+    const name = known ?? this.seen.push({ what, of, value, facets });
+    if (known === undefined) this.names.set(key, name);
+    return symbolOf(name, facets);
+  }
+}
+
+/** The facet of an exit in the model. */
+export function exitFacet(reason: number): number {
+  switch (reason) {
+    case EXIT_NMI:
+      return EXIT_BY_NMI;
+    case EXIT_REENTER:
+      return EXIT_FAST;
+    case EXIT_ENTRY_FAILURE:
+      return EXIT_FAILED_ENTRY;
+    default:
+      return EXIT_PLAIN;
+  }
+}
+
+/** Exits that KVM may handle in its fast path. */
+const FAST: ReadonlySet<string> = new Set(['PREEMPTION_TIMER', 'MSR_WRITE', 'HLT', 'INVD']);
+
+/** The facets of a recorded exit: what its reason leaves open. */
+export function exitFacets(reason: string | null): number {
+  if (reason === null) return ANY_FACET;
+  if (/FAILED_VMENTRY|INVALID_STATE|INVALID_GUEST_STATE/.test(reason)) return EXIT_FAILED_ENTRY;
+  // An exception has the same reason as an NMI.
+  if (/^(EXCEPTION_NMI|NMI)/.test(reason)) return EXIT_BY_NMI | EXIT_PLAIN;
+  return FAST.has(reason) ? EXIT_PLAIN | EXIT_FAST : EXIT_PLAIN;
+}

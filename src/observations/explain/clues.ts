@@ -1,0 +1,191 @@
+/** What a recording tells of the machine that made it: its events, and who acts. */
+
+import { MISSING } from '../../explorer/observation.js';
+import {
+  EXIT_FAILED_ENTRY,
+  EXIT_FAST,
+  IN_NMI,
+  NOT_IN_NMI,
+  type Seen,
+  type Symbols,
+} from '../../model/recordings/symbols.js';
+import {
+  COUNTERS,
+  type CounterSet,
+  FIXED_BIT,
+  fromU64,
+  type U64,
+} from '../../pmu/arch/counter-set.js';
+import {
+  EVENTSEL,
+  FIXED_CTR_CTRL,
+  GLOBAL_CTRL,
+  GLOBAL_STATUS_RESET,
+  msrIndex,
+  PEBS_DATA_CFG,
+  PEBS_ENABLE,
+} from '../../pmu/arch/msr.js';
+
+/** An event that the recording shows on a counter. What was started or stopped was there. */
+export interface EventClue {
+  /** Set bit of the counter. */
+  readonly counter: number;
+  readonly precise: boolean;
+  /** MSR_PEBS_DATA_CFG when the event was started, as far as the recording has it. */
+  readonly dataCfg: number;
+}
+
+/** What is or is not there. */
+interface Signs {
+  /** Bits of IA32_PEBS_ENABLE that were set at some time. */
+  pebsBits: CounterSet;
+  /** Counters whose status bit a handler found. */
+  overflowed: CounterSet;
+  hasNmis: boolean;
+  /** Bits of IA32_PEBS_ENABLE were set in an NMI, as a branch snapshot does. */
+  setsPebsInNmi: boolean;
+  /** A handler has cleared so many selectors that it has reset the PMU. */
+  hasResets: boolean;
+  /** There is an event with PEBS: IA32_PEBS_ENABLE is written outside any NMI, or a handler has found records. */
+  hasPebs: boolean;
+  /** IA32_FIXED_CTR_CTRL is written, so that there is an event on a fixed counter. */
+  writesFixed: boolean;
+  /** perf switches the PMU off outside any NMI. */
+  hasSections: boolean;
+  hasGaps: boolean;
+  hasFastExits: boolean;
+  hasFailedEntries: boolean;
+}
+
+export interface Clues extends Readonly<Signs> {
+  /** In the order in which they were first seen. */
+  readonly events: readonly EventClue[];
+  /** What IA32_PERF_GLOBAL_CTRL was set to, without 0. */
+  readonly globalCtrls: readonly U64[];
+  /** Counters that an NMI's handler stopped together, in order. */
+  readonly stoppedTogether: readonly (readonly number[])[];
+}
+
+const ENABLE = 1 << 22;
+const INT = 1 << 20;
+/** Bit 62, in the upper half. */
+const DS_BUFFER_OVERFLOW = 1 << 30;
+const EVENTSEL0 = msrIndex(EVENTSEL);
+/** A handler that resets the PMU clears every selector, and no CPU has fewer. */
+const RESET_MIN = 4;
+
+export function cluesOf(recording: Int32Array, symbols: Symbols): Clues {
+  const reader = new ClueReader();
+  for (const symbol of recording) {
+    if (symbol === MISSING) reader.signs.hasGaps = true;
+    else reader.read(symbols.of(symbol));
+  }
+  return reader.finish();
+}
+
+class ClueReader {
+  readonly signs: Signs = {
+    pebsBits: 0,
+    overflowed: 0,
+    hasNmis: false,
+    setsPebsInNmi: false,
+    hasResets: false,
+    hasPebs: false,
+    writesFixed: false,
+    hasSections: false,
+    hasGaps: false,
+    hasFastExits: false,
+    hasFailedEntries: false,
+  };
+  private readonly events = new Map<string, EventClue>();
+  private readonly globalCtrls = new Map<string, U64>();
+  private readonly groups = new Map<string, number[]>();
+  private stopped: number[] = [];
+  private dataCfg = 0;
+  private isEntered = false;
+
+  read(seen: Seen): void {
+    const { signs } = this;
+    const { what, facets } = seen;
+    if (what === 'vm_entry') {
+      signs.hasFailedEntries ||= this.isEntered;
+      this.isEntered = true;
+    } else if (what === 'vm_exit') {
+      this.isEntered = false;
+      signs.hasFastExits ||= (facets & EXIT_FAST) !== 0;
+      signs.hasFailedEntries ||= facets === EXIT_FAILED_ENTRY;
+    } else if (what === 'write') {
+      signs.hasNmis ||= (facets & IN_NMI) !== 0;
+      this.write(seen);
+    }
+  }
+
+  finish(): Clues {
+    this.endNmi();
+    const { signs, events, globalCtrls, groups } = this;
+    return {
+      ...signs,
+      events: [...events.values()],
+      globalCtrls: [...globalCtrls.values()],
+      stoppedTogether: [...groups.values()],
+    };
+  }
+
+  private write({ of, value, facets }: Seen): void {
+    const { signs } = this;
+    const inNmi = (facets & IN_NMI) !== 0;
+    const isZero = value.hi === 0 && value.lo === 0;
+    if (!inNmi) this.endNmi();
+    switch (of) {
+      case msrIndex(GLOBAL_CTRL):
+        if (isZero) this.endNmi();
+        else this.globalCtrls.set(`${value.hi} ${value.lo}`, value);
+        signs.hasSections ||= (facets & NOT_IN_NMI) !== 0;
+        return;
+      case msrIndex(PEBS_ENABLE):
+        signs.pebsBits |= fromU64(value).set;
+        signs.setsPebsInNmi ||= inNmi && !isZero;
+        signs.hasPebs ||= (facets & NOT_IN_NMI) !== 0;
+        return;
+      case msrIndex(PEBS_DATA_CFG):
+        this.dataCfg = value.lo;
+        return;
+      case msrIndex(GLOBAL_STATUS_RESET):
+        signs.overflowed |= fromU64(value).set & COUNTERS;
+        signs.hasPebs ||= (value.hi & DS_BUFFER_OVERFLOW) !== 0;
+        return;
+      case msrIndex(FIXED_CTR_CTRL):
+        signs.writesFixed = true;
+        this.fixed(value);
+        return;
+      default:
+        this.selector(of - EVENTSEL0, value);
+    }
+  }
+
+  private selector(counter: number, { lo }: U64): void {
+    this.found(counter, (lo & INT) === 0);
+    if ((lo & ENABLE) === 0) this.stopped.push(counter);
+  }
+
+  /** Four bits a counter: kernel and user, ANY, and the interrupt, which a precise event does without. */
+  private fixed({ lo }: U64): void {
+    for (let counter = 0; counter < 8; counter += 1) {
+      const bits = (lo >>> (4 * counter)) & 0xf;
+      if (bits !== 0) this.found(FIXED_BIT + counter, (bits & 8) === 0);
+    }
+  }
+
+  private found(counter: number, precise: boolean): void {
+    const key = `${counter} ${precise}`;
+    if (this.events.has(key)) return;
+    this.events.set(key, { counter, precise, dataCfg: precise ? this.dataCfg : 0 });
+  }
+
+  /** A handler, or something else that stops events, has come to its end. */
+  private endNmi(): void {
+    if (this.stopped.length >= RESET_MIN) this.signs.hasResets = true;
+    else if (this.stopped.length > 1) this.groups.set(this.stopped.join(), this.stopped);
+    this.stopped = [];
+  }
+}

@@ -1,0 +1,103 @@
+/** The records of one CPU as a recording that a model can be compared with. */
+import { MISSING } from '../../explorer/observation.js';
+import { exitFacets, IN_NMI, NOT_IN_NMI, type Symbols } from '../../model/recordings/symbols.js';
+import type { Context, ObservedRecord } from '../record.js';
+
+export interface RecordedRun {
+  readonly symbols: Int32Array;
+  /** By symbol, the line that it stands on. */
+  readonly lines: Int32Array;
+  /** How many vCPUs run; symbols number them in the order in which they come. */
+  readonly vcpus: number;
+  /** What was left out, and how often. */
+  readonly skipped: ReadonlyMap<string, number>;
+}
+
+const CONTEXTS: Readonly<Record<Context, number>> = {
+  nmi: IN_NMI,
+  irq: NOT_IN_NMI,
+  task: NOT_IN_NMI,
+  unknown: IN_NMI | NOT_IN_NMI,
+};
+
+/** The handler of perf: the tracepoint names each handler of an NMI. */
+const PERF_HANDLER = 'perf_event_nmi_handler';
+
+export class RunRecorder {
+  private readonly symbols: Symbols;
+  private readonly shown: number[] = [];
+  private readonly lines: number[] = [];
+  /** By thread and number: a number may be that of vCPUs of several guests. */
+  private readonly vcpus = new Map<string, number>();
+  private running: number | undefined;
+  private readonly skipped = new Map<string, number>();
+
+  constructor(symbols: Symbols) {
+    this.symbols = symbols;
+  }
+
+  /** Takes the next record of the CPU. */
+  take(record: ObservedRecord, line = record.line): void {
+    const symbol = this.symbolOf(record);
+    if (typeof symbol === 'number') {
+      this.shown.push(symbol);
+      this.lines.push(line);
+    } else {
+      this.skipped.set(symbol, (this.skipped.get(symbol) ?? 0) + 1);
+    }
+  }
+
+  get run(): RecordedRun {
+    const { shown, lines, vcpus, skipped } = this;
+    return {
+      symbols: Int32Array.from(shown),
+      lines: Int32Array.from(lines),
+      vcpus: vcpus.size,
+      skipped,
+    };
+  }
+
+  /** Its symbol, or as what it is left out. */
+  private symbolOf(record: ObservedRecord): number | string {
+    switch (record.kind) {
+      case 'write':
+        return this.writeOf(record);
+      case 'vm_entry':
+        this.symbols.showsRuns = true;
+        this.running = this.vcpuOf(record);
+        return this.symbols.entry(this.running);
+      case 'vm_exit': {
+        this.symbols.showsRuns = true;
+        const vcpu = this.running ?? this.vcpuOf(record);
+        this.running = undefined;
+        return this.symbols.exit(vcpu, exitFacets(record.name));
+      }
+      case 'nmi':
+        if (record.name !== null && !record.name.includes(PERF_HANDLER)) {
+          return 'nmi of another handler';
+        }
+        this.symbols.showsNmis = true;
+        return this.symbols.nmi();
+      case 'loss':
+        return MISSING;
+      default:
+        return record.kind;
+    }
+  }
+
+  private writeOf({ msr, value, refused, context }: ObservedRecord): number | string {
+    if (msr === null || value === null) return 'write without a value';
+    // The register stays as it is; the model has no such write either.
+    if (refused) return 'refused write';
+    const bits = { hi: value.high, lo: value.low };
+    const symbol = this.symbols.write(msr, bits, CONTEXTS[context]);
+    return symbol === 0 ? `write of 0x${msr.toString(16)}` : symbol;
+  }
+
+  private vcpuOf({ vcpu, pid }: ObservedRecord): number {
+    const key = `${pid} ${vcpu}`;
+    const known = this.vcpus.get(key) ?? this.vcpus.size;
+    this.vcpus.set(key, known);
+    return known;
+  }
+}

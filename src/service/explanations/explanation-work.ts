@@ -1,0 +1,146 @@
+/** Claims an explanation, reads the records, explains them kernel by kernel, stores what was found. */
+import type { Explanation, KernelExplanation } from '../../../schemas/explanation.js';
+import type { WorkJob } from '../../jobs/work-queue.js';
+import type { Database } from '../../store/database.js';
+import type { EventInput } from '../../store/event-store.js';
+import { type WaitingWork, type WorkRow, WorkStore } from '../../store/work-store.js';
+import { Pace } from '../long-work/pace.js';
+import { assertAlive, type Outcome, Pieces } from '../long-work/pieces.js';
+import { countTakeover } from '../long-work/work-metrics.js';
+import type { Meters } from '../metrics/meters.js';
+import type { StoredRecords } from '../observations/stored-records.js';
+import { ExplainingThread } from './explaining-thread.js';
+import type { StoredExplanation } from './explanations.js';
+import { type CpuRecording, recordingOf } from './recorded.js';
+
+export const EXPLANATION = 'explanation';
+const WRITE_MILLIS = 500;
+const SKIPPED_MAX = 64;
+const PRIORITY_MAX = 99;
+
+export function explanationJob({ id, lane, own }: WaitingWork): WorkJob {
+  const priority = Math.min(own, PRIORITY_MAX);
+  return { kind: EXPLANATION, id: `explanation-${id}`, data: { id }, lane, priority };
+}
+
+export function endedEvent(id: string, data: object): EventInput {
+  return { type: 'explanation.ended', subject: id, data };
+}
+
+type RecordsOf = (observation: string) => Promise<StoredRecords>;
+
+export class ExplanationWork {
+  private readonly store: WorkStore;
+  private readonly pieces: Pieces;
+  private readonly recordsOf: RecordsOf;
+  private readonly pace = new Pace();
+  private readonly meters: Meters;
+  /** Threads that wait: starting one takes longer than most explanations. */
+  private readonly free: ExplainingThread[] = [];
+
+  constructor(database: Database, recordsOf: RecordsOf, meters: Meters) {
+    this.store = new WorkStore(database, 'explanations');
+    this.pieces = new Pieces(database, this.store, (id) => endedEvent(id, { state: 'failed' }));
+    this.recordsOf = recordsOf;
+    this.meters = meters;
+  }
+
+  /** `signal` ends when this instance stops: then the explanation is given back, and starts again elsewhere. */
+  carryOut({ id }: { readonly id: string }, signal: AbortSignal): Promise<Outcome> {
+    const release = (): Promise<void> => this.store.release(id);
+    return this.pieces.carryOut({ id, name: id, release }, signal, async (ends, unwanted) => {
+      const row = await this.store.start(id);
+      if (row === undefined) return;
+      if (row.cancelRequested) unwanted.abort();
+      countTakeover(this.meters, 'work', row.deaths);
+      assertAlive(row.deaths, 'explained this');
+      const found = await this.explain(row, ends);
+      if (!unwanted.signal.aborted) signal.throwIfAborted();
+      const state = unwanted.signal.aborted ? 'cancelled' : 'succeeded';
+      const { fits } = found;
+      await this.store.finish(id, state, found, [endedEvent(id, { state, fits })]);
+    });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.free.map((thread) => thread.close()));
+  }
+
+  private async explain(
+    row: WorkRow,
+    ends: AbortSignal,
+  ): Promise<Pick<Explanation, 'kernels' | 'fits'>> {
+    const asked = row.request as StoredExplanation;
+    const records = await this.recordsOf(asked.observation);
+    const { first_line: firstLine = 1, last_line: lastLine = Number.MAX_SAFE_INTEGER } =
+      asked.window ?? {};
+    const recording = await recordingOf(records.all(), { cpu: asked.cpu, firstLine, lastLine });
+    if (recording === undefined) throw new Error(NOTHING_TO_EXPLAIN);
+    await this.store.progress(row.id, recordedItem(recording), []);
+    const thread = this.free.pop() ?? new ExplainingThread();
+    thread.begin();
+    const cancel = (): void => thread.cancel();
+    if (ends.aborted) cancel();
+    ends.addEventListener('abort', cancel);
+    try {
+      return await this.kernelByKernel(row.id, asked, recording, thread, ends);
+    } finally {
+      ends.removeEventListener('abort', cancel);
+      this.free.push(thread);
+    }
+  }
+
+  private async kernelByKernel(
+    id: string,
+    { kernels, cpu_model, model }: StoredExplanation,
+    { run, symbols }: CpuRecording,
+    thread: ExplainingThread,
+    ends: AbortSignal,
+  ): Promise<Pick<Explanation, 'kernels' | 'fits'>> {
+    const items: KernelExplanation[] = [];
+    const telling = setInterval(() => {
+      void this.tell(id, items, kernels.length, thread.followed);
+    }, WRITE_MILLIS);
+    try {
+      for (const kernel of kernels) {
+        if (ends.aborted) break;
+        const given = { ...model, kernel, cpu_model };
+        const item = await thread.explain({ given, run, symbols: symbols.data });
+        if (!ends.aborted) items.push(item);
+      }
+    } finally {
+      clearInterval(telling);
+    }
+    return foundItem(items, kernels.length);
+  }
+
+  /** Progress that cannot be written is written the next time. */
+  private async tell(
+    id: string,
+    items: readonly KernelExplanation[],
+    of: number,
+    records: number,
+  ): Promise<void> {
+    const progress = { kernels: items.length, of, records };
+    const event = { type: 'explanation.progress', subject: id, data: progress };
+    const events = this.pace.isDue(id) ? [event] : [];
+    await this.store.progress(id, { progress }, events).catch(() => {});
+  }
+}
+
+const NOTHING_TO_EXPLAIN =
+  'There are no records to explain: it takes WRMSRs of perf or KVM, or entries and exits (write_msr, kvm_entry, kvm_exit).';
+
+function recordedItem({ cpu, run }: CpuRecording): Partial<Explanation> {
+  const skipped = [...run.skipped].map(([what, count]) => ({ what, count }));
+  skipped.sort((a, b) => b.count - a.count);
+  return { cpu, records: run.symbols.length, skipped: skipped.slice(0, SKIPPED_MAX) };
+}
+
+function foundItem(
+  kernels: KernelExplanation[],
+  of: number,
+): Pick<Explanation, 'kernels' | 'fits' | 'progress'> {
+  const fits = kernels.filter(({ verdict }) => verdict === 'explained').map(({ kernel }) => kernel);
+  return { kernels, fits, progress: { kernels: kernels.length, of, records: 0 } };
+}

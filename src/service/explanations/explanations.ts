@@ -1,0 +1,126 @@
+/**
+ * The explanations of the service: asking for them, reading what was found, cancelling them. A worker, here or in another
+ * instance, carries them out (explanation-work.ts).
+ */
+import type { Explanation, ExplanationRequest } from '../../../schemas/explanation.js';
+import type { WorkQueue } from '../../jobs/work-queue.js';
+import { CPU_MODELS } from '../../pmu/arch/cpu-models.js';
+import type { Database } from '../../store/database.js';
+import type { WorkRow } from '../../store/work-store.js';
+import { worldOf } from '../explorations/world.js';
+import type { Reply, Ticket } from '../idempotency.js';
+import { randomId } from '../ids.js';
+import { LongWorks, type Owner, standingOf, type WorkKind } from '../long-work/long-works.js';
+import { cpuModelById, kernelById } from '../lookups.js';
+import type { Observations } from '../observations/observations.js';
+import { ruleViolated } from '../problem-error.js';
+import { endedEvent, explanationJob } from './explanation-work.js';
+
+const KIND: WorkKind = {
+  table: 'explanations',
+  noun: 'explanation',
+  limits: { all: 64, own: 16 },
+  retrySeconds: 5,
+};
+const CANCEL_MILLIS = 2000;
+
+/** What a worker is to do. */
+export interface StoredExplanation extends Pick<ExplanationRequest, 'model' | 'cpu' | 'window'> {
+  readonly observation: string;
+  readonly kernels: readonly string[];
+  readonly cpu_model: string;
+}
+
+export class Explanations extends LongWorks<Explanation> {
+  private readonly queue: WorkQueue;
+  private readonly observations: Observations;
+
+  constructor(
+    database: Database,
+    queue: WorkQueue,
+    observations: Observations,
+    closing: AbortSignal,
+  ) {
+    super(database, KIND, closing, () => {});
+    this.queue = queue;
+    this.observations = observations;
+  }
+
+  async create(
+    observation: string,
+    request: ExplanationRequest,
+    owner: Owner,
+    ticket?: Ticket,
+  ): Promise<Reply<Explanation>> {
+    const { model, cpu, window } = request;
+    const kernels = kernelsOf(request);
+    const facts = await this.observations.factsOf(observation);
+    const cpu_model = request.cpu_model ?? cpuModelOf(facts);
+    cpuModelById(cpu_model, '/cpu_model');
+    // What cannot be meant is refused before anything is queued.
+    const [kernel = ''] = kernels;
+    const actors = model?.actors ?? [{ kind: 'pmu_section' as const }];
+    worldOf({ ...model, cpu_model, kernel, actors }, '/model');
+    const stored: StoredExplanation = {
+      observation,
+      kernels,
+      cpu_model,
+      ...(model === undefined ? {} : { model }),
+      ...(cpu === undefined ? {} : { cpu }),
+      ...(window === undefined ? {} : { window }),
+    };
+    const resource = newResource(randomId('exn'), observation, kernels.length);
+    const added = { lane: 'work' as const, request: stored, resource };
+    const { reply, own } = await this.add(added, owner, ticket);
+    await this.queue.offer([explanationJob({ id: resource.id, lane: 'work', own })]);
+    return reply;
+  }
+
+  async cancel(id: string): Promise<Explanation> {
+    await this.store.requestCancel(id, endedEvent(id, { state: 'cancelled' }));
+    return this.wait(id, CANCEL_MILLIS);
+  }
+
+  protected itemOf(row: WorkRow): Explanation {
+    const standing = standingOf(row) as Pick<Explanation, 'state' | 'created_at' | 'finished_at'>;
+    return { ...(row.resource as Explanation), attempts: row.attempts, ...standing };
+  }
+}
+
+function kernelsOf({ kernel, kernels }: ExplanationRequest): string[] {
+  if ((kernel === undefined) === (kernels === undefined)) {
+    throw ruleViolated(
+      '/kernel',
+      'or /kernels is to say what the recording is compared with, one of the two',
+    );
+  }
+  if (kernel !== undefined) kernelById(kernel, '/kernel');
+  for (const [at, id] of (kernels ?? []).entries()) kernelById(id, `/kernels/${at}`);
+  return [...new Set(kernels ?? [kernel as string])];
+}
+
+/** By family, model and stepping, where the text has them and one CPU model fits. */
+function cpuModelOf(facts: Readonly<Record<string, string>>): string {
+  const [family, model] = [Number(facts.cpu_family), Number(facts.cpu_model)];
+  const fitting = CPU_MODELS.filter((row) => row.family === family && row.model === model);
+  const stepping = Number(facts.cpu_stepping);
+  const found =
+    fitting.length > 1
+      ? fitting.find(({ defaultStepping }) => defaultStepping === stepping)
+      : fitting[0];
+  if (found !== undefined) return found.id;
+  throw ruleViolated('/cpu_model', 'is needed: the text does not tell which CPU model it is from');
+}
+
+function newResource(id: string, observation: string, of: number): Explanation {
+  return {
+    id,
+    state: 'queued',
+    attempts: 0,
+    created_at: new Date().toISOString(),
+    observation,
+    progress: { kernels: 0, of, records: 0 },
+    fits: [],
+    kernels: [],
+  };
+}

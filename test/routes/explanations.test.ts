@@ -1,0 +1,138 @@
+/** Explanations over HTTP: a trace is sent, explained, and its schedule replayed; what cannot be meant is refused. */
+import t from 'tap';
+import { ExplanationSchema } from '../../schemas/explanation.js';
+import { HostSchema } from '../../schemas/host.js';
+import { bodyOf, build, problemOf } from '../helper.js';
+
+const app = await build(t);
+
+const line = (text: string, flags = 'd..1.', cpu = '000'): string =>
+  `       CPU 0/KVM-4200    [${cpu}] ${flags}   100.000001: ${text}`;
+const trip = [
+  line('kvm_entry: vcpu 0, rip 0x0'),
+  line('write_msr: 3f1, value 0'),
+  line(
+    'kvm_exit: vcpu 0 reason EXTERNAL_INTERRUPT rip 0x0 info1 0x0000000000000000 info2 0x0000000000000000 intr_info 0x800000ec error_code 0x00000000',
+  ),
+];
+const section = [
+  line('write_msr: 38f, value 0'),
+  line('write_msr: 3f1, value 0'),
+  line('write_msr: 3f1, value 1'),
+  line('write_msr: 38f, value 1000f000000ff'),
+];
+const TRACE = [
+  ...trip,
+  line('write_msr: 830, value 400'),
+  ...section,
+  ...trip,
+  line('write_msr: 38f, value 0', 'd..1.', '001'),
+];
+
+async function observationOf(lines: readonly string[]): Promise<string> {
+  const answer = await app.inject({
+    method: 'POST',
+    url: '/v1/observations',
+    headers: { 'content-type': 'text/plain' },
+    payload: `# tracer: nop\n#\n${lines.join('\n')}\n`,
+  });
+  t.equal(answer.statusCode, 201, answer.body);
+  return answer.json().id;
+}
+
+const ask = (observation: string, payload: object) =>
+  app.inject({
+    method: 'POST',
+    url: `/v1/observations/${observation}/explanations`,
+    headers: { prefer: 'wait=60' },
+    payload,
+  });
+
+t.test('a recording is explained by its kernel, and the schedule can be replayed', async (t) => {
+  const id = await observationOf(TRACE);
+  const asked = { kernel: 'linux-7.2.6', cpu_model: 'emerald-rapids' };
+  const found = bodyOf(t, await ask(id, asked), ExplanationSchema);
+  t.match(found, {
+    state: 'succeeded',
+    observation: id,
+    cpu: 0,
+    records: 10,
+    skipped: [{ what: 'write of 0x830', count: 1 }],
+    fits: ['linux-7.2.6'],
+  });
+  const [item] = found.kernels;
+  t.equal(item?.verdict, 'explained');
+  t.ok(item!.inference.length > 1 && item!.story!.length > 100);
+  const made = await app.inject({ method: 'POST', url: '/v1/hosts', payload: item!.host! });
+  const host = bodyOf(t, made, HostSchema, 201);
+  const url = `/v1/hosts/${host.id}`;
+  const actions = { actions: item!.script };
+  const run = await app.inject({ method: 'POST', url: `${url}/scripts`, payload: actions });
+  t.equal(run.statusCode, 200, run.body.slice(0, 500));
+  const read = await app.inject(`/v1/explanations/${found.id}`);
+  t.strictSame(bodyOf(t, read, ExplanationSchema), found);
+});
+
+t.test('what no schedule makes is named', async (t) => {
+  const wrong = TRACE.with(6, line('write_msr: 3f1, value 8000000000000001'));
+  const id = await observationOf(wrong);
+  const asked = { kernels: ['linux-7.2.6', 'linux-7.3.4'], cpu_model: 'emerald-rapids' };
+  const found = bodyOf(t, await ask(id, asked), ExplanationSchema);
+  t.strictSame(found.fits, []);
+  const [older, newer] = found.kernels;
+  // Two lines of heading come before.
+  t.match(older, {
+    verdict: 'unexplained',
+    unreached: { line: 2 + 7, recorded: /^IA32_PEBS_ENABLE := 0x8000000000000001/ },
+  });
+  t.ok(
+    older?.unreached?.instead.includes('IA32_PEBS_ENABLE := 0x0000000000000001 outside any NMI'),
+  );
+  t.match(newer, {
+    verdict: 'unexplained',
+    unreached: { line: 2 + 2, instead: ['exit of vCPU 0, not by an NMI'] },
+  });
+});
+
+t.test('a window, a CPU, and nothing to explain', async (t) => {
+  const id = await observationOf(TRACE);
+  const asked = { kernel: 'linux-7.2.6', cpu_model: 'emerald-rapids' };
+  const window = { first_line: 3, last_line: 5 };
+  t.match(bodyOf(t, await ask(id, { ...asked, window }), ExplanationSchema), { records: 3 });
+  t.match(bodyOf(t, await ask(id, { ...asked, cpu: 1 }), ExplanationSchema), {
+    cpu: 1,
+    records: 1,
+  });
+  t.match(bodyOf(t, await ask(id, { ...asked, cpu: 7 }), ExplanationSchema), {
+    state: 'failed',
+    error: /no records/,
+  });
+});
+
+t.test('what cannot be meant is refused, naming the field', async (t) => {
+  const id = await observationOf(TRACE);
+  const good = { kernel: 'linux-7.2.6', cpu_model: 'emerald-rapids' };
+  for (const [payload, code, pointer] of [
+    [{ ...good, kernel: 'v7' }, 'unknown_name', '/kernel'],
+    [{ ...good, kernels: ['linux-7.2.6'] }, 'rule_violated', '/kernel'],
+    [{ ...good, cpu_model: 'EMR' }, 'unknown_name', '/cpu_model'],
+    [{ kernel: 'linux-7.2.6' }, 'rule_violated', '/cpu_model'],
+    [{ ...good, model: { events: [{ counter: 'PMC15' }] } }, 'rule_violated', '/model/events/0'],
+    [{ ...good, windw: {} }, 'validation', '/windw'],
+  ] as const) {
+    const problem = problemOf(t, await ask(id, payload), code);
+    t.match(problem.errors?.[0]?.pointer, new RegExp(`^${pointer}`), JSON.stringify(payload));
+  }
+  problemOf(t, await ask('obs_0', good), 'not_found');
+});
+
+t.test('it can be cancelled and deleted', async (t) => {
+  const id = await observationOf(TRACE);
+  const asked = { kernel: 'linux-7.2.6', cpu_model: 'emerald-rapids' };
+  const found = bodyOf(t, await ask(id, asked), ExplanationSchema);
+  const url = `/v1/explanations/${found.id}`;
+  const cancelled = await app.inject({ method: 'POST', url: `${url}/cancel` });
+  t.strictSame(bodyOf(t, cancelled, ExplanationSchema), found, 'one that has ended stays');
+  t.equal((await app.inject({ method: 'DELETE', url })).statusCode, 204);
+  problemOf(t, await app.inject(url), 'not_found');
+});
