@@ -61,12 +61,16 @@ const WITHOUT_KEY = [
   '/v1/campaigns/{campaign}/cancel',
   '/v1/comparisons',
   '/v1/comparisons/runs',
+  '/v1/explanations/{explanation}/cancel',
   '/v1/explorations/{exploration}/cancel',
   '/v1/explorations/{exploration}/pause',
   '/v1/explorations/{exploration}/resume',
   '/v1/round-trips',
   '/v1/switch-lists',
 ];
+
+const TEXT = { 'content-type': 'text/plain' };
+const TRACE = '       CPU 0/KVM-4200    [000] d..1.   100.000001: kvm_entry: vcpu 0, rip 0x0\n';
 
 /** Every route that creates or steps, with a request that it carries out. */
 async function requests(): Promise<{ route: string; path: string; body: unknown }[]> {
@@ -82,6 +86,8 @@ async function requests(): Promise<{ route: string; path: string; body: unknown 
     cpu_models: ['emerald-rapids'],
     scenarios: [scenario],
   };
+  const trace = await post(here.app, '/v1/observations', null, TRACE, TEXT);
+  const observation = `/v1/observations/${trace.json().id}`;
   const H = '/v1/hosts/{host}';
   return [
     { route: '/v1/hosts', path: '/v1/hosts', body: HOST },
@@ -121,6 +127,11 @@ async function requests(): Promise<{ route: string; path: string; body: unknown 
       route: '/v1/observations',
       path: '/v1/observations?format=rdmsr&machine=host-17',
       body: 'cpu=0 3f1=0000000000000000\n',
+    },
+    {
+      route: '/v1/observations/{observation}/explanations',
+      path: `${observation}/explanations`,
+      body: { kernel: 'linux-7.2.6', cpu_model: 'emerald-rapids' },
     },
   ];
 }
