@@ -15,6 +15,7 @@ import * as explorationRequest from './exploration-request.js';
 import * as exportFile from './export.js';
 import * as health from './health.js';
 import * as host from './host.js';
+import * as identify from './identify.js';
 import * as invariant from './invariant.js';
 import * as kernel from './kernel.js';
 import * as kernelDifference from './kernel-difference.js';
@@ -44,6 +45,7 @@ const MODULES: readonly object[] = [
   catalogue,
   switchList,
   roundTrip,
+  identify,
   host,
   perfEvent,
   vcpu,

@@ -18,14 +18,13 @@ const STEPPINGS = Array.from({ length: 16 }, (_, stepping) => stepping);
 const ANY_MICROCODE = [0, 0xffff_ffff];
 
 export function machineCpu(facts: FactsBook): MachineCpu {
-  const number = (name: string): number | null => {
-    const text = facts.valueOf(BOOT_CPU, name);
+  const number = (name: string, text = facts.value(name)): number | null => {
     return text !== null && /^(?:\d+|0x[0-9a-f]+)$/i.test(text) ? Number(text) : null;
   };
   const family = number('cpu_family');
   const model = number('cpu_model');
   const stepping = number('cpu_stepping');
-  const microcode = number('microcode');
+  const microcode = number('microcode', facts.valueOf(BOOT_CPU, 'microcode'));
   if (family === null || model === null) return { models: [], stepping, microcode };
   const rows = [...CPU_MODELS, ...OLDER_CPU_MODELS].filter((row) =>
     isOfModel(row, family, model, stepping ?? undefined),

@@ -1,9 +1,9 @@
 /** Machines by what their commands print: which CPU model and kernel they are, and what is predicted. */
 import t from 'tap';
 import { FactsBook } from '../../src/observations/facts-book.js';
-import { factsOfCpuinfo, factsOfDmesg, factsOfUname } from '../../src/observations/facts-of.js';
 import { type Identity, identify } from '../../src/observations/identify.js';
 import { capture, read } from './captures.js';
+import { factsOf } from './texts.js';
 
 interface Machine {
   readonly cpuinfo?: string;
@@ -21,7 +21,11 @@ function identityOf({
   commits,
 }: Machine): Identity {
   const facts = new FactsBook(given);
-  const said = [...factsOfCpuinfo(cpuinfo), ...factsOfUname(uname), ...factsOfDmesg(dmesg)];
+  const said = [
+    ...factsOf('cpuinfo', cpuinfo),
+    ...factsOf('uname', uname),
+    ...factsOf('dmesg', dmesg),
+  ];
   for (const { name, value, cpu } of said) facts.say(0, name, value, cpu ?? undefined);
   return identify(facts, commits);
 }

@@ -60,7 +60,12 @@ const within =
 
 /** Closed lists: constants that everybody may name. */
 const VOCABULARY = 'src/pmu/vocabulary';
-const VOCABULARIES = [VOCABULARY, 'src/model/vocabulary', 'src/explorer/verdicts'];
+const VOCABULARIES = [
+  VOCABULARY,
+  'src/model/vocabulary',
+  'src/explorer/verdicts',
+  'src/observations/vocabulary',
+];
 
 t.test('the import lines are read', async (t) => {
   const sources = sourcesIn('src/pmu');
@@ -134,7 +139,7 @@ t.test('the explorer does not know what it explores', async (t) => {
 });
 
 t.test('vocabularies are constants: they import nothing', async (t) => {
-  const sources = ['src/pmu', 'src/model', 'src/explorer'].flatMap(sourcesIn);
+  const sources = ['src/pmu', 'src/model', 'src/explorer', 'src/observations'].flatMap(sourcesIn);
   const leaves = sources.filter(({ path }) => VOCABULARIES.includes(path.replace(/\.ts$/, '')));
   t.equal(leaves.length, VOCABULARIES.length);
   t.strictSame(
@@ -191,6 +196,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/pmu/vocabulary': [],
   'src/model/vocabulary': [],
   'src/explorer/verdicts': [],
+  'src/observations/vocabulary': [],
 };
 
 function roomOf(path: string): string | undefined {
