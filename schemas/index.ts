@@ -2,6 +2,7 @@
 import * as actor from './actor.js';
 import * as campaign from './campaign.js';
 import * as catalogue from './catalogue.js';
+import * as collector from './collector.js';
 import type { NamedSchema } from './common.js';
 import * as common from './common.js';
 import * as comparison from './comparison.js';
@@ -46,6 +47,7 @@ const MODULES: readonly object[] = [
   switchList,
   roundTrip,
   identify,
+  collector,
   host,
   perfEvent,
   vcpu,
