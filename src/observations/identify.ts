@@ -141,7 +141,7 @@ function cpuReasons(
   ept: boolean | null,
 ): string[] {
   const [model] = models;
-  if (model === undefined) return ['Nothing tells which model the CPU is.'];
+  if (model === undefined) return ['Which model the CPU is, is not known.'];
   const titles = [...new Set(models.map(({ title }) => title))];
   const reasons = [`The CPU is ${titles.join(' or ')}.`];
   if (titles.length > 1) return [...reasons, 'They have one model number: the stepping decides.'];
@@ -178,7 +178,7 @@ const hex = (revision: number): string => `0x${revision.toString(16)}`;
 function nearestReasons({ nearest, fixState }: MachineKernel): string[] {
   if (nearest === null) return [];
   const by = fixState === 'unknown' ? ' by its number alone' : '';
-  return [`Of the catalogue, ${nearest.id} is the nearest${by}: ${nearest.title}.`];
+  return [`The nearest kernel of the catalogue${by} is ${nearest.id}: ${nearest.title}.`];
 }
 
 function pathReason(path: ObservedPath, isolation: boolean | null): string {
@@ -190,7 +190,7 @@ function pathReason(path: ObservedPath, isolation: boolean | null): string {
     case 'none':
       return 'With this CPU the kernel does not put IA32_PEBS_ENABLE into the MSR-load areas.';
     default:
-      return 'The kernels and CPUs that fit do not agree on whether IA32_PEBS_ENABLE is in the MSR-load areas.';
+      return 'What is known does not decide whether IA32_PEBS_ENABLE is in the MSR-load areas.';
   }
 }
 

@@ -82,7 +82,7 @@ export function machineKernel(facts: FactsBook, commits: readonly string[]): Mac
   const release = readRelease(facts.value('kernel_release'));
   if (claimed.length > 0) return withCommits(release, claimed);
   if (release === null) {
-    const reasons = ['Nothing tells one release of the kernel.'];
+    const reasons = ['Which release the kernel is, is not known.'];
     return { ...ofUnknown(null), reasons, missing: ['kernel_release'] };
   }
   const version = facts.value('kernel_version') ?? '';

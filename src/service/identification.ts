@@ -6,7 +6,7 @@ import { identify } from '../observations/identify.js';
 import { Slices } from './slices.js';
 
 /** Read in between two pauses: a few milliseconds at the worst. */
-const PIECE_LENGTH = 4096;
+const PIECE_LENGTH = 1024;
 
 export async function identifyMachine(request: IdentityRequest): Promise<Identity> {
   const { release, version, commits } = kernelSaid(request);
