@@ -23,8 +23,8 @@ const MARKDOWN_TYPE = 'text/markdown';
 /** 1,000 steps with every field at full length. */
 const ROUND_TRIPS_BYTES_MAX = 512 * 1024;
 
-/** Texts of full length, with every line end escaped. */
-const IDENTITY_BYTES_MAX = 6 * 1024 * 1024;
+/** /proc/cpuinfo of a thousand CPUs, and a long log. */
+const IDENTITY_BYTES_MAX = 2 * 1024 * 1024;
 
 export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
   const { comparisons } = app.services;

@@ -91,8 +91,10 @@ t.test('what cannot be is refused, with the field', async (t) => {
     const problem = problemOf(t, await lab.send('POST', '/v1/identify', body), 'validation');
     t.equal(problem.errors?.[0]?.pointer, pointer);
   }
-  const long = { dmesg: 'x\n'.repeat(524_288), cpuinfo: 'x\n'.repeat(524_288) };
-  t.equal((await lab.send('POST', '/v1/identify', long)).statusCode, 200, 'texts of full length');
+  const long = { dmesg: 'x\n'.repeat(330_000), cpuinfo: 'x\n'.repeat(330_000) };
+  t.equal((await lab.send('POST', '/v1/identify', long)).statusCode, 200, 'long texts');
+  const longer = { dmesg: 'x'.repeat(1_048_576), cpuinfo: 'x'.repeat(1_048_576) };
+  problemOf(t, await lab.send('POST', '/v1/identify', longer), 'body_too_large');
 });
 
 t.test('CPU models by family, model and stepping', async (t) => {
