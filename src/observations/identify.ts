@@ -10,7 +10,7 @@ import type { FactsBook } from './facts-book.js';
 import { isolations, type MachineCpu, machineCpu } from './machine-cpu.js';
 import { type MachineKernel, machineKernel } from './machine-kernel.js';
 import { differences } from './rules/differences.js';
-import { notApplicable } from './rules/r5-not-applicable.js';
+import { notApplicable, ofOneMachine } from './rules/r5-not-applicable.js';
 import type { FixState, IdentityFinding, ObservedPath } from './vocabulary.js';
 
 export interface Identity {
@@ -106,6 +106,7 @@ function agreed<Value>(values: readonly Value[]): Value | null {
 }
 
 function whyNotApplicable(facts: FactsBook): string[] {
+  if (!ofOneMachine(facts)) return [];
   const found = notApplicable(facts).map(({ text }) => text);
   const vendor = facts.value('cpu_vendor');
   if (found.length > 0 || vendor === null || vendor === 'GenuineIntel') return found;
@@ -202,7 +203,7 @@ function missingOfCpu(
 ): string[] {
   const missing: string[] = [];
   if (models.length === 0) {
-    const ofModel = ['cpu_family', 'cpu_model', 'pmu_version', 'pebs_format'];
+    const ofModel = ['cpu_vendor', 'cpu_family', 'cpu_model', 'pmu_version', 'pebs_format'];
     missing.push(...ofModel.filter((name) => facts.value(name) === null));
   } else if (isolation === null || modelId({ models, stepping, microcode }) === null) {
     if (stepping === null) missing.push('cpu_stepping');

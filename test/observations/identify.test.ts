@@ -289,6 +289,7 @@ t.test('what is missing is named, and nothing else', async (t) => {
   const missing = (machine: Machine): readonly string[] => identityOf(machine).missing;
   t.strictSame(missing({ cpuinfo: EMERALD, uname: uname('6.12.90') }), []);
   t.strictSame(missing({}), [
+    'cpu_vendor',
     'cpu_family',
     'cpu_model',
     'pmu_version',
@@ -303,7 +304,7 @@ t.test('what is missing is named, and nothing else', async (t) => {
   t.strictSame(missing({ given: { ...given, cpu_model: '175' } }), ['pebs_format']);
   t.strictSame(missing({ cpuinfo: EMERALD, uname: uname('6.8.0-45-generic') }), ['commits']);
   const unlisted = { cpu_family: '6', cpu_model: '250', kernel_release: '7.2.6' };
-  t.strictSame(missing({ given: unlisted }), ['pmu_version', 'pebs_format']);
+  t.strictSame(missing({ given: unlisted }), ['cpu_vendor', 'pmu_version', 'pebs_format']);
   const told = { ...unlisted, pmu_version: '5', pebs_format: '5' };
   t.equal(brief({ given: told }), '- K3 true true linux-7.2.6 unfixed autoload');
 });
@@ -338,6 +339,8 @@ t.test('machines without PEBS, or not of Intel', async (t) => {
     t.match(found.reasons[0], reason, what);
     t.equal(found.findings[0]?.rule, 'R5', what);
   }
+  const several = identityOf({ dmesg: capture('dmesg-pmu-variants.txt') });
+  t.match(several, { predicted_path: 'unknown', certain: false }, 'a text about several machines');
   const short = `${cpu(165, 2, '0xf8').trimEnd()}\nflags\t\t: fpu vme msr\n`;
   t.equal(identityOf({ cpuinfo: short }).predicted_path, 'autoload', 'a list that somebody cut');
   const with_ = `${cpu(165, 2, '0xf8').trimEnd()}\n${flags('pebs')}`;

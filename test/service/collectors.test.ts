@@ -275,7 +275,7 @@ t.test('a trace is taken in an instance of its own, and is judged', async (t) =>
   }
   t.equal(machine.text('removed/tracing_on'), '0\n');
   t.equal(machine.text('removed/events/enable'), '0\n', 'all events are off');
-  t.equal(machine.text('removed/buffer_size_kb'), '16384\n');
+  t.equal(machine.text('removed/buffer_size_kb'), '8192\n');
   t.equal(
     machine.text('tracing/events/msr/write_msr/enable'),
     '0\n',
