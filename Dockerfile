@@ -23,6 +23,7 @@ WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
+COPY src/service/collectors ./src/service/collectors
 # The directory must exist with its owner before it becomes a volume, or root would own the volume.
 RUN install -d -o node -g node -m 0700 /data
 VOLUME /data

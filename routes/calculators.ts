@@ -6,12 +6,14 @@ import {
   ComparisonSchema,
   ComparisonTextSchema,
 } from '../schemas/comparison.js';
+import { IdentityRequestSchema, IdentitySchema } from '../schemas/identify.js';
 import { problems } from '../schemas/problem.js';
 import { RoundTripsRequestSchema, RoundTripsSchema } from '../schemas/round-trip.js';
 import { RunComparisonRequestSchema, RunComparisonSchema } from '../schemas/run-comparison.js';
 import { SwitchListRequestSchema, SwitchListSchema } from '../schemas/switch-list.js';
 import { roundTrips, switchList } from '../src/service/calculators.js';
 import { toCsv, toMarkdown } from '../src/service/comparisons.js';
+import { identifyMachine } from '../src/service/identification.js';
 import { ProblemError, tryLater } from '../src/service/problem-error.js';
 
 const JSON_TYPE = 'application/json';
@@ -20,6 +22,9 @@ const MARKDOWN_TYPE = 'text/markdown';
 
 /** 1,000 steps with every field at full length. */
 const ROUND_TRIPS_BYTES_MAX = 512 * 1024;
+
+/** /proc/cpuinfo of a thousand CPUs, and a long log. */
+const IDENTITY_BYTES_MAX = 2 * 1024 * 1024;
 
 export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
   const { comparisons } = app.services;
@@ -63,6 +68,24 @@ export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async ({ body }) => roundTrips(body),
+  );
+
+  app.post(
+    '/identify',
+    {
+      bodyLimit: IDENTITY_BYTES_MAX,
+      config: { scope: 'read' },
+      schema: {
+        tags: ['calculators'],
+        operationId: 'identifyMachine',
+        summary: 'What a real machine is, and whether it can have the problem',
+        description:
+          "From what a machine's commands print, or the numbers themselves: its CPU model, whether PEBS is isolated and guests may use it, which fixes its kernel has, and so whether KVM is to load IA32_PEBS_ENABLE at VM-entry and VM-exit. What the texts do not decide is null or unknown, and `missing` names what would.",
+        body: IdentityRequestSchema,
+        response: { 200: IdentitySchema, ...problems('validation', 'body_too_large') },
+      },
+    },
+    async ({ body }) => identifyMachine(body),
   );
 
   app.post(

@@ -11,7 +11,7 @@ import {
   MicroStepSchema,
 } from '../schemas/catalogue.js';
 import { PageQuerySchema } from '../schemas/common.js';
-import { CpuModelPageSchema, CpuModelSchema } from '../schemas/cpu-model.js';
+import { CpuModelPageSchema, CpuModelQuerySchema, CpuModelSchema } from '../schemas/cpu-model.js';
 import {
   InvariantPageSchema,
   InvariantParamsSchema,
@@ -24,6 +24,7 @@ import { sendPage } from '../src/http/answer/paging.js';
 import {
   coverageGoals,
   cpuModels,
+  cpuModelsOf,
   invariants,
   kernelItemById,
   kernels,
@@ -100,11 +101,21 @@ function findIn(what: string, items: readonly Item[]): (id: string) => Item {
 }
 
 export const catalogueRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  list(app, '/cpu-models', CpuModelPageSchema, cpuModels, {
-    operationId: 'listCpuModels',
-    summary: 'List CPU models',
-    description: 'Lists the CPU models, each with its platform class and its sources.',
-  });
+  app.get(
+    '/cpu-models',
+    {
+      schema: {
+        tags: ['catalogue'],
+        operationId: 'listCpuModels',
+        summary: 'List CPU models',
+        description:
+          'Lists the CPU models, each with its platform class and its sources; by family, model and stepping, those that a CPU may be of.',
+        querystring: CpuModelQuerySchema,
+        response: { 200: CpuModelPageSchema, ...problems('validation') },
+      },
+    },
+    async ({ query }, reply) => sendPage(reply, cpuModelsOf(query), query, ({ id }) => id),
+  );
 
   item(app, '/cpu-models/:id', { entry: CpuModelSchema }, findIn('CPU model', cpuModels), {
     operationId: 'getCpuModel',

@@ -4,6 +4,7 @@ import { actorRoutes } from './actors.js';
 import { calculatorRoutes } from './calculators.js';
 import { campaignRoutes } from './campaigns.js';
 import { catalogueRoutes } from './catalogue.js';
+import { collectorRoutes } from './collectors.js';
 import { eventRoutes } from './events.js';
 import { explanationRoutes } from './explanations.js';
 import { explorationRoutes } from './explorations.js';
@@ -28,6 +29,7 @@ export const ROOT_ROUTES: readonly FastifyPluginAsyncTypebox[] = [
 export const V1_ROUTES: readonly FastifyPluginAsyncTypebox[] = [
   catalogueRoutes,
   calculatorRoutes,
+  collectorRoutes,
   hostRoutes,
   perfEventRoutes,
   vcpuRoutes,

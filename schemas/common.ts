@@ -127,14 +127,29 @@ export const MsrNameSchema = oneOf(MSR_NAMES, {
 });
 export type MsrName = Static<typeof MsrNameSchema>;
 
+const PMU_MSR_NAME =
+  'IA32_PERF_GLOBAL_CTRL|IA32_PEBS_ENABLE|IA32_DS_AREA|MSR_PEBS_DATA_CFG|IA32_FIXED_CTR_CTRL|IA32_PERF_GLOBAL_STATUS(_RESET)?|IA32_(PERFEVTSEL|PMC)([0-9]|1[0-5])|IA32_FIXED_CTR([0-9]|1[01])';
+
 export const PmuMsrNameSchema = Type.String({
   $id: 'PmuMsrName',
-  pattern:
-    '^(IA32_PERF_GLOBAL_CTRL|IA32_PEBS_ENABLE|IA32_DS_AREA|MSR_PEBS_DATA_CFG|IA32_FIXED_CTR_CTRL|IA32_PERF_GLOBAL_STATUS(_RESET)?|IA32_(PERFEVTSEL|PMC)([0-9]|1[0-5])|IA32_FIXED_CTR([0-9]|1[01]))$',
+  pattern: `^(${PMU_MSR_NAME})$`,
   minLength: 9,
   maxLength: 32,
   description: 'any PMU MSR in the model, by its SDM name',
   examples: ['IA32_PERFEVTSEL0', 'IA32_FIXED_CTR_CTRL'],
+});
+
+/** The indices of the same MSRs. */
+const PMU_MSR_INDEX =
+  '38[d-fD-F]|390|3[fF][12]|600|18[6-9a-fA-F]|19[0-5]|[cC][1-9a-fA-F]|[dD]0|30[9a-fA-F]|31[0-4]';
+
+export const PmuMsrSchema = Type.String({
+  $id: 'PmuMsr',
+  pattern: `^(${PMU_MSR_NAME}|0[xX]0{0,5}(${PMU_MSR_INDEX}))$`,
+  minLength: 4,
+  maxLength: 32,
+  description: 'any PMU MSR in the model, by its SDM name or its index; answers have the name',
+  examples: ['IA32_PEBS_ENABLE', '0x3f1'],
 });
 
 export const CounterSchema = Type.String({

@@ -4,6 +4,7 @@ import { PLATFORM_CLASSES } from '../src/pmu/vocabulary.js';
 import {
   nullable,
   oneOf,
+  PageQuerySchema,
   pageOf,
   prose,
   ref,
@@ -89,6 +90,10 @@ export const CpuModelSchema = Type.Object(
     title: prose('the common name'),
     family: Type.Integer({ minimum: 0, maximum: 255, description: 'CPUID family' }),
     model: Type.Integer({ minimum: 0, maximum: 255, description: 'CPUID model' }),
+    other_models: Type.Array(Type.Integer({ minimum: 0, maximum: 255 }), {
+      maxItems: 16,
+      description: 'more CPUID models that kernels treat alike',
+    }),
     perfmon_version: Type.Integer({ minimum: 0, maximum: 15, description: 'CPUID 0AH version' }),
     counters: ref(CounterCountsSchema),
     intel_ctrl: ref(U64Schema, 'all counters perf may use, as IA32_PERF_GLOBAL_CTRL has them'),
@@ -113,6 +118,7 @@ export const CpuModelSchema = Type.Object(
         title: 'Emerald Rapids',
         family: 6,
         model: 207,
+        other_models: [],
         perfmon_version: 5,
         counters: { general_purpose: 8, fixed: 4 },
         intel_ctrl: '0x0001000f000000ff',
@@ -128,3 +134,34 @@ export const CpuModelSchema = Type.Object(
 export type CpuModel = Static<typeof CpuModelSchema>;
 
 export const CpuModelPageSchema = pageOf('CpuModelPage', CpuModelSchema, 'a page of CPU models');
+
+/** A number as CPUID's fields are written: decimal, or hex with 0x. */
+export const cpuidNumber = (description: string, examples: string[]) =>
+  Type.String({
+    pattern: '^([0-9]{1,10}|0[xX][0-9a-fA-F]{1,8})$',
+    minLength: 1,
+    maxLength: 10,
+    description,
+    examples,
+  });
+
+export const CpuModelQuerySchema = Type.Object(
+  {
+    family: Type.Optional(cpuidNumber('only those of this CPUID family', ['6'])),
+    model: Type.Optional(cpuidNumber('only those that have this CPUID model', ['0x55', '207'])),
+    stepping: Type.Optional(
+      cpuidNumber(
+        'only those that have this stepping: it tells apart models with one model number',
+        ['7'],
+      ),
+    ),
+    ...PageQuerySchema.properties,
+  },
+  {
+    $id: 'CpuModelQuery',
+    additionalProperties: false,
+    description: 'which CPU models, and the page of them',
+    examples: [{ family: '6', model: '0x55', stepping: '7' }],
+  },
+);
+export type CpuModelQuery = Static<typeof CpuModelQuerySchema>;

@@ -2,6 +2,7 @@
 import * as actor from './actor.js';
 import * as campaign from './campaign.js';
 import * as catalogue from './catalogue.js';
+import * as collector from './collector.js';
 import type { NamedSchema } from './common.js';
 import * as common from './common.js';
 import * as comparison from './comparison.js';
@@ -16,6 +17,7 @@ import * as explorationRequest from './exploration-request.js';
 import * as exportFile from './export.js';
 import * as health from './health.js';
 import * as host from './host.js';
+import * as identify from './identify.js';
 import * as invariant from './invariant.js';
 import * as kernel from './kernel.js';
 import * as kernelDifference from './kernel-difference.js';
@@ -48,6 +50,8 @@ const MODULES: readonly object[] = [
   catalogue,
   switchList,
   roundTrip,
+  identify,
+  collector,
   host,
   perfEvent,
   vcpu,

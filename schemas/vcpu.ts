@@ -10,7 +10,7 @@ import {
   msrValues,
   NameSchema,
   nullable,
-  PmuMsrNameSchema,
+  PmuMsrSchema,
   pageOf,
   prose,
   ref,
@@ -182,7 +182,7 @@ export type VcpuPage = Static<typeof VcpuPageSchema>;
 
 /** What a WRMSR is, also in an explored world. */
 export const WRMSR_FIELDS = {
-  msr: ref(PmuMsrNameSchema),
+  msr: ref(PmuMsrSchema),
   value: ref(U64InputSchema, 'the value the guest writes'),
 };
 

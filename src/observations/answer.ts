@@ -1,5 +1,6 @@
 /** What is said of one text: the judgement, and what it rests on. */
 
+import { deriveFacts } from './derived-facts.js';
 import type { FactsBook } from './facts-book.js';
 import { AFTER_FAILURE, nextStep, WHOLE_TEXT } from './next.js';
 import type { Preconditions } from './preconditions.js';
@@ -50,6 +51,8 @@ interface Gathered {
 
 export function answer(gathered: Gathered): Answer {
   const { format, records, rejects, judge, facts, cut } = gathered;
+  // The rest of a cut text may say something else.
+  if (!cut) deriveFacts(facts);
   const judged = judgement(judge, facts, cut);
   const preconditions = gathered.preconditions.list();
   return {

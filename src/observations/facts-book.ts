@@ -55,6 +55,11 @@ export class FactsBook {
     return this.said.get(name)?.find((said) => said.value === value)?.line ?? null;
   }
 
+  /** Line that first says something of this name; 0 where the sender does, or nobody. */
+  lineOf(name: string): number {
+    return this.said.get(name)?.[0]?.line ?? 0;
+  }
+
   differs(name: string): boolean {
     return (this.said.get(name)?.length ?? 0) > 1;
   }

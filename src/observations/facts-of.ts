@@ -3,28 +3,44 @@ import type { Fact } from './facts.js';
 import { Lines } from './lines.js';
 import { consoleText } from './readers/console.js';
 import { cpuinfo } from './readers/cpuinfo.js';
-import type { MakeReader } from './record.js';
+import type { MakeReader, Reader } from './record.js';
 
-export const factsOfCpuinfo = (text: string): readonly Fact[] => facts(text, cpuinfo);
-export const factsOfUname = (text: string): readonly Fact[] => facts(text, cpuinfo);
-export const factsOfDmesg = (text: string): readonly Fact[] => facts(text, consoleText);
+const READERS = {
+  cpuinfo,
+  uname: cpuinfo,
+  dmesg: consoleText,
+} satisfies Record<string, MakeReader>;
+export type MachineText = keyof typeof READERS;
+export const MACHINE_TEXTS = Object.keys(READERS) as MachineText[];
 
-/** The text is complete: its last line needs no end. */
-function facts(text: string, makeReader: MakeReader): readonly Fact[] {
-  const found: Fact[] = [];
-  const reader = makeReader({
-    record: () => {},
-    reject: () => {},
-    refuse: () => {},
-    fact: (_, name, value, cpu) => {
-      found.push({ name, value, cpu: cpu ?? null });
-    },
-  });
-  const lines = new Lines({
-    line: (line, number) => reader.line(line, number),
-    tooLong: () => {},
-  });
-  lines.write(`${text}\n`);
-  reader.end();
-  return found;
+/** Reads one text piece by piece. It is complete: its last line needs no end. */
+export class FactsReader {
+  private readonly found: Fact[] = [];
+  private readonly reader: Reader;
+  private readonly lines: Lines;
+
+  constructor(kind: MachineText) {
+    this.reader = READERS[kind]({
+      record: () => {},
+      reject: () => {},
+      refuse: () => {},
+      fact: (_, name, value, cpu) => {
+        this.found.push({ name, value, cpu: cpu ?? null });
+      },
+    });
+    this.lines = new Lines({
+      line: (line, number) => this.reader.line(line, number),
+      tooLong: () => {},
+    });
+  }
+
+  write(piece: string): void {
+    this.lines.write(piece);
+  }
+
+  end(): readonly Fact[] {
+    this.lines.write('\n');
+    this.reader.end();
+    return this.found;
+  }
 }

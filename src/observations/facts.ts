@@ -11,6 +11,7 @@ export const FACTS = {
   hybrid: '"yes" where there are CPUs of several kinds',
   hypervisor: 'the hypervisor that the machine runs under, or "yes"',
   kernel_release: 'release of the kernel, as uname -r prints it',
+  kernel_version: 'what the kernel says of its build, as uname -v prints it',
   boot_id: 'what tells one boot from another',
   nmi_watchdog: '"on" where the NMI watchdog uses a counter',
   pmu_driver: "perf's driver: Intel, AMD, other or none",

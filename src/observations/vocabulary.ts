@@ -125,3 +125,11 @@ export const RECORD_KINDS = [
 
 /** What the CPU was in. */
 export const CONTEXTS = ['nmi', 'irq', 'task', 'unknown'] as const;
+
+/** Which of the four fixes a kernel has. */
+export const FIX_STATES = ['fixed', 'partly', 'unfixed', 'unknown'] as const;
+export type FixState = (typeof FIX_STATES)[number];
+
+/** What is found besides where a machine is identified: some of the rules, and that it is itself a guest. */
+export const IDENTITY_FINDINGS = ['R5', 'microcode_skew', 'facts_differ', 'hypervisor'] as const;
+export type IdentityFinding = (typeof IDENTITY_FINDINGS)[number];

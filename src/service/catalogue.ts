@@ -4,7 +4,7 @@ import type {
   CoverageGoal as CoverageGoalItem,
   MicroStep as MicroStepItem,
 } from '../../schemas/catalogue.js';
-import type { CpuModel as CpuModelItem } from '../../schemas/cpu-model.js';
+import type { CpuModel as CpuModelItem, CpuModelQuery } from '../../schemas/cpu-model.js';
 import type { Invariant as InvariantItem } from '../../schemas/invariant.js';
 import type {
   Kernel as KernelItem,
@@ -20,7 +20,7 @@ import {
   type Scenario,
 } from '../model/worlds/scenarios.js';
 import { ARCH_PEBS_FORMAT, type CpuModel, intelCtrl } from '../pmu/arch/cpu-model.js';
-import { CPU_MODELS, findCpuModel } from '../pmu/arch/cpu-models.js';
+import { CPU_MODELS, findCpuModel, isOfModel } from '../pmu/arch/cpu-models.js';
 import { COST_SCENARIOS, type CostScenario, setUpOf } from '../pmu/cost-cases/cost-scenarios.js';
 import { measureWrites, msrWrites } from '../pmu/cost-cases/write-costs.js';
 import { INVARIANTS } from '../pmu/invariants/index.js';
@@ -73,6 +73,17 @@ export const scenarios: readonly ScenarioItem[] = [
   ...SCENARIOS.map(scenarioItem),
 ];
 export const matrixScenarios: readonly ScenarioItem[] = MATRIX_SCENARIOS.map(scenarioItem);
+
+/** The CPU models that have these numbers, as CPUID gives them. */
+export function cpuModelsOf({ family, model, stepping }: CpuModelQuery): readonly CpuModelItem[] {
+  const numbers = [family, model, stepping].map(numberIn);
+  return cpuModels.filter((_, at) =>
+    isOfModel(CPU_MODELS[at]!, numbers[0], numbers[1], numbers[2]),
+  );
+}
+
+const numberIn = (text: string | undefined): number | undefined =>
+  text === undefined ? undefined : Number(text);
 
 /** A world to cost, on the kernel before the series and a CPU model that offers what it is about. */
 function costScenarioItem(scenario: CostScenario): ScenarioItem {
@@ -161,6 +172,7 @@ function cpuModelItem(model: CpuModel): CpuModelItem {
     title: model.title,
     family: model.family,
     model: model.model,
+    other_models: [...(model.otherModels ?? [])],
     perfmon_version: model.perfmonVersion,
     counters: { general_purpose: model.generalPurpose, fixed: model.fixed },
     intel_ctrl: formatCounterSet(intelCtrl(model)),

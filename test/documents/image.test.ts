@@ -29,3 +29,7 @@ t.test('the last stage has an init, time to recover, and no compiler', async (t)
   t.notMatch(last, /\bnpm\b|\bnpx\b|build-essential|\bgcc\b/);
   t.match(last, /^USER node$/m);
 });
+
+t.test('the last stage has the scripts that it serves', async (t) => {
+  t.match(stages.at(-1) ?? '', /^COPY (src\/service\/collectors) \.\/\1$/m);
+});

@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import { build } from '../helper.js';
 
-const HEADING = '## The story in six commands';
+/** Sections whose commands are run. */
+const HEADINGS = ['## The story in six commands', "## Your machine's trace"];
 const MARK = '--- next answer ---';
 
 interface Chapter {
@@ -13,12 +14,12 @@ interface Chapter {
   readonly answer: string;
 }
 
-/** The fenced blocks of the story: each `sh` one is followed by the `json` one of its answer. */
-function readStory(): Chapter[] {
+/** The fenced blocks of a section: each `sh` one is followed by the `json` one of its answer; others are not run. */
+function readStory(heading: string): Chapter[] {
   const text = readFileSync('README.md', 'utf8');
-  const section = text.split(/^(?=## )/m).find((part) => part.startsWith(`${HEADING}\n`));
-  if (section === undefined) throw new Error(`README.md has no section "${HEADING}"`);
-  const blocks = [...section.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)];
+  const section = text.split(/^(?=## )/m).find((part) => part.startsWith(`${heading}\n`));
+  if (section === undefined) throw new Error(`README.md has no section "${heading}"`);
+  const blocks = [...section.matchAll(/^```(sh|json)\n([\s\S]*?)^```$/gm)];
   const kinds = blocks.map(([, kind]) => kind);
   if (kinds.length === 0 || kinds.some((kind, at) => kind !== (at % 2 === 0 ? 'sh' : 'json'))) {
     throw new Error(`the story's blocks are ${kinds}, not sh and json in turn`);
@@ -66,22 +67,23 @@ function withoutIdentity(text: string): unknown {
   );
 }
 
-t.test("the README's story is true", async (t) => {
-  const story = readStory();
-  t.ok(story.length >= 5, `the story has ${story.length} commands`);
-  const app = await build(t);
-  await app.listen({ host: '127.0.0.1', port: 0 });
-  const { port } = app.server.address() as AddressInfo;
-  for (const { command } of story) {
-    t.match(command, /localhost:8080/, 'a command talks to the service');
-  }
-  const answers = await runAll(
-    story.map(({ command }) => command),
-    port,
-  );
-  t.equal(answers.length, story.length);
-  for (const [at, { command, answer }] of story.entries()) {
-    const name = command.split('\n')[0]?.slice(0, 80) ?? '';
-    t.strictSame(withoutIdentity(answers[at] ?? ''), withoutIdentity(answer), name);
-  }
-});
+for (const heading of HEADINGS) {
+  t.test(`the commands of the README are true: ${heading}`, async (t) => {
+    const story = readStory(heading);
+    const app = await build(t);
+    await app.listen({ host: '127.0.0.1', port: 0 });
+    const { port } = app.server.address() as AddressInfo;
+    for (const { command } of story) {
+      t.match(command, /localhost:8080/, 'a command talks to the service');
+    }
+    const answers = await runAll(
+      story.map(({ command }) => command),
+      port,
+    );
+    t.equal(answers.length, story.length);
+    for (const [at, { command, answer }] of story.entries()) {
+      const name = command.split('\n')[0]?.slice(0, 80) ?? '';
+      t.strictSame(withoutIdentity(answers[at] ?? ''), withoutIdentity(answer), name);
+    }
+  });
+}

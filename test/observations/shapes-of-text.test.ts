@@ -1,10 +1,9 @@
 /** Shapes of text that no capture has, line by line. */
 import t from 'tap';
 import { isFact } from '../../src/observations/facts.js';
-import { factsOfCpuinfo, factsOfDmesg, factsOfUname } from '../../src/observations/facts-of.js';
 import { binaryFormat, FORMATS, recognise } from '../../src/observations/formats.js';
 import { rdmsr } from '../../src/observations/readers/rdmsr.js';
-import { brief, type Outcome, read } from './texts.js';
+import { brief, factsOf, type Outcome, read } from './texts.js';
 
 interface Shape {
   readonly about: string;
@@ -565,18 +564,25 @@ t.test('facts have names of the closed list', async (t) => {
 });
 
 t.test('facts of texts that describe a machine', async (t) => {
-  t.strictSame(factsOfUname('6.12.90-amd64'), [
+  t.strictSame(factsOf('uname', '6.12.90-amd64'), [
     { name: 'kernel_release', value: '6.12.90-amd64', cpu: null },
   ]);
-  t.strictSame(factsOfUname('Linux host-17 6.18-rc1 #1 SMP PREEMPT_DYNAMIC x86_64 GNU/Linux\n'), [
-    { name: 'kernel_release', value: '6.18-rc1', cpu: null },
-  ]);
-  t.strictSame(factsOfCpuinfo('processor\t: 3\nstepping\t: 4\nflags\t\t: fpu hypervisor'), [
+  t.strictSame(
+    factsOf('uname', 'Linux host-17 6.18-rc1 #1 SMP PREEMPT_DYNAMIC x86_64 GNU/Linux\n'),
+    [
+      { name: 'kernel_release', value: '6.18-rc1', cpu: null },
+      { name: 'kernel_version', value: '#1 SMP PREEMPT_DYNAMIC', cpu: null },
+    ],
+  );
+  t.strictSame(factsOf('cpuinfo', 'processor\t: 3\nstepping\t: 4\nflags\t\t: fpu hypervisor'), [
     { name: 'cpu_stepping', value: '4', cpu: 3 },
     { name: 'hypervisor', value: 'yes', cpu: 3 },
   ]);
   t.strictSame(
-    factsOfDmesg('[    0.5] x\n[    4.692558] microcode: CPU2 sig=0x50654, pf=0x80, revision=0x21'),
+    factsOf(
+      'dmesg',
+      '[    0.5] x\n[    4.692558] microcode: CPU2 sig=0x50654, pf=0x80, revision=0x21',
+    ),
     [
       { name: 'cpu_family', value: '6', cpu: 2 },
       { name: 'cpu_model', value: '85', cpu: 2 },

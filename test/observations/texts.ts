@@ -1,6 +1,8 @@
 /** Reads texts with a reader, and says what came of them in one line a record. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { Fact } from '../../src/observations/facts.js';
+import { FactsReader, type MachineText } from '../../src/observations/facts-of.js';
 import { Lines } from '../../src/observations/lines.js';
 import type { MakeReader, ObservedRecord } from '../../src/observations/record.js';
 import { hexOfValue } from '../../src/observations/value.js';
@@ -72,4 +74,11 @@ export function linesOf(text: string): readonly string[] {
   const found: string[] = [];
   new Lines({ line: (line) => found.push(line), tooLong: () => {} }).write(text);
   return found;
+}
+
+/** What a whole text says of its machine. */
+export function factsOf(kind: MachineText, text: string): readonly Fact[] {
+  const reader = new FactsReader(kind);
+  reader.write(text);
+  return reader.end();
 }

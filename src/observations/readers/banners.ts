@@ -26,8 +26,11 @@ const decimal = (digits: string): string => String(Number.parseInt(digits, 16));
 
 const BANNERS: readonly Banner[] = [
   {
-    pattern: /^\s*Linux version (?<release>\S+) \(/,
-    facts: ({ release = '' }) => [['kernel_release', release]],
+    pattern: /^\s*Linux version (?<release>\S+) \((?:.{0,1000}\) (?<version>#\d.{0,200}))?/,
+    facts: ({ release = '', version }) => [
+      ['kernel_release', release],
+      ...(version === undefined ? [] : [['kernel_version', version.trim()] as const]),
+    ],
   },
   {
     pattern:

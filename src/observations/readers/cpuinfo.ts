@@ -24,6 +24,10 @@ const CPUID_LEAF =
 
 const UNAME = /^Linux \S+ (\d+\.\d+\S*) /;
 const RELEASE = /^(\d+\.\d+[.-]\S+)$/;
+/** What `uname -v` prints, alone or behind the release. */
+const VERSION = /^(?:Linux \S+ \S+ )?(#\d+.{0,200}?)(?: (?:x86_64|i[3-6]86|unknown)\b.*)?$/;
+/** No CPU with PEBS has fewer; a shorter list was cut by somebody. */
+const FLAGS_MIN = 40;
 
 export class Cpuinfo implements Reader {
   /** The CPU that the lines below are about. */
@@ -37,6 +41,8 @@ export class Cpuinfo implements Reader {
   line(text: string, number: number): void {
     const release = UNAME.exec(text)?.[1] ?? RELEASE.exec(text)?.[1];
     if (release !== undefined) this.sink.fact(number, 'kernel_release', release);
+    const version = VERSION.exec(text)?.[1];
+    if (version !== undefined) this.sink.fact(number, 'kernel_version', version);
     const cpu = CPUID_CPU.exec(text) ?? /^processor\s*: (\d+)$/.exec(text);
     if (cpu !== null) this.cpu = cpu[1] === undefined ? undefined : Number(cpu[1]);
     else if (!this.cpuid.line(text, number, this.cpu)) this.field(text, number);
@@ -53,6 +59,7 @@ export class Cpuinfo implements Reader {
     if (name !== 'flags') return;
     const flags = new Set(value.split(' '));
     if (flags.has('pebs')) this.sink.fact(number, 'pebs', 'yes', this.cpu);
+    else if (flags.size >= FLAGS_MIN) this.sink.fact(number, 'pebs', 'no', this.cpu);
     if (flags.has('hypervisor')) this.sink.fact(number, 'hypervisor', 'yes', this.cpu);
   }
 }

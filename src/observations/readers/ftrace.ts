@@ -6,7 +6,9 @@ import { CommonLines } from './ftrace-common-lines.js';
 import { bareHeadOf, type Head, headOf } from './ftrace-head.js';
 import { LossLines } from './ftrace-loss.js';
 import { HeldRecord } from './held-record.js';
+import { LogLine } from './log-line.js';
 import { sampleRateNotice } from './notices.js';
+import { snapshot } from './reading-lines.js';
 import { claimsToBeRead, recordOfBody } from './tracepoints.js';
 
 export const makeFtraceReader: MakeReader = (sink) => new FtraceReader(sink);
@@ -69,7 +71,7 @@ class FtraceReader implements Reader {
     const notice = sampleRateNotice(text, number);
     if (notice !== null) this.keep(notice);
     if (/^\s*#GP\s*$/.test(text)) this.held.refuse();
-    else if (/^(?:#|\s*\/\/)/.test(text)) this.withoutHead(text, number);
+    else if (/^(?:#|\s*\/\/)/.test(text)) this.comment(text, number);
     else if (this.inStack && /^\s*=>/.test(text)) this.frame(text);
     else if (!this.continues(text, quote.trimEnd())) this.content(text, number, quote.trimEnd());
   }
@@ -91,6 +93,16 @@ class FtraceReader implements Reader {
       if (quote === '') this.sink.reject(number, BAD_BODY);
       else this.wrapped = { text, line: number, quote };
     }
+  }
+
+  /** A collector says there what it knows of the machine. */
+  private comment(text: string, number: number): void {
+    if (!/^#\s*\w+=/.test(text)) {
+      this.withoutHead(text, number);
+      return;
+    }
+    this.held.release();
+    snapshot(new LogLine(number, text), this.sink);
   }
 
   /** Comments, statistics, marks of loss, and noise. */

@@ -14,7 +14,7 @@ const REASONS: readonly (readonly [facts: Readonly<Record<string, string>>, why:
 ];
 
 /** A text that says two of these is about several machines, or several boots. */
-const OF_ONE_MACHINE = ['cpu_vendor', 'pmu_driver', 'fix_state', 'isolation'];
+const OF_ONE_MACHINE = ['cpu_vendor', 'pmu_driver', 'pebs', 'fix_state', 'isolation'];
 
 /** Why nothing can be stuck on the machine: one finding a reason. */
 export function notApplicable(facts: FactsBook): Finding[] {

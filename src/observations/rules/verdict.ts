@@ -2,6 +2,7 @@
 import { bitNames } from '../bits.js';
 import type { FactsBook } from '../facts-book.js';
 import { OBSERVED_VERDICTS, type ObservedPath, type ObservedVerdict } from '../vocabulary.js';
+import { differences } from './differences.js';
 import { about, type Finding, NAME } from './finding.js';
 import type { Judge } from './judge.js';
 import { QUIET_WINDOWS } from './r0-path.js';
@@ -154,16 +155,3 @@ class Summary {
 
 const gravest = (findings: readonly Finding[], verdict: ObservedVerdict): Finding =>
   findings.find((finding) => finding.verdict === verdict)!;
-
-function differences(facts: FactsBook): Finding[] {
-  return facts.differing().map(([name, values]) => {
-    const skew = name === 'microcode';
-    const lines = values.map(({ line }) => line).filter((line) => line > 0);
-    const said = values.map(({ value, cpu }) => (cpu === null ? value : `${value} (CPU ${cpu})`));
-    const text = skew
-      ? `The microcode differs between CPUs: ${said.join(', ')}. The kernel asks only the boot CPU whether PEBS is isolated.`
-      : `The text contradicts itself on ${name}: ${said.join(', ')}.`;
-    const rule = skew ? 'microcode_skew' : 'facts_differ';
-    return { rule, verdict: 'none', cpu: null, msr: null, bits: [], lines, text };
-  });
-}

@@ -24,6 +24,10 @@ export interface CpuModel {
   /** CPUID display family and model. */
   readonly family: number;
   readonly model: number;
+  /** More model numbers that the kernel treats alike: client and mobile parts, the -D of a server part. */
+  readonly otherModels?: readonly number[];
+  /** Where another row has the same number, the steppings that are of this one. */
+  readonly steppings?: readonly number[];
   readonly defaultStepping: number;
   readonly perfmonVersion: number;
   /** Counters per logical CPU with hyper-threading on. */

@@ -67,6 +67,7 @@ export const CPU_MODELS: readonly CpuModel[] = [
     id: 'skylake-sp',
     title: 'Skylake-SP',
     model: 0x55,
+    steppings: [0, 1, 2, 3, 4],
     defaultStepping: 4,
     perfmonVersion: 4,
     pebs: { format: 3, baseline: false },
@@ -81,6 +82,7 @@ export const CPU_MODELS: readonly CpuModel[] = [
     id: 'cascade-lake',
     title: 'Cascade Lake and Cooper Lake',
     model: 0x55,
+    steppings: [5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
     defaultStepping: 7,
     perfmonVersion: 4,
     pebs: { format: 3, baseline: false },
@@ -92,6 +94,7 @@ export const CPU_MODELS: readonly CpuModel[] = [
     id: 'comet-lake',
     title: 'Comet Lake',
     model: 0xa5,
+    otherModels: [0xa6],
     defaultStepping: 2,
     perfmonVersion: 4,
     pebs: { format: 3, baseline: false },
@@ -105,6 +108,7 @@ export const CPU_MODELS: readonly CpuModel[] = [
     id: 'ice-lake-sp',
     title: 'Ice Lake-SP',
     model: 0x6a,
+    otherModels: [0x6c],
     defaultStepping: 6,
     pebs: { format: 4, baseline: true },
     sources: [CASE, COUNTS_RECALLED],
@@ -114,6 +118,7 @@ export const CPU_MODELS: readonly CpuModel[] = [
     id: 'ice-lake',
     title: 'Ice Lake client, Tiger Lake, Rocket Lake',
     model: 0x7e,
+    otherModels: [0x7d, 0x8c, 0x8d, 0xa7],
     defaultStepping: 5,
     pebs: { format: 4, baseline: true },
     sources: [CASE, COUNTS_RECALLED],
@@ -141,6 +146,7 @@ export const CPU_MODELS: readonly CpuModel[] = [
     id: 'granite-rapids',
     title: 'Granite Rapids',
     model: 0xad,
+    otherModels: [0xae],
     defaultStepping: 1,
     pebs: { format: 5, baseline: true },
     sources: [CASE, COUNTS_RECALLED, 'PEBS format at least 4; 5 recalled'],
@@ -180,12 +186,28 @@ export const CPU_MODELS: readonly CpuModel[] = [
     id: 'alder-lake-p',
     title: 'Alder Lake, P-core',
     model: 0x97,
+    otherModels: [0x9a, 0xb7, 0xba, 0xbf],
     defaultStepping: 2,
     pebs: { format: 4, baseline: true },
     hybrid: true,
     sources: [CASE, COUNTS_RECALLED],
   },
 ];
+
+/** Whether a CPU with these numbers is of the model. What is undefined may be any. */
+export function isOfModel(
+  row: CpuModel,
+  family: number | undefined,
+  model: number | undefined,
+  stepping: number | undefined,
+): boolean {
+  const { otherModels = [], steppings } = row;
+  return (
+    (family === undefined || family === row.family) &&
+    (model === undefined || model === row.model || otherModels.includes(model)) &&
+    (stepping === undefined || steppings === undefined || steppings.includes(stepping))
+  );
+}
 
 /** The model with an id, or undefined. */
 export function findCpuModel(id: string): CpuModel | undefined {

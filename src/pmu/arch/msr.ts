@@ -81,9 +81,12 @@ export function msrIndex(code: number): number {
   return known(code).index;
 }
 
-/** The code of an MSR by its SDM name, or undefined where the engine has none of that name. */
+/** The code of an MSR by its SDM name or by its index, e.g. 0x3f1; undefined where the engine has no such MSR. */
 export function msrCode(name: string): number | undefined {
-  const code = ROWS.findIndex((entry) => entry?.name === name);
+  const index = /^0x[0-9a-f]+$/i.test(name) ? Number(name) : undefined;
+  const code = ROWS.findIndex(
+    (entry) => entry !== undefined && (entry.name === name || entry.index === index),
+  );
   return code < 0 ? undefined : code;
 }
 

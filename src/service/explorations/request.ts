@@ -10,6 +10,7 @@ import {
   SCENARIOS,
   type Scenario,
 } from '../../model/worlds/scenarios.js';
+import { msrCode, msrName } from '../../pmu/arch/msr.js';
 import { COST_SCENARIOS } from '../../pmu/cost-cases/cost-scenarios.js';
 import { INVARIANTS } from '../../pmu/invariants/index.js';
 import { kernelById, unknownName } from '../lookups.js';
@@ -41,7 +42,7 @@ export interface StoredRequest {
 export function askedExploration(request: ExplorationRequest): AskedExploration {
   const scenario =
     request.scenario === undefined ? undefined : scenarioById(request.scenario, '/scenario');
-  const model = scenario?.model ?? request.model;
+  const model = scenario?.model ?? (request.model && withSdmNames(request.model));
   if (model === undefined) {
     throw ruleViolated('/model', 'is missing');
   }
@@ -53,7 +54,7 @@ export function askedExploration(request: ExplorationRequest): AskedExploration 
     kernelById(request.compare_with, '/compare_with');
   }
   return {
-    request: { ...request, properties },
+    request: { ...request, ...(request.model && { model }), properties },
     model: withNmiBudget(model, request.bounds?.nmis),
   };
 }
@@ -89,6 +90,22 @@ function assertProperty(id: string, pointer: string): void {
     const ids = [...INVARIANTS, ...COVERAGE_GOALS].map((property) => property.id);
     unknownName('invariant or coverage goal', id, pointer, ids);
   }
+}
+
+/** MSRs may be named by their index. */
+function withSdmNames(model: ExplorationModel): ExplorationModel {
+  if (model.vcpus === undefined) return model;
+  const vcpus = model.vcpus.map((vcpu) =>
+    vcpu.wrmsr === undefined
+      ? vcpu
+      : { ...vcpu, wrmsr: vcpu.wrmsr.map((write) => ({ ...write, msr: sdmName(write.msr) })) },
+  );
+  return { ...model, vcpus };
+}
+
+function sdmName(msr: string): string {
+  const code = msrCode(msr);
+  return code === undefined ? msr : msrName(code);
 }
 
 /** `bounds.nmis` is the budget of the throttling NMI where the model gives none. */
