@@ -65,6 +65,7 @@ const WITHOUT_KEY = [
   '/v1/explorations/{exploration}/cancel',
   '/v1/explorations/{exploration}/pause',
   '/v1/explorations/{exploration}/resume',
+  '/v1/identify',
   '/v1/round-trips',
   '/v1/switch-lists',
 ];
