@@ -23,7 +23,7 @@ import { ambiguous, missing, refusalsAsProblems } from '../refusals.js';
 import { parseU64 } from '../wire.js';
 import { createHost, HOSTS_MAX, type Host } from './host.js';
 import { hostConfig, hostImage } from './host-image.js';
-import { HostLine, type Made, type OnTally } from './host-line.js';
+import { HostQueue, type OnTally } from './host-queue.js';
 import { HostSession } from './host-session.js';
 import { hostItem, hostSummary, listedItem } from './host-summary.js';
 import { violationItems } from './host-views.js';
@@ -73,7 +73,7 @@ export type ChangeView<Result, View> = (host: Host, run: Run, result: Result) =>
 export class Hosts {
   private readonly store: HostStore;
   private readonly onTally: OnTally;
-  private readonly lines = new Map<string, HostLine>();
+  private readonly queues = new Map<string, HostQueue>();
 
   /** `onTally` receives the counts of each change. */
   constructor(store: HostStore, onTally: OnTally) {
@@ -147,14 +147,14 @@ export class Hosts {
   }
 
   async get(reference: string): Promise<Host> {
-    return this.line(await this.idOf(reference)).read();
+    return this.queue(await this.idOf(reference)).read();
   }
 
   async delete(reference: string, versions?: readonly number[]): Promise<void> {
     const id = await this.idOf(reference);
     const isGone = await this.store.delete(id, versions);
     if (isGone) {
-      this.lines.delete(id);
+      this.queues.delete(id);
       return;
     }
     // There is no such host, or not in these versions. It may match by now; still, do not delete it.
@@ -175,7 +175,7 @@ export class Hosts {
     let deleted = 0;
     for (const id of ids) {
       if (await this.store.delete(id, undefined)) deleted += 1;
-      this.lines.delete(id);
+      this.queues.delete(id);
     }
     return deleted;
   }
@@ -204,33 +204,26 @@ export class Hosts {
     view: ChangeView<Result, View>,
     location?: (view: View, host: Host) => string,
   ): Promise<Reply<View>> {
-    const id = await this.idOf(reference);
-    return new Promise((resolve, reject) => {
-      const make = async (base: Host): Promise<Made> => {
-        try {
-          assertVersion(base, terms.versions);
-          const session = new HostSession(base);
-          const result = await refusalsAsProblems('', () => act(session));
-          const { run } = session;
-          const { recorded, text } = withActions(base.recorded, actions);
-          const host = { ...session.finish(), recorded };
-          const reply = replyOf(host, view(host, run, result), location);
-          return {
-            host,
-            tally: run.tally,
-            events: violationEvents(base, host, run.tally),
-            actions: text,
-            answer: terms.ticket && storedAnswer(terms.ticket, reply),
-            settle: () => resolve(reply),
-          };
-        } catch (error) {
-          return {
-            answer: refusalToStore(error, terms.ticket),
-            settle: () => reject(error),
-          };
-        }
-      };
-      this.line(id).add({ make, reject });
+    return this.queue(await this.idOf(reference)).run(async (base) => {
+      try {
+        assertVersion(base, terms.versions);
+        const session = new HostSession(base);
+        const result = await refusalsAsProblems('', () => act(session));
+        const { run } = session;
+        const { recorded, text } = withActions(base.recorded, actions);
+        const host = { ...session.finish(), recorded };
+        const reply = replyOf(host, view(host, run, result), location);
+        return {
+          host,
+          tally: run.tally,
+          events: violationEvents(base, host, run.tally),
+          actions: text,
+          answer: terms.ticket && storedAnswer(terms.ticket, reply),
+          reply,
+        };
+      } catch (error) {
+        return { refusal: error, answer: refusalToStore(error, terms.ticket) };
+      }
     });
   }
 
@@ -244,21 +237,21 @@ export class Hosts {
       : ambiguous('host', reference, [id, ...others].slice(0, NAMED_MAX));
   }
 
-  private line(id: string): HostLine {
-    let line = this.lines.get(id);
-    if (line === undefined) {
+  private queue(id: string): HostQueue {
+    let queue = this.queues.get(id);
+    if (queue === undefined) {
       this.forgetIdle();
-      line = new HostLine(id, this.store, this.onTally);
-      this.lines.set(id, line);
+      queue = new HostQueue(id, this.store, this.onTally);
+      this.queues.set(id, queue);
     }
-    return line;
+    return queue;
   }
 
-  /** Otherwise lines of unknown ids would pile up. */
+  /** Otherwise queues of unknown ids would pile up. */
   private forgetIdle(): void {
-    if (this.lines.size < LINES_MAX) return;
-    for (const [id, line] of this.lines) {
-      if (line.isIdle) this.lines.delete(id);
+    if (this.queues.size < QUEUES_MAX) return;
+    for (const [id, queue] of this.queues) {
+      if (queue.isIdle) this.queues.delete(id);
     }
   }
 }
@@ -267,7 +260,7 @@ const ID = /^host_[0-9a-z]{1,26}$/;
 /** More ids of one name would only fill the answer. */
 const NAMED_MAX = 10;
 
-const LINES_MAX = 2 * HOSTS_MAX;
+const QUEUES_MAX = 2 * HOSTS_MAX;
 
 /** The strong entity tag of a host's version. */
 export function hostTag(host: Host): string {

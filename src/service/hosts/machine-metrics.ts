@@ -13,7 +13,7 @@ import {
 import { CAUSE_NAMES, ROUND_TRIP, type WriteSink } from '../../pmu/arch/write-sink.js';
 import { INVARIANTS } from '../../pmu/invariants/index.js';
 import type { Meters } from '../metrics/meters.js';
-import type { OnTally } from './host-line.js';
+import type { OnTally } from './host-queue.js';
 
 /** What violates an invariant; `host` counts episodes. */
 const ORIGINS = ['host', 'exploration', 'campaign'] as const;

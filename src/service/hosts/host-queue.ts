@@ -23,28 +23,37 @@ const BATCH_MILLIS = 5;
 /** How often changes are retried because another instance was faster. */
 const ATTEMPTS_MAX = 100;
 
-/** The result of a change; `host` is absent if the change was refused. */
-export interface Made {
-  readonly host?: Host;
-  readonly tally?: Tally;
-  readonly events?: readonly EventInput[];
+/** What a change leads to: the host with what is written beside it, and the reply. */
+interface Done<Reply> {
+  readonly host: Host;
+  readonly tally: Tally;
+  readonly events: readonly EventInput[];
   /** What is to be recorded of its actions. */
-  readonly actions?: string;
-  readonly answer?: StoredAnswer | undefined;
-  /** Answers the waiting request. */
-  settle(): void;
+  readonly actions: string;
+  readonly answer: StoredAnswer | undefined;
+  readonly reply: Reply;
 }
+
+interface Refused {
+  readonly refusal: unknown;
+  readonly answer: StoredAnswer | undefined;
+}
+
+export type Draft<Reply> = Done<Reply> | Refused;
 
 /** Is told what a stored change counted, and of which host. */
 export type OnTally = (tally: Tally, host: Host) => void;
 
-export interface Change {
-  /** Makes the change. `settle` reports a refusal; only our own bugs throw. */
-  make(host: Host): Promise<Made>;
-  reject(error: unknown): void;
+/** Makes a change on a host. Only our own bugs throw. */
+type Make<Reply> = (host: Host) => Promise<Draft<Reply>>;
+
+interface Change {
+  readonly make: Make<unknown>;
+  readonly resolve: (reply: unknown) => void;
+  readonly reject: (error: unknown) => void;
 }
 
-export class HostLine {
+export class HostQueue {
   private readonly id: string;
   private readonly store: HostStore;
   private readonly onTally: OnTally;
@@ -63,7 +72,8 @@ export class HostLine {
     return !this.isBusy;
   }
 
-  add(change: Change): void {
+  /** Makes a change when its turn comes, and gives its reply or its refusal once that is stored. */
+  async run<Reply>(make: Make<Reply>): Promise<Reply> {
     if (this.waiting.length >= WAITING_MAX) {
       throw tryLater(
         'too_many_requests',
@@ -71,8 +81,10 @@ export class HostLine {
         1,
       );
     }
-    this.waiting.push(change);
-    if (!this.isBusy) void this.work();
+    return new Promise<Reply>((resolve, reject) => {
+      this.waiting.push({ make, resolve: resolve as Change['resolve'], reject });
+      if (!this.isBusy) void this.work();
+    });
   }
 
   /** The host as any instance last wrote it. Changes in progress do not show. */
@@ -115,15 +127,12 @@ export class HostLine {
       // Back off after losing the race twice.
       if (attempt > 1) await sleep(Math.random() * Math.min(attempt, 10));
       const base = this.host ?? (await this.read());
-      const made = await makeAll(batch, base);
-      const { host, write } = writeOf(base, made);
+      const drafts = await makeAll(batch, base);
+      const { host, write } = writeOf(base, drafts);
       if (await this.store.commit(write)) {
         this.host = host;
-        for (const { tally, settle } of made) {
-          if (tally !== undefined) this.onTally(tally, host);
-          settle();
-        }
-        return made.length;
+        for (const [at, draft] of drafts.entries()) this.answer(batch[at]!, draft, host);
+        return drafts.length;
       }
       this.host = undefined;
     }
@@ -133,26 +142,36 @@ export class HostLine {
       1,
     );
   }
+
+  private answer({ resolve, reject }: Change, draft: Draft<unknown>, host: Host): void {
+    if ('refusal' in draft) {
+      reject(draft.refusal);
+      return;
+    }
+    this.onTally(draft.tally, host);
+    resolve(draft.reply);
+  }
 }
 
-async function makeAll(batch: readonly Change[], base: Host): Promise<Made[]> {
+async function makeAll(batch: readonly Change[], base: Host): Promise<Draft<unknown>[]> {
   const start = performance.now();
-  const made: Made[] = [];
+  const drafts: Draft<unknown>[] = [];
   let host = base;
   for (const change of batch) {
-    const one = await change.make(host);
-    made.push(one);
-    host = one.host ?? host;
+    const draft = await change.make(host);
+    drafts.push(draft);
+    if ('host' in draft) host = draft.host;
     if (performance.now() - start > BATCH_MILLIS) break;
   }
-  return made;
+  return drafts;
 }
 
 /** What to write, and the resulting host. */
-function writeOf(base: Host, made: readonly Made[]): { host: Host; write: HostWrite } {
-  const last = made.findLast(({ host }) => host !== undefined)?.host;
+function writeOf(base: Host, drafts: readonly Draft<unknown>[]): { host: Host; write: HostWrite } {
+  const done = drafts.filter((draft) => 'host' in draft);
+  const last = done.at(-1)?.host;
   const host = last ?? base;
-  const actions = made.flatMap(({ actions }) => actions || []).join(',');
+  const actions = done.flatMap(({ actions }) => actions || []).join(',');
   const chunk = chunkOf(host.tail, host.tally.happened);
   if (chunk !== null) host.tail = { ...NO_TAIL, after: chunk.lastIndex };
   return {
@@ -166,8 +185,8 @@ function writeOf(base: Host, made: readonly Made[]): { host: Host; write: HostWr
       tail: host.tail.text,
       chunk,
       actions: actions === '' ? null : { lastIndex: host.recorded?.actions ?? 0, actions },
-      answers: made.flatMap(({ answer }) => answer ?? []),
-      events: made.flatMap(({ events }) => events ?? []),
+      answers: drafts.flatMap(({ answer }) => answer ?? []),
+      events: done.flatMap(({ events }) => events),
     },
   };
 }
