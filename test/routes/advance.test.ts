@@ -159,7 +159,7 @@ t.test('KVM reprograms the counters of a guest an operation at a time', async (t
     [`/vcpus/${vcpu.id}/transitions`, { kind: 'round_trip' }],
   ] as const) {
     const { detail } = await cut.refuses('conflict', 'POST', where, body);
-    t.equal(detail, 'KVM must reprogram a guest counter first.');
+    t.match(detail, /^KVM must reprogram a guest counter first: advance the CPU/);
   }
   const made = await cut.script([
     { action: 'advance', micro_steps: 2 },

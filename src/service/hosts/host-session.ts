@@ -323,7 +323,7 @@ export class HostSession {
   private assertReprogrammed(cpu: LogicalCpu): void {
     const { world, state } = this.run;
     if (cpu.operation === IDLE && nextToReprogram(world, state, cpu) !== NO_EVENT) {
-      throw new Refused('state', REPROGRAM_FIRST);
+      throw new Refused('state', `${REPROGRAM_FIRST}: advance the CPU, which does that`);
     }
   }
 
@@ -345,9 +345,10 @@ export class HostSession {
     run.injections.expectLanded();
     if (microSteps !== undefined && run.microStepsLeft > 0) {
       const made = microSteps - run.microStepsLeft;
+      const takes = made === 0 ? 'no micro-step' : `only ${made} micro-step${made > 1 ? 's' : ''}`;
       throw new Refused(
         'state',
-        `the operation takes only ${made} micro-steps; leave out micro_steps to finish it`,
+        `the operation takes ${takes}; leave out micro_steps to finish it`,
         '/micro_steps',
       );
     }

@@ -1,18 +1,18 @@
-/** How often progress is told to those who listen. */
-const TELL_MILLIS = 2000;
+/** Progress of one work is reported no more often. */
+const INTERVAL_MILLIS = 2000;
 
-/** Says of each id whether it may speak again. */
+/** Throttles reports by id. */
 export class Pace {
-  private readonly spokenAt = new Map<string, number>();
+  private readonly reportedAt = new Map<string, number>();
 
   isDue(id: string): boolean {
     const now = performance.now();
-    // Those whose last word is old may speak again: they need not be remembered.
-    for (const [other, at] of this.spokenAt) {
-      if (now - at >= TELL_MILLIS) this.spokenAt.delete(other);
+    // Drop entries older than the interval.
+    for (const [other, at] of this.reportedAt) {
+      if (now - at >= INTERVAL_MILLIS) this.reportedAt.delete(other);
     }
-    if (this.spokenAt.has(id)) return false;
-    this.spokenAt.set(id, now);
+    if (this.reportedAt.has(id)) return false;
+    this.reportedAt.set(id, now);
     return true;
   }
 }
