@@ -29,14 +29,15 @@ t.test('the README names what the catalogue has', async (t) => {
     'CPU model': CPU_MODELS,
     invariant: INVARIANTS,
   })) {
-    for (const { id } of entries) t.ok(named.has(id), `${what} ${id}`);
+    for (const { id } of entries) t.ok(named.has(id), `README.md names the ${what} ${id}`);
   }
 });
 
 t.test('the README names every micro-step that an NMI can be injected at', async (t) => {
   for (const name of STEP_NAMES) {
     if (name === 'rest') continue;
-    t.ok(named.has(name.startsWith('k5_switch:') ? 'k5_switch:<MSR>' : name), name);
+    const written = name.startsWith('k5_switch:') ? 'k5_switch:<MSR>' : name;
+    t.ok(named.has(written), `README.md names the micro-step ${written}`);
   }
 });
 

@@ -80,7 +80,8 @@ t.test('every micro-step has its row', async (t) => {
     [...rowsOf('3.1').keys(), ...rowsOf('4').keys()].map((row) => row.toLowerCase()),
   );
   for (const name of STEP_NAMES.slice(1)) {
-    t.ok(rows.has(name.split('_')[0] ?? ''), name);
+    const row = name.split('_')[0] ?? '';
+    t.ok(rows.has(row), `${SHEET} has a row ${row} in §3.1 or §4, for ${name}`);
   }
 });
 

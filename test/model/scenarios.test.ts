@@ -43,7 +43,8 @@ t.test('every scenario is searched to its end and comes to the expected verdicts
 t.test('every scenario has as many states, transitions and levels as is pinned', async (t) => {
   for (const scenario of KNOWN) {
     const { distinctStates, totalStates, depth } = unfolded(scenario);
-    t.strictSame({ distinctStates, totalStates, depth }, scenario.counts, scenario.id);
+    const { id, counts } = scenario;
+    t.strictSame({ distinctStates, totalStates, depth }, counts, `the counts in the row of ${id}`);
   }
 });
 
@@ -194,12 +195,12 @@ t.test(
   },
 );
 
-t.test('a scenario that the service lists says what the search finds', async (t) => {
+t.test('a scenario that the service lists says what is pinned', async (t) => {
   const app = await build(t);
   const page = bodyOf(t, await app.inject('/v1/scenarios?limit=1000'), ScenarioPageSchema);
   for (const scenario of KNOWN) {
     const item = page.items.find(({ id }) => id === scenario.id);
-    const { distinctStates, totalStates, depth } = unfolded(scenario);
+    const { distinctStates, totalStates, depth } = scenario.counts ?? {};
     t.match(
       item?.expected,
       {

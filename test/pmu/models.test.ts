@@ -17,7 +17,7 @@ import {
   toU64,
 } from '../../src/pmu/arch/counter-set.js';
 import { intelCtrl, isIsolated, platformClass } from '../../src/pmu/arch/cpu-model.js';
-import { CPU_MODELS, findCpuModel } from '../../src/pmu/arch/cpu-models.js';
+import { CPU_MODELS, findCpuModel, isOfModel } from '../../src/pmu/arch/cpu-models.js';
 import { Hardware, loadMsr, readMsr } from '../../src/pmu/arch/hardware.js';
 import {
   COUNTER,
@@ -27,6 +27,7 @@ import {
   msrIndex,
   msrName,
 } from '../../src/pmu/arch/msr.js';
+import { OLDER_CPU_MODELS } from '../../src/pmu/arch/older-cpu-models.js';
 import { findKernel } from '../../src/pmu/kernels/index.js';
 import { isIsolatedOn, pebsCapable } from '../../src/pmu/kernels/pmu-support.js';
 import { planOpen } from '../../src/pmu/perf/open-rules.js';
@@ -82,9 +83,28 @@ t.test('every CPU model has the counters and flags of its row in the sheet', asy
   }
 });
 
+const ALL_MODELS = [...CPU_MODELS, ...OLDER_CPU_MODELS];
+const EVERY_STEPPING = Array.from({ length: 16 }, (_, stepping) => stepping);
+
 t.test('model ids are unique and unknown ones are unknown', async (t) => {
-  t.equal(new Set(CPU_MODELS.map(({ id }) => id)).size, CPU_MODELS.length);
+  const ids = ALL_MODELS.map(({ id }) => id);
+  t.strictSame([...new Set(ids)], ids, 'in the catalogue and among the older models');
   t.equal(findCpuModel('pentium'), undefined);
+});
+
+t.test('a CPU is of one model, those that can only be identified included', async (t) => {
+  for (const { id, family, model, otherModels = [], steppings = EVERY_STEPPING } of ALL_MODELS) {
+    const rows = ALL_MODELS.filter((row) =>
+      [model, ...otherModels].some((number) =>
+        steppings.some((stepping) => isOfModel(row, family, number, stepping)),
+      ),
+    );
+    t.strictSame(
+      rows.map((row) => row.id),
+      [id],
+      `no other row has a CPU of ${id}`,
+    );
+  }
 });
 
 // §2.1, the microcode table: isolated at the last revision, not isolated one below; "-" where any will do.

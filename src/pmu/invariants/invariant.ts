@@ -14,9 +14,7 @@ import {
   K5_SWITCH,
   K6_TIMER,
   K9_VMLAUNCH,
-  K10_NMI_EXIT,
-  K11_HOST,
-  K11_RESTORE_PMU,
+  K11_FIX_UP,
   REST,
   V2_ENTRY_LOAD,
   V4_SAVE,
@@ -132,7 +130,7 @@ function isBeforeRepair(world: World, pc: number): boolean {
   if (zeroGlobalCtrl !== 'no' && pc >= K3_ZERO_GLOBAL_CTRL && pc <= K4_LIST_BUILD) {
     return true;
   }
-  return postExitFixup && (pc === K10_NMI_EXIT || pc === K11_HOST || pc === K11_RESTORE_PMU);
+  return postExitFixup && pc > V6_EXIT_LOAD && pc < K11_FIX_UP;
 }
 
 /** The vCPU a CPU runs, if any. */

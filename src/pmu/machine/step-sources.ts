@@ -236,13 +236,7 @@ export function stepSection(code: number): string {
   if (code < step.K0_IRQ_OFF) {
     return '§3.1';
   }
-  const isProposed = [
-    step.K3_ZERO_GLOBAL_CTRL,
-    step.K3_DRAIN_PMI,
-    step.K11_RESTORE_PMU,
-    step.K11_FIX_UP,
-  ].includes(code);
-  return isProposed ? '§5e' : '§4';
+  return sources[code] === PROPOSED ? '§5e' : '§4';
 }
 
 export const NMI_SOURCE = `${INTEL} intel_pmu_handle_irq()`;

@@ -7,15 +7,6 @@
 import { FIXED, FIXED_BIT, GENERAL_PURPOSE } from '../../pmu/arch/counter-set.js';
 import { enableFixed } from '../../pmu/arch/fixed-ctrl.js';
 import { GUEST_EVENT_CODE } from '../../pmu/kvm/guest-counters.js';
-import {
-  E1_PLACE_EVENT,
-  E2_ENABLED,
-  E3_PEBS_ENABLE,
-  E3_READ_PEBS_ENABLED,
-  E5_FIXED_CTRL,
-  E6_GLOBAL_CTRL,
-  K0_IRQ_OFF,
-} from '../../pmu/machine/micro-step.js';
 import { type MachineState, TICK } from '../../pmu/machine/state.js';
 import { CPU_CONTEXT } from '../../pmu/machine/tick-work.js';
 import { TAGS } from '../../pmu/perf/cpu-hw-events.js';
@@ -30,18 +21,26 @@ import {
   type PerfEventConfig,
   STOPPED,
 } from '../../pmu/perf/perf-event.js';
+import { STORED_STEPS } from './stored-steps.js';
 
-/** By micro-step of format 1, where it is not the same number: 5 to 10; those of `vmx_vcpu_run` began at 11. */
-const SECTION_STEPS = [
-  E1_PLACE_EVENT,
-  E2_ENABLED,
-  E3_READ_PEBS_ENABLED,
-  E3_PEBS_ENABLE,
-  E5_FIXED_CTRL,
-  E6_GLOBAL_CTRL,
-];
-const FIRST_RENUMBERED = 5;
+/** Micro-steps of PMU enable, which began at 5 in format 1; those of `vmx_vcpu_run` began at 11. */
+const ENABLE_STEPS = [
+  'e1_place_event',
+  'e2_enabled',
+  'e3_read_pebs_enabled',
+  'e3_pebs_enable',
+  'e5_fixed_ctrl',
+  'e6_global_ctrl',
+].map((name) => STORED_STEPS.indexOf(name));
+const ENABLE_BEGAN_AT = 5;
 const RUN_BEGAN_AT = 11;
+
+/** The number that today's images have for a micro-step of format 1. */
+export function upgradeStep(step: number): number {
+  return step >= RUN_BEGAN_AT
+    ? step - RUN_BEGAN_AT + STORED_STEPS.indexOf('k0_irq_off')
+    : (ENABLE_STEPS[step - ENABLE_BEGAN_AT] ?? step);
+}
 
 /** Event configurations of format 1 had no event code. */
 export function upgradeConfig(config: PerfEventConfig): PerfEventConfig {
@@ -57,11 +56,6 @@ export function upgradeConfig(config: PerfEventConfig): PerfEventConfig {
 /** Fills in what format 1 did not have. */
 export function upgradeState(state: MachineState, configs: readonly PerfEventConfig[]): void {
   for (const cpu of state.cpus) {
-    if (cpu.pc >= RUN_BEGAN_AT) {
-      cpu.pc += K0_IRQ_OFF - RUN_BEGAN_AT;
-    } else if (cpu.pc >= FIRST_RENUMBERED) {
-      cpu.pc = SECTION_STEPS[cpu.pc - FIRST_RENUMBERED]!;
-    }
     if (cpu.operation === TICK) {
       cpu.target = CPU_CONTEXT;
     }

@@ -15,12 +15,14 @@ import { findKernel } from '../../pmu/kernels/index.js';
 import type { KernelVariant } from '../../pmu/kernels/kernel-variant.js';
 import { DEFAULT_FEATURES, type GuestFeatures } from '../../pmu/kvm/guest-msrs.js';
 import { VcpuPmu } from '../../pmu/kvm/vcpu-pmu.js';
+import { REST } from '../../pmu/machine/micro-step.js';
 import { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
 import { withEvents, withGuests } from '../../pmu/machine/world.js';
 import { PerfEvent, type PerfEventConfig } from '../../pmu/perf/perf-event.js';
 import type { FirstViolation, Tally } from '../../pmu/stepping/tally.js';
 import { createHost, type EventRecord, type Host, type Recorded } from './host.js';
-import { upgradeConfig, upgradeState } from './host-image-format-1.js';
+import { upgradeConfig, upgradeState, upgradeStep } from './host-image-format-1.js';
+import { stepOfStored, storedStep } from './stored-steps.js';
 import type { TraceTail } from './trace-text.js';
 
 /** The format of images that are written. Format 1 can still be read; any other number needs a reader of its own. */
@@ -98,7 +100,7 @@ export function hostImage(host: Host): string {
   const image: StateImage = {
     format: FORMAT,
     noIsolation: state.noIsolation,
-    cpus: state.cpus.map((cpu) => differences(cpu, LogicalCpu)),
+    cpus: state.cpus.map(cpuImage),
     pmus: state.vcpus.map((pmu) => differences(pmu, VcpuPmu)),
     slots: state.events.map((event) => differences(event, PerfEvent)),
     configs: world.eventConfigs,
@@ -161,7 +163,7 @@ export function readHost(stored: {
     options: config.options,
   });
   host.version = stored.version;
-  host.state = readState(image);
+  host.state = readState(stored.id, image);
   const configs = image.format === 1 ? image.configs.map(upgradeConfig) : image.configs;
   if (image.format === 1) {
     upgradeState(host.state, configs);
@@ -188,11 +190,17 @@ export function readHost(stored: {
   return host;
 }
 
+/** The differences of a CPU, with its micro-step by the number that stays. */
+function cpuImage(cpu: LogicalCpu): Sparse | undefined {
+  const found = differences(cpu, LogicalCpu);
+  return found === undefined || cpu.pc === REST ? found : { ...found, pc: storedStep(cpu.pc) };
+}
+
 /** The fields in which a record differs from a new one, nested records as objects; undefined if there are none. */
 function differences<Instance extends Words>(
   record: Instance,
   { fields, fresh }: Pick<RecordClass<Instance>, 'fields' | 'fresh'>,
-): Sparse | undefined {
+): { [field: string]: Sparse } | undefined {
   const { words } = record;
   const found: { [field: string]: Sparse } = {};
   for (const { path, at, length } of fields) {
@@ -204,11 +212,15 @@ function differences<Instance extends Words>(
   return Object.keys(found).length === 0 ? undefined : found;
 }
 
-function readState(image: StateImage): MachineState {
+function readState(id: string, image: StateImage): MachineState {
   const state = new MachineState();
   state.noIsolation = image.noIsolation;
   image.cpus.forEach((cpu, index) => {
-    state.cpus.push(apply(new LogicalCpu(index), cpu));
+    const read = apply(new LogicalCpu(index), cpu);
+    const step = stepOfStored(image.format === 1 ? upgradeStep(read.pc) : read.pc);
+    if (step === undefined) throw otherVersion(id);
+    read.pc = step;
+    state.cpus.push(read);
   });
   for (const pmu of image.pmus) state.vcpus.push(apply(new VcpuPmu(), pmu));
   for (const slot of image.slots) state.events.push(apply(new PerfEvent(), slot));

@@ -13,6 +13,7 @@ import { hostItem } from '../../../src/service/hosts/host-summary.js';
 import { eventItem, metricsItem, vcpuItem } from '../../../src/service/hosts/host-views.js';
 import { msrsItem } from '../../../src/service/hosts/msr-views.js';
 import { runScript } from '../../../src/service/hosts/scripts.js';
+import { STORED_STEPS, stepOfStored, storedStep } from '../../../src/service/hosts/stored-steps.js';
 import { chunkOf, NO_TAIL, readTrace, withEntries } from '../../../src/service/hosts/trace-text.js';
 import { framed, traceItems } from '../../../src/service/hosts/trace-views.js';
 import { ProblemError } from '../../../src/service/problem-error.js';
@@ -244,18 +245,30 @@ t.test('an image of a later format is not read', async (t) => {
   t.throws(() => readHost({ ...row, config: hostConfig(host) }), /another version of the service/);
 });
 
-t.test('stored hosts hold codes: where these change, the format does', async (t) => {
-  const names = STEP_NAMES.join(' ').replaceAll('k5_switch:', '');
-  t.equal(
-    names,
+t.test('a host at a micro-step of a later version is not read', async (t) => {
+  const { host } = await act(newHost(0, 0, 1), { action: 'pmu_disable', cpu: 0 });
+  const image = hostImage(host);
+  t.match(image, /"pc":3\b/, 'd4_pebs_enable');
+  const later = image.replace('"pc":3', `"pc":${STORED_STEPS.length}`);
+  const row = { id: 'host_1', version: 0, image: later, tail: '', createdAt: new Date() };
+  t.throws(() => readHost({ ...row, config: hostConfig(host) }), /another version of the service/);
+});
+
+t.test('stored hosts hold numbers, which stay', async (t) => {
+  const names = STORED_STEPS.join(' ').replaceAll('k5_switch:', '');
+  const first =
     'rest d1_n_added d2_global_ctrl d4_pebs_enable body_event body_other_event body_adjust_freq e1_stop_event ' +
-      'e1_place_event e1_place_other_event e2_enabled e3_read_pebs_enabled e3_pebs_enable e5_read_fixed_ctrl ' +
-      'e5_wrmsr_fixed_ctrl e5_fixed_ctrl e6_read_guest_mask e6_global_ctrl k0_irq_off k1_run k2_state ' +
-      'k3_cross_mapped k3_zero_global_ctrl k3_drain_pmi k4_read_masks k4_list_build IA32_PERF_GLOBAL_CTRL ' +
-      'IA32_DS_AREA MSR_PEBS_DATA_CFG IA32_PEBS_ENABLE k6_timer k7_lapic_wait k8_prepare k9_vmlaunch ' +
-      'v1_guest_state v2_entry_load v3_inject guest v4_save v5_host_state v6_exit_load k10_nmi_exit k11_host ' +
-      'k11_restore_pmu k11_fix_up k12_fastpath k13_irq_on v6_vmx_abort',
-  );
+    'e1_place_event e1_place_other_event e2_enabled e3_read_pebs_enabled e3_pebs_enable e5_read_fixed_ctrl ' +
+    'e5_wrmsr_fixed_ctrl e5_fixed_ctrl e6_read_guest_mask e6_global_ctrl k0_irq_off k1_run k2_state ' +
+    'k3_cross_mapped k3_zero_global_ctrl k3_drain_pmi k4_read_masks k4_list_build IA32_PERF_GLOBAL_CTRL ' +
+    'IA32_DS_AREA MSR_PEBS_DATA_CFG IA32_PEBS_ENABLE k6_timer k7_lapic_wait k8_prepare k9_vmlaunch ' +
+    'v1_guest_state v2_entry_load v3_inject guest v4_save v5_host_state v6_exit_load k10_nmi_exit k11_host ' +
+    'k11_restore_pmu k11_fix_up k12_fastpath k13_irq_on v6_vmx_abort';
+  t.ok(`${names} `.startsWith(`${first} `), 'new steps are appended to STORED_STEPS');
+  for (const [code, name] of STEP_NAMES.entries()) {
+    const back = stepOfStored(storedStep(code));
+    t.equal(back, code, `src/service/hosts/stored-steps.ts has the micro-step ${name}`);
+  }
   t.equal(
     OPERATION_NAMES.join(' '),
     'idle run_vcpu pmu_section enable_event disable_event close_event tick sched_out sched_in pause_event resume_event',
