@@ -9,6 +9,21 @@ const LOSS =
 const AMONG_SAMPLES =
   /(?:\[(\d{3,5})\]\s{1,24})?(\d{1,12}\.\d{6,9}):\s+PERF_RECORD_LOST(?:_SAMPLES)?:? .{0,64}?\blost:?\s*(\d{1,15})\s*$/;
 
+/** Of `perf report --stats`: how many records of throttling there are, of no CPU in particular. */
+const THROTTLING = /^\s*(UN)?THROTTLE events:\s+([1-9]\d{0,14})\b/;
+export const looksLikeStats = (text: string): boolean =>
+  /^\s*(?:Aggregated stats:|(?:TOTAL|(?:UN)?THROTTLE|LOST(?:_SAMPLES)?) events:\s+\d+\b.*)$/.test(
+    text,
+  );
+
+export function throttlingOfStats(text: string, line: number): ObservedRecord | null {
+  const [whole, un, count] = THROTTLING.exec(text) ?? [];
+  if (whole === undefined) return null;
+  const record = new ObservedRecord(line, un === undefined ? 'throttle' : 'unthrottle');
+  record.count = Number(count);
+  return record;
+}
+
 export function lossOfPerf(text: string, line: number): ObservedRecord | null {
   const alone = LOSS.exec(text);
   const among = AMONG_SAMPLES.exec(text);
