@@ -259,6 +259,20 @@ const SHAPES: readonly Shape[] = [
     says: ['2: throttle count 52', '3: unthrottle count 51', '4: loss'],
   },
   {
+    about: 'what perf says on stderr of samples that it lost',
+    format: 'perf-script',
+    lines: [
+      '       CPU 0/KVM  4242 [003]  1371.863102: msr:write_msr: 3f1, value 0',
+      'Processed 4000 samples and lost 50.00%!',
+      'Processed 1000 events and lost 3 chunks!',
+    ],
+    says: [
+      '1: write cpu 3 3f1=0000000000000000 CPU 0/KVM pid 4242 at 1371.863102',
+      '2: loss',
+      '3: loss',
+    ],
+  },
+  {
     about: 'tests that stop half-way',
     format: 'ktap',
     lines: ['TAP version 13', '1..3', 'ok 1 a', 'Bail out! /dev/kvm is missing'],

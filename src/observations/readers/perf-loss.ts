@@ -3,7 +3,7 @@ import { ObservedRecord } from '../record.js';
 
 /** Of `perf trace`, `perf report --stats`, and perf's warnings; where no number of samples is given, it is unknown. */
 const LOSS =
-  /^\s*(?:LOST (\d{1,15}) events!|LOST(?:_SAMPLES)? events:\s+[1-9]\d*\b.*|(?:Warning:\s*)?Processed \d+ (?:events|samples) and lost (?:[\d.]+% samples|\d+ chunks)!.*)\s*$/;
+  /^\s*(?:LOST (\d{1,15}) events!|LOST(?:_SAMPLES)? events:\s+[1-9]\d*\b.*|(?:Warning:\s*)?Processed \d+ (?:events|samples) and lost (?:[\d.]+%(?: samples)?|\d+ chunks)!.*)\s*$/;
 
 /** Among the samples, with --show-lost-events: `swapper     0 [003]  1370.355646: PERF_RECORD_LOST lost 42`. */
 const AMONG_SAMPLES =
