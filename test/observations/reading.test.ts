@@ -87,6 +87,13 @@ t.test('what is read after the kernel has reset the PMU is no reading', async (t
   ]);
 });
 
+t.test('a register that is damaged in a dump is not one that is missing', async (t) => {
+  const dump = (digits: string) =>
+    `[  100.000002] CPU#3: pebs:       ${digits}\n[  100.000003] CPU#3: active:     0000000000000000\n`;
+  t.match(read(dump('00000001')).answer, { verdict: 'inconclusive', rejected: [{ line: 1 }] });
+  t.match(read(dump('0000000000000001')).answer, { verdict: 'stuck' });
+});
+
 t.test('what the sender says of the machine counts', async (t) => {
   const dump = 'CPU#5: pebs:       0000000100000000\nCPU#5: active:     0000000000000003\n';
   const verdict = (facts: Record<string, string>): string =>

@@ -103,8 +103,195 @@ const SHAPES: readonly Shape[] = [
   {
     about: 'rdmsr -d prints the top bit as a sign',
     format: 'rdmsr',
-    lines: ['# rdmsr -ad 0x3f1', '-9223372036854775807'],
-    says: ['2: reading 3f1=8000000000000001'],
+    lines: ['# rdmsr -ad 0x3f1', '-1', '-9223372036854775808'],
+    says: [
+      '2: reading 3f1=8000000000000001',
+      '3: rejected: more than 64 bits: -9223372036854775808',
+    ],
+  },
+  {
+    about: 'numbers as constants of C',
+    format: 'rdmsr',
+    lines: [
+      '# rdmsr -a -u -c 0x3f1',
+      '0U',
+      '4294967297U',
+      '# rdmsr --all -o -0 -c 0x3f1',
+      '00000000000040000000001',
+      '# rdmsr -a -X -c 0x3f1',
+      '0X10000000F',
+    ],
+    says: [
+      '2: reading 3f1=0000000000000000',
+      '3: reading 3f1=0000000100000001',
+      '5: reading 3f1=0000000100000001',
+      '7: reading 3f1=000000010000000f',
+    ],
+  },
+  {
+    about: 'bytes in the order of memory',
+    format: 'rdmsr',
+    lines: [
+      '$ dd if=/dev/cpu/3/msr bs=8 count=1 skip=1009 iflag=skip_bytes 2>/dev/null | xxd -p',
+      '0100000002000000',
+      '$ dd if=/dev/cpu/3/msr bs=8 count=1 skip=$((0x3f1)) iflag=skip_bytes | hexdump -C',
+      '00000000  01 00 00 00 02 00 00 00                           |........|',
+      '# od -A n -t x8 -j 1009 -N 8 /dev/cpu/3/msr',
+      ' 0000000000000001',
+      '# rdmsr -a -r -c 0x3f1',
+      '{0x01,0x00,0x00,0x00,0x00,0x00,0x00,0x00}',
+    ],
+    says: [
+      '2: reading 3f1=0000000200000001',
+      '6: reading 3f1=0000000000000001',
+      '8: reading 3f1=0000000000000001',
+      '4: rejected: bytes in the order of memory: print them with "od -A n -t x1"',
+    ],
+  },
+  {
+    about: 'a table whose rows name their MSR',
+    format: 'rdmsr',
+    lines: ['cpu,msr,value', '0,0x3f1,0x0', '3,0x38f,0xf000000ff', '4,any,0x1'],
+    says: [
+      '2: reading cpu 0 3f1=0000000000000000',
+      '3: reading cpu 3 38f=0000000f000000ff',
+      '4: rejected: the row does not have the columns of the header (cpu 4)',
+    ],
+  },
+  {
+    about: 'times of loggers, and marks of mail, in front of readings',
+    format: 'rdmsr',
+    lines: [
+      '2026-11-20T10:00:00Z cpu=3 3f1=0000000000000001',
+      '[2026-11-20 10:00:02] cpu=3 3f1=0000000000000000',
+      '> cpu=4 3f1=0000000000000001',
+    ],
+    says: [
+      '1: reading cpu 3 3f1=0000000000000001 at 2026-11-20T10:00:00Z',
+      '2: reading cpu 3 3f1=0000000000000000 at 2026-11-20 10:00:02',
+      '3: reading cpu 4 3f1=0000000000000001',
+    ],
+  },
+  {
+    about: 'what names the register and has no known form',
+    format: 'rdmsr',
+    lines: [
+      'cpu=0 3f1=0',
+      'host-17: cpu=3 3f1=0000000000000001',
+      'cpu=4 3f1=1\rcpu=5 3f1=0',
+      'MSR_PEBS_ENABLE[6] = 0x0',
+    ],
+    says: [
+      '1: reading cpu 0 3f1=0000000000000000',
+      '2: rejected: a reading stands behind another text (cpu 3)',
+      '3: rejected: a reading stands behind another text (cpu 5)',
+      '4: rejected: no value that rdmsr prints',
+    ],
+  },
+  {
+    about: 'statistics of ring buffers alone',
+    format: 'ftrace',
+    lines: [
+      '==> /sys/kernel/tracing/per_cpu/cpu3/stats <==',
+      'entries: 1234',
+      'overrun: 17',
+      'commit overrun: 0',
+      'dropped events: 3',
+      'read events: 12',
+      'CPU: 4',
+      'overrun: 5',
+    ],
+    says: ['3: loss cpu 3 count 17', '5: loss cpu 3 count 3', '8: loss cpu 4 count 5'],
+  },
+  {
+    about: 'a trace that the kernel dumped to its log',
+    format: 'ftrace',
+    lines: [
+      '[  100.000001] Dumping ftrace buffer:',
+      '[  100.000004][   T42] CPU 0/KV-4242      3d.Z1. 100004us : write_msr: 3f1, value 0',
+    ],
+    says: ['2: write cpu 3 3f1=0000000000000000 CPU 0/KV pid 4242 at 100004 nmi'],
+  },
+  {
+    about: 'a trace of host and guest together: the CPUs of the guest are not those of the machine',
+    format: 'ftrace',
+    lines: [
+      'cpus=8',
+      'CPU:3 [LOST EVENTS]',
+      'host:        CPU 0/KVM-1716729 [003] d..1. 211579.860340: kvm_entry: vcpu 0, rip 0xfff0',
+      'guest:            bash-100 [000] d..1. 211579.860345: write_msr: 3f1, value 1',
+    ],
+    says: [
+      '2: loss cpu 3',
+      '3: rejected: The line does not begin as a line of a trace does.',
+      '4: rejected: The line does not begin as a line of a trace does.',
+    ],
+  },
+  {
+    about: 'records of /dev/kmsg',
+    format: 'console',
+    lines: [
+      '6,339,5140900,-;CPU#3: pebs:       0000000000000001',
+      '6,340,5140901,-,caller=C3;CPU#3: active:     0000000000000000',
+    ],
+    says: [
+      '1: reading cpu 3 3f1=0000000000000001 pebs at 5140900',
+      '2: active_mask cpu 3 =0000000000000000 active at 5140901',
+    ],
+  },
+  {
+    about: 'a write by the device, with more behind it',
+    format: 'console',
+    lines: [
+      '<4>[   12.345678] msr: Write to unrecognized MSR 0x3f1 by wrmsr (pid: 142969), tainting.',
+    ],
+    says: ['1: device_write msr 3f1 wrmsr pid 142969 at 12.345678'],
+  },
+  {
+    about: 'statistics of perf report',
+    format: 'perf-dump',
+    lines: [
+      'Aggregated stats:',
+      '            THROTTLE events:         52  ( 2.0%)',
+      '          UNTHROTTLE events:         51  ( 2.0%)',
+      '                LOST events:          3  ( 0.1%)',
+    ],
+    says: ['2: throttle count 52', '3: unthrottle count 51', '4: loss'],
+  },
+  {
+    about: 'what perf says on stderr of samples that it lost',
+    format: 'perf-script',
+    lines: [
+      '       CPU 0/KVM  4242 [003]  1371.863102: msr:write_msr: 3f1, value 0',
+      'Processed 4000 samples and lost 50.00%!',
+      'Processed 1000 events and lost 3 chunks!',
+    ],
+    says: [
+      '1: write cpu 3 3f1=0000000000000000 CPU 0/KVM pid 4242 at 1371.863102',
+      '2: loss',
+      '3: loss',
+    ],
+  },
+  {
+    about: 'tests that stop half-way',
+    format: 'ktap',
+    lines: ['TAP version 13', '1..3', 'ok 1 a', 'Bail out! /dev/kvm is missing'],
+    says: ['3: test pass a', '4: test error Bail out! (/dev/kvm is missing)'],
+  },
+  {
+    about: 'messages of bpftrace in other spellings',
+    format: 'bpftrace',
+    lines: [
+      '{"type":"attached_probes","data":{"probes":2}}',
+      '{"type":"printf","data":"1442116042846 3 3f1 1\\n"}',
+      'WARNING: Lost 12 events',
+      '{"type": "printf", "data": "1442116042847 3 3f1 2"}',
+    ],
+    says: [
+      '2: write cpu 3 3f1=0000000000000001 at 1442116042846',
+      '3: loss count 12',
+      '4: rejected: the printed line has no end',
+    ],
   },
   {
     about: 'a name, which rdmsr takes for MSR 0',

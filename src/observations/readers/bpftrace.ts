@@ -8,7 +8,7 @@ import { valueOfHex } from '../value.js';
 
 const WRITE = /^(\d+) (\d+) ([0-9a-f]{1,8}) ([0-9a-f]{1,16})(?: ([0-9a-f]{1,16}))?$/;
 const BEGUN = /^\d{6,} (\d+) /;
-const LOST = /^Lost (\d+) events$/;
+const LOST = /^(?:WARNING: )?(?:Lost|Skipped) (\d+) events?\b/i;
 
 export const looksLikeBpftrace = (line: string): boolean =>
   /^Attach(?:ing|ed) \d+ probes?(?:\.\.\.)?$/.test(line) ||
@@ -16,23 +16,26 @@ export const looksLikeBpftrace = (line: string): boolean =>
   (BEGUN.test(line) && WRITE.test(line));
 
 const looksLikeJson = (line: string): boolean =>
-  /^\{"type": "(?:attached_probes|printf|lost_events|map|time|hist|stats|join|syscall|value)", "data": /.test(
+  /^\{ ?"type": ?"(?:attached_probes|printf|lost_events|map|time|hist|stats|join|syscall|value)", ?"data": ?/.test(
     line,
   );
 
 export class Bpftrace implements Reader {
   /** Of JSON: what has been printed of a line that has not ended. */
   private printed = '';
+  private printedLine = 0;
 
   constructor(private readonly sink: RecordSink) {}
 
   line(text: string, number: number): void {
-    if (!text.startsWith('{"type"')) this.output(text, number);
+    if (!/^\{ ?"type"/.test(text)) this.output(text, number);
     else if (looksLikeJson(text)) this.message(text, number);
     else this.sink.reject(number, 'not a message of bpftrace');
   }
 
-  end(): void {}
+  end(): void {
+    if (BEGUN.test(this.printed)) this.sink.reject(this.printedLine, 'the printed line has no end');
+  }
 
   private message(text: string, number: number): void {
     const message = parse(text);
@@ -48,6 +51,7 @@ export class Bpftrace implements Reader {
   private pieces(data: string, number: number): void {
     const lines = (this.printed + data).split('\n');
     this.printed = lines.pop()?.slice(-1024) ?? '';
+    this.printedLine = number;
     for (const line of lines) this.output(line, number);
   }
 

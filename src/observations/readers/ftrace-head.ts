@@ -44,9 +44,12 @@ function fromHyphen(text: string, at: number): Head | null {
   const match = FROM_PID.exec(text);
   if (match === null) return null;
   const [, pid, tgid, cpu, flags, glued, gluedFlags] = match;
+  const comm = text.slice(0, at).trim();
+  // trace-cmd names the file before it where it reports several, e.g. a guest's, whose CPUs are not the machine's.
+  if (comm.length > COMM_COLUMNS) return null;
   const letters = flags ?? gluedFlags;
   return {
-    comm: text.slice(0, at).trim(),
+    comm,
     pid: Number(pid),
     tgid: tgid === undefined || !/^\d+$/.test(tgid) ? null : Number(tgid),
     cpu: Number(cpu ?? glued),

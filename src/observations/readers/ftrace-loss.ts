@@ -16,6 +16,10 @@ const LONGEST = 200;
 
 const LOSSES = new Set(['overrun', 'commit overrun', 'dropped events']);
 
+/** Statistics may be sent without their trace. */
+export const looksLikeLoss = (text: string): boolean =>
+  text.length <= LONGEST && (MARK.test(text) || COUNT.test(text));
+
 export class LossLines {
   /** Whose block of per_cpu statistics goes by. */
   private cpu: number | null = null;

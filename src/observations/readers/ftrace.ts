@@ -4,7 +4,7 @@ import type { MakeReader, ObservedRecord, Reader, RecordSink } from '../record.j
 import { functionOfFrame } from './contexts.js';
 import { CommonLines } from './ftrace-common-lines.js';
 import { bareHeadOf, type Head, headOf } from './ftrace-head.js';
-import { LossLines } from './ftrace-loss.js';
+import { LossLines, looksLikeLoss } from './ftrace-loss.js';
 import { HeldRecord } from './held-record.js';
 import { LogLine } from './log-line.js';
 import { sampleRateNotice } from './notices.js';
@@ -17,13 +17,14 @@ export const makeFtraceReader: MakeReader = (sink) => new FtraceReader(sink);
 export function looksLikeFtrace(line: string): boolean {
   const text = line.replace(QUOTE, '');
   if (/^# (?:tracer: \w|entries-in-buffer\/entries-written: )/.test(text)) return true;
-  if (/^\s*CPU:\d+ \[(?:LOST|EVENTS|\d+ EVENTS)\b/.test(text)) return true;
+  if (looksLikeLoss(text)) return true;
   const head = headOf(text) ?? bareHeadOf(text);
   return head !== null && (head.pid !== null || claimsToBeRead(text));
 }
 
-/** Marks of quotation in a mail. */
-const QUOTE = /^(?:> ?){1,20}/;
+/** Marks of quotation in a mail; or printk's time, where the kernel dumped the trace to its log. */
+const QUOTE =
+  /^(?:(?:> ?){1,20}|(?:<\d{1,3}>)?\[ {0,8}\d{1,12}\.\d{6}\](?:\[ {0,8}[TC]\d{1,10}\])? )/;
 /** `write_msr: 3f1, value 0`; trace-cmd can print the system before it. */
 const EVENT = /^(?:[\w-]+:)?([\w-]+):(?:\s+(.*))?$/s;
 

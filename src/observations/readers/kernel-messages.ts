@@ -40,7 +40,7 @@ const MESSAGES: readonly Message[] = [
   },
   {
     pattern:
-      /Write to unrecognized MSR 0x(?<msr>[0-9a-f]{1,8}) by (?<comm>.{1,15}?)(?: \(pid: (?<pid>\d+)\))?\.?\s*$/,
+      /Write to unrecognized MSR 0x(?<msr>[0-9a-f]{1,8}) by (?<comm>.{1,15}?)(?: \(pid: (?<pid>\d+)\).*|\.?\s*)$/,
     kind: 'device_write',
     fill: (record, { msr, comm, pid }) => {
       record.msr = Number.parseInt(msr ?? '', 16);

@@ -65,12 +65,14 @@ const ANGLES: readonly Prefix[] = [
   // Priority.
   { pattern: /^<\d{1,3}>/, ofKernel: true },
   // Quoted mail.
-  { pattern: /^(?:> ?)+(?=[<[\d])/ },
+  { pattern: /^(?:> ?)+(?=[<[\d]|cpu)/i },
 ];
 const DIGITS: readonly Prefix[] = [
   // dmesg --time-format iso; syzkaller; a pool's clock.
   { pattern: new RegExp(`^(${ISO}) `), gives: 'at' },
   { pattern: new RegExp(`^(${CLOCK}) +`), gives: 'at' },
+  // /dev/kmsg.
+  { pattern: /^\d{1,3},\d+,(\d+),[-c+](?:,[^;]*)?;/, gives: 'at', ofKernel: true },
 ];
 const LETTERS: readonly Prefix[] = [
   // syslog and journald.
@@ -136,6 +138,7 @@ const HUMAN_TIME = new RegExp(String.raw`^\[${DAY} ${DAY} [ \d]\d ${CLOCK} \d{4}
 /** Whether a line begins as the kernel's log does. */
 export const hasKernelPrefix = (line: string): boolean =>
   /^(?:<\d{1,3}>)?\[ *\d+\.\d{6}\](?: |\[)/.test(line) ||
+  /^\d{1,3},\d+,\d+,[-c+](?:,[^;]*)?;/.test(line) ||
   /^(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S+) \S+ kernel: /.test(line) ||
   HUMAN_TIME.test(line);
 

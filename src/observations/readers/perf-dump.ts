@@ -1,5 +1,6 @@
 /** Records of perf.data as `perf script -D` and `perf report -D` dump them: throttling, loss, precise samples. */
 import { ObservedRecord } from '../record.js';
+import { looksLikeStats } from './perf-loss.js';
 
 /**
  * `3 1370355646288 0x9288 [0x40]: PERF_RECORD_THROTTLE`: CPU and time are there if the samples have them, and one number alone
@@ -10,7 +11,8 @@ const DUMPED =
 /** What perf says of each record before its bytes: `0x4ac0@perf.data [0x28]: event: 9`. */
 const RAW = /^\s*0x[0-9a-f]{1,16}(?:@\S+)? \[0x[0-9a-f]{1,8}\]: event: \d+\s*$/;
 
-export const looksLikePerfDump = (line: string): boolean => DUMPED.test(line) || RAW.test(line);
+export const looksLikePerfDump = (line: string): boolean =>
+  DUMPED.test(line) || RAW.test(line) || looksLikeStats(line);
 
 /** What perf does not know is -1, printed as if it had no sign; of a CPU 4294967295. */
 const NO_TIME = '18446744073709551615';

@@ -4,7 +4,7 @@ import { functionOfFrame } from './contexts.js';
 import { HeldRecord } from './held-record.js';
 import { sampleRateNotice } from './notices.js';
 import { dumpedOf, recordOfDump } from './perf-dump.js';
-import { lossOfPerf } from './perf-loss.js';
+import { lossOfPerf, throttlingOfStats } from './perf-loss.js';
 import { sampleOf } from './perf-script-sample.js';
 import { claimsToBeRead } from './tracepoints.js';
 
@@ -49,7 +49,7 @@ class PerfScriptReader implements Reader {
   }
 
   private other(text: string, number: number): void {
-    const loss = lossOfPerf(text, number);
+    const loss = lossOfPerf(text, number) ?? throttlingOfStats(text, number);
     if (loss !== null) this.keep(loss);
     else if (this.inStack && /^\s/.test(text)) {
       const frame = functionOfFrame(text);

@@ -9,7 +9,7 @@ export type Printed =
   | { readonly refuse: string };
 
 interface Options {
-  readonly base: 'hex' | 'decimal' | 'octal' | 'raw';
+  readonly base: 'hex' | 'signed' | 'unsigned' | 'octal' | 'raw';
   /** Of -f: highest and lowest bit. */
   readonly field: readonly [number, number] | null;
 }
@@ -34,7 +34,8 @@ export class PrintedNumbers {
   read(text: string, msr: number | null): Printed {
     const { base, field } = this.options ?? PLAIN;
     if (base === 'raw') return { reject: 'rdmsr -r prints bytes: run it with -x' };
-    const value = base === 'hex' ? this.hex(text, msr, field) : inBase(text, base);
+    const bits = field === null ? 64 : field[0] - field[1] + 1;
+    const value = base === 'hex' ? this.hex(text, msr, field) : inBase(text, base, bits);
     if ('reject' in value || 'refuse' in value || field === null) return value;
     return placed(value.value, field);
   }
@@ -55,12 +56,21 @@ export class PrintedNumbers {
   }
 }
 
-function inBase(text: string, base: 'decimal' | 'octal'): Printed {
-  const digits = base === 'decimal' ? /^-?\d{1,20}$/ : /^[0-7]{1,22}$/;
-  if (!digits.test(text)) return { reject: `no ${base} value: ${text}` };
-  const number = BigInt(base === 'octal' ? `0o${text}` : text);
-  if (number < -(1n << 63n)) return { reject: `more than 64 bits: ${text}` };
-  const value = valueOfDecimal((number < 0n ? number + (1n << 64n) : number).toString());
+/** With -c an unsigned number ends with U, and an octal one begins with another 0. */
+const DIGITS = {
+  signed: /^(-?)(\d{1,20})$/,
+  unsigned: /^()(\d{1,20})U?$/,
+  octal: /^()([0-7]{1,23})$/,
+};
+
+/** Of so many bits: rdmsr -d prints the top one as a sign in front of the others, not as two's complement. */
+function inBase(text: string, base: 'signed' | 'unsigned' | 'octal', bits: number): Printed {
+  const [, sign, digits] = DIGITS[base].exec(text) ?? [];
+  if (digits === undefined) return { reject: `no ${base} value: ${text}` };
+  const number = BigInt(base === 'octal' ? `0o${digits}` : digits);
+  const top = sign === '-' ? 1n << BigInt(bits - 1) : 0n;
+  if (top > 0n && number >= top) return { reject: `more than ${bits} bits: ${text}` };
+  const value = valueOfDecimal((number | top).toString());
   return value === null ? { reject: `more than 64 bits: ${text}` } : { value, known: null };
 }
 
@@ -86,7 +96,10 @@ function optionsOf(words: readonly string[]): Options {
     const letters = /^-([a-zA-Z0]+)/.exec(word)?.[1] ?? '';
     const has = (letter: string, long: string): boolean =>
       letters.includes(letter) || word === `--${long}`;
-    if (has('u', 'unsigned') || has('d', 'decimal')) base = 'decimal';
+    if (has('x', 'hexadecimal') || /^--capital-hex/.test(word) || letters.includes('X'))
+      base = 'hex';
+    if (has('u', 'unsigned') || word === '--unsigned-decimal') base = 'unsigned';
+    if (has('d', 'decimal') || word === '--signed-decimal') base = 'signed';
     if (has('o', 'octal')) base = 'octal';
     if (has('r', 'raw')) base = 'raw';
     const bits = /^(?:-[a-zA-Z0]*f|--bitfield=?)?(\d\d?):(\d\d?)$/.exec(word);

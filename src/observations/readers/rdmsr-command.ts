@@ -12,7 +12,7 @@ export interface RdmsrCommand {
 
 const RDMSR = /(?:^|[\s#$+;|&(`/])rdmsr((?:\s+[^\s;|&)`"]+)+)/g;
 /** Options that have a value of their own. */
-const WITH_VALUE = /^-[a-zA-Z0]*[pf]$|^--(?:processor|bitfield)$/;
+const WITH_VALUE = /^-[a-zA-Z0]*[pf]$|^--(?:processor|cpu|bitfield)$/;
 const ALL_CPUS = /^-[a-zA-Z0]*a|^--all$/;
 
 export function rdmsrCommand(line: string): RdmsrCommand | null {
@@ -38,11 +38,15 @@ const operandOf = (words: readonly string[]): string =>
   words.find((word, place) => !word.startsWith('-') && !WITH_VALUE.test(words[place - 1] ?? '')) ??
   '';
 
-/** The MSR that dd reads from /dev/cpu/N/msr, whose offset is its index. */
+/** The MSR that dd or od reads from /dev/cpu/N/msr, whose offset is its index. */
 export function ddMsr(line: string): number | null {
-  const skip = /\/dev\/cpu\/\S+\/msr\b.*\bskip=(0x[0-9a-f]+|\d+)/i.exec(line)?.[1];
-  return skip === undefined ? null : Number(skip);
+  const device = /\/dev\/cpu\/\S{1,20}\/msr\b/.test(line);
+  const skip = /(?:\bskip=|\s-j ?)(?:\$\(\()?(0x[0-9a-f]+|\d+)/i.exec(line)?.[1];
+  return !device || skip === undefined ? null : Number(skip);
 }
+
+/** xxd -p prints the bytes of a value without blanks, the lowest first. */
+export const joinsBytes = (line: string): boolean => /\bxxd\s.{0,40}?-(?:p|ps|plain)\b/.test(line);
 
 /** A command whose output is no value of an MSR. */
 export const isOtherCommand = (line: string): boolean =>

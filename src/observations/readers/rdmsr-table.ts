@@ -3,12 +3,15 @@ import { isPmuMsr, msrOf } from './registers.js';
 
 interface Column {
   readonly place: number;
-  readonly msr: number;
+  /** null: the row's own column says it. */
+  readonly msr: number | null;
 }
 
 export interface Table {
   readonly width: number;
   readonly columns: readonly Column[];
+  /** The column that names the MSR of a row; -1: there is none. */
+  readonly msrPlace: number;
 }
 
 export interface Row {
@@ -17,7 +20,8 @@ export interface Row {
   readonly cells: readonly { readonly msr: number; readonly text: string }[];
 }
 
-const VALUE = /^(?:raw|hex|raw_?hex|val|value|msr)$/i;
+const MSR = /^(?:msr|reg(?:ister)?)$/i;
+const VALUE = /^(?:raw|hex|raw_?hex|val|value)$/i;
 
 /** Separated by blanks, commas or bars. */
 const cellsOf = (text: string): string[] => text.split(/[\s,|]+/).filter((cell) => cell !== '');
@@ -25,11 +29,17 @@ const cellsOf = (text: string): string[] => text.split(/[\s,|]+/).filter((cell) 
 /** The table that a header begins; `msr` is what the title names. Null where the line is no header. */
 export function tableHeader(text: string, msr: number): Table | null {
   const names = cellsOf(text);
-  const columns = names.map((name) => (VALUE.test(name) ? msr : pmuMsrOf(name)));
-  const named = names.every((name, place) => /^[a-z]/i.test(name) || columns[place] !== null);
-  if (!named || !/^(?:cpu|core|processor)#?$/i.test(names[0] ?? '')) return null;
+  const holdsValues = names.some((name) => VALUE.test(name));
+  const msrPlace = holdsValues ? names.findIndex((name) => MSR.test(name)) : -1;
+  const columns = names.map((name) =>
+    VALUE.test(name) || (!holdsValues && MSR.test(name)) ? msr : pmuMsrOf(name),
+  );
+  const hasNames = names.every((name, place) => /^[a-z]/i.test(name) || columns[place] !== null);
+  if (!hasNames || !/^(?:cpu|core|processor)#?$/i.test(names[0] ?? '')) return null;
   const found = columns.flatMap((index, place) => (index === null ? [] : [{ place, msr: index }]));
-  return found.length === 0 ? null : { width: names.length, columns: found };
+  if (found.length === 0) return null;
+  const named = msrPlace < 0 ? found : found.map(({ place }) => ({ place, msr: null }));
+  return { width: names.length, columns: named, msrPlace };
 }
 
 function pmuMsrOf(name: string): number | null {
@@ -38,9 +48,13 @@ function pmuMsrOf(name: string): number | null {
 }
 
 /** Null where the line is no row. */
-export function tableRow({ width, columns }: Table, text: string): Row | null {
+export function tableRow({ width, columns, msrPlace }: Table, text: string): Row | null {
   const words = cellsOf(text);
   if (!/^\d+$/.test(words[0] ?? '') || words.length === 1) return null;
-  const cells = columns.map(({ place, msr }) => ({ msr, text: words[place] ?? '' }));
+  const own = msrPlace < 0 ? null : msrOf(words[msrPlace] ?? '');
+  const cells = columns.flatMap(({ place, msr }) => {
+    const index = msr ?? own;
+    return index === null ? [] : [{ msr: index, text: words[place] ?? '' }];
+  });
   return { cpu: Number(words[0]), cells: words.length === width ? cells : [] };
 }

@@ -4,18 +4,23 @@
  */
 import type { RecordSink } from '../record.js';
 import { valueOfHex } from '../value.js';
-import { type LogLine, recordOf } from './log-line.js';
+import { type LogLine, logLines, recordOf } from './log-line.js';
 import { logReader, type Recogniser } from './log-reader.js';
 import { PrintedNumbers } from './printed-numbers.js';
-import { ddMsr, isOtherCommand, rdmsrCommand } from './rdmsr-command.js';
+import { ddMsr, isOtherCommand, joinsBytes, rdmsrCommand } from './rdmsr-command.js';
 import { type Table, tableHeader, tableRow } from './rdmsr-table.js';
 import { complaint, keyedReading, reading, snapshot } from './reading-lines.js';
 import { isPmuMsr, msrOf, PEBS_ENABLE } from './registers.js';
 
+/** Loggers may put times and names in front. */
 export const looksLikeRdmsr = (line: string): boolean =>
+  logLines(line, 0).some(({ text }) => looksLikeOutput(text));
+
+const looksLikeOutput = (line: string): boolean =>
   TITLE.test(line) ||
+  ddMsr(line) !== null ||
   tableHeader(line, PEBS_ENABLE) !== null ||
-  /^(?:0x)?[0-9a-f]{1,16}$|^(?:cpu|core)[ #=_]?\d+ *(?:[:=,]|->)? |^0x[0-9a-f]+[ :=]+(?:0x)?[0-9a-f]+\b|^rdmsr: /i.test(
+  /^(?:0x)?[0-9a-f]{1,16}$|^ [0-9a-f]{16}$|^(?:cpu|core)[ #=_]?\d+ *(?:[:=,]|->)? |^0x[0-9a-f]+[ :=]+(?:0x)?[0-9a-f]+\b|^rdmsr: /i.test(
     line,
   ) ||
   rdmsrCommand(line) !== null;
@@ -27,8 +32,11 @@ const MSR =
 /** `MSR 0x3f1 on CPU 3 = 0x1`. */
 const MSR_OF_CPU =
   /^(?:msr[\s_[(]*)?(0x[0-9a-f]+|\w{0,9}pebs_en\w{0,9})[\])]?\s+(?:on|of|@)\s*(?:cpu|core)[ #]?(\d+)(?:\s*[:=]\s*|\s+is\s+)(\S+)$/i;
-const NUMBER = /^(?:0x)?[0-9a-f]+$|^-?\d+$/i;
-const BYTES = /^(?:[0-9a-f]{2}\s+){7}[0-9a-f]{2}$/i;
+const NUMBER = /^(?:0x)?[0-9a-f]+$|^-?\d+$|^\d+U$/i;
+/** Of od, and of rdmsr -r -c: the lowest first. */
+const BYTES = /^(?:(?:[0-9a-f]{2}\s+){7}[0-9a-f]{2}|\{(?:0x[0-9a-f]{2},){7}0x[0-9a-f]{2}\})$/i;
+/** What xxd and hexdump print: an offset, and bytes in the order of memory. */
+const DUMP = /^[0-9a-f]{6,8}:?\s+(?:[0-9a-f]{2}){1,2}\s/i;
 const NO_VALUE = /^\(?(?:unreadable|error|fail(?:ed)?|n\/?a|-+)\)?$/i;
 const TITLE = /\bMSR[\s_]*\(?0x([0-9a-f]+)\b/i;
 
@@ -36,6 +44,9 @@ const TITLE = /\bMSR[\s_]*\(?0x([0-9a-f]+)\b/i;
 const VALUE_WORD = /\bval(?:ue)?\b[ :=]*/i;
 /** What a value is called behind it, e.g. `1 (PMC0)`. */
 const NOTE = /(?<=[0-9a-f])\s+\((?!unreadable|error|fail|n\/?a)[^()]*\)$/i;
+/** A register, and a number that a line ends with. */
+const NAME = /\b(?:0x)?3f1\b|pebs_en/i;
+const ENDS_WITH_NUMBER = /[\s=:](?:0x)?[0-9a-f]{1,20}$/i;
 const COMMENT = /(?:^|\s)(?:#|\/\/).*$/;
 
 class RdmsrLines implements Recogniser {
@@ -45,6 +56,8 @@ class RdmsrLines implements Recogniser {
   private table: Table | null = null;
   /** Why a value alone in its line is none. */
   private notAlone: string | null = null;
+  /** The command prints the bytes of a value in the order of memory. */
+  private joined = false;
 
   constructor(private readonly sink: RecordSink) {}
 
@@ -65,17 +78,22 @@ class RdmsrLines implements Recogniser {
       this.ofBoth(line, text) ||
       this.ofCpu(line, text) ||
       this.ofMsr(line, text, null) ||
-      this.alone(line, text)
+      this.alone(line, text) ||
+      this.unread(line, text)
     );
   }
 
   private command(text: string): boolean {
     const dd = ddMsr(text);
-    if (dd !== null) this.msr = dd;
+    if (dd !== null) {
+      this.msr = dd;
+      this.joined = joinsBytes(text);
+    }
     if (isOtherCommand(text)) this.notAlone = 'the output of another command';
     const command = rdmsrCommand(text);
     if (command === null) return dd !== null;
     this.numbers.heed(command.words);
+    this.joined = joinsBytes(text);
     this.msr = command.msr ?? this.msr;
     this.unclear = command.unclear;
     this.table = null;
@@ -124,7 +142,7 @@ class RdmsrLines implements Recogniser {
   private ofCpu(line: LogLine, text: string): boolean {
     const [, digits, said] = CPU.exec(text) ?? [];
     if (digits === undefined || said === undefined) return false;
-    const rest = said.replace(',', ' ').replace(VALUE_WORD, '').trim();
+    const rest = BYTES.test(said) ? said : said.replace(',', ' ').replace(VALUE_WORD, '').trim();
     const cpu = Number(digits);
     this.keyed();
     if (NUMBER.test(rest) || NO_VALUE.test(rest) || BYTES.test(rest)) {
@@ -150,16 +168,30 @@ class RdmsrLines implements Recogniser {
   }
 
   private alone(line: LogLine, text: string): boolean {
-    if (!NUMBER.test(text)) return false;
+    if (!NUMBER.test(text) && !BYTES.test(text)) return false;
     if (this.notAlone === null) this.ofKnownMsr(line, null, text);
     else this.sink.reject(line.number, this.notAlone);
+    return true;
+  }
+
+  /** What names the register and is none of these forms must not be lost unseen. */
+  private unread(line: LogLine, text: string): boolean {
+    const isDump = DUMP.test(text);
+    const behind = text.slice(NAME.exec(text)?.index ?? text.length).replace(NAME, '');
+    if (!isDump && !ENDS_WITH_NUMBER.test(behind)) return false;
+    const reason = isDump
+      ? 'bytes in the order of memory: print them with "od -A n -t x1"'
+      : 'no value that rdmsr prints';
+    const cpu = /\bcpu[ =#]?(\d+)\b/i.exec(text)?.[1];
+    this.sink.reject(line.number, reason, cpu === undefined ? undefined : Number(cpu));
     return true;
   }
 
   /** A value of the MSR that the command or the title names. */
   private ofKnownMsr(line: LogLine, cpu: number | null, text: string): void {
     if (this.unclear !== null) this.sink.reject(line.number, this.unclear, cpu ?? undefined);
-    else if (BYTES.test(text)) this.bytes(line, cpu, text);
+    else if (BYTES.test(text)) this.bytes(line, cpu, text.replace(/0x|[{},\s]/gi, ''));
+    else if (this.joined && /^[0-9a-f]{16}$/i.test(text)) this.bytes(line, cpu, text);
     else this.cell(line, { cpu, msr: this.msr, text });
   }
 
@@ -176,12 +208,11 @@ class RdmsrLines implements Recogniser {
     this.sink.reject(line.number, 'unreadable', cell.cpu ?? undefined);
   }
 
-  /** `od -t x1` prints the lowest byte first. */
-  private bytes(line: LogLine, cpu: number | null, text: string): void {
+  private bytes(line: LogLine, cpu: number | null, digits: string): void {
     const record = recordOf(line, 'reading');
     record.cpu = cpu;
     record.msr = this.msr;
-    record.value = valueOfHex(text.split(/\s+/).reverse().join(''));
+    record.value = valueOfHex((digits.match(/../g) ?? []).reverse().join(''));
     this.sink.record(record);
   }
 }

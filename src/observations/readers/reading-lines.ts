@@ -13,6 +13,8 @@ export const looksLikeReading = (line: string): boolean => /^cpu=\d+ (?:0x)?[0-9
 
 /** A CPU and what looks like an MSR: such a line should give a value. */
 const KEYED = /^\s*cpu=(\d*)\s+((?:(?:0x)?[0-9a-f]{2,8}|\w{0,9}pebs_en\w{0,9})=.*)$/i;
+/** The same behind another text: of which machine, or whether it was printed over, nobody can tell. */
+const BEHIND = /\S\s*\bcpu=(\d{1,5})\s+(?:0x)?3f1=/i;
 
 /** What rdmsr and the shell say where there is no value; the groups are the CPU and the MSR. */
 const COMPLAINTS: readonly RegExp[] = [
@@ -86,7 +88,12 @@ export function keyedReading(
   numbers: PrintedNumbers,
 ): boolean {
   const [, cpu, pairs] = KEYED.exec(text) ?? [];
-  if (cpu === undefined || pairs === undefined) return false;
+  if (cpu === undefined || pairs === undefined) {
+    const behind = BEHIND.exec(text)?.[1];
+    if (behind === undefined) return false;
+    sink.reject(line.number, 'a reading stands behind another text', Number(behind));
+    return true;
+  }
   const read = pairs
     .trim()
     .split(/\s+/)

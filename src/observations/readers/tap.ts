@@ -38,10 +38,16 @@ export class Tap implements Recogniser {
     const indent = nested?.[0].length ?? 0;
     const text = line.text.slice(indent).trimEnd();
     if (/^K?TAP version /.test(text)) this.seen = true;
+    else if (/^Bail out!/.test(text)) this.bailOut(line, text);
     else if (/^\d+\.\.\d+/.test(text)) this.plan(text);
     else if (text.startsWith('# ')) return this.comment(indent, text);
     else return this.result(line, indent, text);
     return true;
+  }
+
+  /** The tests that were left will not run. */
+  private bailOut(line: LogLine, text: string): void {
+    this.results.add(line, { name: 'Bail out!', result: 'error', text: text.slice(9).trim() });
   }
 
   private plan(text: string): void {

@@ -30,7 +30,7 @@ const isRow = (cells: readonly string[]): boolean =>
 /** The MSR of a column: turbostat's own `M0X3f1`, or a name that says it. */
 function msrColumn(name: string): number | null {
   const digits = /^m(?:sr)?_?0x([0-9a-f]+)$/i.exec(name)?.[1];
-  return digits === undefined && !/^(?:\w+_)?pebs_?en(?:able)?$|^(?:0x)?3f1$/i.test(name)
+  return digits === undefined && !/^(?:\w+_)?pebs_?en(?:able)?$|^(?:msr_?)?(?:0x)?3f1$/i.test(name)
     ? null
     : msrOf(digits ?? '3f1');
 }

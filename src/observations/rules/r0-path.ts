@@ -77,6 +77,11 @@ export class R0Path {
     this.listed ??= about('R0', 'none', cpu, [line], text);
   }
 
+  /** A probe printed the register's entry of the lists. */
+  get isListed(): boolean {
+    return this.listed !== null;
+  }
+
   lost(cpu: number): void {
     const path = this.paths.of(cpu);
     path.hostOn = false;

@@ -103,6 +103,11 @@ export class R6Data {
     if (cpu !== null) this.seen.of(cpu).unreadableLine ||= line;
   }
 
+  /** A line of the CPU's that should have given its register was damaged, or said why it does not. */
+  isUnreadable(cpu: number): boolean {
+    return (this.seen.get(cpu)?.unreadableLine ?? 0) > 0;
+  }
+
   cleared(cpu: number, line: number): void {
     this.seen.of(cpu).clearedLine ||= line;
   }

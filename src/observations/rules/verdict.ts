@@ -41,6 +41,8 @@ class Summary {
   private readonly findings: Finding[] = [];
   private readonly needs = new Set<Need>();
   private readonly path: ObservedPath;
+  /** Something shows that KVM switches the register: R5 cannot hold. */
+  private switched = false;
   /** R5 holds for the machine. */
   private readonly inapplicable: boolean;
 
@@ -50,7 +52,7 @@ class Summary {
     private readonly cut: boolean,
   ) {
     this.path = this.findPath();
-    const reasons = this.path === 'autoload' ? [] : notApplicable(facts);
+    const reasons = this.switched ? [] : notApplicable(facts);
     this.findings.push(...reasons);
     this.inapplicable = reasons.length > 0 && ofOneMachine(facts);
   }
@@ -69,11 +71,13 @@ class Summary {
 
   private findPath(): ObservedPath {
     const { path, writer, data } = this.judge;
-    const proofs = [path.proof(data.lostAnywhere), writer.finding].filter(
-      (proof) => proof !== null,
-    );
+    const { cut } = this;
+    const shown = path.proof(data.lostAnywhere);
+    const proofs = [shown, writer.finding].filter((proof) => proof !== null);
     this.findings.push(...proofs);
-    if (proofs.length > 0) return 'autoload';
+    this.switched = proofs.length > 0;
+    // Statistics that follow a trace may tell of a loss inside the window; a list or a stack needs no window.
+    if (writer.finding !== null || path.isListed || (shown !== null && !cut)) return 'autoload';
     const windows = path.quietWindows();
     if (windows < QUIET_WINDOWS || this.cut || data.lostAnywhere) return 'unknown';
     const text = `In ${windows} round trips with host PEBS on KVM did not zero ${NAME}: the register is not in the MSR-load areas.`;
@@ -94,7 +98,7 @@ class Summary {
       ...found.map((finding): Finding => ({ ...finding, verdict: 'inconclusive' })),
     );
     const withoutLine = dump.without(cpu);
-    if (withoutLine > 0 && !data.wasRead(cpu)) {
+    if (withoutLine > 0 && !data.wasRead(cpu) && !data.isUnreadable(cpu)) {
       const reason = `The dump prints no ${NAME}: the CPU has no PEBS, or perf does not use it.`;
       this.findings.push(about('R5', 'not_applicable', cpu, [withoutLine], reason));
       return { cpu, verdict: 'not_applicable', reason };
