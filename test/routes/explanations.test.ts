@@ -73,6 +73,62 @@ t.test('a recording is explained by its kernel, and the schedule can be replayed
   t.strictSame(bodyOf(t, read, ExplanationSchema), found);
 });
 
+/** What the tracepoints of a host print from its beginning on. */
+async function traceOf(kernel: string, actions: readonly object[]): Promise<string[]> {
+  const asked = { cpu_model: 'emerald-rapids', kernel };
+  const made = await app.inject({ method: 'POST', url: '/v1/hosts', payload: asked });
+  const url = `/v1/hosts/${bodyOf(t, made, HostSchema, 201).id}`;
+  const run = await app.inject({ method: 'POST', url: `${url}/scripts`, payload: { actions } });
+  t.equal(run.statusCode, 200, run.body.slice(0, 500));
+  const { body } = await app.inject(`${url}/trace?format=ftrace`);
+  return body.split('\n').filter((text) => /: (write_msr|kvm_entry|kvm_exit): /.test(text));
+}
+
+const OPEN = {
+  action: 'open_event',
+  name: 'a',
+  counter: 'PMC0',
+  precise_ip: 2,
+  exclude_guest: true,
+};
+const TRIP = { action: 'transition', vcpu: 'g', kind: 'round_trip' };
+const THROTTLE = { action: 'nmi', throttle: ['PMC0'] };
+const wrmsr = (msr: string, value: string) => ({ action: 'wrmsr', vcpu: 'g', msr, value });
+
+t.test('a recording may begin before anything counts', async (t) => {
+  const adaptive = [
+    { ...OPEN, pebs_data_cfg: '0x3' },
+    { action: 'add_vcpu', name: 'g' },
+    TRIP,
+    THROTTLE,
+    TRIP,
+  ];
+  const guestPebs = [
+    OPEN,
+    { action: 'add_vcpu', name: 'g' },
+    wrmsr('IA32_DS_AREA', '0xffff888000049000'),
+    wrmsr('IA32_PEBS_ENABLE', '0x2'),
+    wrmsr('IA32_PERFEVTSEL1', '0x43003c'),
+    wrmsr('IA32_PERF_GLOBAL_CTRL', '0x2'),
+    TRIP,
+    THROTTLE,
+    TRIP,
+    { action: 'tick' },
+    TRIP,
+  ];
+  for (const kernel of ['linux-7.3.4', 'linux-7.2.6', 'linux-6.1.192']) {
+    for (const actions of [adaptive, guestPebs]) {
+      const id = await observationOf(await traceOf(kernel, actions));
+      const found = bodyOf(
+        t,
+        await ask(id, { kernel, cpu_model: 'emerald-rapids' }),
+        ExplanationSchema,
+      );
+      t.strictSame(found.fits, [kernel]);
+    }
+  }
+});
+
 t.test('what no schedule makes is named', async (t) => {
   const wrong = TRACE.with(6, line('write_msr: 3f1, value 8000000000000001'));
   const id = await observationOf(wrong);
