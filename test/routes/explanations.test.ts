@@ -159,10 +159,20 @@ t.test('a window, a CPU, and nothing to explain', async (t) => {
     cpu: 1,
     records: 1,
   });
-  t.match(bodyOf(t, await ask(id, { ...asked, cpu: 7 }), ExplanationSchema), {
-    state: 'failed',
-    error: /no records/,
-  });
+  for (const [where, error] of [
+    [{ cpu: 300 }, /^There are no records of CPU 300 to explain/],
+    [{ window: { first_line: 900 } }, /^There are no records in the window to explain/],
+  ] as const) {
+    const found = bodyOf(t, await ask(id, { ...asked, ...where }), ExplanationSchema);
+    t.match(found, { state: 'failed', error });
+  }
+});
+
+t.test('a machine has more CPUs than a host', async (t) => {
+  const id = await observationOf(TRACE.map((text) => text.replace('[000]', '[300]')));
+  const asked = { kernel: 'linux-7.2.6', cpu_model: 'emerald-rapids', cpu: 300 };
+  const found = bodyOf(t, await ask(id, asked), ExplanationSchema);
+  t.match(found, { cpu: 300, records: 10, fits: ['linux-7.2.6'] });
 });
 
 t.test('what cannot be meant is refused, naming the field', async (t) => {
@@ -175,6 +185,7 @@ t.test('what cannot be meant is refused, naming the field', async (t) => {
     [{ kernel: 'linux-7.2.6' }, 'rule_violated', '/cpu_model'],
     [{ ...good, model: { events: [{ counter: 'PMC15' }] } }, 'rule_violated', '/model/events/0'],
     [{ ...good, windw: {} }, 'validation', '/windw'],
+    [{ ...good, window: { first_line: 5, last_line: 4 } }, 'rule_violated', '/window'],
   ] as const) {
     const problem = problemOf(t, await ask(id, payload), code);
     t.match(problem.errors?.[0]?.pointer, new RegExp(`^${pointer}`), JSON.stringify(payload));
