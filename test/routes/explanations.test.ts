@@ -129,6 +129,27 @@ t.test('a recording may begin before anything counts', async (t) => {
   }
 });
 
+t.test('one MSR may have been traced alone', async (t) => {
+  const kernel = 'linux-7.2.6';
+  const actions = [
+    OPEN,
+    { action: 'add_vcpu', name: 'g' },
+    TRIP,
+    THROTTLE,
+    { action: 'tick' },
+    TRIP,
+  ];
+  const traced = (await traceOf(kernel, actions)).filter((text) => text.includes(': 3f1,'));
+  const asked = { kernel, cpu_model: 'emerald-rapids' };
+  const found = bodyOf(t, await ask(await observationOf(traced), asked), ExplanationSchema);
+  t.match(found, { records: traced.length, fits: [kernel] });
+  t.ok(found.kernels[0]?.inference.some((text) => /^IA32_PERF_GLOBAL_CTRL was not/.test(text)));
+  const [first] = traced;
+  const wrong = [...traced, first!.replace(/value \w+/, 'value 800')];
+  const none = bodyOf(t, await ask(await observationOf(wrong), asked), ExplanationSchema);
+  t.strictSame(none.fits, []);
+});
+
 t.test('what no schedule makes is named', async (t) => {
   const wrong = TRACE.with(6, line('write_msr: 3f1, value 8000000000000001'));
   const id = await observationOf(wrong);

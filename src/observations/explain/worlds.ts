@@ -10,6 +10,7 @@ import { ACTOR_KINDS, type ActorKind } from '../../model/vocabulary.js';
 import { WorldError } from '../../model/world-error.js';
 import type { EventSpec, HostSpec, VcpuSpec, WorldSpec } from '../../model/world-spec.js';
 import {
+  COUNTERS,
   type CounterSet,
   counterName,
   FIXED_BIT,
@@ -46,6 +47,9 @@ const BEGINNING_WORDS: Readonly<Record<Beginning, string>> = {
   anywhere: 'the recording begins in the middle of a run',
 };
 
+const FILTERED =
+  'IA32_PERF_GLOBAL_CTRL was not traced, and no MSR that the recording has no write of';
+
 /** More events or vCPUs than that have too many states. */
 export const EVENTS_MAX = 8;
 export const VCPUS_MAX = 4;
@@ -79,7 +83,12 @@ export function* candidatesOf(
         known === undefined ? machineOf(given, clues, wanted, isAnywhere, symbols) : known;
       if (wanted === wish) machines.set(wish, machine);
       if (machine === null) continue;
-      yield { machine, inference: [...wish.said, BEGINNING_WORDS[beginning]], beginning };
+      const filtered = symbols.isFiltered ? [FILTERED] : [];
+      yield {
+        machine,
+        inference: [...wish.said, ...filtered, BEGINNING_WORDS[beginning]],
+        beginning,
+      };
     }
   }
 }
@@ -135,7 +144,10 @@ function* wishesOf(
 
 /** Counters that perf leaves out of IA32_PERF_GLOBAL_CTRL at some time: their events count in guests only. */
 function absentFromHost(caps: PmuCaps, { globalCtrls }: Clues): CounterSet {
-  return globalCtrls.reduce((all, value) => all | (caps.intelCtrl & ~fromU64(value).set), 0);
+  // perf writes no bits that the CPU does not have, and 0 is not among them.
+  const sets = globalCtrls.map((value) => fromU64(value).set);
+  const possible = sets.filter((set) => (set & COUNTERS & ~caps.intelCtrl) === 0);
+  return possible.reduce((all, set) => all | (caps.intelCtrl & ~set), 0);
 }
 
 /** The events of the host: each way in which they may stand together. */
