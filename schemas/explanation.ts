@@ -1,20 +1,11 @@
 /** Explanations: whether a recording is one of a kernel, and by which schedule. */
 import { type Static, Type } from 'typebox';
 import { STEPS_TOLD_MAX } from '../src/model/vocabulary.js';
-import {
-  CpuNumberSchema,
-  count,
-  nullable,
-  oneOf,
-  prose,
-  ref,
-  SlugSchema,
-  TimestampSchema,
-} from './common.js';
+import { count, nullable, oneOf, prose, ref, SlugSchema, TimestampSchema } from './common.js';
 import { ExplorationModelSchema } from './exploration-model.js';
 import { propertyId } from './exploration-request.js';
 import { HostCreateSchema } from './host.js';
-import { ObservationIdSchema } from './observation.js';
+import { cpuOrNull, ObservationIdSchema } from './observation.js';
 import { ScriptActionSchema } from './script.js';
 
 export const KERNELS_EXPLAINED_MAX = 16;
@@ -66,7 +57,12 @@ export const ExplanationRequestSchema = Type.Object(
       ),
     ),
     cpu: Type.Optional(
-      ref(CpuNumberSchema, 'the CPU; by default the one with the most records that are compared'),
+      Type.Integer({
+        minimum: 0,
+        maximum: 65_535,
+        description:
+          'the CPU of the machine; by default the one with the most records that are compared',
+      }),
     ),
     window: Type.Optional(
       Type.Object(
@@ -174,7 +170,9 @@ export const ExplanationSchema = Type.Object(
     finished_at: Type.Optional(ref(TimestampSchema)),
     error: Type.Optional(prose('why it failed')),
     observation: ref(ObservationIdSchema),
-    cpu: Type.Optional(nullable(ref(CpuNumberSchema), 'null where the text names none')),
+    cpu: Type.Optional(
+      cpuOrNull('the CPU of the machine, CPU 0 of the model; null where the text names none'),
+    ),
     records: Type.Optional(count('records of the CPU that are compared')),
     skipped: Type.Optional(
       Type.Array(

@@ -47,7 +47,7 @@ export const ObservationParamsSchema = Type.Object(
 const lineNumber = (description: string) =>
   Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description });
 
-const cpuOrNull = (description: string) =>
+export const cpuOrNull = (description: string) =>
   nullable(Type.Integer({ minimum: 0, maximum: 65_535 }), description);
 
 export const ObservationVerdictSchema = oneOf(OBSERVED_VERDICTS, {

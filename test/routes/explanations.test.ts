@@ -73,6 +73,83 @@ t.test('a recording is explained by its kernel, and the schedule can be replayed
   t.strictSame(bodyOf(t, read, ExplanationSchema), found);
 });
 
+/** What the tracepoints of a host print from its beginning on. */
+async function traceOf(kernel: string, actions: readonly object[]): Promise<string[]> {
+  const asked = { cpu_model: 'emerald-rapids', kernel };
+  const made = await app.inject({ method: 'POST', url: '/v1/hosts', payload: asked });
+  const url = `/v1/hosts/${bodyOf(t, made, HostSchema, 201).id}`;
+  const run = await app.inject({ method: 'POST', url: `${url}/scripts`, payload: { actions } });
+  t.equal(run.statusCode, 200, run.body.slice(0, 500));
+  const { body } = await app.inject(`${url}/trace?format=ftrace`);
+  return body.split('\n').filter((text) => /: (write_msr|kvm_entry|kvm_exit): /.test(text));
+}
+
+const OPEN = {
+  action: 'open_event',
+  name: 'a',
+  counter: 'PMC0',
+  precise_ip: 2,
+  exclude_guest: true,
+};
+const TRIP = { action: 'transition', vcpu: 'g', kind: 'round_trip' };
+const THROTTLE = { action: 'nmi', throttle: ['PMC0'] };
+const wrmsr = (msr: string, value: string) => ({ action: 'wrmsr', vcpu: 'g', msr, value });
+
+t.test('a recording may begin before anything counts', async (t) => {
+  const adaptive = [
+    { ...OPEN, pebs_data_cfg: '0x3' },
+    { action: 'add_vcpu', name: 'g' },
+    TRIP,
+    THROTTLE,
+    TRIP,
+  ];
+  const guestPebs = [
+    OPEN,
+    { action: 'add_vcpu', name: 'g' },
+    wrmsr('IA32_DS_AREA', '0xffff888000049000'),
+    wrmsr('IA32_PEBS_ENABLE', '0x2'),
+    wrmsr('IA32_PERFEVTSEL1', '0x43003c'),
+    wrmsr('IA32_PERF_GLOBAL_CTRL', '0x2'),
+    TRIP,
+    THROTTLE,
+    TRIP,
+    { action: 'tick' },
+    TRIP,
+  ];
+  for (const kernel of ['linux-7.3.4', 'linux-7.2.6', 'linux-6.1.192']) {
+    for (const actions of [adaptive, guestPebs]) {
+      const id = await observationOf(await traceOf(kernel, actions));
+      const found = bodyOf(
+        t,
+        await ask(id, { kernel, cpu_model: 'emerald-rapids' }),
+        ExplanationSchema,
+      );
+      t.strictSame(found.fits, [kernel]);
+    }
+  }
+});
+
+t.test('one MSR may have been traced alone', async (t) => {
+  const kernel = 'linux-7.2.6';
+  const actions = [
+    OPEN,
+    { action: 'add_vcpu', name: 'g' },
+    TRIP,
+    THROTTLE,
+    { action: 'tick' },
+    TRIP,
+  ];
+  const traced = (await traceOf(kernel, actions)).filter((text) => text.includes(': 3f1,'));
+  const asked = { kernel, cpu_model: 'emerald-rapids' };
+  const found = bodyOf(t, await ask(await observationOf(traced), asked), ExplanationSchema);
+  t.match(found, { records: traced.length, fits: [kernel] });
+  t.ok(found.kernels[0]?.inference.some((text) => /^IA32_PERF_GLOBAL_CTRL was not/.test(text)));
+  const [first] = traced;
+  const wrong = [...traced, first!.replace(/value \w+/, 'value 800')];
+  const none = bodyOf(t, await ask(await observationOf(wrong), asked), ExplanationSchema);
+  t.strictSame(none.fits, []);
+});
+
 t.test('what no schedule makes is named', async (t) => {
   const wrong = TRACE.with(6, line('write_msr: 3f1, value 8000000000000001'));
   const id = await observationOf(wrong);
@@ -103,10 +180,20 @@ t.test('a window, a CPU, and nothing to explain', async (t) => {
     cpu: 1,
     records: 1,
   });
-  t.match(bodyOf(t, await ask(id, { ...asked, cpu: 7 }), ExplanationSchema), {
-    state: 'failed',
-    error: /no records/,
-  });
+  for (const [where, error] of [
+    [{ cpu: 300 }, /^There are no records of CPU 300 to explain/],
+    [{ window: { first_line: 900 } }, /^There are no records in the window to explain/],
+  ] as const) {
+    const found = bodyOf(t, await ask(id, { ...asked, ...where }), ExplanationSchema);
+    t.match(found, { state: 'failed', error });
+  }
+});
+
+t.test('a machine has more CPUs than a host', async (t) => {
+  const id = await observationOf(TRACE.map((text) => text.replace('[000]', '[300]')));
+  const asked = { kernel: 'linux-7.2.6', cpu_model: 'emerald-rapids', cpu: 300 };
+  const found = bodyOf(t, await ask(id, asked), ExplanationSchema);
+  t.match(found, { cpu: 300, records: 10, fits: ['linux-7.2.6'] });
 });
 
 t.test('what cannot be meant is refused, naming the field', async (t) => {
@@ -119,6 +206,7 @@ t.test('what cannot be meant is refused, naming the field', async (t) => {
     [{ kernel: 'linux-7.2.6' }, 'rule_violated', '/cpu_model'],
     [{ ...good, model: { events: [{ counter: 'PMC15' }] } }, 'rule_violated', '/model/events/0'],
     [{ ...good, windw: {} }, 'validation', '/windw'],
+    [{ ...good, window: { first_line: 5, last_line: 4 } }, 'rule_violated', '/window'],
   ] as const) {
     const problem = problemOf(t, await ask(id, payload), code);
     t.match(problem.errors?.[0]?.pointer, new RegExp(`^${pointer}`), JSON.stringify(payload));

@@ -58,7 +58,10 @@ export class ObservedMachine extends MachineModel {
     let symbol = this.writes.get(key);
     if (symbol === undefined) {
       const { addresses } = this.explored.host;
-      symbol = this.symbols.write(msrIndex(msr), u64OfMsr(msr, value, addresses), context);
+      const index = msrIndex(msr);
+      symbol = this.symbols.showsWrites(index)
+        ? this.symbols.write(index, u64OfMsr(msr, value, addresses), context)
+        : 0;
       this.writes.set(key, symbol);
     }
     return symbol;

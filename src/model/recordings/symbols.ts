@@ -60,6 +60,7 @@ export interface SymbolsData {
   readonly seen: readonly Seen[];
   readonly showsNmis: boolean;
   readonly showsRuns: boolean;
+  readonly written: readonly number[];
 }
 
 /** Gives names to what is seen. One table serves a recording and the model that it is compared with. */
@@ -70,9 +71,12 @@ export class Symbols {
   /** The recording has records of NMIs, or of entries and exits, so that one without a record is none. */
   showsNmis = false;
   showsRuns = false;
+  /** The MSRs that the recording has writes of, by index. */
+  private readonly written = new Set<number>();
 
-  static of({ seen, showsNmis, showsRuns }: SymbolsData): Symbols {
+  static of({ seen, showsNmis, showsRuns, written }: SymbolsData): Symbols {
     const symbols = new Symbols();
+    for (const index of written) symbols.written.add(index);
     for (const { what, of, value, facets } of seen) symbols.symbol(what, of, value, facets);
     symbols.showsNmis = showsNmis;
     symbols.showsRuns = showsRuns;
@@ -80,8 +84,23 @@ export class Symbols {
   }
 
   get data(): SymbolsData {
-    const { seen, showsNmis, showsRuns } = this;
-    return { seen, showsNmis, showsRuns };
+    const { seen, showsNmis, showsRuns, written } = this;
+    return { seen, showsNmis, showsRuns, written: [...written] };
+  }
+
+  /** A write is in the recording: its symbol, or 0 where it is not compared. */
+  recorded(index: number, value: U64, facets: number): number {
+    if (isCompared(index)) this.written.add(index);
+    return this.write(index, value, facets);
+  }
+
+  /** perf writes IA32_PERF_GLOBAL_CTRL whenever it writes anything else, so without it some MSRs were not traced. */
+  get isFiltered(): boolean {
+    return this.written.size > 0 && !this.written.has(msr.msrIndex(msr.GLOBAL_CTRL));
+  }
+
+  showsWrites(index: number): boolean {
+    return !this.isFiltered || this.written.has(index);
   }
 
   /** A write's symbol, or 0 where it is not compared. */

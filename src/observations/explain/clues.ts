@@ -76,6 +76,7 @@ const RESET_MIN = 4;
 
 export function cluesOf(recording: Int32Array, symbols: Symbols): Clues {
   const reader = new ClueReader();
+  reader.signs.hasSections = symbols.isFiltered;
   for (const symbol of recording) {
     if (symbol === MISSING) reader.signs.hasGaps = true;
     else reader.read(symbols.of(symbol));

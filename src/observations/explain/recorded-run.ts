@@ -90,7 +90,7 @@ export class RunRecorder {
     // The register stays as it is; the model has no such write either.
     if (refused) return 'refused write';
     const bits = { hi: value.high, lo: value.low };
-    const symbol = this.symbols.write(msr, bits, CONTEXTS[context]);
+    const symbol = this.symbols.recorded(msr, bits, CONTEXTS[context]);
     return symbol === 0 ? `write of 0x${msr.toString(16)}` : symbol;
   }
 

@@ -6,14 +6,13 @@
 import { exploredWorld } from '../../model/explored-world.js';
 import { ObservedMachine } from '../../model/recordings/observed-machine.js';
 import type { Symbols } from '../../model/recordings/symbols.js';
-import { formatCounterSet } from '../../model/values.js';
 import { ACTOR_KINDS, type ActorKind } from '../../model/vocabulary.js';
 import { WorldError } from '../../model/world-error.js';
 import type { EventSpec, HostSpec, VcpuSpec, WorldSpec } from '../../model/world-spec.js';
 import {
+  COUNTERS,
   type CounterSet,
   counterName,
-  counterNames,
   FIXED_BIT,
   fromU64,
   GENERAL_PURPOSE,
@@ -23,6 +22,7 @@ import type { CpuModel, PmuCaps } from '../../pmu/arch/cpu-model.js';
 import type { KernelVariant } from '../../pmu/kernels/kernel-variant.js';
 import { capsOf } from '../../pmu/kernels/pmu-support.js';
 import type { Clues, EventClue } from './clues.js';
+import { guestsOf } from './guests.js';
 
 /** What is known of the machine besides its recording. What is absent is inferred. */
 export interface GivenWorld extends HostSpec, Pick<WorldSpec, 'events' | 'vcpus' | 'actors'> {}
@@ -36,15 +36,19 @@ export interface Candidate {
 }
 
 /** Where in a run the recording begins. What is not tried first has the more states. */
-const BEGINNINGS = ['at_rest', 'closed', 'in_guest', 'anywhere'] as const;
+const BEGINNINGS = ['at_rest', 'closed', 'disabled', 'in_guest', 'anywhere'] as const;
 export type Beginning = (typeof BEGINNINGS)[number];
 
 const BEGINNING_WORDS: Readonly<Record<Beginning, string>> = {
   at_rest: 'the recording begins with all events open and nothing under way',
   closed: 'the recording begins with no event open',
+  disabled: 'the recording begins with no event enabled, on a host on which none has counted yet',
   in_guest: 'the recording begins in a guest',
   anywhere: 'the recording begins in the middle of a run',
 };
+
+const FILTERED =
+  'IA32_PERF_GLOBAL_CTRL was not traced, and no MSR that the recording has no write of';
 
 /** More events or vCPUs than that have too many states. */
 export const EVENTS_MAX = 8;
@@ -69,17 +73,29 @@ export function* candidatesOf(
     const isAnywhere = beginning === 'anywhere';
     if (isAnywhere) machines.clear();
     for (const wish of wishes) {
-      // Opening an event takes a section.
-      if (beginning === 'closed' && (wish.events.length === 0 || !clues.hasSections)) continue;
+      const isOff = beginning === 'closed' || beginning === 'disabled';
+      // Opening or enabling an event takes a section.
+      if (isOff && (wish.events.length === 0 || !clues.hasSections)) continue;
       if (beginning === 'in_guest' && wish.vcpus.length === 0) continue;
-      const known = machines.get(wish);
+      const known = beginning === 'disabled' ? undefined : machines.get(wish);
+      const wanted = beginning === 'disabled' ? disabled(wish) : wish;
       const machine =
-        known === undefined ? machineOf(given, clues, wish, isAnywhere, symbols) : known;
-      machines.set(wish, machine);
+        known === undefined ? machineOf(given, clues, wanted, isAnywhere, symbols) : known;
+      if (wanted === wish) machines.set(wish, machine);
       if (machine === null) continue;
-      yield { machine, inference: [...wish.said, BEGINNING_WORDS[beginning]], beginning };
+      const filtered = symbols.isFiltered ? [FILTERED] : [];
+      yield {
+        machine,
+        inference: [...wish.said, ...filtered, BEGINNING_WORDS[beginning]],
+        beginning,
+      };
     }
   }
+}
+
+/** As of a host on which none of the events ever counted: registers that perf leaves as they are still hold 0. */
+function disabled(wish: Wish): Wish {
+  return { ...wish, events: wish.events.map((event) => ({ ...event, disabled: true })) };
 }
 
 /** Null where a world cannot be: a kernel that takes no such event has not made the recording with it. */
@@ -112,10 +128,13 @@ function* wishesOf(
   clues: Clues,
   vcpuCount: number,
 ): Generator<Wish> {
-  for (const [vcpus, ofGuests] of guestsOf(given, vcpuCount, absentFromHost(caps, clues), clues)) {
-    for (const [events, ofEvents] of eventsOf(given, caps, clues, vcpus.length > 0, ofGuests)) {
+  const absent = absentFromHost(caps, clues);
+  const known = given.vcpus && [{ vcpus: given.vcpus, counters: absent, said: '' }];
+  for (const guests of known ?? guestsOf(vcpuCount, absent, absent & clues.pebsBits)) {
+    const { vcpus, counters } = guests;
+    for (const [events, ofEvents] of eventsOf(given, caps, clues, vcpus.length > 0, counters)) {
       const said = [
-        ...(given.vcpus === undefined ? [toldVcpus(vcpus, ofGuests)] : []),
+        ...(given.vcpus === undefined ? [guests.said] : []),
         ...(given.events === undefined ? ofEvents : []),
       ];
       yield { events, vcpus, said };
@@ -125,52 +144,10 @@ function* wishesOf(
 
 /** Counters that perf leaves out of IA32_PERF_GLOBAL_CTRL at some time: their events count in guests only. */
 function absentFromHost(caps: PmuCaps, { globalCtrls }: Clues): CounterSet {
-  return globalCtrls.reduce((all, value) => all | (caps.intelCtrl & ~fromU64(value).set), 0);
-}
-
-/** The vCPUs, and the guest counters that they use. */
-function* guestsOf(
-  { vcpus }: GivenWorld,
-  count: number,
-  counters: CounterSet,
-  { pebsBits }: Clues,
-): Generator<[VcpuSpec[], CounterSet]> {
-  if (vcpus !== undefined) {
-    yield [vcpus, counters];
-    return;
-  }
-  const plain = Array.from({ length: count }, (_, at) => ({ name: `v${at}` }));
-  const wrmsr = wrmsrOf(counters, counters & pebsBits);
-  if (counters !== 0 && count > 0) yield [plain.map((vcpu) => ({ ...vcpu, wrmsr })), counters];
-  yield [plain, 0];
-  // Where no entry is recorded, entries may not have been traced at all.
-  if (count === 0) {
-    yield [[{ name: 'v0' }], 0];
-    if (counters !== 0) yield [[{ name: 'v0', wrmsr }], counters];
-  }
-}
-
-/** What a guest writes to count cycles on some counters, on some of them with PEBS. */
-function wrmsrOf(counters: CounterSet, pebs: CounterSet): NonNullable<VcpuSpec['wrmsr']> {
-  const bits = Array.from({ length: 32 }, (_, bit) => bit).filter((bit) => counters & (1 << bit));
-  const fixed = bits.reduce(
-    (all, bit) => (bit < FIXED_BIT ? all : all | (0xb << (4 * (bit - FIXED_BIT)))),
-    0,
-  );
-  return [
-    { msr: 'IA32_PERF_GLOBAL_CTRL', value: '0x0' },
-    ...(pebs === 0
-      ? []
-      : [
-          { msr: 'IA32_DS_AREA', value: '0xffff888000049000' },
-          { msr: 'IA32_PEBS_ENABLE', value: formatCounterSet(pebs) },
-        ]),
-    ...bits
-      .filter((bit) => bit < FIXED_BIT)
-      .map((bit) => ({ msr: `IA32_PERFEVTSEL${bit}`, value: '0x43003c' })),
-    ...(fixed === 0 ? [] : [{ msr: 'IA32_FIXED_CTR_CTRL', value: fixed }]),
-    { msr: 'IA32_PERF_GLOBAL_CTRL', value: formatCounterSet(counters) },
-  ];
+  // perf writes no bits that the CPU does not have, and 0 is not among them.
+  const sets = globalCtrls.map((value) => fromU64(value).set);
+  const possible = sets.filter((set) => (set & COUNTERS & ~caps.intelCtrl) === 0);
+  return possible.reduce((all, set) => all | (caps.intelCtrl & ~set), 0);
 }
 
 /** The events of the host: each way in which they may stand together. */
@@ -186,10 +163,12 @@ function* eventsOf(
     return;
   }
   const absent = absentFromHost(caps, clues) & ~ofGuests;
-  const told = clueEvents(caps, clues).filter(({ counter }) => (ofGuests & (1 << counter)) === 0);
-  const below = eventsBelow(told, ofGuests);
-  for (const seen of below.length === 0 ? [told] : [told, [...told, ...below]]) {
-    yield* arranged(seen, caps, clues, hasGuests, absent);
+  for (const all of clueEvents(caps, clues)) {
+    const told = all.filter(({ counter }) => (ofGuests & (1 << counter)) === 0);
+    const below = eventsBelow(told, ofGuests);
+    for (const seen of below.length === 0 ? [told] : [told, [...told, ...below]]) {
+      yield* arranged(seen, caps, clues, hasGuests, absent);
+    }
   }
 }
 
@@ -245,8 +224,8 @@ function inOrder(specs: readonly EventSpec[], [leader]: readonly number[]): Even
 }
 
 /** Events that were started, and those that only their bits in other registers tell of. */
-function clueEvents(caps: PmuCaps, clues: Clues): EventClue[] {
-  const events = [...clues.events];
+function* clueEvents(caps: PmuCaps, clues: Clues): Generator<EventClue[]> {
+  let events = [...clues.events];
   const add = (counters: CounterSet, precise: boolean): void => {
     for (let counter = 0; counter < 32; counter += 1) {
       const isSeen = events.some((event) => event.counter === counter);
@@ -257,15 +236,17 @@ function clueEvents(caps: PmuCaps, clues: Clues): EventClue[] {
   };
   add(clues.pebsBits, true);
   add(clues.overflowed, false);
-  // On which counter it does PEBS is not told, and any would do.
-  if (clues.hasPebs && clues.pebsBits === 0 && !events.some(({ precise }) => precise)) {
-    const taken = events.reduce((all, { counter }) => all | (1 << counter), 0);
-    add(~taken & (taken + 1), true);
-  }
   if (clues.writesFixed && !events.some(({ counter }) => counter >= FIXED_BIT)) {
     add(1 << FIXED_BIT, false);
   }
-  return events;
+  yield events;
+  // Some kernels write IA32_PEBS_ENABLE without any such event. On which counter one does PEBS is not told, and any would do.
+  if (clues.hasPebs && clues.pebsBits === 0 && !events.some(({ precise }) => precise)) {
+    const taken = events.reduce((all, { counter }) => all | (1 << counter), 0);
+    events = [...events];
+    add(~taken & (taken + 1), true);
+    yield events;
+  }
 }
 
 /** Groups of events, each with its leader first; the empty one is no group. Those that handlers stopped together come first. */
@@ -319,15 +300,6 @@ function actorsOf(clues: Clues, vcpus: readonly VcpuSpec[], isAnywhere: boolean)
     vmfail: clues.hasFailedEntries,
   };
   return ACTOR_KINDS.filter((kind) => acts[kind] === true);
-}
-
-function toldVcpus(vcpus: readonly VcpuSpec[], counters: CounterSet): string {
-  const uses = counters === 0 ? 'no counter' : counterNames(counters).join(', ');
-  return vcpus.length === 0
-    ? 'no vCPU runs'
-    : `${vcpus.length} ${vcpus.length === 1 ? 'vCPU runs' : 'vCPUs run'}, and ${
-        vcpus.length === 1 ? 'its guest uses' : 'their guests use'
-      } ${uses}`;
 }
 
 function toldEvent(event: EventSpec): string {

@@ -25,6 +25,7 @@ import {
   refuseRun,
   refuseShutDown,
   refuseUnlessIdle,
+  refuseWithoutLeader,
   refuseWithoutSwitch,
 } from './guards.js';
 import { GUEST, isInGuest, K5_SWITCH, K8_PREPARE, REST, V2_ENTRY_LOAD } from './micro-step.js';
@@ -136,7 +137,7 @@ export function refusal(world: World, state: MachineState, action: Action): stri
         : refuseClose(state, cpu);
     case OPEN:
       return state.events[action.target]!.status === CLOSED
-        ? refuseReserve(state)
+        ? (refuseWithoutLeader(world, state, action.target) ?? refuseReserve(state))
         : 'the event is open';
     case START_SECTION:
       return refuseUnlessIdle(cpu);

@@ -48,6 +48,14 @@ function refuseDuringRun({ index, pc, target }: LogicalCpu): string {
     : `CPU ${index} is in the middle of a run of v${target}, with interrupts off`;
 }
 
+/** `perf_event_open` takes the leader's file descriptor. */
+export function refuseWithoutLeader(world: World, state: MachineState, at: number): string | null {
+  const { leader } = world.eventConfigs[at]!;
+  return leader !== NO_EVENT && state.events[leader]!.status === CLOSED
+    ? 'its group leader is closed'
+    : null;
+}
+
 /** Reserving or releasing the DS areas sends an IPI to every CPU, which must be answered. */
 export function refuseReserve(state: MachineState): string | null {
   const open = state.events.filter((event) => event.status !== CLOSED).length;

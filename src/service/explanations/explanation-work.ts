@@ -75,7 +75,7 @@ export class ExplanationWork {
     const { first_line: firstLine = 1, last_line: lastLine = Number.MAX_SAFE_INTEGER } =
       asked.window ?? {};
     const recording = await recordingOf(records.all(), { cpu: asked.cpu, firstLine, lastLine });
-    if (recording === undefined) throw new Error(NOTHING_TO_EXPLAIN);
+    if (recording === undefined) throw new Error(nothingToExplain(asked));
     await this.store.progress(row.id, recordedItem(recording), []);
     const thread = this.free.pop() ?? new ExplainingThread();
     thread.begin();
@@ -128,8 +128,11 @@ export class ExplanationWork {
   }
 }
 
-const NOTHING_TO_EXPLAIN =
-  'There are no records to explain: it takes WRMSRs of perf or KVM, or entries and exits (write_msr, kvm_entry, kvm_exit).';
+function nothingToExplain({ cpu, window }: StoredExplanation): string {
+  const of = cpu === undefined ? '' : ` of CPU ${cpu}`;
+  const where = window === undefined ? '' : ' in the window';
+  return `There are no records${of}${where} to explain: it takes WRMSRs of perf or KVM, or entries and exits (write_msr, kvm_entry, kvm_exit).`;
+}
 
 function recordedItem({ cpu, run }: CpuRecording): Partial<Explanation> {
   const skipped = [...run.skipped].map(([what, count]) => ({ what, count }));

@@ -54,6 +54,9 @@ export class Explanations extends LongWorks<Explanation> {
   ): Promise<Reply<Explanation>> {
     const { model, cpu, window } = request;
     const kernels = kernelsOf(request);
+    if ((window?.first_line ?? 1) > (window?.last_line ?? Number.MAX_SAFE_INTEGER)) {
+      throw ruleViolated('/window', 'ends before it begins');
+    }
     const facts = await this.observations.factsOf(observation);
     const cpu_model = request.cpu_model ?? cpuModelOf(facts);
     cpuModelById(cpu_model, '/cpu_model');
@@ -91,7 +94,7 @@ function kernelsOf({ kernel, kernels }: ExplanationRequest): string[] {
   if ((kernel === undefined) === (kernels === undefined)) {
     throw ruleViolated(
       '/kernel',
-      'or /kernels is to say what the recording is compared with, one of the two',
+      'or /kernels must say what the recording is compared with: give one of the two',
     );
   }
   if (kernel !== undefined) kernelById(kernel, '/kernel');
@@ -109,7 +112,10 @@ function cpuModelOf(facts: Readonly<Record<string, string>>): string {
       ? fitting.find(({ defaultStepping }) => defaultStepping === stepping)
       : fitting[0];
   if (found !== undefined) return found.id;
-  throw ruleViolated('/cpu_model', 'is needed: the text does not tell which CPU model it is from');
+  throw ruleViolated(
+    '/cpu_model',
+    'is needed: the text does not say which CPU model it is from (it has no /proc/cpuinfo)',
+  );
 }
 
 function newResource(id: string, observation: string, of: number): Explanation {
