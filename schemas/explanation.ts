@@ -4,8 +4,10 @@ import { STEPS_TOLD_MAX } from '../src/model/vocabulary.js';
 import {
   CpuNumberSchema,
   count,
+  LIST_QUERY,
   nullable,
   oneOf,
+  pageOf,
   prose,
   ref,
   SlugSchema,
@@ -18,6 +20,9 @@ import { ObservationIdSchema } from './observation.js';
 import { ScriptActionSchema } from './script.js';
 
 export const KERNELS_EXPLAINED_MAX = 16;
+
+const STATES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
+const VERDICTS = ['explained', 'unexplained', 'undecided'] as const;
 
 export const ExplanationIdSchema = Type.String({
   $id: 'ExplanationId',
@@ -54,7 +59,10 @@ export const ExplanationRequestSchema = Type.Object(
       }),
     ),
     cpu_model: Type.Optional(
-      ref(SlugSchema, 'the CPU model; by default that of the family and model that the text names'),
+      ref(
+        SlugSchema,
+        'the CPU model; by default what the facts of the observation identify, as `POST /v1/identify` does',
+      ),
     ),
     model: Type.Optional(
       Type.Object(
@@ -93,7 +101,7 @@ const told = (maxItems: number, description: string) =>
 export const KernelExplanationSchema = Type.Object(
   {
     kernel: ref(SlugSchema),
-    verdict: oneOf(['explained', 'unexplained', 'undecided'], {
+    verdict: oneOf(VERDICTS, {
       description:
         'explained: the schedule makes the recording; unexplained: no schedule of the machines tried reaches a record; undecided: a bound was reached before',
     }),
@@ -166,9 +174,7 @@ export type KernelExplanation = Static<typeof KernelExplanationSchema>;
 export const ExplanationSchema = Type.Object(
   {
     id: ref(ExplanationIdSchema),
-    state: oneOf(['queued', 'running', 'succeeded', 'failed', 'cancelled'], {
-      description: 'how it stands',
-    }),
+    state: oneOf(STATES, { description: 'how it stands' }),
     attempts: count('how often a worker has begun it'),
     created_at: ref(TimestampSchema),
     finished_at: Type.Optional(ref(TimestampSchema)),
@@ -192,6 +198,12 @@ export const ExplanationSchema = Type.Object(
         records: count('records of the next one that were followed'),
       },
       { additionalProperties: false, description: 'how far it is' },
+    ),
+    verdict: Type.Optional(
+      oneOf(VERDICTS, {
+        description:
+          'of all kernels, once they are done: explained by one at least; undecided where none explains it and a bound was reached for one',
+      }),
     ),
     fits: Type.Array(ref(SlugSchema), {
       maxItems: KERNELS_EXPLAINED_MAX,
@@ -221,3 +233,23 @@ export const ExplanationSchema = Type.Object(
   },
 );
 export type Explanation = Static<typeof ExplanationSchema>;
+
+export const ExplanationQuerySchema = Type.Object(
+  {
+    ...LIST_QUERY,
+    state: Type.Optional(oneOf(STATES, { description: 'only those in this state' })),
+    verdict: Type.Optional(oneOf(VERDICTS, { description: 'only those with this verdict' })),
+  },
+  {
+    $id: 'ExplanationQuery',
+    additionalProperties: false,
+    description: 'which explanations are listed, and how',
+    examples: [{ limit: 50, sort: 'newest', state: 'succeeded', verdict: 'explained' }],
+  },
+);
+
+export const ExplanationPageSchema = pageOf(
+  'ExplanationPage',
+  ExplanationSchema,
+  'a page of explanations, without `host`, `script` and `story`',
+);
