@@ -11,14 +11,16 @@ export function endMetrics(meters: Meters, table: WorkTableName): OnEnded {
   for (const verdict of VERDICTS[table]) {
     meters.count(name, { state: 'succeeded', verdict }, 0);
   }
-  for (const state of ['failed', 'cancelled']) meters.count(name, { state, verdict: 'none' }, 0);
+  const failures = table === 'explanations' ? [] : ['failed', 'cancelled'];
+  for (const state of failures) meters.count(name, { state, verdict: 'none' }, 0);
   return (state, verdict) => meters.count(name, { state, verdict: verdict ?? 'none' });
 }
 
 const VERDICTS: Readonly<Record<WorkTableName, readonly string[]>> = {
   explorations: ['holds', 'violated', 'undecided'],
   campaigns: ['violated', 'undecided'],
-  explanations: ['explained', 'unexplained', 'undecided'],
+  // Nobody is alerted by explanations.
+  explanations: [],
 };
 
 /** Counts work that others claimed before and died with. */
