@@ -2,19 +2,24 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { NothingSchema } from '../schemas/common.js';
 import {
+  ExplanationPageSchema,
   ExplanationParamsSchema,
+  ExplanationQuerySchema,
   ExplanationRequestSchema,
   ExplanationSchema,
 } from '../schemas/explanation.js';
 import { ObservationParamsSchema } from '../schemas/observation.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
 import { preferredWaitMillis } from '../src/http/read/prefer.js';
-import { sendStarted } from './long-work.js';
+import { sendStarted, sendWorks } from './long-work.js';
 
 const tags = ['observations'];
 
+const LISTED =
+  'A page has at most 100, even if `limit` is higher; `host`, `script` and `story` of each kernel are left out, and are in the explanation itself. Explanations are kept as long as their observation, and no longer than RETENTION_HOURS.';
+
 export const explanationRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  const { explanations } = app.services;
+  const { explanations, observations } = app.services;
 
   app.post(
     '/observations/:observation/explanations',
@@ -49,6 +54,43 @@ export const explanationRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const created = await explanations.create(observation, request.body, owner, ticket);
       return sendStarted(request, reply, explanations, created);
     },
+  );
+
+  app.get(
+    '/observations/:observation/explanations',
+    {
+      schema: {
+        tags,
+        operationId: 'listExplanationsOf',
+        summary: 'List the explanations of an observation',
+        description: `Lists what was asked of one observation, newest first. ${LISTED}`,
+        params: ObservationParamsSchema,
+        querystring: ExplanationQuerySchema,
+        response: {
+          200: ExplanationPageSchema,
+          ...readProblems('validation', 'not_found', 'unknown_name'),
+        },
+      },
+    },
+    async ({ params: { observation }, query }, reply) => {
+      await observations.assertThere(observation);
+      return sendWorks(reply, { ...query, observation }, explanations);
+    },
+  );
+
+  app.get(
+    '/explanations',
+    {
+      schema: {
+        tags,
+        operationId: 'listExplanations',
+        summary: 'List explanations',
+        description: `Lists the explanations of all observations, newest first. ${LISTED}`,
+        querystring: ExplanationQuerySchema,
+        response: { 200: ExplanationPageSchema, ...readProblems('validation', 'unknown_name') },
+      },
+    },
+    async ({ query }, reply) => sendWorks(reply, query, explanations),
   );
 
   app.get(

@@ -1,4 +1,4 @@
-/** What the routes of explorations and campaigns answer alike. */
+/** What the routes of explorations, campaigns and explanations answer alike. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { WorkQuery } from '../schemas/common.js';
 import { type Page, sendRows } from '../src/http/answer/paging.js';

@@ -69,7 +69,7 @@ export const observationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         tags,
         operationId: 'deleteObservation',
         summary: 'Delete an observation',
-        description: 'Deletes it with its text.',
+        description: 'Deletes it with its text and its explanations; those that are under way end.',
         params: ObservationParamsSchema,
         response: { 204: NothingSchema, ...readProblems('not_found') },
       },

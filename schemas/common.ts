@@ -331,7 +331,7 @@ export const PageQuerySchema = Type.Object(
 );
 export type PageQuery = Static<typeof PageQuerySchema>;
 
-/** The query of a list of hosts, explorations or campaigns. */
+/** The query of a list of hosts, explorations, campaigns or explanations. */
 export const LIST_QUERY = {
   ...PageQuerySchema.properties,
   sort: defaulted(
@@ -350,6 +350,7 @@ export interface WorkQuery extends ListQuery {
   readonly verdict?: string;
   readonly scenario?: string;
   readonly name?: string;
+  readonly observation?: string;
 }
 
 /** The envelope of every list; only the item type differs. */

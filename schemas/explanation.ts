@@ -1,7 +1,17 @@
 /** Explanations: whether a recording is one of a kernel, and by which schedule. */
 import { type Static, Type } from 'typebox';
 import { STEPS_TOLD_MAX } from '../src/model/vocabulary.js';
-import { count, nullable, oneOf, prose, ref, SlugSchema, TimestampSchema } from './common.js';
+import {
+  count,
+  LIST_QUERY,
+  nullable,
+  oneOf,
+  pageOf,
+  prose,
+  ref,
+  SlugSchema,
+  TimestampSchema,
+} from './common.js';
 import { ExplorationModelSchema } from './exploration-model.js';
 import { propertyId } from './exploration-request.js';
 import { HostCreateSchema } from './host.js';
@@ -9,6 +19,9 @@ import { cpuOrNull, ObservationIdSchema } from './observation.js';
 import { ScriptActionSchema } from './script.js';
 
 export const KERNELS_EXPLAINED_MAX = 16;
+
+const STATES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
+const VERDICTS = ['explained', 'unexplained', 'undecided'] as const;
 
 export const ExplanationIdSchema = Type.String({
   $id: 'ExplanationId',
@@ -45,7 +58,10 @@ export const ExplanationRequestSchema = Type.Object(
       }),
     ),
     cpu_model: Type.Optional(
-      ref(SlugSchema, 'the CPU model; by default that of the family and model that the text names'),
+      ref(
+        SlugSchema,
+        'the CPU model; by default what the facts of the observation identify, as `POST /v1/identify` does',
+      ),
     ),
     model: Type.Optional(
       Type.Object(
@@ -89,7 +105,7 @@ const told = (maxItems: number, description: string) =>
 export const KernelExplanationSchema = Type.Object(
   {
     kernel: ref(SlugSchema),
-    verdict: oneOf(['explained', 'unexplained', 'undecided'], {
+    verdict: oneOf(VERDICTS, {
       description:
         'explained: the schedule makes the recording; unexplained: no schedule of the machines tried reaches a record; undecided: a bound was reached before',
     }),
@@ -162,9 +178,7 @@ export type KernelExplanation = Static<typeof KernelExplanationSchema>;
 export const ExplanationSchema = Type.Object(
   {
     id: ref(ExplanationIdSchema),
-    state: oneOf(['queued', 'running', 'succeeded', 'failed', 'cancelled'], {
-      description: 'how it stands',
-    }),
+    state: oneOf(STATES, { description: 'how it stands' }),
     attempts: count('how often a worker has begun it'),
     created_at: ref(TimestampSchema),
     finished_at: Type.Optional(ref(TimestampSchema)),
@@ -190,6 +204,12 @@ export const ExplanationSchema = Type.Object(
         records: count('records of the next one that were followed'),
       },
       { additionalProperties: false, description: 'how far it is' },
+    ),
+    verdict: Type.Optional(
+      oneOf(VERDICTS, {
+        description:
+          'of all kernels, once they are done: explained by one at least; undecided where none explains it and a bound was reached for one',
+      }),
     ),
     fits: Type.Array(ref(SlugSchema), {
       maxItems: KERNELS_EXPLAINED_MAX,
@@ -219,3 +239,23 @@ export const ExplanationSchema = Type.Object(
   },
 );
 export type Explanation = Static<typeof ExplanationSchema>;
+
+export const ExplanationQuerySchema = Type.Object(
+  {
+    ...LIST_QUERY,
+    state: Type.Optional(oneOf(STATES, { description: 'only those in this state' })),
+    verdict: Type.Optional(oneOf(VERDICTS, { description: 'only those with this verdict' })),
+  },
+  {
+    $id: 'ExplanationQuery',
+    additionalProperties: false,
+    description: 'which explanations are listed, and how',
+    examples: [{ limit: 50, sort: 'newest', state: 'succeeded', verdict: 'explained' }],
+  },
+);
+
+export const ExplanationPageSchema = pageOf(
+  'ExplanationPage',
+  ExplanationSchema,
+  'a page of explanations, without `host`, `script` and `story`',
+);

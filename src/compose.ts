@@ -31,7 +31,7 @@ import { ExporterSeat } from './store/database-values.js';
 import { HostStore } from './store/host-store.js';
 import { IdempotencyStore } from './store/idempotency-store.js';
 import { SchemaTooNewError } from './store/migrations/index.js';
-import type { OnEnded } from './store/work-store.js';
+import type { OnEnded, WorkTableName } from './store/work-store.js';
 
 /** The database. */
 export interface Storage {
@@ -116,8 +116,8 @@ interface Surroundings {
 }
 
 interface WorkerSurroundings extends Pick<Surroundings, 'meters' | 'warn'> {
-  /** Called when an exploration or a campaign ends. */
-  readonly ends: Readonly<Record<'explorations' | 'campaigns', OnEnded>>;
+  /** Called when such work ends. */
+  readonly ends: Readonly<Record<WorkTableName, OnEnded>>;
 }
 
 export async function compose(
@@ -143,6 +143,7 @@ export async function compose(
   const ends = {
     explorations: endMetrics(meters, 'explorations'),
     campaigns: endMetrics(meters, 'campaigns'),
+    explanations: endMetrics(meters, 'explanations'),
   };
   const seat = new ExporterSeat(database.url, onError);
   const shared = new SharedValues(database, queue, seat);
@@ -175,7 +176,7 @@ export async function compose(
       campaigns: new Campaigns(database, queue, closing, ends.campaigns),
       comparisons: new Comparisons(new RaceVerdicts(warmThread)),
       observations,
-      explanations: new Explanations(database, queue, observations, closing),
+      explanations: new Explanations(database, queue, observations, closing, ends.explanations),
       events,
       idempotency: new Idempotency(keys),
       statistics,
@@ -245,6 +246,7 @@ function composeWorker(
     database,
     (id) => observations.storedRecords(id),
     meters,
+    ends.explanations,
   );
   const pool = new WalkPool(workerConcurrency);
   const campaigns = new CampaignWork(database, pool, addJobs, meters, ends.campaigns);

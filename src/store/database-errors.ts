@@ -55,6 +55,11 @@ export function isRefused(error: unknown): boolean {
   return error instanceof pg.DatabaseError && awayReason(error) === undefined;
 }
 
+/** Whether what a new row belongs to has been deleted meanwhile: a foreign_key_violation. */
+export function isOwnerGone(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === '23503';
+}
+
 /** Whether another instance has answered the same key meanwhile: a unique_violation on the keys. */
 export function isKeyAnswered(error: unknown): boolean {
   if (!(error instanceof Error)) return false;

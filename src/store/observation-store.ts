@@ -152,17 +152,28 @@ export class ObservationStore {
       .execute();
   }
 
-  /** Whether there was one; its pieces go with it. */
-  async delete(id: string, event: EventInput): Promise<boolean> {
+  /** Whether there was one; its pieces and explanations go with it. `eventOf` tells that an explanation went. */
+  async delete(
+    id: string,
+    event: EventInput,
+    eventOf: (explanation: string) => EventInput,
+  ): Promise<boolean> {
     return this.database.query.transaction().execute(async (trx) => {
+      // Nobody asks for another explanation meanwhile.
+      await trx.selectFrom('observations').select('id').where('id', '=', id).forUpdate().execute();
+      const explanations = await trx
+        .deleteFrom('explanations')
+        .where(sql`observation`, '=', id)
+        .returning('id')
+        .execute();
       const { numDeletedRows } = await trx
         .deleteFrom('observations')
         .where('id', '=', id)
         .where('state', '!=', 'arriving')
         .executeTakeFirst();
       if (numDeletedRows === 0n) return false;
-      await insertEvents(trx, [event]);
-      await notify(trx, finished(id));
+      await insertEvents(trx, [...explanations.map((gone) => eventOf(gone.id)), event]);
+      for (const gone of [...explanations, { id }]) await notify(trx, finished(gone.id));
       return true;
     });
   }
@@ -188,10 +199,14 @@ export class ObservationStore {
       .execute();
   }
 
-  /** Deletes those that are too old, and the oldest where they are too many or take too much room. Returns how many. */
+  /**
+   * Deletes those that are too old, and the oldest where they are too many or take too much room, with their explanations.
+   * Returns how many.
+   */
   async forget(hours: number, keptMax: number, bytesMax: number, limit: number): Promise<number> {
-    const { numAffectedRows = 0n } = await sql`
-      delete from observations where id in (
+    const { query } = this.database;
+    const { rows } = await sql<{ count: number; explanations: string[] }>`
+      with old as (
         select id from (
           select id, seq, finished_at,
                  row_number() over newest as place, sum(stored_bytes) over newest as bytes
@@ -200,8 +215,18 @@ export class ObservationStore {
         ) o
          where finished_at < now() - make_interval(secs => ${hours * 3600})
             or place > ${keptMax} or bytes > ${bytesMax}
-         order by seq limit ${limit})`.execute(this.database.query);
-    return Number(numAffectedRows);
+         order by seq limit ${limit}
+      ), ended as (
+        delete from explanations where observation in (select id from old) returning id
+      ), gone as (
+        delete from observations where id in (select id from old) returning id
+      )
+      select (select count(*)::int from gone), array (select id from ended) as explanations`.execute(
+      query,
+    );
+    const { count, explanations } = rows[0] as (typeof rows)[number];
+    for (const id of explanations) await notify(query, finished(id));
+    return count;
   }
 }
 

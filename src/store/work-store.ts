@@ -1,5 +1,5 @@
 /**
- * Explorations and campaigns in PostgreSQL. The row is authoritative: the queue only names the row to work on, and the worker
+ * Explorations, campaigns and explanations in PostgreSQL. The row is authoritative: the queue only names the row to work on, and the worker
  * stores the result here.
  */
 import { type Kysely, sql } from 'kysely';
@@ -155,12 +155,14 @@ export class WorkStore {
     isNewestFirst: boolean,
     wanted: WantedWork,
   ): Promise<WorkRow[]> {
-    const { state, verdict, scenario, name, kernels } = wanted;
+    const { state, verdict, scenario, name, kernels, observation } = wanted;
+    const shown = this.table === 'explanations' ? WITHOUT_SCHEDULES : sql<object>`resource`;
     const verdictOf =
       this.table === 'campaigns' ? CAMPAIGN_VERDICT : sql<string>`resource ->> 'verdict'`;
     return this.database.query
       .selectFrom(this.table)
       .select(COLUMNS)
+      .select(shown.as('resource'))
       .where('seq', isNewestFirst ? '<' : '>', after)
       .$if(state !== undefined, (query) => query.where('state', '=', state as WorkState))
       .$if(verdict !== undefined, (query) => query.where(verdictOf, '=', verdict as string))
@@ -168,6 +170,7 @@ export class WorkStore {
         query.where(sql`resource ->> 'scenario'`, '=', scenario),
       )
       .$if(name !== undefined, (query) => query.where(sql`resource ->> 'name'`, '=', name))
+      .$if(observation !== undefined, (query) => query.where(sql`observation`, '=', observation))
       .$if(kernels !== undefined, (query) => query.where(hasKernel(kernels ?? [])))
       .orderBy('seq', isNewestFirst ? 'desc' : 'asc')
       .limit(limit)
@@ -374,6 +377,8 @@ interface WantedWork {
   readonly scenario: string | undefined;
   readonly name: string | undefined;
   readonly kernels: readonly string[] | undefined;
+  /** Only explanations are of one. */
+  readonly observation: string | undefined;
 }
 
 /** While one runs, its chunks know. */
@@ -382,12 +387,19 @@ const CAMPAIGN_VERDICT = sql<string>`
         and exists (select from campaign_chunks c where c.campaign_id = campaigns.id and c.violated)
        then 'violated' else resource ->> 'verdict' end`;
 
-/** Explorations have one kernel, or two to compare; campaigns have several. */
+/** Of an explanation, which may have megabytes of schedules for every kernel. */
+const WITHOUT_SCHEDULES = sql<object>`
+  jsonb_set(resource, '{kernels}', coalesce(
+    (select jsonb_agg(kernel - '{host,script,story}'::text[] order by n)
+       from jsonb_array_elements(resource -> 'kernels') with ordinality k (kernel, n)), '[]'))`;
+
+/** Explorations have one kernel, or two to compare; campaigns and explanations have several. */
 function hasKernel(names: readonly string[]) {
   return sql<boolean>`(
     resource #>> '{model,kernel}' = any (${names}::text[])
     or resource ->> 'compare_with' = any (${names}::text[])
-    or resource #> '{matrix,kernels}' ?| ${names}::text[])`;
+    or resource #> '{matrix,kernels}' ?| ${names}::text[]
+    or request -> 'kernels' ?| ${names}::text[])`;
 }
 
 /** What the queue needs to know of it. */

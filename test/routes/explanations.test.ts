@@ -1,6 +1,6 @@
 /** Explanations over HTTP: a trace is sent, explained, and its schedule replayed; what cannot be meant is refused. */
 import t from 'tap';
-import { ExplanationSchema } from '../../schemas/explanation.js';
+import { ExplanationPageSchema, ExplanationSchema } from '../../schemas/explanation.js';
 import { HostSchema } from '../../schemas/host.js';
 import { bodyOf, build, problemOf } from '../helper.js';
 
@@ -29,10 +29,10 @@ const TRACE = [
   line('write_msr: 38f, value 0', 'd..1.', '001'),
 ];
 
-async function observationOf(lines: readonly string[]): Promise<string> {
+async function observationOf(lines: readonly string[], facts = ''): Promise<string> {
   const answer = await app.inject({
     method: 'POST',
-    url: '/v1/observations',
+    url: `/v1/observations${facts}`,
     headers: { 'content-type': 'text/plain' },
     payload: `# tracer: nop\n#\n${lines.join('\n')}\n`,
   });
@@ -58,6 +58,7 @@ t.test('a recording is explained by its kernel, and the schedule can be replayed
     cpu: 0,
     records: 10,
     skipped: [{ what: 'write of 0x830', count: 1 }],
+    verdict: 'explained',
     fits: ['linux-7.2.6'],
   });
   const [item] = found.kernels;
@@ -156,6 +157,7 @@ t.test('what no schedule makes is named', async (t) => {
   const asked = { kernels: ['linux-7.2.6', 'linux-7.3.4'], cpu_model: 'emerald-rapids' };
   const found = bodyOf(t, await ask(id, asked), ExplanationSchema);
   t.strictSame(found.fits, []);
+  t.equal(found.verdict, 'unexplained');
   const [older, newer] = found.kernels;
   // Two lines of heading come before.
   t.match(older, {
@@ -169,6 +171,7 @@ t.test('what no schedule makes is named', async (t) => {
     verdict: 'unexplained',
     unreached: { line: 2 + 2, instead: ['exit of vCPU 0, not by an NMI'] },
   });
+  t.equal(newer?.unreached?.instead.length, 1, 'nothing is told twice');
 });
 
 t.test('a window, a CPU, and nothing to explain', async (t) => {
@@ -194,6 +197,71 @@ t.test('a machine has more CPUs than a host', async (t) => {
   const asked = { kernel: 'linux-7.2.6', cpu_model: 'emerald-rapids', cpu: 300 };
   const found = bodyOf(t, await ask(id, asked), ExplanationSchema);
   t.match(found, { cpu: 300, records: 10, fits: ['linux-7.2.6'] });
+});
+
+t.test('the CPU model is what the facts identify', async (t) => {
+  const asked = { kernel: 'linux-7.2.6' };
+  const modelOf = async (facts: string) => {
+    const answer = await ask(await observationOf(TRACE, `?${facts}`), asked);
+    const [item] = bodyOf(t, answer, ExplanationSchema).kernels;
+    return item?.model?.cpu_model;
+  };
+  t.equal(await modelOf('cpu_family=6&cpu_model=207'), 'emerald-rapids');
+  t.equal(await modelOf('cpu_family=6&cpu_model=85&cpu_stepping=4'), 'skylake-sp');
+  t.equal(await modelOf('cpu_family=6&cpu_model=85&cpu_stepping=7'), 'cascade-lake');
+  for (const facts of ['cpu_family=6&cpu_model=85', 'cpu_family=6&cpu_model=1']) {
+    const id = await observationOf(TRACE, `?${facts}`);
+    problemOf(t, await ask(id, asked), 'rule_violated');
+  }
+});
+
+t.test('lists: of one observation, and of all', async (t) => {
+  const [one, other] = [await observationOf(TRACE), await observationOf(TRACE)];
+  const explain = async (id: string, kernel: string) => {
+    const asked = { kernel, cpu_model: 'emerald-rapids' };
+    return bodyOf(t, await ask(id, asked), ExplanationSchema);
+  };
+  const fits = await explain(one, 'linux-7.2.6');
+  const fails = await explain(one, 'linux-7.3.4');
+  const elsewhere = await explain(other, 'linux-7.2.6');
+  const listed = async (path: string) =>
+    bodyOf(t, await app.inject(`/v1/${path}`), ExplanationPageSchema);
+  const ids = async (path: string) => (await listed(path)).items.map(({ id }) => id);
+
+  const of = `observations/${one}/explanations`;
+  t.strictSame(await ids(of), [fails.id, fits.id]);
+  t.strictSame(await ids(`${of}?sort=oldest`), [fits.id, fails.id]);
+  t.strictSame(await ids(`${of}?verdict=explained`), [fits.id]);
+  t.strictSame(await ids(`${of}?state=failed`), []);
+  t.strictSame(await ids(`${of}?kernel=upstream-base`), [fits.id], 'an alias');
+  const page = await listed(`${of}?limit=1`);
+  t.match(page, { items: [{ id: fails.id }], has_more: true });
+  t.strictSame(await ids(`${of}?limit=1&cursor=${page.next_cursor}`), [fits.id]);
+  t.strictSame(await ids('explanations?limit=3'), [elsewhere.id, fails.id, fits.id]);
+  t.strictSame(await ids(`observations/${other}/explanations`), [elsewhere.id]);
+
+  const [item] = (await listed(`${of}?verdict=explained`)).items;
+  const { host, script, story, ...short } = fits.kernels[0]!;
+  t.ok(host && script && story, 'the explanation itself has its schedule');
+  t.strictSame(item, { ...fits, kernels: [short] });
+
+  problemOf(t, await app.inject('/v1/observations/obs_0/explanations'), 'not_found');
+  problemOf(t, await app.inject(`/v1/${of}?verdict=holds`), 'validation');
+  problemOf(t, await app.inject('/v1/explanations?kernel=v7'), 'unknown_name');
+});
+
+t.test('an observation takes its explanations with it', async (t) => {
+  const id = await observationOf(TRACE);
+  const found = bodyOf(
+    t,
+    await ask(id, { kernel: 'linux-7.2.6', cpu_model: 'emerald-rapids' }),
+    ExplanationSchema,
+  );
+  const gone = await app.inject({ method: 'DELETE', url: `/v1/observations/${id}` });
+  t.equal(gone.statusCode, 204);
+  problemOf(t, await app.inject(`/v1/explanations/${found.id}`), 'not_found');
+  const told = (await app.inject(`/v1/events?subject=${found.id}`)).json().items;
+  t.match(told.at(-1), { type: 'explanation.deleted' });
 });
 
 t.test('what cannot be meant is refused, naming the field', async (t) => {

@@ -69,4 +69,18 @@ t.test('of observations the newest are kept, as many and as large as configured'
   t.strictSame(await left(), ['reading', ...[2, 3, 4, 5, 6].map((at) => `small_${at}`)]);
   await add('large', 980);
   t.strictSame(await left(), ['reading', 'small_5', 'small_6', 'large']);
+  for (const [id, observation] of [
+    ['exn_old', 'small_5'],
+    ['exn_kept', 'large'],
+  ]) {
+    const resource = JSON.stringify({ observation });
+    await query
+      .insertInto('explanations')
+      .values({ id: id as string, state: 'running', request: '{}', resource })
+      .execute();
+  }
+  for (const at of [7, 8, 9]) await add(`small_${at}`, 1);
+  t.strictSame(await left(), ['reading', 'large', 'small_7', 'small_8', 'small_9']);
+  const explanations = await query.selectFrom('explanations').select('id').execute();
+  t.strictSame(explanations, [{ id: 'exn_kept' }], 'an explanation goes with its observation');
 });

@@ -3,6 +3,7 @@ import type { Explanation, KernelExplanation } from '../../../schemas/explanatio
 import type { WorkJob } from '../../jobs/work-queue.js';
 import type { Database } from '../../store/database.js';
 import type { EventInput } from '../../store/event-store.js';
+import type { OnEnded } from '../../store/work-store.js';
 import { type WaitingWork, type WorkRow, WorkStore } from '../../store/work-store.js';
 import { Pace } from '../long-work/pace.js';
 import { assertAlive, type Outcome, Pieces } from '../long-work/pieces.js';
@@ -38,8 +39,8 @@ export class ExplanationWork {
   /** Threads that wait: starting one takes longer than most explanations. */
   private readonly free: ExplainingThread[] = [];
 
-  constructor(database: Database, recordsOf: RecordsOf, meters: Meters) {
-    this.store = new WorkStore(database, 'explanations');
+  constructor(database: Database, recordsOf: RecordsOf, meters: Meters, onEnded: OnEnded) {
+    this.store = new WorkStore(database, 'explanations', onEnded);
     this.pieces = new Pieces(database, this.store, (id) => endedEvent(id, { state: 'failed' }));
     this.recordsOf = recordsOf;
     this.meters = meters;
@@ -57,8 +58,9 @@ export class ExplanationWork {
       const found = await this.explain(row, ends);
       if (!unwanted.signal.aborted) signal.throwIfAborted();
       const state = unwanted.signal.aborted ? 'cancelled' : 'succeeded';
-      const { fits } = found;
-      await this.store.finish(id, state, found, [endedEvent(id, { state, fits })]);
+      const { fits, verdict } = found;
+      const event = endedEvent(id, { state, fits, ...(verdict && { verdict }) });
+      await this.store.finish(id, state, found, [event]);
     });
   }
 
@@ -66,10 +68,7 @@ export class ExplanationWork {
     await Promise.all(this.free.map((thread) => thread.close()));
   }
 
-  private async explain(
-    row: WorkRow,
-    ends: AbortSignal,
-  ): Promise<Pick<Explanation, 'kernels' | 'fits'>> {
+  private async explain(row: WorkRow, ends: AbortSignal): Promise<Found> {
     const asked = row.request as StoredExplanation;
     const records = await this.recordsOf(asked.observation);
     const { first_line: firstLine = 1, last_line: lastLine = Number.MAX_SAFE_INTEGER } =
@@ -96,7 +95,7 @@ export class ExplanationWork {
     { run, symbols }: CpuRecording,
     thread: ExplainingThread,
     ends: AbortSignal,
-  ): Promise<Pick<Explanation, 'kernels' | 'fits'>> {
+  ): Promise<Found> {
     const items: KernelExplanation[] = [];
     const telling = setInterval(() => {
       void this.tell(id, items, kernels.length, thread.followed);
@@ -140,10 +139,18 @@ function recordedItem({ cpu, run }: CpuRecording): Partial<Explanation> {
   return { cpu, records: run.symbols.length, skipped: skipped.slice(0, SKIPPED_MAX) };
 }
 
-function foundItem(
-  kernels: KernelExplanation[],
-  of: number,
-): Pick<Explanation, 'kernels' | 'fits' | 'progress'> {
+type Found = Pick<Explanation, 'kernels' | 'fits' | 'verdict' | 'progress'>;
+
+function foundItem(kernels: KernelExplanation[], of: number): Found {
   const fits = kernels.filter(({ verdict }) => verdict === 'explained').map(({ kernel }) => kernel);
-  return { kernels, fits, progress: { kernels: kernels.length, of, records: 0 } };
+  const progress = { kernels: kernels.length, of, records: 0 };
+  const found = { kernels, fits, progress };
+  return kernels.length === of ? { ...found, verdict: verdictOf(kernels) } : found;
+}
+
+/** As of the kernel that comes closest. */
+function verdictOf(kernels: readonly KernelExplanation[]): KernelExplanation['verdict'] {
+  const has = (wanted: string) => kernels.some(({ verdict }) => verdict === wanted);
+  if (has('explained')) return 'explained';
+  return has('undecided') ? 'undecided' : 'unexplained';
 }

@@ -4,9 +4,11 @@
  */
 import type { Explanation, ExplanationRequest } from '../../../schemas/explanation.js';
 import type { WorkQueue } from '../../jobs/work-queue.js';
-import { CPU_MODELS } from '../../pmu/arch/cpu-models.js';
+import { FactsBook } from '../../observations/facts-book.js';
+import { identify } from '../../observations/identify.js';
 import type { Database } from '../../store/database.js';
-import type { WorkRow } from '../../store/work-store.js';
+import { isOwnerGone } from '../../store/database-errors.js';
+import type { OnEnded, WorkRow } from '../../store/work-store.js';
 import { worldOf } from '../explorations/world.js';
 import type { Reply, Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
@@ -14,6 +16,7 @@ import { LongWorks, type Owner, standingOf, type WorkKind } from '../long-work/l
 import { cpuModelById, kernelById } from '../lookups.js';
 import type { Observations } from '../observations/observations.js';
 import { ruleViolated } from '../problem-error.js';
+import { missing } from '../refusals.js';
 import { endedEvent, explanationJob } from './explanation-work.js';
 
 const KIND: WorkKind = {
@@ -40,8 +43,9 @@ export class Explanations extends LongWorks<Explanation> {
     queue: WorkQueue,
     observations: Observations,
     closing: AbortSignal,
+    onEnded: OnEnded,
   ) {
-    super(database, KIND, closing, () => {});
+    super(database, KIND, closing, onEnded);
     this.queue = queue;
     this.observations = observations;
   }
@@ -74,7 +78,10 @@ export class Explanations extends LongWorks<Explanation> {
     };
     const resource = newResource(randomId('exn'), observation, kernels.length);
     const added = { lane: 'work' as const, request: stored, resource };
-    const { reply, own } = await this.add(added, owner, ticket);
+    const { reply, own } = await this.add(added, owner, ticket).catch((error) => {
+      if (isOwnerGone(error)) missing('observation', observation);
+      throw error;
+    });
     await this.queue.offer([explanationJob({ id: resource.id, lane: 'work', own })]);
     return reply;
   }
@@ -102,19 +109,12 @@ function kernelsOf({ kernel, kernels }: ExplanationRequest): string[] {
   return [...new Set(kernels ?? [kernel as string])];
 }
 
-/** By family, model and stepping, where the text has them and one CPU model fits. */
 function cpuModelOf(facts: Readonly<Record<string, string>>): string {
-  const [family, model] = [Number(facts.cpu_family), Number(facts.cpu_model)];
-  const fitting = CPU_MODELS.filter((row) => row.family === family && row.model === model);
-  const stepping = Number(facts.cpu_stepping);
-  const found =
-    fitting.length > 1
-      ? fitting.find(({ defaultStepping }) => defaultStepping === stepping)
-      : fitting[0];
-  if (found !== undefined) return found.id;
+  const { cpu_model } = identify(new FactsBook(facts));
+  if (cpu_model !== null) return cpu_model;
   throw ruleViolated(
     '/cpu_model',
-    'is needed: the text does not say which CPU model it is from (it has no /proc/cpuinfo)',
+    'is needed: the text does not tell which CPU model it is from (/proc/cpuinfo does)',
   );
 }
 

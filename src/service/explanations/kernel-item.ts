@@ -51,7 +51,8 @@ function unreached(
     unreached: {
       line: lines[reached] as number,
       recorded: toldSeen(symbols.of(symbol)),
-      instead: instead.map(toldSeen),
+      // Exits of several kinds are told in the same words.
+      instead: [...new Set(instead.map(toldSeen))],
     },
   };
 }

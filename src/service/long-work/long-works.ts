@@ -63,9 +63,9 @@ export abstract class LongWorks<Item extends LongItem> {
     after: number,
     limit: number,
   ): Promise<{ seq: number; item: Item }[]> {
-    const { sort, state, verdict, scenario, name, kernel } = query;
+    const { sort, state, verdict, scenario, name, kernel, observation } = query;
     const kernels = kernel === undefined ? undefined : namesOfKernel(kernel, '/kernel');
-    const wanted = { state, verdict, scenario, name, kernels };
+    const wanted = { state, verdict, scenario, name, kernels, observation };
     const rows = await this.store.list(after, limit, sort === 'newest', wanted);
     return Promise.all(rows.map(async (row) => ({ seq: row.seq, item: await this.itemOf(row) })));
   }

@@ -1,21 +1,27 @@
-/** What explorations and campaigns tell Prometheus. */
+/** What explorations, campaigns and explanations tell Prometheus. */
 import type { Lane } from '../../store/tables.js';
-import type { OnEnded } from '../../store/work-store.js';
+import type { OnEnded, WorkTableName } from '../../store/work-store.js';
 import type { Search } from '../explorations/bounded-search.js';
 import type { Meters } from '../metrics/meters.js';
 
-/** Counts the ends of explorations or campaigns. */
-export function endMetrics(meters: Meters, table: 'explorations' | 'campaigns'): OnEnded {
+/** Counts the ends of such work. */
+export function endMetrics(meters: Meters, table: WorkTableName): OnEnded {
   const name = `pebslab_${table}_ended_total` as const;
   // An alert on an increase needs a series before the first end.
-  for (const verdict of table === 'explorations' ? ['holds', ...VERDICTS] : VERDICTS) {
+  for (const verdict of VERDICTS[table]) {
     meters.count(name, { state: 'succeeded', verdict }, 0);
   }
-  for (const state of ['failed', 'cancelled']) meters.count(name, { state, verdict: 'none' }, 0);
+  const failures = table === 'explanations' ? [] : ['failed', 'cancelled'];
+  for (const state of failures) meters.count(name, { state, verdict: 'none' }, 0);
   return (state, verdict) => meters.count(name, { state, verdict: verdict ?? 'none' });
 }
 
-const VERDICTS = ['violated', 'undecided'];
+const VERDICTS: Readonly<Record<WorkTableName, readonly string[]>> = {
+  explorations: ['holds', 'violated', 'undecided'],
+  campaigns: ['violated', 'undecided'],
+  // Nobody is alerted by explanations.
+  explanations: [],
+};
 
 /** Counts work that others claimed before and died with. */
 export function countTakeover(meters: Meters, queue: Lane, deaths: number): void {

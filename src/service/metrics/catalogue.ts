@@ -135,6 +135,12 @@ export const METRICS = {
     ofDatabase: true,
     panel: { row: 'Real machines', title: 'Texts stored', unit: 'bytes' },
   },
+  pebslab_explanations_ended_total: {
+    kind: 'counter',
+    help: 'Explanations that ended',
+    labels: ['state', 'verdict'],
+    panel: { row: 'Real machines', title: 'Explanations ended', unit: 'ops' },
+  },
   pebslab_explorations: {
     kind: 'gauge',
     help: 'Unfinished explorations in the database',

@@ -137,9 +137,15 @@ export class Observations {
     }
   }
 
+  async assertThere(id: string): Promise<void> {
+    await this.row(id);
+  }
+
+  /** Its explanations go with it; those who work at one hear of it. */
   async delete(id: string): Promise<void> {
     const event = { type: 'observation.deleted', subject: id, data: {} };
-    if (!(await this.observations.delete(id, event))) missing('observation', id);
+    const eventOf = (subject: string) => ({ type: 'explanation.deleted', subject, data: {} });
+    if (!(await this.observations.delete(id, event, eventOf))) missing('observation', id);
   }
 
   /** The text as it was sent. */

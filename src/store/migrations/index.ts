@@ -9,6 +9,7 @@ import { pauses } from './2026-11-27-pauses.js';
 import { selectedEvents } from './2026-11-27-selected-events.js';
 import { texts } from './2026-11-27-texts.js';
 import { explanations } from './2026-11-28-explanations.js';
+import { explanationsOf } from './2026-11-28-explanations-of.js';
 import { hostActions } from './2026-11-28-host-actions.js';
 
 /** By name, which is also their order. */
@@ -21,6 +22,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '2026-11-27-selected-events': selectedEvents,
   '2026-11-27-texts': texts,
   '2026-11-28-explanations': explanations,
+  '2026-11-28-explanations-of': explanationsOf,
   '2026-11-28-host-actions': hostActions,
 };
 
