@@ -80,7 +80,7 @@ t.test('of observations the newest are kept, as many and as large as configured'
       .execute();
   }
   for (const at of [7, 8, 9]) await add(`small_${at}`, 1);
-  t.strictSame(await left(), ['reading', 'large', 'small_7', 'small_8', 'small_9']);
+  t.strictSame(await left(), ['reading', 'small_6', 'large', 'small_7', 'small_8', 'small_9']);
   const explanations = await query.selectFrom('explanations').select('id').execute();
   t.strictSame(explanations, [{ id: 'exn_kept' }], 'an explanation goes with its observation');
 });

@@ -19,8 +19,8 @@ export function endMetrics(meters: Meters, table: WorkTableName): OnEnded {
 const VERDICTS: Readonly<Record<WorkTableName, readonly string[]>> = {
   explorations: ['holds', 'violated', 'undecided'],
   campaigns: ['violated', 'undecided'],
-  // Nobody is alerted by explanations.
-  explanations: [],
+  // Nobody is alerted by explanations; one series will do, for the dashboard.
+  explanations: ['explained'],
 };
 
 /** Counts work that others claimed before and died with. */

@@ -35,6 +35,9 @@ export function clientOf(app: FastifyInstance, headers: Record<string, string> =
   };
 }
 
+/** Of bpftrace, whose lines are JSON. */
+const READINGS = { type: 'printf', data: '1442116042846 3 3f1 0\n' };
+
 /** One round trip with a late throttling NMI, guests' WRMSRs and context switches around it. */
 const SCRIPT = {
   actions: [
@@ -64,6 +67,7 @@ export async function work({ post, get }: Client, kernels = KERNELS): Promise<vo
   await post('/v1/explorations', { model: SMALL }, keyed);
   await post('/v1/campaigns', request({ scenarios: [RACE_LATE] }), wait);
   await post('/v1/comparisons', { kernels: ['linux-7.2.6'], cpu_models: ['emerald-rapids'] });
+  await post('/v1/observations?format=bpftrace&complete=true', READINGS);
   await get('/v1/kernels/none');
   await get('/none');
   await get('/livez');

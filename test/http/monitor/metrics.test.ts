@@ -108,7 +108,7 @@ t.test('compressed where that is taken', async (t) => {
 
 t.test('a scrape of a busy service is small', async (t) => {
   const { body } = await scrape(VMAGENT);
-  t.ok(body.length < 19_000, `${body.length} bytes: there is room for larger numbers`);
+  t.ok(body.length < 19_700, `${body.length} bytes: there is room for larger numbers`);
   const pairs = body.match(/^pebslab_round_trips_total/gm) ?? [];
   t.equal(pairs.length, 25, 'it has run as many pairs of kernel and class as are told apart');
   t.match(body, /^pebslab_round_trips_total\{kernel="other",platform_class="other"\} 12$/m);
