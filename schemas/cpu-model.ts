@@ -161,7 +161,7 @@ export const CpuModelQuerySchema = Type.Object(
     $id: 'CpuModelQuery',
     additionalProperties: false,
     description: 'which CPU models, and the page of them',
-    examples: [{ family: '6', model: '0x55', stepping: '7' }],
+    examples: [{ family: '6', model: '0x55', stepping: '7', limit: 50 }],
   },
 );
 export type CpuModelQuery = Static<typeof CpuModelQuerySchema>;

@@ -89,7 +89,9 @@ export const ObservationCreateQuerySchema = Type.Object(
     $id: 'ObservationCreateQuery',
     additionalProperties: false,
     description: 'what the text is, where it comes from, and what it does not say of the machine',
-    examples: [{ format: 'auto', machine: 'host-17', pool: 'lab-a', pebs_events: '0' }],
+    examples: [
+      { format: 'auto', machine: 'host-17', pool: 'lab-a', dry_run: false, pebs_events: '0' },
+    ],
   },
 );
 export type ObservationCreateQuery = Omit<

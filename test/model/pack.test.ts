@@ -5,6 +5,7 @@ import type { ExplorationModel } from '../../schemas/exploration-model.js';
 import { createModel, type MachineModel } from '../../src/model/machine-model.js';
 import { codeOf, STEP_KINDS } from '../../src/model/steps/index.js';
 import { ACTOR_KINDS } from '../../src/model/vocabulary.js';
+import type { WorldSpec } from '../../src/model/world-spec.js';
 import { WriteSink } from '../../src/pmu/arch/write-sink.js';
 import { MachineState } from '../../src/pmu/machine/state.js';
 import { ACTIVE, ADDED, CLOSED, HOST_OWNED } from '../../src/pmu/perf/perf-event.js';
@@ -30,7 +31,7 @@ const GROUP = [
 ];
 
 /** Worlds that between them use every field of a state. */
-const WORLDS: Readonly<Record<string, ExplorationModel>> = {
+const WORLDS: Readonly<Record<string, ExplorationModel & Pick<WorldSpec, 'nmi_throttles'>>> = {
   'K1, late': {
     cpu_model: 'haswell-x',
     kernel: 'upstream-base',
@@ -38,6 +39,15 @@ const WORLDS: Readonly<Record<string, ExplorationModel>> = {
     vcpus: [{}, {}],
     actors: EVERYBODY,
     nmi_timing: 'late',
+  },
+  'K1, late, one of several throttled': {
+    cpu_model: 'haswell-x',
+    kernel: 'upstream-base',
+    events: [HOST, { ...HOST, counter: 'PMC1' }],
+    vcpus: [{}],
+    actors: EVERYBODY,
+    nmi_timing: 'late',
+    nmi_throttles: 'any',
   },
   'K2, prompt, budgets': {
     cpu_model: 'ice-lake',
