@@ -18,6 +18,9 @@ import { preferredWaitMillis } from '../src/http/read/prefer.js';
 import { uploadRoute } from './observation-upload.js';
 
 const TEXT_TYPE = 'text/plain';
+/** More on a page would hold the event loop for too long. */
+const RECORDS_MAX = 500;
+
 const tags = ['observations'];
 
 export const observationRoutes: FastifyPluginAsyncTypebox = async (app) => {
@@ -116,7 +119,7 @@ export const observationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'listObservedRecords',
         summary: 'List the records of an observation',
         description:
-          'What the lines of the text say, in their order. A page may have fewer than `limit`, where they are far apart.',
+          'What the lines of the text say, in their order. A page has at most 500, and may have fewer than `limit` where they are far apart.',
         params: ObservationParamsSchema,
         querystring: PageQuerySchema,
         response: {
@@ -127,7 +130,7 @@ export const observationRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async ({ params, query }, reply) =>
       sendSome(reply, query, (after, limit) =>
-        observations.records(params.observation, after, limit),
+        observations.records(params.observation, after, Math.min(limit, RECORDS_MAX)),
       ),
   );
 };

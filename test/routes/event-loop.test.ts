@@ -349,6 +349,16 @@ async function furnish(t: Test): Promise<Record<string, string>> {
      select 'obs_copy' || n, state, about, answer, text_bytes, stored_bytes, finished_at
        from observations, generate_series(1, 999) n`,
   );
+  const trace = await app.inject({
+    method: 'POST',
+    url: '/v1/observations',
+    headers: { 'content-type': 'text/plain' },
+    payload: '       CPU 0/KVM-4200    [000] d..1.   100.000001: kvm_entry: vcpu 0, rip 0x0\n',
+  });
+  const explanation = await post(`/v1/observations/${trace.json().id}/explanations`, {
+    kernel: 'linux-7.2.6',
+    cpu_model: 'emerald-rapids',
+  });
   await sql
     .query(
       `insert into hosts (id, version, config, image, summary, tail)
@@ -390,6 +400,8 @@ async function furnish(t: Test): Promise<Record<string, string>> {
     exploration: exploration.id,
     campaign: campaign.id,
     observation: observation.id,
+    explanation: explanation.id,
+    collector: 'snapshot.sh',
     path,
     counterexample: found?.counterexamples?.[0]?.id ?? 'I1-0',
     id: 'emerald-rapids',

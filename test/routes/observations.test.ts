@@ -26,8 +26,17 @@ async function stored(): Promise<{ observations: number; pieces: number }> {
   return rows[0];
 }
 
+async function reading(): Promise<number> {
+  const { rows } = await sql.query(
+    `select count(*)::int as count from observations where state = 'reading'`,
+  );
+  return rows[0].count;
+}
+
 /** Sends what must be refused; nothing is stored of it. */
 async function refuses(t: Test, status: number, type: string, sending: () => Promise<Answer>) {
+  // What broke off before goes when its end is noticed.
+  await eventually(reading, (count) => count === 0);
   const before = await stored();
   const answer = await sending();
   t.equal(answer.status, status, answer.text.slice(0, 300));
@@ -140,6 +149,7 @@ t.test('a body that breaks off leaves nothing', async (t) => {
 });
 
 t.test('a dry run answers the same and stores nothing', async (t) => {
+  await eventually(reading, (count) => count === 0);
   const before = await stored();
   const wet = await send(port, '?machine=a', loop(1500));
   const dry = await send(port, '?machine=a&dry_run=true', loop(1500));
@@ -150,7 +160,7 @@ t.test('a dry run answers the same and stores nothing', async (t) => {
   t.strictSame(said, says);
   t.equal(records_preview.length, 1000);
   const page = await app.inject(`/v1/observations/${id}/records?limit=1000`);
-  t.strictSame(page.json().items, records_preview);
+  t.strictSame(page.json().items, records_preview.slice(0, 500), 'as many as a page has');
   t.equal((await stored()).observations, before.observations + 1);
 });
 

@@ -22,7 +22,7 @@ const KERNELS = [
   'pebs-v2',
   'host-side-hardened',
 ];
-const PAIRS = 60;
+const PAIRS = 20;
 /** Kernels that write IA32_PEBS_ENABLE without any event with PEBS; a group whose leader is closed first. */
 const MORE_PAIRS = [64, 77, 160];
 const GLOBAL_CTRL_INDEX = msrIndex(GLOBAL_CTRL);
