@@ -1,5 +1,5 @@
 /** Names of the bits of IA32_PEBS_ENABLE. */
-import type { Value } from './record.js';
+import type { U64 } from '../pmu/arch/counter-set.js';
 
 /** Since perfmon 5 bits 32 and up are fixed counters; before, they enable load latency on the general-purpose counters. */
 export const FIXED_COUNTERS_SINCE = 5;
@@ -12,10 +12,10 @@ const SPECIAL: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** `["PMC0", "FIXED0"]`, lowest first. Where the PMU's version is not known, bits 32 and up have the names of fixed counters. */
-export function bitNames(value: Value, pmuVersion: number | null): string[] {
+export function bitNames(value: U64, pmuVersion: number | null): string[] {
   const names: string[] = [];
   for (let bit = 0; bit < 64; bit += 1) {
-    const word = bit < 32 ? value.low : value.high;
+    const word = bit < 32 ? value.lo : value.hi;
     if ((word >>> (bit & 31)) & 1) names.push(bitName(bit, pmuVersion));
   }
   return names;
@@ -31,7 +31,7 @@ function bitName(bit: number, pmuVersion: number | null): string {
 }
 
 /** `0x1`: as a sentence prints a value. */
-export function shortHex({ high, low }: Value): string {
-  const digits = high === 0 ? '' : high.toString(16);
-  return `0x${digits}${digits === '' ? low.toString(16) : low.toString(16).padStart(8, '0')}`;
+export function shortHex({ hi, lo }: U64): string {
+  const digits = hi === 0 ? '' : hi.toString(16);
+  return `0x${digits}${digits === '' ? lo.toString(16) : lo.toString(16).padStart(8, '0')}`;
 }

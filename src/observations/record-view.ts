@@ -1,7 +1,8 @@
 /** A record as JSON: only what the line says. */
+
+import { formatU64 } from '../model/values.js';
 import { nameOfIndex } from './msr-names.js';
-import type { Context, ObservedRecord, RecordKind, Value } from './record.js';
-import { hexOfValue } from './value.js';
+import type { Context, ObservedRecord, RecordKind } from './record.js';
 
 export interface RecordView {
   readonly line: number;
@@ -40,9 +41,9 @@ export function recordView(record: ObservedRecord): RecordView {
     at,
     context,
     ...(msr !== null && { msr: msrWord(msr) }),
-    ...(value !== null && { value: digits(value) }),
-    ...(guest !== null && { guest: digits(guest) }),
-    ...(known !== null && { known_mask: digits(known) }),
+    ...(value !== null && { value: formatU64(value) }),
+    ...(guest !== null && { guest: formatU64(guest) }),
+    ...(known !== null && { known_mask: formatU64(known) }),
     ...(record.refused && { refused: true as const }),
     ...(kind === 'guest_access' && {
       access: record.writes ? ('write' as const) : ('read' as const),
@@ -71,5 +72,3 @@ function present(record: ObservedRecord): Pick<RecordView, (typeof OPTIONAL)[num
 }
 
 const msrWord = (index: number): string => nameOfIndex(index) ?? `0x${index.toString(16)}`;
-
-const digits = (value: Value): string => `0x${hexOfValue(value)}`;

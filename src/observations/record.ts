@@ -5,18 +5,13 @@
  * does not say is null.
  */
 
+import type { U64 } from '../pmu/arch/counter-set.js';
 import type { Piece } from './lines.js';
 import type { CONTEXTS, RECORD_KINDS } from './vocabulary.js';
 
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
 export type Context = (typeof CONTEXTS)[number];
-
-/** A 64-bit value as two words, both unsigned. */
-export interface Value {
-  readonly high: number;
-  readonly low: number;
-}
 
 /** One record. All of one shape, since a trace has millions. */
 export class ObservedRecord {
@@ -28,11 +23,11 @@ export class ObservedRecord {
   /** Index of the MSR, e.g. 0x3f1. */
   msr: number | null = null;
   /** Of a load_list entry: what VM-exit loads. */
-  value: Value | null = null;
+  value: U64 | null = null;
   /** Of a load_list entry: what VM-entry loads. */
-  guest: Value | null = null;
+  guest: U64 | null = null;
   /** Bits of the value that the tool shows; null: all. */
-  known: Value | null = null;
+  known: U64 | null = null;
   /** The access faulted: a refused write leaves the register as it was, a refused read has no value. */
   refused = false;
   /** Of a guest_access: whether it writes. */
@@ -67,7 +62,7 @@ export interface RecordSink {
   reject(line: number, reason: string, cpu?: number): void;
   /** Something the text says of the machine, e.g. ('pmu_version', '5'); the names are those of facts.ts. */
   fact(line: number, name: string, value: string, cpu?: number): void;
-  /** The whole text is refused, whatever came of it before: its values cannot be told, and the reason says how they could. */
+  /** Refuses the whole text, whatever was read of it before: its values are ambiguous, and the reason says how to make them clear. */
   refuse(reason: string): void;
 }
 

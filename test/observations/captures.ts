@@ -6,7 +6,7 @@ import { Reading, type ReadingOptions, RefusedText } from '../../src/observation
 import type { ObservedRecord } from '../../src/observations/record.js';
 import { type RecordView, recordView } from '../../src/observations/record-view.js';
 
-const FOLDER = fileURLToPath(new URL('../../../test/captures/', import.meta.url));
+export const FOLDER = fileURLToPath(new URL('../../../test/captures/', import.meta.url));
 
 /** JSON documents that are no output of a tool that runs on the machine. */
 const DOCUMENTS =

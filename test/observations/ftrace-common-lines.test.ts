@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import t from 'tap';
 import { makeFtraceReader } from '../../src/observations/readers/ftrace.js';
 import { CommonLines } from '../../src/observations/readers/ftrace-common-lines.js';
-import { capture, readPieces, readText } from './read-text.js';
+import { capture } from './captures.js';
+import { readPieces, readText } from './read-text.js';
 
 const EVENTS = [
   'write_msr: 3f1, value 0',

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { looksLikeFtrace, makeFtraceReader } from '../../src/observations/readers/ftrace.js';
-import { capture, readText, shown, shownAll } from './read-text.js';
+import { capture } from './captures.js';
+import { readText, shown, shownAll } from './read-text.js';
 
 /** What each sample gives. The unended line of ftrace-truncated-tail is not passed on. */
 const SAMPLES: Readonly<Record<string, readonly string[]>> = {
@@ -293,7 +294,7 @@ t.test('what hardware loads is marked in our own export, and no mark is a write'
   t.strictSame(rejected, []);
   const written = records
     .filter(({ kind }) => kind === 'write')
-    .map(({ context, msr, value }) => `${context} ${msr?.toString(16)}=${value?.low.toString(16)}`);
+    .map(({ context, msr, value }) => `${context} ${msr?.toString(16)}=${value?.lo.toString(16)}`);
   t.strictSame(written, [
     'task 3f1=0',
     'nmi 38f=0',

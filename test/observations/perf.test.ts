@@ -7,7 +7,8 @@ import {
   looksLikePerfTrace,
   makePerfTraceReader,
 } from '../../src/observations/readers/perf-trace.js';
-import { capture, readText, shownAll } from './read-text.js';
+import { capture } from './captures.js';
+import { readText, shownAll } from './read-text.js';
 
 const SAMPLES: Readonly<Record<string, readonly string[]>> = {
   'perf-dump-lost.txt': [

@@ -1,14 +1,7 @@
 /** What a reader makes of a text, in a form that is easy to compare. */
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { formatU64 } from '../../src/model/values.js';
 import { Lines } from '../../src/observations/lines.js';
 import type { MakeReader, ObservedRecord } from '../../src/observations/record.js';
-import { hexOfValue } from '../../src/observations/value.js';
-
-export const CAPTURES = fileURLToPath(new URL('../../../test/captures/', import.meta.url));
-
-export const captureBytes = (file: string): Buffer => readFileSync(`${CAPTURES}${file}`);
-export const capture = (file: string): string => captureBytes(file).toString('utf8');
 
 export interface Read {
   readonly records: ObservedRecord[];
@@ -43,7 +36,10 @@ export const readText = (make: MakeReader, text: string): Read => readPieces(mak
 
 /** One record in a line: `13 cpu3 900.100001 task vm_entry vcpu=0 CPU 0/KVM-4242`. */
 export function shown(record: ObservedRecord): string {
-  const hex = (value: ObservedRecord['value']) => hexOfValue(value!).replace(/^0+(?=.)/, '');
+  const hex = (value: ObservedRecord['value']) =>
+    formatU64(value!)
+      .slice(2)
+      .replace(/^0+(?=.)/, '');
   const parts = [
     record.line,
     record.cpu === null ? 'cpu?' : `cpu${record.cpu}`,

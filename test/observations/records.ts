@@ -1,10 +1,12 @@
 /** Records made by hand, for tests of the rules. */
+
 import { FactsBook } from '../../src/observations/facts-book.js';
-import { ObservedRecord, type RecordKind, type Value } from '../../src/observations/record.js';
+import { ObservedRecord, type RecordKind } from '../../src/observations/record.js';
 import type { Finding } from '../../src/observations/rules/finding.js';
 import { Judge } from '../../src/observations/rules/judge.js';
 import { type Judgement, judgement } from '../../src/observations/rules/verdict.js';
 import { valueOfHex } from '../../src/observations/value.js';
+import type { U64 } from '../../src/pmu/arch/counter-set.js';
 
 export const PEBS_ENABLE = 0x3f1;
 
@@ -17,7 +19,7 @@ type Fields = Partial<Omit<ObservedRecord, 'line' | 'kind' | 'value' | 'guest' |
 /** A kind and what differs from an empty record. Values are hexadecimal digits. */
 export type Entry = readonly [kind: RecordKind, fields?: Fields];
 
-const hex = (digits: string | undefined): Value | null =>
+const hex = (digits: string | undefined): U64 | null =>
   digits === undefined ? null : valueOfHex(digits);
 
 /** One record a line. */

@@ -1,15 +1,13 @@
 /** Reads texts with a reader, and says what came of them in one line a record. */
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { formatU64 } from '../../src/model/values.js';
 import type { Fact } from '../../src/observations/facts.js';
 import { FactsReader, type MachineText } from '../../src/observations/facts-of.js';
 import { Lines } from '../../src/observations/lines.js';
 import type { MakeReader, ObservedRecord } from '../../src/observations/record.js';
-import { hexOfValue } from '../../src/observations/value.js';
+import { FOLDER } from './captures.js';
 
-const CAPTURES = fileURLToPath(new URL('../../../test/captures/', import.meta.url));
-
-export const capture = (name: string): string => readFileSync(`${CAPTURES}${name}`, 'latin1');
+export const capture = (name: string): string => readFileSync(`${FOLDER}${name}`, 'latin1');
 
 export interface Outcome {
   readonly records: ObservedRecord[];
@@ -52,9 +50,9 @@ export function brief(record: ObservedRecord): string {
     `${line}: ${kind}`,
     cpu !== null && `cpu ${cpu}`,
     msr !== null && value === null && `msr ${msr.toString(16)}`,
-    value !== null && `${msr === null ? '' : msr.toString(16)}=${hexOfValue(value)}`,
-    guest !== null && `guest ${hexOfValue(guest)}`,
-    known !== null && `known ${hexOfValue(known)}`,
+    value !== null && `${msr === null ? '' : msr.toString(16)}=${formatU64(value).slice(2)}`,
+    guest !== null && `guest ${formatU64(guest).slice(2)}`,
+    known !== null && `known ${formatU64(known).slice(2)}`,
     record.refused && 'refused',
     record.writer !== null && `by ${record.writer}`,
     record.count !== null && `count ${record.count}`,

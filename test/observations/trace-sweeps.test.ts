@@ -1,5 +1,4 @@
 /** What must not matter to any reader of traces: line ends, colours, pieces; and what a cut must never do. */
-import { readdirSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { isDeepStrictEqual } from 'node:util';
 import t from 'tap';
@@ -8,7 +7,8 @@ import { makeFtraceReader } from '../../src/observations/readers/ftrace.js';
 import { makePerfScriptReader } from '../../src/observations/readers/perf-script.js';
 import { makePerfTraceReader } from '../../src/observations/readers/perf-trace.js';
 import type { MakeReader, ObservedRecord } from '../../src/observations/record.js';
-import { CAPTURES, capture, readText } from './read-text.js';
+import { CAPTURES, capture } from './captures.js';
+import { readText } from './read-text.js';
 
 const READERS: readonly (readonly [RegExp, MakeReader])[] = [
   [/^(?:ftrace|tracecmd)-/, makeFtraceReader],
@@ -16,7 +16,7 @@ const READERS: readonly (readonly [RegExp, MakeReader])[] = [
   [/^perf-trace-/, makePerfTraceReader],
 ];
 
-const SAMPLES = readdirSync(CAPTURES).flatMap((file) =>
+const SAMPLES = CAPTURES.flatMap((file) =>
   READERS.filter(([name]) => name.test(file)).map(([, make]) => ({
     file,
     make,

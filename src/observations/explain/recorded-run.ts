@@ -89,8 +89,7 @@ export class RunRecorder {
     if (msr === null || value === null) return 'write without a value';
     // The register stays as it is; the model has no such write either.
     if (refused) return 'refused write';
-    const bits = { hi: value.high, lo: value.low };
-    const symbol = this.symbols.recorded(msr, bits, CONTEXTS[context]);
+    const symbol = this.symbols.recorded(msr, value, CONTEXTS[context]);
     return symbol === 0 ? `write of 0x${msr.toString(16)}` : symbol;
   }
 

@@ -65,7 +65,7 @@ function access(
   }
   const record = new ObservedRecord(line, kind);
   record.msr = numberAt(16, bytes, at, msrEnd);
-  record.value = (high | low) === 0 ? ZERO : { high: high >>> 0, low: low >>> 0 };
+  record.value = (high | low) === 0 ? ZERO : { hi: high >>> 0, lo: low >>> 0 };
   return record;
 }
 

@@ -1,10 +1,10 @@
 /** The values that rdmsr prints, and the options that say how it prints them. */
-import type { Value } from '../record.js';
+import type { U64 } from '../../pmu/arch/counter-set.js';
+import { mayBePebsEnable, PEBS_ENABLE } from '../registers.js';
 import { and, valueOfDecimal, valueOfHex } from '../value.js';
-import { mayBePebsEnable, PEBS_ENABLE } from './registers.js';
 
 export type Printed =
-  | { readonly value: Value; readonly known: Value | null }
+  | { readonly value: U64; readonly known: U64 | null }
   | { readonly reject: string }
   | { readonly refuse: string };
 
@@ -26,8 +26,8 @@ export class PrintedNumbers {
   private certainlyHex = false;
   private padded = false;
 
-  /** The options of a command, as words. */
-  heed(words: readonly string[]): void {
+  /** Reads what follows by the options of a command, given as words. */
+  useOptions(words: readonly string[]): void {
     this.options = optionsOf(words);
   }
 
@@ -75,18 +75,18 @@ function inBase(text: string, base: 'signed' | 'unsigned' | 'octal', bits: numbe
 }
 
 /** The bits of a field where they are in the register. */
-function placed(bits: Value, [high, low]: readonly [number, number]): Printed {
+function placed(bits: U64, [high, low]: readonly [number, number]): Printed {
   const mask = ((1n << BigInt(high - low + 1)) - 1n) << BigInt(low);
-  const moved = ((BigInt(bits.high) << 32n) | BigInt(bits.low)) << BigInt(low);
+  const moved = ((BigInt(bits.hi) << 32n) | BigInt(bits.lo)) << BigInt(low);
   const known = wordsOf(mask);
   return moved === (moved & mask)
     ? { value: and(wordsOf(moved), known), known }
     : { reject: `wider than the bits ${high}:${low}` };
 }
 
-const wordsOf = (value: bigint): Value => ({
-  high: Number((value >> 32n) & 0xffff_ffffn),
-  low: Number(value & 0xffff_ffffn),
+const wordsOf = (value: bigint): U64 => ({
+  hi: Number((value >> 32n) & 0xffff_ffffn),
+  lo: Number(value & 0xffff_ffffn),
 });
 
 function optionsOf(words: readonly string[]): Options {

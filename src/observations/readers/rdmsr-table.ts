@@ -1,5 +1,5 @@
 /** A table of MSRs, a CPU a row: its header says which column is what. */
-import { isPmuMsr, msrOf } from './registers.js';
+import { isPmuMsr, msrOf } from '../registers.js';
 
 interface Column {
   readonly place: number;

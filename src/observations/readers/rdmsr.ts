@@ -3,6 +3,7 @@
  * Which MSR it is of, a command, a title or the line itself says; otherwise it is IA32_PEBS_ENABLE, for which collectors ask.
  */
 import type { RecordSink } from '../record.js';
+import { isPmuMsr, msrOf, PEBS_ENABLE } from '../registers.js';
 import { valueOfHex } from '../value.js';
 import { type LogLine, logLines, recordOf } from './log-line.js';
 import { logReader, type Recogniser } from './log-reader.js';
@@ -10,7 +11,6 @@ import { PrintedNumbers } from './printed-numbers.js';
 import { ddMsr, isOtherCommand, joinsBytes, rdmsrCommand } from './rdmsr-command.js';
 import { type Table, tableHeader, tableRow } from './rdmsr-table.js';
 import { complaint, keyedReading, reading, snapshot } from './reading-lines.js';
-import { isPmuMsr, msrOf, PEBS_ENABLE } from './registers.js';
 
 /** Loggers may put times and names in front. */
 export const looksLikeRdmsr = (line: string): boolean =>
@@ -92,7 +92,7 @@ class RdmsrLines implements Recogniser {
     if (isOtherCommand(text)) this.notAlone = 'the output of another command';
     const command = rdmsrCommand(text);
     if (command === null) return dd !== null;
-    this.numbers.heed(command.words);
+    this.numbers.useOptions(command.words);
     this.joined = joinsBytes(text);
     this.msr = command.msr ?? this.msr;
     this.unclear = command.unclear;

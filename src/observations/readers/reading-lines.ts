@@ -4,10 +4,10 @@
  */
 import { isFact } from '../facts.js';
 import type { RecordSink } from '../record.js';
+import { msrOf } from '../registers.js';
 import { type LogLine, recordOf } from './log-line.js';
 import type { Recogniser } from './log-reader.js';
 import { PrintedNumbers } from './printed-numbers.js';
-import { msrOf } from './registers.js';
 
 export const looksLikeReading = (line: string): boolean => /^cpu=\d+ (?:0x)?[0-9a-f]+=/i.test(line);
 

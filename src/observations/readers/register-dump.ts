@@ -3,9 +3,6 @@
  * `CPU#3: pebs:       0000000000000001`. Dumps of several CPUs mix, so each line goes by its own `CPU#n`.
  */
 import type { RecordSink } from '../record.js';
-import { valueOfHex } from '../value.js';
-import { type LogLine, recordOf } from './log-line.js';
-import type { Recogniser } from './log-reader.js';
 import {
   DEBUGCTL,
   FIXED_CTR_CTRL,
@@ -13,7 +10,10 @@ import {
   GLOBAL_STATUS,
   GLOBAL_STATUS_RESET,
   PEBS_ENABLE,
-} from './registers.js';
+} from '../registers.js';
+import { valueOfHex } from '../value.js';
+import { type LogLine, recordOf } from './log-line.js';
+import type { Recogniser } from './log-reader.js';
 
 const MSRS: Readonly<Record<string, number>> = {
   ctrl: GLOBAL_CTRL,

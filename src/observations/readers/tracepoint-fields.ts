@@ -1,6 +1,7 @@
 /** Trace events as named fields, decimal unless they begin with 0x: `trace-cmd report -R` and `perf trace` print them so. */
+import type { U64 } from '../../pmu/arch/counter-set.js';
 import { indexOfLinuxName } from '../msr-names.js';
-import { ObservedRecord, type Value } from '../record.js';
+import { ObservedRecord } from '../record.js';
 import { valueOfDecimal, valueOfHex, ZERO } from '../value.js';
 
 export type Fields = ReadonlyMap<string, string>;
@@ -60,7 +61,7 @@ export function recordOfFields(
 function access(
   record: ObservedRecord,
   msr: string | undefined,
-  value: Value | null,
+  value: U64 | null,
   refused: boolean,
 ): ObservedRecord | null {
   if (msr === undefined || value === null) return null;
@@ -79,19 +80,19 @@ const isSet = (text: string | undefined): boolean =>
 
 function smallOf(text: string | undefined): number | null {
   const value = value64Of(text);
-  return value === null || value.high !== 0 ? null : value.low;
+  return value === null || value.hi !== 0 ? null : value.lo;
 }
 
 /** What has bit 63 may be printed as a negative number. */
-function value64Of(text: string | undefined): Value | null {
+function value64Of(text: string | undefined): U64 | null {
   if (text === undefined) return null;
   if (/^0x/i.test(text)) return valueOfHex(text.slice(2));
   if (!text.startsWith('-')) return valueOfDecimal(text);
   const positive = valueOfDecimal(text.slice(1));
-  return positive === null || positive.high > 0x8000_0000 ? null : negated(positive);
+  return positive === null || positive.hi > 0x8000_0000 ? null : negated(positive);
 }
 
-function negated({ high, low }: Value): Value {
-  if (high === 0 && low === 0) return ZERO;
-  return { high: (~high + (low === 0 ? 1 : 0)) >>> 0, low: -low >>> 0 };
+function negated({ hi, lo }: U64): U64 {
+  if (hi === 0 && lo === 0) return ZERO;
+  return { hi: (~hi + (lo === 0 ? 1 : 0)) >>> 0, lo: -lo >>> 0 };
 }

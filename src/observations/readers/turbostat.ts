@@ -4,10 +4,10 @@
  */
 import type { Reader, RecordSink } from '../record.js';
 import { ObservedRecord } from '../record.js';
+import { msrOf } from '../registers.js';
 import { valueOfHex } from '../value.js';
-import { msrOf } from './registers.js';
 
-const ALL_32 = { high: 0, low: 0xffff_ffff };
+const ALL_32 = { hi: 0, lo: 0xffff_ffff };
 
 export const looksLikeTurbostat = (line: string): boolean =>
   /^turbostat version /.test(line) || isHeader(cellsOf(line));

@@ -1,10 +1,9 @@
 /** What a rule found, with the lines that show it. */
+import type { U64 } from '../../pmu/arch/counter-set.js';
 import { bitNames, FIXED_COUNTERS_SINCE } from '../bits.js';
-import type { Value } from '../record.js';
 import { or } from '../value.js';
 import type { ObservedRule, ObservedVerdict } from '../vocabulary.js';
 
-export const PEBS_ENABLE = 0x3f1;
 export const NAME = 'IA32_PEBS_ENABLE';
 
 export interface Finding {
@@ -36,15 +35,15 @@ export function about(
 export interface StuckBits {
   readonly rule: 'R1' | 'R2' | 'R3';
   readonly cpu: number;
-  readonly bits: Value;
+  readonly bits: U64;
   /** Bits that prove it too, but only where they are fixed counters: since PMU version 5. */
-  readonly fixedBits: Value;
+  readonly fixedBits: U64;
   readonly lines: readonly number[];
   readonly text: string;
 }
 
 /** The bits that are stuck on a PMU of this version; null: unknown. */
-export function bitsOf({ bits, fixedBits }: StuckBits, pmuVersion: number | null): Value {
+export function bitsOf({ bits, fixedBits }: StuckBits, pmuVersion: number | null): U64 {
   const fixed = pmuVersion !== null && pmuVersion >= FIXED_COUNTERS_SINCE;
   return fixed ? or(bits, fixedBits) : bits;
 }

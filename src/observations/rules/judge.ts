@@ -1,8 +1,10 @@
 /** Gives every record to the rules that want it. Nothing is allocated where nothing is found: a trace has millions. */
+import type { U64 } from '../../pmu/arch/counter-set.js';
 import type { FactsBook } from '../facts-book.js';
-import type { ObservedRecord, Value } from '../record.js';
+import type { ObservedRecord } from '../record.js';
+import { PEBS_ENABLE } from '../registers.js';
 import { and } from '../value.js';
-import { PEBS_ENABLE, type StuckBits } from './finding.js';
+import type { StuckBits } from './finding.js';
 import { NoCpu } from './no-cpu.js';
 import { Notices } from './notices.js';
 import { R0Path } from './r0-path.js';
@@ -191,5 +193,4 @@ export class Judge {
   }
 }
 
-const shown = (value: Value, known: Value | null): Value =>
-  known === null ? value : and(value, known);
+const shown = (value: U64, known: U64 | null): U64 => (known === null ? value : and(value, known));

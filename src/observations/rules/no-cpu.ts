@@ -1,6 +1,7 @@
 /** Readings and writes of IA32_PEBS_ENABLE that name no CPU: line N of `rdmsr -a` is not CPU N. */
+import type { U64 } from '../../pmu/arch/counter-set.js';
 import { bitNames } from '../bits.js';
-import type { ObservedRecord, Value } from '../record.js';
+import type { ObservedRecord } from '../record.js';
 import { isZero, or, ZERO } from '../value.js';
 import { about, type Finding, NAME } from './finding.js';
 import { MAX_LINES } from './r6-data.js';
@@ -9,7 +10,7 @@ export class NoCpu {
   private readings = 0;
   private nonzero = 0;
   private writes = 0;
-  private bits: Value = ZERO;
+  private bits: U64 = ZERO;
   private readonly lines: number[] = [];
 
   reading(record: ObservedRecord): void {

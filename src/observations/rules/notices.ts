@@ -1,9 +1,10 @@
 /** Findings that judge no CPU: what else of interest happened on the machine. The first few of each kind are listed. */
 import { bitNames, shortHex } from '../bits.js';
 import type { ObservedRecord } from '../record.js';
+import { PEBS_ENABLE } from '../registers.js';
 import { isZero } from '../value.js';
 import type { ObservedRule, ObservedVerdict } from '../vocabulary.js';
-import { about, cpuWord, type Finding, NAME, PEBS_ENABLE } from './finding.js';
+import { about, cpuWord, type Finding, NAME } from './finding.js';
 import { PerCpu } from './per-cpu.js';
 import { MAX_LINES } from './r6-data.js';
 

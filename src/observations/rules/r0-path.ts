@@ -72,7 +72,7 @@ export class R0Path {
     const { value: host, guest, cpu, line } = record;
     if (host === null || guest === null) return;
     // KVM takes an MSR out of the areas where both values are the same.
-    if (host.high === guest.high && host.low === guest.low) return;
+    if (host.hi === guest.hi && host.lo === guest.lo) return;
     const text = `${NAME} is in the lists that VM-entry and VM-exit load.`;
     this.listed ??= about('R0', 'none', cpu, [line], text);
   }

@@ -2,8 +2,9 @@
  * R1: the machine says that no PEBS event is open, and two reads at least two ticks apart are both nonzero with a common bit.
  * Two ticks, since the next tick unthrottles an event and repairs the register.
  */
+import type { U64 } from '../../pmu/arch/counter-set.js';
 import { shortHex } from '../bits.js';
-import type { ObservedRecord, Value } from '../record.js';
+import type { ObservedRecord } from '../record.js';
 import { and, isZero, ZERO } from '../value.js';
 import { NAME, type StuckBits } from './finding.js';
 import { PerCpu } from './per-cpu.js';
@@ -14,8 +15,8 @@ export const TWO_TICKS_SECONDS = 0.02;
 
 class Reads {
   /** Bits that all reads since the first had. */
-  common: Value = ZERO;
-  firstValue: Value = ZERO;
+  common: U64 = ZERO;
+  firstValue: U64 = ZERO;
   firstLine = 0;
   first: Snapshot | null = null;
   firstAt: string | null = null;

@@ -2,21 +2,23 @@
  * R2: in one dump of perf_event_print_debug() (SysRq-p) IA32_PEBS_ENABLE has bits of counters on which perf has no active event.
  * Bits 32 and up are fixed counters only since perfmon 5: before, and where the version is not known, they prove nothing.
  */
+import type { U64 } from '../../pmu/arch/counter-set.js';
 import { shortHex } from '../bits.js';
-import type { ObservedRecord, Value } from '../record.js';
+import type { ObservedRecord } from '../record.js';
+import { PEBS_ENABLE } from '../registers.js';
 import { and, andNot, isZero, ZERO } from '../value.js';
-import { NAME, PEBS_ENABLE, type StuckBits } from './finding.js';
+import { NAME, type StuckBits } from './finding.js';
 import { PerCpu } from './per-cpu.js';
 
-const GENERAL_PURPOSE: Value = { high: 0, low: 0xff };
-const FIXED: Value = { high: 0xffff, low: 0 };
+const GENERAL_PURPOSE: U64 = { hi: 0, lo: 0xff };
+const FIXED: U64 = { hi: 0xffff, lo: 0 };
 
 /** What a dump prints before IA32_PEBS_ENABLE. */
 const BEFORE = new Set(['ctrl', 'status', 'overflow', 'fixed']);
 
 class Dump {
   line = 0;
-  value: Value = ZERO;
+  value: U64 = ZERO;
   /** A dump without the register: its line. */
   withoutLine = 0;
 }

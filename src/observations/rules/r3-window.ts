@@ -2,8 +2,9 @@
  * R3: perf's NMI handler wrote v between kvm_entry and kvm_exit, perf has not written since, and the register has bits that v
  * has not: VM-exit loaded them. What KVM wrote (zero, to quiesce) is nothing to compare with.
  */
+import type { U64 } from '../../pmu/arch/counter-set.js';
 import { shortHex } from '../bits.js';
-import type { ObservedRecord, Value } from '../record.js';
+import type { ObservedRecord } from '../record.js';
 import { andNot, isZero, ZERO } from '../value.js';
 import { NAME, type StuckBits } from './finding.js';
 import { PerCpu } from './per-cpu.js';
@@ -12,7 +13,7 @@ import { span, type Window } from './windows.js';
 class Overlap {
   /** Line of the NMI's write; 0: perf's last write is unknown, or was made outside a window. */
   writeLine = 0;
-  written: Value = ZERO;
+  written: U64 = ZERO;
   entryLine = 0;
   entryAt: string | null = null;
   /** Line of the kvm_exit after it; 0: not yet. */
@@ -47,7 +48,7 @@ export class R3Window {
   }
 
   /** A reading of IA32_PEBS_ENABLE, as far as it is known. */
-  reading(cpu: number, record: ObservedRecord, shown: Value): StuckBits | null {
+  reading(cpu: number, record: ObservedRecord, shown: U64): StuckBits | null {
     const overlap = this.overlaps.get(cpu);
     if (overlap === undefined || overlap.writeLine === 0 || overlap.exitLine === 0) return null;
     const bits = andNot(shown, overlap.written);

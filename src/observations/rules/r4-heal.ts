@@ -1,6 +1,7 @@
 /** R4: bits that were stuck are gone in a later read of the same boot. Keeps what R1, R2 and R3 found, CPU by CPU. */
+import type { U64 } from '../../pmu/arch/counter-set.js';
 import { bitNames, shortHex } from '../bits.js';
-import type { ObservedRecord, Value } from '../record.js';
+import type { ObservedRecord } from '../record.js';
 import { and, isZero, or } from '../value.js';
 import { about, bitsOf, type Finding, type StuckBits, stuckFinding } from './finding.js';
 import { PerCpu } from './per-cpu.js';
@@ -14,7 +15,7 @@ class History {
   /** Stuck when its boot ended: no later read can heal it. */
   settled: StuckBits[] = [];
   /** Stuck once, and the later read that shows that it is over. */
-  healed: { readonly stuck: StuckBits; readonly line: number; readonly value: Value }[] = [];
+  healed: { readonly stuck: StuckBits; readonly line: number; readonly value: U64 }[] = [];
 }
 
 export class R4Heal {

@@ -1,5 +1,6 @@
 /** R6: what was sent does not suffice to judge a CPU, and why. Counts what there is of each CPU. */
-import type { ObservedRecord, Value } from '../record.js';
+import type { U64 } from '../../pmu/arch/counter-set.js';
+import type { ObservedRecord } from '../record.js';
 import { isZero, or, ZERO } from '../value.js';
 import { NAME } from './finding.js';
 import { MAX_CPUS, PerCpu } from './per-cpu.js';
@@ -31,7 +32,7 @@ class Seen {
   readings = 0;
   nonzero = 0;
   /** All bits that were read. */
-  bits: Value = ZERO;
+  bits: U64 = ZERO;
   lastLine = 0;
   /** Line of a reading of some bits only. */
   partialLine = 0;
@@ -165,7 +166,7 @@ export class R6Data {
     return (this.seen.get(cpu)?.readings ?? 0) > 0;
   }
 
-  bits(cpu: number): Value {
+  bits(cpu: number): U64 {
     return this.seen.get(cpu)?.bits ?? ZERO;
   }
 

@@ -21,8 +21,8 @@ export class RecordCheck {
     this.added += 1;
     this.mix(line);
     this.mix((record.cpu ?? -1) ^ ((record.msr ?? -1) << 8));
-    this.mix(record.value?.high ?? -1);
-    this.mix(record.value?.low ?? -1);
+    this.mix(record.value?.hi ?? -1);
+    this.mix(record.value?.lo ?? -1);
     this.mix(lengths(record));
   }
 

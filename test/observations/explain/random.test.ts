@@ -90,9 +90,9 @@ t.test('a record that was altered is the first that no schedule reaches', async 
     const { world, records } = await recorded(seed);
     const writes = records.filter(({ kind, msr }) => kind === 'write' && msr === GLOBAL_CTRL_INDEX);
     const altered = pick(new Random(seed, 2), writes);
-    const { high, low } = present(altered.value ?? undefined, 'value');
+    const { hi, lo } = present(altered.value ?? undefined, 'value');
     // No CPU has such a bit.
-    altered.value = { high: (high | 0x0800_0000) >>> 0, low };
+    altered.value = { hi: (hi | 0x0800_0000) >>> 0, lo };
     const found = explanationOf(records, world);
     t.equal(found.verdict, 'unexplained', `seed ${seed}`);
     t.equal(found.run.lines[found.reached], altered.line);
@@ -133,7 +133,7 @@ t.test('arbitrary records are no error', async (t) => {
       record.cpu = 0;
       record.msr = pick(dice, [null, 0x38f, 0x3f1, 0x38d, 0x390, 0x186, 0x18d, 0x3f2, 0xc1, 0x830]);
       const word = () => pick(dice, [0, 1, 0xff, 0x530081, 0x7, 0xffff_ffff, dice.next()]);
-      record.value = dice.below(8) === 0 ? null : { high: word(), low: word() };
+      record.value = dice.below(8) === 0 ? null : { hi: word(), lo: word() };
       record.context = pick(dice, CONTEXTS);
       record.vcpu = pick(dice, [null, 0, 1]);
       record.name = pick(dice, [null, 'HLT', 'EXCEPTION_NMI', 'INVALID_STATE FAILED_VMENTRY']);
@@ -154,8 +154,8 @@ t.test('ten thousand round trips take less than a minute and little memory', asy
     const record = new ObservedRecord(records.length + 1, kind);
     records.push(Object.assign(record, { cpu: 0, vcpu: 0, pid: 1, context: 'task' }, more));
   };
-  const write = (msr: number, high: number, low: number): void =>
-    add('write', { msr, value: { high, low } });
+  const write = (msr: number, hi: number, lo: number): void =>
+    add('write', { msr, value: { hi, lo } });
   for (let trip = 1; trip <= 10_000; trip += 1) {
     add('vm_entry');
     write(0x3f1, 0, 0);

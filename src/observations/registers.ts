@@ -1,6 +1,6 @@
-/** Indices of the MSRs that the readers name themselves. */
-import * as msr from '../../pmu/arch/msr.js';
-import type { Value } from '../record.js';
+/** Indices of the MSRs that readers and rules name themselves. */
+import type { U64 } from '../pmu/arch/counter-set.js';
+import * as msr from '../pmu/arch/msr.js';
 
 export const PEBS_ENABLE = msr.msrIndex(msr.PEBS_ENABLE);
 export const GLOBAL_CTRL = msr.msrIndex(msr.GLOBAL_CTRL);
@@ -31,5 +31,5 @@ export function msrOf(text: string): number | null {
 }
 
 /** Whether IA32_PEBS_ENABLE has these bits: PMC0-7, the fixed counters, and 61-63 (PEBS by PT, and of stores). */
-export const mayBePebsEnable = ({ high, low }: Value): boolean =>
-  low >>> 8 === 0 && (high & 0x1fff_0000) === 0;
+export const mayBePebsEnable = ({ hi, lo }: U64): boolean =>
+  lo >>> 8 === 0 && (hi & 0x1fff_0000) === 0;
