@@ -57,7 +57,7 @@ export class Campaigns extends LongWorks<Campaign> {
   }
 
   /** Ends it at once, with the walks taken so far; one that has ended stays as it is. */
-  async cancel(id: string): Promise<Campaign> {
+  override async cancel(id: string): Promise<Campaign> {
     const { progress, violated_cells, verdict } = await this.get(id);
     const found = { progress, violated_cells, verdict };
     await this.store.finish(id, 'cancelled', found, [endedEvent(id, { state: 'cancelled' })]);

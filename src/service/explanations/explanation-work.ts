@@ -3,10 +3,10 @@ import type { Explanation, KernelExplanation } from '../../../schemas/explanatio
 import type { WorkJob } from '../../jobs/work-queue.js';
 import type { Database } from '../../store/database.js';
 import type { EventInput } from '../../store/event-store.js';
-import type { OnEnded } from '../../store/work-store.js';
-import { type WaitingWork, type WorkRow, WorkStore } from '../../store/work-store.js';
+import { type OnEnded, type WaitingWork, type WorkRow, WorkStore } from '../../store/work-store.js';
 import { Pace } from '../long-work/pace.js';
 import { assertAlive, type Outcome, Pieces } from '../long-work/pieces.js';
+import { workJob } from '../long-work/work-job.js';
 import { countTakeover } from '../long-work/work-metrics.js';
 import type { Meters } from '../metrics/meters.js';
 import type { StoredRecords } from '../observations/stored-records.js';
@@ -17,12 +17,8 @@ import { type CpuRecording, recordingOf } from './recorded.js';
 export const EXPLANATION = 'explanation';
 const WRITE_MILLIS = 500;
 const SKIPPED_MAX = 64;
-const PRIORITY_MAX = 99;
 
-export function explanationJob({ id, lane, own }: WaitingWork): WorkJob {
-  const priority = Math.min(own, PRIORITY_MAX);
-  return { kind: EXPLANATION, id: `explanation-${id}`, data: { id }, lane, priority };
-}
+export const explanationJob = (waiting: WaitingWork): WorkJob => workJob(EXPLANATION, waiting);
 
 export function endedEvent(id: string, data: object): EventInput {
   return { type: 'explanation.ended', subject: id, data };

@@ -17,7 +17,7 @@ import { cpuModelById, kernelById } from '../lookups.js';
 import type { Observations } from '../observations/observations.js';
 import { ruleViolated } from '../problem-error.js';
 import { missing } from '../refusals.js';
-import { endedEvent, explanationJob } from './explanation-work.js';
+import { explanationJob } from './explanation-work.js';
 
 const KIND: WorkKind = {
   table: 'explanations',
@@ -25,7 +25,6 @@ const KIND: WorkKind = {
   limits: { all: 64, own: 16 },
   retrySeconds: 5,
 };
-const CANCEL_MILLIS = 2000;
 
 /** What a worker is to do. */
 export interface StoredExplanation extends Pick<ExplanationRequest, 'model' | 'cpu' | 'window'> {
@@ -64,7 +63,7 @@ export class Explanations extends LongWorks<Explanation> {
     const facts = await this.observations.factsOf(observation);
     const cpu_model = request.cpu_model ?? cpuModelOf(facts);
     cpuModelById(cpu_model, '/cpu_model');
-    // What cannot be meant is refused before anything is queued.
+    // A world that cannot be is refused before anything is queued.
     const [kernel = ''] = kernels;
     const actors = model?.actors ?? [{ kind: 'pmu_section' as const }];
     worldOf({ ...model, cpu_model, kernel, actors }, '/model');
@@ -84,11 +83,6 @@ export class Explanations extends LongWorks<Explanation> {
     });
     await this.queue.offer([explanationJob({ id: resource.id, lane: 'work', own })]);
     return reply;
-  }
-
-  async cancel(id: string): Promise<Explanation> {
-    await this.store.requestCancel(id, endedEvent(id, { state: 'cancelled' }));
-    return this.wait(id, CANCEL_MILLIS);
   }
 
   protected itemOf(row: WorkRow): Explanation {

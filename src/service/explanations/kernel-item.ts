@@ -51,7 +51,7 @@ function unreached(
     unreached: {
       line: lines[reached] as number,
       recorded: toldSeen(symbols.of(symbol)),
-      // Exits of several kinds are told in the same words.
+      // Exits of several kinds have the same words.
       instead: [...new Set(instead.map(toldSeen))],
     },
   };

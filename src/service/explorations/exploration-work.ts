@@ -9,6 +9,7 @@ import type { Lane } from '../../store/tables.js';
 import { type OnEnded, type WaitingWork, type WorkRow, WorkStore } from '../../store/work-store.js';
 import { Pace } from '../long-work/pace.js';
 import { assertAlive, type Outcome, Pieces } from '../long-work/pieces.js';
+import { workJob } from '../long-work/work-job.js';
 import { countTakeover, SearchMetrics } from '../long-work/work-metrics.js';
 import type { Meters } from '../metrics/meters.js';
 import { largeSearch, optionsOf, smallSearch, TooLarge } from './bounded-search.js';
@@ -20,15 +21,7 @@ export const EXPLORATION = 'exploration';
 /** How often progress is written. */
 const WRITE_MILLIS = 500;
 
-/**
- * Those who ask for much wait behind those who ask for little: the second search of one comes after the first of all. All
- * of them come before the many pieces of campaigns.
- */
-export function explorationJob({ id, lane, own }: WaitingWork): WorkJob {
-  const priority = Math.min(own, PRIORITY_MAX);
-  return { kind: EXPLORATION, id: `exploration-${id}`, data: { id, lane }, lane, priority };
-}
-const PRIORITY_MAX = 99;
+export const explorationJob = (waiting: WaitingWork): WorkJob => workJob(EXPLORATION, waiting);
 
 export function pausedEvent(id: string): EventInput {
   return { type: 'exploration.paused', subject: id, data: {} };

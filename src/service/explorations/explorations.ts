@@ -12,10 +12,16 @@ import type { Database } from '../../store/database.js';
 import type { OnEnded, WorkRow } from '../../store/work-store.js';
 import type { Reply, Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
-import { LongWorks, type Owner, standingOf, type WorkKind } from '../long-work/long-works.js';
+import {
+  CANCEL_MILLIS,
+  LongWorks,
+  type Owner,
+  standingOf,
+  type WorkKind,
+} from '../long-work/long-works.js';
 import { ProblemError, ruleViolated } from '../problem-error.js';
 import { isMaybeSmall } from './bounded-search.js';
-import { endedEvent, explorationJob, pausedEvent } from './exploration-work.js';
+import { explorationJob, pausedEvent } from './exploration-work.js';
 import { type AskedExploration, askedExploration, type StoredRequest } from './request.js';
 import { worldOf } from './world.js';
 
@@ -25,9 +31,6 @@ const KIND: WorkKind = {
   limits: { all: 64, own: 16 },
   retrySeconds: 5,
 };
-/** How long a request to cancel or to pause waits until it is so. */
-const CANCEL_MILLIS = 2000;
-
 export class Explorations extends LongWorks<Exploration> {
   private readonly queue: WorkQueue;
   private readonly searchMegabytes: number;
@@ -65,12 +68,6 @@ export class Explorations extends LongWorks<Exploration> {
     const { reply, own } = await this.add({ lane, request: stored, resource }, owner, ticket);
     await this.queue.offer([explorationJob({ id: resource.id, lane, own })]);
     return reply;
-  }
-
-  /** Stops a search within moments; one that has ended stays as it is. */
-  async cancel(id: string): Promise<Exploration> {
-    await this.store.requestCancel(id, endedEvent(id, { state: 'cancelled' }));
-    return this.wait(id, CANCEL_MILLIS);
   }
 
   /**

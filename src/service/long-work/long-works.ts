@@ -1,4 +1,4 @@
-/** What explorations and campaigns have in common for those who ask for them: adding within limits, reading, waiting. */
+/** What explorations, campaigns and explanations have in common for those who ask for them: adding within limits, reading, waiting. */
 import type { Kysely } from 'kysely';
 import type { WorkQuery } from '../../../schemas/common.js';
 import type { Database } from '../../store/database.js';
@@ -15,9 +15,10 @@ import { type Reply, storedAnswer, type Ticket } from '../idempotency.js';
 import { namesOfKernel } from '../lookups.js';
 import { tryLater } from '../problem-error.js';
 import { missing } from '../refusals.js';
+import { waitFor } from './waiting.js';
 
-/** A notice may be lost with its connection; the row is looked at anyway. */
-const LOOK_MILLIS = 1000;
+/** How long a request to cancel waits until it is so. */
+export const CANCEL_MILLIS = 2000;
 
 /** The name of the token that asks; null where the service has none, and then everybody is one. */
 export type Owner = string | null;
@@ -84,27 +85,17 @@ export abstract class LongWorks<Item extends LongItem> {
     millis: number,
     isEnough: (item: Item) => boolean = () => false,
   ): Promise<Item> {
-    const until = performance.now() + millis;
-    for (;;) {
-      const left = until - performance.now();
-      const listening = new AbortController();
-      try {
-        // Listening comes before looking, so that no end falls in between.
-        const pause = Math.min(left, LOOK_MILLIS);
-        const { notices } = this.database;
-        const heard = notices.next(finished(id), pause, listening.signal, this.closing);
-        const item = await this.get(id);
-        const isOver = item.finished_at !== undefined || isEnough(item);
-        if (left <= 0 || this.closing.aborted || isOver) return item;
-        await heard;
-      } finally {
-        listening.abort();
-      }
-    }
+    const isOver = (item: Item) => item.finished_at !== undefined || isEnough(item);
+    return waitFor(this.database, finished(id), this.closing, millis, () => this.get(id), isOver);
   }
 
   /** Ends it within moments; one that has ended stays as it is. */
-  abstract cancel(id: string): Promise<Item>;
+  async cancel(id: string): Promise<Item> {
+    const { noun } = this.kind;
+    const event = { type: `${noun}.ended`, subject: id, data: { state: 'cancelled' } };
+    await this.store.requestCancel(id, event);
+    return this.wait(id, CANCEL_MILLIS);
+  }
 
   /** Ends it if need be, and forgets it with all that it found. */
   async delete(id: string): Promise<void> {

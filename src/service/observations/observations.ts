@@ -13,6 +13,7 @@ import { type ObservationRow, ObservationStore } from '../../store/observation-s
 import { TextStore } from '../../store/text-store.js';
 import { finished } from '../../store/work-store.js';
 import type { Reply, Ticket } from '../idempotency.js';
+import { waitFor } from '../long-work/waiting.js';
 import type { Meters } from '../metrics/meters.js';
 import { ProblemError, tryLater } from '../problem-error.js';
 import { missing } from '../refusals.js';
@@ -32,8 +33,6 @@ import {
 
 /** A request is answered before its text is read where that takes longer after the end of its body. */
 const PATIENCE_MILLIS = 1000;
-/** A notice may be lost with its connection; the row is looked at anyway. */
-const LOOK_MILLIS = 1000;
 
 interface RecordRows {
   readonly rows: readonly { readonly seq: number; readonly item: ObservedRecordView }[];
@@ -120,21 +119,10 @@ export class Observations {
 
   /** Waits for the end of reading, at most so long. */
   async wait(id: string, millis: number): Promise<Observation> {
-    const until = performance.now() + millis;
     const { closing } = this.surroundings;
-    for (;;) {
-      const left = until - performance.now();
-      const listening = new AbortController();
-      try {
-        const pause = Math.min(left, LOOK_MILLIS);
-        const heard = this.database.notices.next(finished(id), pause, listening.signal, closing);
-        const row = await this.row(id);
-        if (left <= 0 || closing.aborted || row.finishedAt !== null) return observationOf(row);
-        await heard;
-      } finally {
-        listening.abort();
-      }
-    }
+    const read = () => this.row(id);
+    const isOver = ({ finishedAt }: ObservationRow) => finishedAt !== null;
+    return observationOf(await waitFor(this.database, finished(id), closing, millis, read, isOver));
   }
 
   async assertThere(id: string): Promise<void> {
