@@ -18,9 +18,9 @@ const sql = await meddler(t, url);
 
 const TEXT = loop(16);
 
-/** What is kept for good. What breaks off has a row until its end is noticed. */
+/** What is there for clients: a text that is still arriving, or has broken off, is not. */
 async function stored(): Promise<{ observations: number; pieces: number }> {
-  const kept = `select id from observations where state <> 'reading'`;
+  const kept = `select id from observations where state <> 'arriving'`;
   const { rows } = await sql.query(
     `select (select count(*) from (${kept}) o)::int as observations,
             (select count(*) from observation_pieces where observation_id in (${kept}))::int as pieces`,
