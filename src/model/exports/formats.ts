@@ -14,8 +14,7 @@ interface FormatFile {
 }
 
 /**
- * A format is written from what was recorded, or from the story that is told of it. Those that take long to write are written
- * in pieces.
+ * A format is written from a recording, or from its story. Those that take long to write are written in pieces.
  */
 export type Format =
   | (FormatFile & { readonly ofRecording: (recording: Recording) => Iterable<string> })

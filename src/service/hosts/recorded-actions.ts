@@ -19,7 +19,7 @@ interface Addition {
   readonly text: string;
 }
 
-/** What a change adds. A host that is beyond the limits goes on without. */
+/** What a change adds; nothing where the host is beyond the limits. */
 export function withActions(
   recorded: Recorded | undefined,
   added: readonly ScriptAction[],
