@@ -26,8 +26,7 @@ export async function checkLooks(t: Test, page: Page, name: string): Promise<voi
     await page.setViewportSize({ width, height });
     await page.emulateMedia({ colorScheme });
     // All of it at once, so that nothing is judged while a bar that stays on screen covers it.
-    const whole = Number(await page.evaluate('document.documentElement.scrollHeight'));
-    await page.setViewportSize({ width, height: Math.max(whole, height) });
+    await unroll(page, width, height);
     const look = `${name}, ${width} px, ${colorScheme}`;
     t.strictSame(await accessFaults(page), [], `${look}: accessible`);
     const overhang = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
@@ -37,5 +36,16 @@ export async function checkLooks(t: Test, page: Page, name: string): Promise<voi
       const file = `${name}-${width}-${colorScheme}.png`.replaceAll(/[^\w.-]+/g, '-');
       await page.screenshot({ path: `${folder}/${file}`, fullPage: true });
     }
+  }
+}
+
+/** Some parts grow with the window, so that it takes a few tries. */
+async function unroll(page: Page, width: number, height: number): Promise<void> {
+  let shown = height;
+  for (let tried = 0; tried < 4; tried += 1) {
+    const whole = Number(await page.evaluate('document.documentElement.scrollHeight'));
+    if (whole <= shown) return;
+    shown = whole;
+    await page.setViewportSize({ width, height: shown });
   }
 }

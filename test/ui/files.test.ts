@@ -2,10 +2,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import t from 'tap';
-import { build, problemOf } from '../helper.js';
+import { buildApp } from '../../src/app.js';
+import { problemOf } from '../helper.js';
 
 const ASSETS = 'dist/ui/assets';
 const assets = readdirSync(ASSETS);
+/** Files need no database. */
+const app = await buildApp();
+t.teardown(() => app.close());
 
 function zipped(ending: string): number {
   const files = assets.filter((name) => name.endsWith(ending));
@@ -28,7 +32,6 @@ t.test('the page stays small', async (t) => {
 });
 
 t.test('the document is never kept, and what it loads is kept for good', async (t) => {
-  const app = await build(t);
   const page = await app.inject('/ui/');
   t.equal(page.statusCode, 200);
   t.match(page.headers['content-type'], /^text\/html/);
@@ -67,7 +70,6 @@ t.test('the document is never kept, and what it loads is kept for good', async (
 });
 
 t.test('every place in the page is an address', async (t) => {
-  const app = await build(t);
   const page = (await app.inject('/ui/')).body;
   for (const url of [
     '/ui/live',
@@ -101,7 +103,6 @@ t.test('every place in the page is an address', async (t) => {
 });
 
 t.test('the browser is told to let nothing else in', async (t) => {
-  const app = await build(t);
   for (const url of [
     '/ui/',
     '/ui/live',
