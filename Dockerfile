@@ -8,9 +8,11 @@ COPY tsconfig.json ./
 COPY src ./src
 COPY routes ./routes
 COPY schemas ./schemas
-# `npm start` compiles, so the compiler and its types are dependencies; after this they are not needed.
+# `npm start` compiles and bundles, so what it needs for that is a dependency; after this it is not needed.
 RUN npx tsc -p src/tsconfig.json \
- && rm -rf node_modules/typescript node_modules/@types node_modules/.bin/tsc node_modules/.bin/tsserver
+ && node dist/src/bundle-page.js \
+ && rm -rf node_modules/typescript node_modules/@types node_modules/.bin/tsc node_modules/.bin/tsserver \
+    node_modules/esbuild node_modules/@esbuild node_modules/.bin/esbuild node_modules/preact node_modules/@preact
 
 FROM node:24-bookworm-slim
 # An init, to reap the processes that a killed database leaves behind.

@@ -12,6 +12,7 @@ import { healthRoutes } from './health.js';
 import { hostRoutes } from './hosts.js';
 import { monitoringRoutes } from './monitoring.js';
 import { observationRoutes } from './observations.js';
+import { pageRoutes } from './page.js';
 import { perfEventRoutes } from './perf-events.js';
 import { problemRoutes } from './problems.js';
 import { rootRoutes } from './root.js';
@@ -23,6 +24,7 @@ export const ROOT_ROUTES: readonly FastifyPluginAsyncTypebox[] = [
   rootRoutes,
   healthRoutes,
   problemRoutes,
+  pageRoutes,
 ];
 
 /** Mounted under /v1. */

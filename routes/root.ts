@@ -23,6 +23,8 @@ export const rootRoutes: FastifyPluginAsyncTypebox = async (app) => {
   // A worker serves none.
   const resources = app.config.role === 'worker' ? [] : RESOURCES.map((name) => `/v1/${name}`);
 
+  const page = app.config.role === 'worker' ? '/docs' : '/ui/';
+
   app.get(
     '/',
     {
@@ -31,7 +33,7 @@ export const rootRoutes: FastifyPluginAsyncTypebox = async (app) => {
         tags: ['operations'],
         operationId: 'getIndex',
         summary: 'Where to begin',
-        description: 'What there is, for programs; a browser is sent to the interactive pages.',
+        description: 'What there is, for programs; a browser is sent to the page.',
         response: {
           200: ServiceIndexSchema,
           303: NothingSchema,
@@ -40,7 +42,7 @@ export const rootRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async (request, reply) => {
-      if (request.answerType === HTML_TYPE) return reply.redirect('/docs', 303);
+      if (request.answerType === HTML_TYPE) return reply.redirect(page, 303);
       const { version } = app.swagger().info;
       return { name: 'pebslab', version, docs: '/docs', openapi: '/openapi.json', resources };
     },

@@ -87,11 +87,11 @@ function warnOfOpenDoor({ config, log }: FastifyInstance): void {
 }
 
 /** For people, who have no use for an address to listen on. */
-function sayWhereToLook({ config: { host }, server, log }: FastifyInstance): void {
+function sayWhereToLook({ config: { host, role }, server, log }: FastifyInstance): void {
   const { port } = server.address() as AddressInfo;
   const isLocal = ['127.0.0.1', '::1', '0.0.0.0', '::'].includes(host);
   const name = isLocal ? 'localhost' : isIPv6(host) ? `[${host}]` : host;
-  log.info(`open http://${name}:${port}/docs`);
+  log.info(`open http://${name}:${port}/${role === 'worker' ? 'docs' : 'ui/'}`);
 }
 
 /** Resolves on the first signal to stop. */

@@ -203,7 +203,7 @@ t.test('the address of the service says where to begin', async (t) => {
   }
   const browser = await get('/', 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8');
   t.equal(browser.statusCode, 303);
-  t.equal(browser.headers.location, '/docs');
+  t.equal(browser.headers.location, '/ui/');
   t.equal(browser.headers.vary, 'accept');
   problemOf(t, await get('/', 'image/png'), 'not_acceptable');
 });

@@ -134,7 +134,7 @@ t.test('the process', async (t) => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    t.ok(lines.some(({ msg }) => msg === `open http://localhost:${port}/docs`));
+    t.ok(lines.some(({ msg }) => msg === `open http://localhost:${port}/ui/`));
   });
 
   const skip = existsSync('/usr/bin/script') ? false : 'there is no script(1) to make a terminal';
@@ -153,7 +153,7 @@ t.test('the process', async (t) => {
       },
     );
     t.equal(code, 0);
-    t.match(out, /^\[[0-9:]{8}\] INFO: open http:\/\/localhost:[0-9]+\/docs\r?$/m);
+    t.match(out, /^\[[0-9:]{8}\] INFO: open http:\/\/localhost:[0-9]+\/ui\/\r?$/m);
     t.match(out, /^\[[0-9:]{8}\] INFO: GET \/livez: 200, [0-9.]+ ms\r?$/m);
     t.notMatch(out, /[{}]/, 'no JSON');
   });

@@ -23,9 +23,13 @@ t.test('the last stage has an init, time to recover, and no compiler', async (t)
   t.match(last, /install [^\n]* tini\b/);
   const [, seconds] = /^HEALTHCHECK .*--start-period=(\d+)s/m.exec(last) ?? [];
   t.ok(Number(seconds) >= 120, 'a database that recovers is not ill');
-  const [, removed = ''] = /tsc -p src\/tsconfig\.json +&& rm -rf (.*)$/m.exec(build) ?? [];
+  const [, removed = ''] =
+    /tsc -p src\/tsconfig\.json +&& node dist\/src\/bundle-page\.js +&& rm -rf (.*)$/m.exec(
+      build,
+    ) ?? [];
   t.match(removed, /node_modules\/typescript\b/);
   t.match(removed, /node_modules\/@types\b/);
+  t.match(removed, /node_modules\/esbuild\b/);
   t.notMatch(last, /\bnpm\b|\bnpx\b|build-essential|\bgcc\b/);
   t.match(last, /^USER node$/m);
 });

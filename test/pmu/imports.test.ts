@@ -19,7 +19,7 @@ function sourcesIn(folder: string): Source[] {
     return [];
   }
   return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts'))
+    .filter((name) => /(?<!\.d)\.tsx?$/.test(name))
     .map((name) => {
       const path = join(folder, name);
       const text = readFileSync(join(ROOT, path), 'utf8');
@@ -162,6 +162,8 @@ t.test('only wire.ts may use both the shapes of JSON and the values of the engin
 
 /** The rooms of the house, each with those it may look into. Every file is in one of them: where two fit, in the longer. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  'src/ui': [],
+  'src/bundle-page': [],
   'src/server': ['src/app', 'src/compose', 'src/config'],
   'src/app': ['routes', 'src/http', 'src/compose', 'src/config'],
   'src/compose': [
@@ -213,7 +215,7 @@ t.test('the rooms of the house look downwards', async (t) => {
   }
   const wrong: string[] = [];
   for (const { path, imports } of ['src', 'routes', 'schemas'].flatMap(sourcesIn)) {
-    const room = roomOf(path.replace(/\.ts$/, '')) ?? 'no room';
+    const room = roomOf(path.replace(/\.tsx?$/, '')) ?? 'no room';
     const seen = [room, ...(ROOMS[room] ?? [])];
     if (room === 'no room') wrong.push(`${path} is in no room`);
     for (const name of imports.filter(within('src', 'routes', 'schemas', 'test'))) {
@@ -221,6 +223,13 @@ t.test('the rooms of the house look downwards', async (t) => {
     }
   }
   t.strictSame(wrong, []);
+});
+
+t.test('the page is a client: it knows the API and two packages', async (t) => {
+  const allowed = (name: string): boolean =>
+    within('src/ui', 'preact', '@preact/signals')(name) || name.endsWith('.css');
+  t.ok(sourcesIn('src/ui').length > 20);
+  t.strictSame(offences('src/ui', allowed), []);
 });
 
 t.test('no clock, no luck and no BigInt where states are made', async (t) => {

@@ -10,7 +10,7 @@ declare module 'fastify' {
   }
 }
 
-/** The routes that need no token, as patterns: health and documentation. */
+/** The routes that need no token, as patterns: health, documentation, and the files of the page. */
 const OPEN_ROUTES = new Set([
   '/',
   '/livez',
@@ -21,11 +21,12 @@ const OPEN_ROUTES = new Set([
   '/problems',
   '/problems/:code',
   '/docs',
+  '/ui',
 ]);
 
 export function isOpenRoute(pattern: string | undefined): boolean {
   if (pattern === undefined) return false;
-  return OPEN_ROUTES.has(pattern) || pattern.startsWith('/docs/');
+  return OPEN_ROUTES.has(pattern) || /^\/(docs|ui)\//.test(pattern);
 }
 
 /** The scope a route needs: its own setting, or the default of its method. */

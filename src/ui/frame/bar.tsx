@@ -1,0 +1,69 @@
+/** The bar at the top: which world is on screen, how to get the same elsewhere, and whether the service is heard of. */
+import { useSignal } from '@preact/signals';
+import { useMemo } from 'preact/hooks';
+import { connection } from '../api/events.js';
+import { CurlDialog } from './curl-dialog.js';
+import { headerContent } from './header-content.js';
+import { useKeys } from './keys.js';
+import { KeysDialog } from './keys-dialog.js';
+import { nextScheme, scheme } from './scheme.js';
+import { TakeDialog } from './take-dialog.js';
+
+const STATES = {
+  off: 'not connected',
+  connecting: 'connecting',
+  live: 'live',
+  stale: 'silent',
+  waiting: 'reconnecting',
+} as const;
+
+type Open = 'curl' | 'take' | 'keys' | undefined;
+
+export function Bar() {
+  const { title, curl = [], take = [] } = headerContent.value;
+  const open = useSignal<Open>(undefined);
+  const close = (): void => {
+    open.value = undefined;
+  };
+  const help = useMemo(
+    () => [{ key: '?', does: 'this list', act: () => (open.value = 'keys') }],
+    [],
+  );
+  useKeys(help);
+  return (
+    <header class="bar">
+      <div class="world">{title || 'pebslab'}</div>
+      {curl.length > 0 && (
+        <button type="button" class="plain" onClick={() => (open.value = 'curl')}>
+          curl
+        </button>
+      )}
+      {take.length > 0 && (
+        <button type="button" class="plain" onClick={() => (open.value = 'take')}>
+          Take along
+        </button>
+      )}
+      <button
+        type="button"
+        class="plain"
+        onClick={nextScheme}
+        aria-label={`Colours: ${scheme.value}`}
+      >
+        <span aria-hidden="true">◑</span>
+      </button>
+      <button type="button" class="plain" onClick={() => (open.value = 'keys')} aria-label="Keys">
+        <span aria-hidden="true">?</span>
+      </button>
+      <a href="/docs" class="button plain">
+        API
+      </a>
+      <span class="connection" data-state={connection.value} role="status">
+        <i />
+        {STATES[connection.value]}
+      </span>
+      {open.value === 'curl' && <CurlDialog commands={curl} close={close} />}
+      {open.value === 'take' && <TakeDialog take={take} close={close} />}
+      {open.value === 'keys' && <KeysDialog close={close} />}
+    </header>
+  );
+}

@@ -1,0 +1,55 @@
+/** One scenario: the verdict found here, or hollow the expected one; it leads to the run or the walk behind it. */
+import type { Api } from '../api/client.js';
+import { Verdict } from '../widgets/verdict.js';
+import { counterexampleAddress, walkAddress } from '../worlds/addresses.js';
+import type { Search } from '../worlds/searches.js';
+
+export type Scenario = Api['Scenario'];
+
+/** Whether a search has found something else than what is known. */
+export function differs(scenario: Scenario, search: Search | undefined): boolean {
+  const { verdict } = scenario.expected;
+  if (verdict === undefined || search?.verdict === undefined) return false;
+  return search.kind !== 'running' && search.verdict !== verdict;
+}
+
+/** Where a cell leads. A scenario that was not searched is searched there. */
+export function addressOf(scenario: Scenario, search: Search | undefined): string {
+  if (search?.counterexample !== undefined) {
+    return counterexampleAddress(scenario.id, search.counterexample, search.pointOfNoReturn);
+  }
+  const properties = Object.entries(scenario.expected.properties ?? {});
+  const violated = properties.find(([, verdict]) => verdict === 'violated');
+  if (search !== undefined || violated === undefined) return walkAddress(scenario.id);
+  return counterexampleAddress(scenario.id, `${violated[0]}-0`);
+}
+
+interface Props {
+  readonly scenario: Scenario;
+  readonly search: Search | undefined;
+  /** What the cell is, for those who do not see the table. */
+  readonly label: string;
+  readonly cell?: object;
+  readonly children?: preact.ComponentChildren;
+}
+
+export function Cell({ scenario, search, label, cell = {}, children }: Props) {
+  const expected = scenario.expected.verdict === 'violated' ? 'violated' : 'holds';
+  return (
+    <a
+      class="cell"
+      href={addressOf(scenario, search)}
+      data-kind={search?.kind}
+      data-differs={differs(scenario, search) || undefined}
+      {...cell}
+    >
+      <span class="unseen">{label}: </span>
+      {search === undefined ? (
+        <Verdict kind={expected} isExpected />
+      ) : (
+        <Verdict kind={search.kind} number={search.number} />
+      )}
+      {children}
+    </a>
+  );
+}

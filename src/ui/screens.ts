@@ -1,0 +1,6 @@
+/** All screens, in the order of the rail. */
+import { matrixScreen } from './matrix/screen.js';
+import type { Screen } from './screen.js';
+import { timelineScreen } from './timeline/screen.js';
+
+export const SCREENS: readonly Screen[] = [matrixScreen, timelineScreen];

@@ -1,0 +1,16 @@
+/** Something is on its way: nothing at first, grey lines when it takes longer. */
+import { useSlow } from '../load.js';
+
+const WIDTHS = ['60%', '85%', '75%', '80%', '50%'];
+
+export function Waiting({ what, lines = 5 }: { readonly what: string; readonly lines?: number }) {
+  const isSlow = useSlow(true);
+  if (!isSlow) return <div role="status" aria-label={what} />;
+  return (
+    <div class="skeletons" role="status" aria-label={what}>
+      {Array.from({ length: lines }, (_, at) => (
+        <div class="skeleton" key={at} style={{ width: WIDTHS[at % WIDTHS.length] }} />
+      ))}
+    </div>
+  );
+}

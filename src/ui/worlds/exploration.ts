@@ -1,0 +1,47 @@
+/** The search behind an address: the one that is named, or the newest of a scenario, which is searched if it never was. */
+import { get } from '../api/client.js';
+import { type Loaded, useLoaded } from '../load.js';
+import { addressOfPlace } from '../router.js';
+import { type Exploration, search } from './searches.js';
+
+/** Where a world comes from: a scenario by its name, or one search of this service. */
+export interface WorldParts {
+  readonly scenario?: string;
+  readonly exploration?: string;
+}
+
+export function worldKey({ scenario, exploration }: WorldParts): string {
+  return scenario === undefined ? `e/${exploration}` : `s/${scenario}`;
+}
+
+export function useExploration(parts: WorldParts): Loaded<Exploration> {
+  const loaded: Loaded<Exploration> = useLoaded(worldKey(parts), (signal) => find(parts, signal), {
+    changes: ({ type, subject }) =>
+      subject === loaded.value?.id &&
+      (type === 'exploration.ended' || type === 'exploration.deleted'),
+  });
+  return loaded;
+}
+
+async function find({ scenario, exploration }: WorldParts, signal: AbortSignal) {
+  if (exploration !== undefined) {
+    return get('/v1/explorations/{exploration}', { path: { exploration }, signal });
+  }
+  const query = { scenario: scenario!, state: 'succeeded' as const, limit: 1 };
+  const { items } = await get('/v1/explorations', { query, signal });
+  return items[0] ?? search(scenario!, signal);
+}
+
+/** The world in words: kernel, CPU and when NMIs come. */
+export function worldTitle({ model, scenario }: Exploration): string {
+  const timing = model.nmi_timing === 'late' ? 'late NMIs' : 'prompt NMIs';
+  const world = `${model.kernel} · ${model.cpu_model} · ${timing}`;
+  return scenario === undefined || scenario.startsWith('matrix-')
+    ? world
+    : `${scenario} · ${world}`;
+}
+
+/** The address of a place in a world. */
+export function worldPlace(parts: WorldParts, place: string): string {
+  return addressOfPlace(`/${worldKey(parts)}/${place.replace(/\/$/, '')}`);
+}

@@ -1,0 +1,152 @@
+/** The page in a browser: a counterexample, by mouse and by keyboard, in all its faces. */
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { expectMessages, openPage, serve, skip } from './browser.js';
+import { checkLooks } from './checks.js';
+
+const PLACE = '/ui/s/matrix-linux-7.2.6-k3-late/ce/I1-0';
+
+t.test('the timeline', { skip }, async (t) => {
+  const { app, origin } = await serve(t);
+  const page = await openPage(t, origin);
+  const slider = page.getByRole('slider', { name: 'Step' });
+  const panel = page.getByRole('region', { name: 'The step at the cursor' });
+  const at = (step: number) => panel.getByRole('heading', { name: `Step ${step} of 24` }).waitFor();
+  const press = async (...keys: string[]) => {
+    for (const key of keys) await page.keyboard.press(key);
+  };
+
+  t.test('a link searches the scenario, and begins at the point of no return', async (t) => {
+    await page.goto(PLACE);
+    await at(15);
+    t.match(await page.getByRole('heading', { level: 1 }).textContent(), /I1 after 24 steps/);
+    t.match(await panel.textContent(), /Point of no return/);
+    t.match(await page.title(), 'linux-7.2.6 · emerald-rapids · late NMIs');
+    const { items } = (await app.inject('/v1/explorations')).json();
+    t.equal(items.length, 1, 'once');
+    await checkLooks(t, page, 'timeline');
+    await page.setViewportSize({ width: 1280, height: 800 });
+  });
+
+  t.test('the keyboard moves the cursor, and finds who wrote the stuck bit', async (t) => {
+    await slider.focus();
+    await press('ArrowRight');
+    t.equal(await slider.getAttribute('aria-valuenow'), '16');
+    await press('Home');
+    await panel.getByRole('heading', { name: 'Before the first step' }).waitFor();
+    await press('End');
+    await at(24);
+    t.match(await panel.textContent(), /IA32_PEBS_ENABLE PMC0stuck/);
+    await press('w');
+    await at(23);
+    await press('w');
+    await at(11);
+    t.match(
+      await panel.textContent(),
+      'VM-exit MSR-load area, IA32_PEBS_ENABLE: not listed → PMC0',
+    );
+    await press('w');
+    await at(6);
+    t.match(await panel.textContent(), 'list (host), IA32_PEBS_ENABLE: not listed → PMC0');
+    await press('Backspace', 'Backspace');
+    await at(23);
+    await press('e');
+    await at(15);
+    await press('v');
+    await at(24);
+    await press('[', '[');
+    await at(10);
+    await press('n');
+    await at(11);
+    await press('n', 'n');
+    await at(18);
+    await press('J', 'n');
+    await page.waitForURL(/[?&]pin=/);
+  });
+
+  t.test('the mouse, too', async () => {
+    await page.getByRole('radio', { name: 'PMC0' }).first().check();
+    const box = (await slider.boundingBox())!;
+    await page.mouse.click(box.x + (box.width * 23.5) / 25, box.y + 20);
+    await at(23);
+    await page.getByRole('button', { name: 'Who wrote this?' }).click();
+    await at(11);
+    await page.getByRole('button', { name: 'Back', exact: true }).click();
+    await at(23);
+  });
+
+  t.test('every face shows the same cursor and moves it', async (t) => {
+    await page.getByRole('tab', { name: 'Table' }).click();
+    const row = page.getByRole('row', { selected: true });
+    t.match(await row.textContent(), /^Step 23/);
+    t.equal(await row.getByRole('img', { name: 'PMC0 stuck' }).count(), 1);
+    await page.getByRole('checkbox', { name: /^Only what writes/ }).check();
+    t.equal(await page.getByRole('button', { name: 'Step 12' }).count(), 0, 'it only marks time');
+    await page.getByRole('button', { name: 'Step 15' }).click();
+    await at(15);
+    await checkLooks(t, page, 'table');
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await page.getByRole('tab', { name: 'Sequence' }).click();
+    const current = page.locator('[aria-current=step]');
+    t.match(await current.textContent(), /^15 ★/);
+    await page.getByRole('button', { name: /^11 / }).click();
+    await at(11);
+    await checkLooks(t, page, 'sequence');
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await page.getByRole('tab', { name: 'Story' }).click();
+    await page.getByRole('region', { name: 'Story' }).getByText('PMC0 is stuck').waitFor();
+    await page.getByRole('tab', { name: 'Script' }).click();
+    const script = page.getByRole('region', { name: 'Script' });
+    await script.getByText('"k8_prepare"').waitFor();
+    const { actions } = JSON.parse((await script.textContent())!);
+    const host = { cpu_model: 'emerald-rapids', kernel: 'linux-7.2.6' };
+    const made = await app.inject({ method: 'POST', url: '/v1/hosts', payload: host });
+    const url = `/v1/hosts/${made.json().id}/scripts`;
+    const replayed = await app.inject({ method: 'POST', url, payload: { actions } });
+    t.match(replayed.json().violations, [{ invariant: 'I1' }], 'the script does what the run did');
+  });
+
+  t.test('an address is a moment: reload, back and another tab', async (t) => {
+    await page.goto(`${PLACE}?step=18&view=table`);
+    await at(18);
+    await page.getByRole('tab', { name: 'Sequence' }).click();
+    await page.waitForURL(/view=sequence/);
+    await page.reload();
+    await at(18);
+    t.equal(await page.getByRole('tab', { selected: true }).textContent(), 'Sequence');
+    await page.getByRole('link', { name: 'Matrix' }).click();
+    await page.getByRole('row', { name: 'linux-7.2.6' }).waitFor();
+    await page.goBack();
+    await at(18);
+    const other = await openPage(t, origin);
+    await other.goto(page.url());
+    await other.getByRole('heading', { name: 'Step 18 of 24' }).waitFor();
+  });
+
+  t.test('files of other tools can be taken along', async (t) => {
+    await page.getByRole('button', { name: 'Take along' }).click();
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'VCD (GTKWave, Surfer)' }).click(),
+    ]);
+    t.equal(download.suggestedFilename(), 'I1-0_matrix-linux-7.2.6-k3-late.vcd');
+    const path = join(mkdtempSync(join(tmpdir(), 'pebslab-page-')), 'run.vcd');
+    await download.saveAs(path);
+    t.match(readFileSync(path, 'utf8'), /\$enddefinitions \$end/);
+    await page.keyboard.press('Escape');
+  });
+
+  t.test('where there is no counterexample it says so', async (t) => {
+    await page.goto('/ui/s/matrix-linux-7.3.4-k3-late/ce/I1-0');
+    await page.getByRole('heading', { name: /^Holds in all [0-9,]+ states$/ }).waitFor();
+    await checkLooks(t, page, 'no counterexample');
+    expectMessages(page, /status of 4(04|22)/);
+    await page.goto('/ui/s/no-such-scenario/ce/I1-0');
+    await page.getByRole('alert').waitFor();
+    t.match(await page.getByRole('alert').textContent(), /no-such-scenario/);
+    await page.goto('/ui/e/exp_nothere/ce/I1-0');
+    await page.getByText('A search is forgotten after a while').waitFor();
+  });
+});
