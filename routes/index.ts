@@ -10,9 +10,12 @@ import { explanationRoutes } from './explanations.js';
 import { explorationRoutes } from './explorations.js';
 import { healthRoutes } from './health.js';
 import { hostRoutes } from './hosts.js';
+import { leaseRoutes } from './leases.js';
 import { monitoringRoutes } from './monitoring.js';
 import { observationRoutes } from './observations.js';
 import { perfEventRoutes } from './perf-events.js';
+import { poolJobRoutes } from './pool-jobs.js';
+import { poolRoutes } from './pools.js';
 import { problemRoutes } from './problems.js';
 import { rootRoutes } from './root.js';
 import { vcpuRoutes } from './vcpus.js';
@@ -38,6 +41,9 @@ export const V1_ROUTES: readonly FastifyPluginAsyncTypebox[] = [
   campaignRoutes,
   observationRoutes,
   explanationRoutes,
+  poolRoutes,
+  poolJobRoutes,
+  leaseRoutes,
   eventRoutes,
   monitoringRoutes,
   whoamiRoutes,
