@@ -82,10 +82,10 @@ export class LeaseStore {
         const { rows } = await CLAIM(pool, machine).execute(trx);
         const [claimed] = rows;
         if (claimed === undefined) return 'nothing';
-        const asked = sql<JobAsked>`
+        const asked = await sql<JobAsked>`
           select id, pool, requires, run, copies, timeout_seconds as "timeoutSeconds", priority, created_at as "createdAt"
             from pool_jobs where id = ${claimed.job}`.execute(trx);
-        const row = { ...(await lent(trx, claimed.id)), job: (await asked).rows[0] } as ClaimedRow;
+        const row = { ...(await lent(trx, claimed.id)), job: asked.rows[0] } as ClaimedRow;
         await insertAnswer(trx, answerOf(row));
         return row;
       });
@@ -261,8 +261,7 @@ function lockedRun(trx: Kysely<Tables>, row: LentRow): LockedRun {
         .where('id', '=', id)
         .execute();
       if (hasEnded) await endRuns(trx, jobId, 1);
-      // There is a run, or a machine, that has nothing to do.
-      await notify(trx, lendable(pool));
+      else await notify(trx, lendable(pool));
     },
     again: async () => (await lent(trx, id)) as LentRow,
   };

@@ -53,7 +53,11 @@ t.test('a run is tried again, and from everywhere it can come to its end', async
 for (const { without, world, broken } of [
   { without: 'fencing tokens', world: { ...ONE_RUN, fence: false }, broken: 'one-holder' },
   { without: 'locks', world: { ...ONE_RUN, locks: false }, broken: 'one-holder' },
-  { without: 'the index', world: { ...ONE_MACHINE, index: false }, broken: 'one-lease-per-machine' },
+  {
+    without: 'the index',
+    world: { ...ONE_MACHINE, index: false },
+    broken: 'one-lease-per-machine',
+  },
 ] as const) {
   t.test(`without ${without} it would go wrong`, async (t) => {
     const model = new LeaseModel(world);
