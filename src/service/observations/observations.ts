@@ -7,6 +7,7 @@ import type {
   ObservationSummary,
 } from '../../../schemas/observation.js';
 import type { ObservedRecordView } from '../../../schemas/observed-record.js';
+import { DOCUMENTS } from '../../observations/documents/formats.js';
 import { recordView } from '../../observations/record-view.js';
 import type { Database } from '../../store/database.js';
 import { type ObservationRow, ObservationStore } from '../../store/observation-store.js';
@@ -17,10 +18,11 @@ import { waitFor } from '../long-work/waiting.js';
 import type { Meters } from '../metrics/meters.js';
 import { ProblemError, tryLater } from '../problem-error.js';
 import { missing } from '../refusals.js';
+import { DocumentRecords } from './document-records.js';
 import { countReading } from './observation-metrics.js';
 import { ReadingThreads } from './reading-thread.js';
 import { Receiving, readBody, type TextBody } from './receiving.js';
-import { StoredRecords } from './stored-records.js';
+import { type ReadableRecords, StoredRecords } from './stored-records.js';
 import { gzipText, plainText } from './stored-text.js';
 import {
   type About,
@@ -159,12 +161,14 @@ export class Observations {
   }
 
   /** What explanations read. */
-  async storedRecords(id: string): Promise<StoredRecords> {
+  async storedRecords(id: string): Promise<ReadableRecords> {
     const row = await this.done(id);
     const { complete, facts } = row.about as About;
     const { format } = observationOf(row);
     const options = { format, facts, ...(complete === undefined ? {} : { complete }) };
-    return new StoredRecords(this.texts, id, options);
+    return DOCUMENTS.some(({ name }) => name === format)
+      ? new DocumentRecords(this.texts, id, options, this.threads)
+      : new StoredRecords(this.texts, id, options);
   }
 
   private async row(id: string): Promise<ObservationRow> {

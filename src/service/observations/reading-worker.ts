@@ -11,7 +11,7 @@ answerTasks<ReadingTask, ReadingAnswer>(async (task) => {
   try {
     return await carryOut(task);
   } catch (error) {
-    if (error instanceof RefusedText) return { refused: error.message };
+    if (error instanceof RefusedText) return { refused: error.message, pointer: error.pointer };
     throw error;
   }
 });
@@ -25,5 +25,7 @@ async function carryOut(task: ReadingTask): Promise<ReadingAnswer> {
       return { piece: await text?.read(Buffer.from(task.bytes)) };
     case 'end':
       return { read: await text?.end() };
+    case 'records':
+      return { records: text?.held(task.after, task.limit) ?? [] };
   }
 }
