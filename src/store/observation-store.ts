@@ -65,7 +65,7 @@ export class ObservationStore {
         .updateTable('observations')
         .set({ state: 'reading' })
         .where('id', '=', id)
-        .returning(COLUMNS)
+        .returning(OBSERVATION_COLUMNS)
         .executeTakeFirstOrThrow();
       await insertAnswer(trx, answerOf(row));
     });
@@ -88,9 +88,10 @@ export class ObservationStore {
           stored_bytes: storedBytes,
           crc,
           finished_at: sql`now()`,
+          ended_xid: sql`pg_current_xact_id()`,
         })
         .where('id', '=', id)
-        .returning(COLUMNS)
+        .returning(OBSERVATION_COLUMNS)
         .executeTakeFirst();
       if (row === undefined) return false;
       await insertAnswer(trx, answerOf(row));
@@ -124,7 +125,7 @@ export class ObservationStore {
   async get(id: string): Promise<ObservationRow | undefined> {
     return this.database.query
       .selectFrom('observations')
-      .select(COLUMNS)
+      .select(OBSERVATION_COLUMNS)
       .where('id', '=', id)
       .where('state', '!=', 'arriving')
       .executeTakeFirst();
@@ -138,7 +139,7 @@ export class ObservationStore {
   ): Promise<ObservationRow[]> {
     return this.database.query
       .selectFrom('observations')
-      .select(COLUMNS)
+      .select(OBSERVATION_COLUMNS)
       .where('seq', '<', before)
       .where('state', '!=', 'arriving')
       .$if(machine !== undefined, (query) => query.where(sql`about ->> 'machine'`, '=', machine))
@@ -193,7 +194,7 @@ export class ObservationStore {
   async orphans(seconds: number): Promise<ObservationRow[]> {
     return this.database.query
       .selectFrom('observations')
-      .select(COLUMNS)
+      .select(OBSERVATION_COLUMNS)
       .where('finished_at', 'is', null)
       .where(sql<boolean>`seen_at <= now() - make_interval(secs => ${seconds})`)
       .execute();
@@ -230,7 +231,8 @@ export class ObservationStore {
   }
 }
 
-const COLUMNS = [
+/** All but the order in which they ended. */
+export const OBSERVATION_COLUMNS = [
   'id',
   'seq',
   'state',

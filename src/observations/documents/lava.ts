@@ -86,8 +86,32 @@ function addCases(sink: DocumentSink, cases: readonly Case[]): void {
   for (const one of cases) if (one.suite !== 'lava') addCase(sink, one);
 }
 
-/** Results as YAML text, or, as `minimal` has it, none at all. */
+/** The fields of a form, which LAVA sends unless it is told to send JSON; undefined where the text is none. */
+export function formFields(text: string): Fields | undefined {
+  if (!/^[\w.%+-]+=/.test(text)) return undefined;
+  const fields = new Map<string, unknown>();
+  for (const [name, value] of new URLSearchParams(text.trimEnd())) {
+    fields.set(name, fields.has(name) ? [fields.get(name), value].flat() : value);
+    if (fields.size > 1000) throw new BadDocument('', 'has more than 1000 fields');
+  }
+  return Object.fromEntries(fields);
+}
+
+const NO_RESULTS =
+  "a form has no results, only their suites: say content-type: json in the job's notify";
+
+/** Results as YAML text, or, as `minimal` has it, none at all; of a form only the names of suites. */
 function callbackCases(results: unknown, sink: DocumentSink): Case[] {
+  const names = typeof results === 'string' ? [results] : results;
+  if (Array.isArray(names)) {
+    const suites = listAt(names, '/results')
+      .map(textOf)
+      .filter((name) => name !== '');
+    for (const suite of suites.filter((name) => name !== 'lava')) {
+      addTest(sink, { name: suiteOf(suite), result: 'unknown', text: NO_RESULTS });
+    }
+    return [];
+  }
   return membersAt(results, '/results').flatMap(({ name, value, pointer }) => {
     const list = typeof value === 'string' ? parseYaml(value, pointer) : value;
     return casesOf(listAt(list === '' ? [] : list, pointer), name, sink);
@@ -108,7 +132,7 @@ export const lavaCallback: DocumentFormat = {
     /"(?:status_string|health_string)"\s*:/.test(head) &&
     /"(?:actual_device_id|submitter_username|submit_time)"\s*:/.test(head),
   read({ text }, sink) {
-    const job = objectAt(parseJson(text), '');
+    const job = formFields(text) ?? objectAt(parseJson(text), '');
     const id = textOf(field(job, 'id'));
     if (id === '') throw new BadDocument('/id', 'must be the number of the job');
     const cases = callbackCases(field(job, 'results'), sink);

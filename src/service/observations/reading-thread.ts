@@ -1,5 +1,6 @@
 /** Texts are read in threads of their own: one text at a time in each, and few threads. */
 import { AnsweringThread } from '../../explorer/answering-thread.js';
+import type { Callback, CallbackFormat } from '../../observations/documents/callback.js';
 import type { ObservedRecord } from '../../observations/record.js';
 import type { TextPiece } from '../../store/text-store.js';
 import { ProblemError, tryLater } from '../problem-error.js';
@@ -9,12 +10,14 @@ export type ReadingTask =
   | { readonly kind: 'begin'; readonly options: PieceOptions }
   | { readonly kind: 'read'; readonly bytes: ArrayBuffer }
   | { readonly kind: 'end' }
+  | { readonly kind: 'callback'; readonly format: CallbackFormat; readonly bytes: Uint8Array }
   | { readonly kind: 'records'; readonly after: number; readonly limit: number };
 
 export interface ReadingAnswer {
   readonly piece?: TextPiece | undefined;
   readonly read?: ReadText | undefined;
   readonly records?: readonly ObservedRecord[];
+  readonly callback?: Callback;
   /** Why the text cannot be read, and what to send instead. */
   readonly refused?: string;
   /** Of a document: what in it is wrong. */
@@ -48,6 +51,12 @@ export class ReadingThread {
     const { read } = await this.ask({ kind: 'end' });
     if (read === undefined) throw new Error('a text ends that was not begun');
     return read;
+  }
+
+  async callback(format: CallbackFormat, bytes: Uint8Array): Promise<Callback> {
+    const { callback } = await this.ask({ kind: 'callback', format, bytes });
+    if (callback === undefined) throw new Error('a thread did not look at a callback');
+    return callback;
   }
 
   /** Of the text that has come to its end, if its records are held. */

@@ -74,6 +74,7 @@ export class Receiving {
   private readonly stores: Stores;
   private readonly about: About;
   private readonly ticketOf: () => Ticket | undefined;
+  private readonly doneStatus: number;
   private begun: Promise<void> | undefined;
   private storedBytes = 0;
   /** Its request is answered before the text is read. */
@@ -81,7 +82,13 @@ export class Receiving {
   private isEnding = false;
 
   /** The ticket is asked for once the body has come to its end. */
-  constructor(stores: Stores, about: About, ticketOf: () => Ticket | undefined) {
+  constructor(
+    stores: Stores,
+    about: About,
+    ticketOf: () => Ticket | undefined,
+    doneStatus: number,
+  ) {
+    this.doneStatus = doneStatus;
     this.stores = stores;
     this.about = about;
     this.ticketOf = ticketOf;
@@ -142,7 +149,7 @@ export class Receiving {
     const event = endedEvent(this.id, this.about, answer);
     await this.stores.observations.finish(this.id, read, event, (row) => {
       if (accepted !== undefined) return undefined;
-      reply = this.replyOf(201, row);
+      reply = this.replyOf(this.doneStatus, row);
       return this.answerOf(reply);
     });
     return reply;
