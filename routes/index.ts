@@ -2,6 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { actorRoutes } from './actors.js';
 import { calculatorRoutes } from './calculators.js';
+import { callbackRoutes } from './callbacks.js';
 import { campaignRoutes } from './campaigns.js';
 import { catalogueRoutes } from './catalogue.js';
 import { collectorRoutes } from './collectors.js';
@@ -42,6 +43,7 @@ export const V1_ROUTES: readonly FastifyPluginAsyncTypebox[] = [
   explorationRoutes,
   campaignRoutes,
   observationRoutes,
+  callbackRoutes,
   explanationRoutes,
   poolRoutes,
   poolJobRoutes,

@@ -13,6 +13,7 @@ import { addressed, replay, sendReply } from '../src/http/read/idempotency.js';
 import { preferredWaitMillis } from '../src/http/read/prefer.js';
 import { TextBody, takeTexts } from '../src/http/read/text-body.js';
 import type { Answer, Ticket } from '../src/service/idempotency.js';
+import { uploadTerms } from '../src/service/observations/observations.js';
 import type { About } from '../src/service/observations/views.js';
 
 const takes = {
@@ -65,8 +66,8 @@ export const uploadRoute: FastifyPluginAsyncTypebox = async (app) => {
         const about = await leases.about(said, request.principal?.pools);
         if (query.dry_run) return reply.send(await observations.preview(about, body));
         const ticketOf = () => seal() as Ticket | undefined;
-        const millis = preferredWaitMillis(headers.prefer);
-        return sendReply(reply, await observations.create(about, body, ticketOf, millis));
+        const terms = uploadTerms(preferredWaitMillis(headers.prefer));
+        return sendReply(reply, await observations.create(about, body, ticketOf, terms));
       } catch (error) {
         await body.discard(reply);
         throw error;

@@ -1,5 +1,6 @@
 /** Every named schema, for the validators, the serialiser and the document. */
 import * as actor from './actor.js';
+import * as callback from './callback.js';
 import * as campaign from './campaign.js';
 import * as catalogue from './catalogue.js';
 import * as collector from './collector.js';
@@ -32,6 +33,7 @@ import * as perfEvent from './perf-event.js';
 import * as pool from './pool.js';
 import * as poolJob from './pool-job.js';
 import * as problem from './problem.js';
+import * as report from './report.js';
 import * as roundTrip from './round-trip.js';
 import * as runComparison from './run-comparison.js';
 import * as scenario from './scenario.js';
@@ -67,6 +69,7 @@ const MODULES: readonly object[] = [
   trace,
   comparison,
   exportFile,
+  report,
   runComparison,
   explorationModel,
   explorationRequest,
@@ -79,6 +82,7 @@ const MODULES: readonly object[] = [
   observedRecord,
   observationRequest,
   observation,
+  callback,
   explanation,
   pool,
   poolJob,

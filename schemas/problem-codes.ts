@@ -122,7 +122,7 @@ export const PROBLEMS = {
     status: 413,
     title: 'The body is too large',
     explanation:
-      'The limit is 256 KiB (262,144 bytes), 512 KiB for `POST /v1/round-trips`, 2 MiB for `POST /v1/identify` and machines of pools, and 2 GiB of uncompressed text for `POST /v1/observations`.',
+      'The limit is 256 KiB (262,144 bytes), 512 KiB for `POST /v1/round-trips`, 2 MiB for `POST /v1/identify` and machines of pools, 2 GiB of uncompressed text for `POST /v1/observations`, and 16 MiB for `POST /v1/callbacks/…`.',
   },
   unsupported_media_type: {
     status: 415,

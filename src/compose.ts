@@ -25,6 +25,8 @@ import { endMetrics } from './service/long-work/work-metrics.js';
 import type { Meters } from './service/metrics/meters.js';
 import { SharedValues } from './service/metrics/shared-values.js';
 import { Statistics } from './service/metrics/statistics.js';
+import { Callbacks } from './service/observations/callbacks.js';
+import { KcidbExport } from './service/observations/kcidb-export.js';
 import { Observations } from './service/observations/observations.js';
 import { Leases } from './service/pools/leases.js';
 import { PoolJobs } from './service/pools/pool-jobs.js';
@@ -96,6 +98,8 @@ export interface Services {
   readonly campaigns: Campaigns;
   readonly comparisons: Comparisons;
   readonly observations: Observations;
+  readonly callbacks: Callbacks;
+  readonly kcidbExport: KcidbExport;
   readonly explanations: Explanations;
   readonly pools: Pools;
   readonly poolJobs: PoolJobs;
@@ -170,8 +174,11 @@ export async function compose(
     ends.explorations,
   );
   const leases = new Leases(database, warn);
+  const idempotency = new Idempotency(keys);
   const events = new Events(database, onError);
   await events.open();
+  const kcidbExport = new KcidbExport(database);
+  await kcidbExport.open();
   const worker =
     config.role === 'api'
       ? undefined
@@ -184,12 +191,14 @@ export async function compose(
       campaigns: new Campaigns(database, queue, closing, ends.campaigns),
       comparisons: new Comparisons(new RaceVerdicts(warmThread)),
       observations,
+      callbacks: new Callbacks(observations, idempotency),
+      kcidbExport,
       explanations: new Explanations(database, queue, observations, closing, ends.explanations),
       pools: new Pools(database),
       poolJobs: new PoolJobs(database, explorations, closing),
       leases,
       events,
-      idempotency: new Idempotency(keys),
+      idempotency,
       statistics,
     },
     start: async () => {

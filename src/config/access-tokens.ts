@@ -106,6 +106,12 @@ export function presentedToken(authorization: string | undefined): string | unde
   return /^(?:bearer|token)[ \t]+(\S+)$/i.exec(authorization ?? '')?.[1];
 }
 
+/** Callbacks have it as their job says: also alone, or in a header of its own. */
+export function bareToken(authorization: string | undefined, own: unknown): string | undefined {
+  if (authorization === undefined && typeof own === 'string') return bareToken(own, undefined);
+  return presentedToken(authorization) ?? /^[ \t]*([!-~]+)[ \t]*$/.exec(authorization ?? '')?.[1];
+}
+
 /**
  * Finds the entry of a presented token. Every entry is compared, in constant time and without
  * stopping at a match, so that the time taken reveals nothing about the entries.

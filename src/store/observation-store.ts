@@ -67,7 +67,7 @@ export class ObservationStore {
         .updateTable('observations')
         .set({ state: 'reading' })
         .where('id', '=', id)
-        .returning(COLUMNS)
+        .returning(OBSERVATION_COLUMNS)
         .executeTakeFirstOrThrow();
       await insertAnswer(trx, answerOf(row));
     });
@@ -91,9 +91,10 @@ export class ObservationStore {
           stored_bytes: storedBytes,
           crc,
           finished_at: sql`now()`,
+          ended_xid: sql`pg_current_xact_id()`,
         })
         .where('id', '=', id)
-        .returning(COLUMNS)
+        .returning(OBSERVATION_COLUMNS)
         .executeTakeFirst();
       if (row === undefined) return false;
       if (shown !== undefined) await observeRun(trx, shown.run, shown.result);
@@ -128,7 +129,7 @@ export class ObservationStore {
   async get(id: string): Promise<ObservationRow | undefined> {
     return this.database.query
       .selectFrom('observations')
-      .select(COLUMNS)
+      .select(OBSERVATION_COLUMNS)
       .where('id', '=', id)
       .where('state', '!=', 'arriving')
       .executeTakeFirst();
@@ -142,7 +143,7 @@ export class ObservationStore {
   ): Promise<ObservationRow[]> {
     return this.database.query
       .selectFrom('observations')
-      .select(COLUMNS)
+      .select(OBSERVATION_COLUMNS)
       .where('seq', '<', before)
       .where('state', '!=', 'arriving')
       .$if(machine !== undefined, (query) => query.where(sql`about ->> 'machine'`, '=', machine))
@@ -197,7 +198,7 @@ export class ObservationStore {
   async orphans(seconds: number): Promise<ObservationRow[]> {
     return this.database.query
       .selectFrom('observations')
-      .select(COLUMNS)
+      .select(OBSERVATION_COLUMNS)
       .where('finished_at', 'is', null)
       .where(sql<boolean>`seen_at <= now() - make_interval(secs => ${seconds})`)
       .execute();
@@ -234,7 +235,8 @@ export class ObservationStore {
   }
 }
 
-const COLUMNS = [
+/** All but the order in which they ended. */
+export const OBSERVATION_COLUMNS = [
   'id',
   'seq',
   'state',

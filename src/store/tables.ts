@@ -135,6 +135,8 @@ interface ObservationTable {
   crc: ColumnType<number, number | undefined, number>;
   created_at: Timestamp;
   finished_at: ColumnType<Date | null, Date | string | undefined, Date | string | null>;
+  /** The transaction in which it was read to its end. */
+  ended_xid: ColumnType<string | null, string | undefined, string>;
 }
 
 /** About a mebibyte of a text, compressed: whole lines, except where a line is too long to be one. */

@@ -204,6 +204,8 @@ const LARGEST: Record<string, readonly object[]> = {
         .flat(),
     },
   ],
+  takeLavaCallback: [{ id: 1, status_string: 'complete', log: TEXT }],
+  takePullLabsCallback: [{ tests: { a: { status: 'pass' } }, artifacts: { log: TEXT } }],
   disablePmu: [{ cpu: 7 }],
   enablePmu: [{ cpu: 7 }],
   createPoolJob: [{ pool: 'lab-a', run: { script: 'x'.repeat(65_536) }, copies: 1000 }],
@@ -229,7 +231,9 @@ interface Operation {
     readonly required?: boolean;
     readonly schema?: { readonly maximum?: number; readonly enum?: readonly string[] };
   }[];
-  readonly requestBody?: { readonly content: Record<string, { schema: { $ref?: string } }> };
+  readonly requestBody?: {
+    readonly content: Record<string, { schema: { $ref?: string; examples?: object[] } }>;
+  };
   readonly responses: Record<string, { readonly content?: Record<string, object> }>;
 }
 
@@ -262,8 +266,8 @@ function asks(document: Document, ids: Readonly<Record<string, string>>): Ask[] 
       if (operation.requestBody?.content['text/plain'] !== undefined) {
         return [{ name: `${name}, a text`, method, path, body: TEXT, below: 300 }];
       }
-      const ref = operation.requestBody?.content['application/json']?.schema.$ref;
-      if (ref === undefined) {
+      const schema = operation.requestBody?.content['application/json']?.schema;
+      if (schema === undefined) {
         const types = Object.keys(operation.responses['200']?.content ?? {});
         // A stream has no end, and is fed by others.
         const sent = types.filter((type) => type !== 'text/event-stream');
@@ -275,7 +279,8 @@ function asks(document: Document, ids: Readonly<Record<string, string>>): Ask[] 
           below: method === 'DELETE' ? 500 : 300,
         }));
       }
-      const examples = document.components.schemas[ref.split('/').at(-1) ?? '']?.examples ?? [];
+      const named = document.components.schemas[schema.$ref?.split('/').at(-1) ?? ''];
+      const { examples = [] } = named ?? schema;
       const largest = (LARGEST[name] ?? examples).map((body, at): Ask => {
         const below = LARGEST[name] === undefined || /Pmu$/.test(name) ? 500 : 300;
         return { name: `${name}, valid ${at}`, method, path, body: JSON.stringify(body), below };
@@ -346,8 +351,8 @@ async function furnish(t: Test): Promise<Record<string, string>> {
   });
   const observation = sent.json();
   await sql.query(
-    `insert into observations (id, state, about, answer, text_bytes, stored_bytes, finished_at)
-     select 'obs_copy' || n, state, about, answer, text_bytes, stored_bytes, finished_at
+    `insert into observations (id, state, about, answer, text_bytes, stored_bytes, finished_at, ended_xid)
+     select 'obs_copy' || n, state, about, answer, text_bytes, stored_bytes, finished_at, ended_xid
        from observations, generate_series(1, 999) n`,
   );
   const trace = await app.inject({
@@ -390,7 +395,8 @@ async function furnish(t: Test): Promise<Record<string, string>> {
   const cpuinfo = {
     cpuinfo: Array.from(
       { length: 1000 },
-      (_, cpu) => `processor\t: ${cpu}\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 207\n\n`,
+      (_, cpu) =>
+        `processor\t: ${cpu}\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 207\n\n`,
     ).join(''),
     labels: Array.from({ length: 32 }, (_, n) => `label-${n}`),
   };

@@ -56,8 +56,10 @@ function replays(
   t.strictSame(seen(again), seen(first), what);
 }
 
-/** What no key is taken for: calculators change nothing, and a cancel or a report repeated is the same one. */
+/** What no key is taken for: calculators change nothing, a cancel or a report repeated is the same one, and callbacks name their job. */
 const WITHOUT_KEY = [
+  '/v1/callbacks/lava',
+  '/v1/callbacks/pull-labs',
   '/v1/campaigns/{campaign}/cancel',
   '/v1/comparisons',
   '/v1/comparisons/runs',

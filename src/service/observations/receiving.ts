@@ -75,6 +75,7 @@ export class Receiving {
   private readonly stores: Stores;
   private readonly about: About;
   private readonly ticketOf: () => Ticket | undefined;
+  private readonly doneStatus: number;
   private begun: Promise<void> | undefined;
   private storedBytes = 0;
   /** Its request is answered before the text is read. */
@@ -82,7 +83,13 @@ export class Receiving {
   private isEnding = false;
 
   /** The ticket is asked for once the body has come to its end. */
-  constructor(stores: Stores, about: About, ticketOf: () => Ticket | undefined) {
+  constructor(
+    stores: Stores,
+    about: About,
+    ticketOf: () => Ticket | undefined,
+    doneStatus: number,
+  ) {
+    this.doneStatus = doneStatus;
     this.stores = stores;
     this.about = about;
     this.ticketOf = ticketOf;
@@ -144,7 +151,7 @@ export class Receiving {
     const shown = shownOfRun(this.about.lease, answer.verdict);
     const answerOf = (row: ObservationRow) => {
       if (accepted !== undefined) return undefined;
-      reply = this.replyOf(201, row);
+      reply = this.replyOf(this.doneStatus, row);
       return this.answerOf(reply);
     };
     await this.stores.observations.finish(this.id, read, event, answerOf, shown);
