@@ -161,6 +161,7 @@ export async function compose(
     warn,
   });
   const idempotency = new Idempotency(keys);
+  const callbacks = new Callbacks(observations, idempotency);
   const events = new Events(database, onError);
   await events.open();
   const kcidbExport = new KcidbExport(database);
@@ -183,7 +184,7 @@ export async function compose(
       campaigns: new Campaigns(database, queue, closing, ends.campaigns),
       comparisons: new Comparisons(new RaceVerdicts(warmThread)),
       observations,
-      callbacks: new Callbacks(observations, idempotency),
+      callbacks,
       kcidbExport,
       explanations: new Explanations(database, queue, observations, closing, ends.explanations),
       events,
@@ -200,6 +201,7 @@ export async function compose(
       worker?.windDown();
     },
     close: async () => {
+      await callbacks.close();
       await observations.close();
       await queue.close();
       await seat.close();
