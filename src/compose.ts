@@ -175,6 +175,7 @@ export async function compose(
   );
   const leases = new Leases(database, warn);
   const idempotency = new Idempotency(keys);
+  const callbacks = new Callbacks(observations, idempotency);
   const events = new Events(database, onError);
   await events.open();
   const kcidbExport = new KcidbExport(database);
@@ -191,7 +192,7 @@ export async function compose(
       campaigns: new Campaigns(database, queue, closing, ends.campaigns),
       comparisons: new Comparisons(new RaceVerdicts(warmThread)),
       observations,
-      callbacks: new Callbacks(observations, idempotency),
+      callbacks,
       kcidbExport,
       explanations: new Explanations(database, queue, observations, closing, ends.explanations),
       pools: new Pools(database),
@@ -213,6 +214,7 @@ export async function compose(
       worker?.windDown();
     },
     close: async () => {
+      await callbacks.close();
       await observations.close();
       await queue.close();
       await seat.close();

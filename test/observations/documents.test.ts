@@ -275,6 +275,11 @@ t.test("JUnit: LAVA's shows unknown results as passes, and says so", async (t) =
   );
   const plain = read('<testsuite name="x"><testcase name="a&#x41;&lt;&amp;"/></testsuite>');
   t.match(plain.records.at(-1), { name: 'aA<&', result: 'pass', text: undefined });
+  const odd = read(
+    '<testsuite name="g"><testcase name="a" status="run" result="completed"/><testcase name="b" status="notrun"/>' +
+      '<testcase name="c" status="weird"/><testcase name="d"><error/><failure/></testcase></testsuite>',
+  );
+  t.strictSame(results(odd), ['a pass', 'b skip', 'c unknown', 'd fail']);
   t.match(refusal('<testsuites><testsuite></testsuites>'), { message: /not whole XML/ });
 });
 
@@ -299,22 +304,35 @@ t.test('tuxrun and Maestro: what is odd does not pass', async (t) => {
 
 t.test('KCIDB: nulls are named by their pointer, odd statuses do not pass', async (t) => {
   const doc = (test: object, major: unknown = 5) =>
-    JSON.stringify({ version: { major, minor: 3 }, tests: [{ id: 'a:1', origin: 'a', ...test }] });
+    JSON.stringify({
+      version: { major, minor: 3 },
+      tests: [{ id: 'a:1', origin: 'a', build_id: 'a:2', ...test }],
+    });
   for (const [status, expected] of [
     ['PASS', 'code'],
     ['FAIL', 'code'],
     ['MISS', 'harness'],
     ['ERROR', 'harness'],
-    ['pass', 'harness'],
+    [undefined, 'harness'],
     ['DONE', 'not_applicable'],
   ] as const) {
-    t.equal(read(doc({ status })).answer.class, expected, status);
+    t.equal(read(doc({ status })).answer.class, expected, `${status}`);
   }
   t.equal(
     refusal(doc({ environment: { misc: { 'a/b': [1, null] } } })).pointer,
     '/tests/0/environment/misc/a~1b/1',
   );
   t.equal(refusal(doc({}, 3)).pointer, '/version/major');
+  for (const bad of [
+    { status: 'pass' },
+    { path: 'kvm/pmu' },
+    { id: 'obs-1' },
+    { origin: 'pebs-lab' },
+    { build_id: 7 },
+    { log_excerpt: 'x'.repeat(16_385) },
+  ]) {
+    t.equal(refusal(doc(bad)).pointer, `/tests/0/${Object.keys(bad)[0]}`);
+  }
   t.equal(refusal(doc({}).replace('[{', '[7,{')).pointer, '/tests/0');
 });
 

@@ -30,16 +30,34 @@ function suitesIn(root: Fields): Fields[] {
   return suites;
 }
 
+/** The gravest first: what failed may also have broken when it was cleared away. */
 const OUTCOMES = [
-  ['error', 'error'],
   ['failure', 'fail'],
+  ['error', 'error'],
   ['skipped', 'skip'],
 ] as const;
+
+/** Some say it in attributes as well, and only there what has not run. */
+const WORDS: readonly (readonly [RegExp, 'pass' | 'fail' | 'error' | 'skip'])[] = [
+  [/^(?:|run|ran|pass(?:ed)?|ok|success(?:ful)?|completed)$/i, 'pass'],
+  [/^(?:fail(?:ed|ure)?)$/i, 'fail'],
+  [/^(?:error|broken|aborted|timeout)$/i, 'error'],
+  [/^(?:not_?run|skip(?:ped)?|disabled|suppressed|ignored|pending)$/i, 'skip'],
+];
+
+/** Of a bare case. */
+function saidOf(test: Fields): 'pass' | 'fail' | 'error' | 'skip' | 'unknown' {
+  const results = ['status', 'result'].map((name) => {
+    const word = attribute(test, name);
+    return WORDS.find(([pattern]) => pattern.test(word))?.[1] ?? 'unknown';
+  });
+  return results.find((result) => result !== 'pass') ?? 'pass';
+}
 
 function addCase(sink: DocumentSink, test: Fields, isLava: boolean): void {
   const [className, name] = [attribute(test, 'classname'), attribute(test, 'name')];
   const group = isLava ? suiteOf(className) : className;
-  const [element, result = 'pass'] =
+  const [element, result = saidOf(test)] =
     OUTCOMES.find(([outcome]) => field(test, outcome) !== undefined) ?? [];
   const [told] = element === undefined ? [] : children(test, element);
   const why = told === undefined ? '' : attribute(told, 'message') || textOf(field(told, '#text'));

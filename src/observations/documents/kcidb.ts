@@ -44,11 +44,41 @@ function nullIn(document: unknown): string | null {
   return null;
 }
 
-/** The objects of a list by their ids. */
-function byId(document: Fields, name: string): Map<string, Fields> {
-  const objects = listAt(field(document, name), `/${name}`).map(
-    (one, at) => [textOf(field(objectAt(one, `/${name}/${at}`), 'id')), fieldsOf(one)] as const,
-  );
+const ID = /^[a-z0-9_]+:[^\0]*$/;
+const ORIGIN = /^[a-z0-9_]+$/;
+const PATH = /^([a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)*)?$/;
+const EXCERPT = /^[^\0]{0,16384}$/u;
+
+const FORMS = {
+  id: [ID, 'must be the origin, a colon and an id'],
+  origin: [ORIGIN, 'must be lower-case letters, digits and underscores'],
+  checkout_id: [ID, 'must be the id of a checkout'],
+  build_id: [ID, 'must be the id of a build'],
+  path: [PATH, 'must be words with dots between them'],
+  status: [/^(?:FAIL|ERROR|MISS|PASS|DONE|SKIP)$/, 'must be FAIL, ERROR, MISS, PASS, DONE or SKIP'],
+  log_excerpt: [EXCERPT, 'must have at most 16384 characters, and no NUL'],
+} as const;
+type Form = keyof typeof FORMS;
+
+/** What KCIDB refuses, it refuses without saying why. */
+function assertForms(fields: Fields, pointer: string, required: readonly Form[]): void {
+  for (const [name, [form, fault]] of Object.entries(FORMS)) {
+    const value = field(fields, name);
+    if (value === undefined && !required.includes(name as Form)) continue;
+    if (typeof value !== 'string' || !form.test(value)) {
+      throw new BadDocument(`${pointer}/${name}`, fault);
+    }
+  }
+}
+
+/** The objects of a list, checked, by their ids. */
+function byId(document: Fields, name: string, required: readonly Form[]): Map<string, Fields> {
+  const objects = listAt(field(document, name), `/${name}`).map((one, at) => {
+    const pointer = `/${name}/${at}`;
+    const fields = objectAt(one, pointer);
+    assertForms(fields, pointer, required);
+    return [textOf(field(fields, 'id')), fields] as const;
+  });
   return new Map(objects);
 }
 
@@ -56,13 +86,13 @@ function addKcidbTest(sink: DocumentSink, test: Fields, build: Fields, checkout:
   const environment = fieldsOf(field(test, 'environment'));
   const misc = (of: Fields, name: string): unknown => field(fieldsOf(field(of, 'misc')), name);
   const status = textOf(field(test, 'status'));
-  const isKnown = Object.hasOwn(RESULTS, status);
   const isWaived = field(test, 'waived') === true;
-  const result = isKnown ? RESULTS[status as keyof typeof RESULTS] : 'unknown';
+  // A test that is still running has none.
+  const result = status === '' ? 'unknown' : RESULTS[status as keyof typeof RESULTS];
   addTest(sink, {
     name: textOf(field(test, 'path')) || textOf(field(test, 'id')) || '?',
     result: isWaived ? 'skip' : result,
-    text: isWaived ? `waived: ${status}` : isKnown ? whyOf(test, status) : unknown(status),
+    text: isWaived ? `waived: ${status}` : whyOf(test, status),
     at: textOf(field(test, 'start_time')),
     attributes: {
       id: field(test, 'id'),
@@ -78,19 +108,20 @@ function addKcidbTest(sink: DocumentSink, test: Fields, build: Fields, checkout:
   });
 }
 
-const unknown = (status: string): string =>
-  status === '' ? 'no status' : `status ${JSON.stringify(status)}`;
-
-const whyOf = (test: Fields, status: string): string =>
-  textOf(field(test, 'comment')) || (status === 'DONE' ? 'measured only' : '');
+function whyOf(test: Fields, status: string): string {
+  const comment = textOf(field(test, 'comment'));
+  if (comment !== '') return comment;
+  return status === 'DONE' ? 'measured only' : status === '' ? 'no status' : '';
+}
 
 export const kcidb: DocumentFormat = {
   name: 'kcidb',
   description: 'KCIDB version 5 or 4: tests with their builds and checkouts',
   looksLike: (head) =>
     /^\s*\{/.test(head) &&
-    /"version"\s*:\s*\{\s*"(?:major|minor)"/.test(head) &&
-    (/"(?:checkouts|builds|tests|issues|incidents)"\s*:\s*\[/.test(head) || head.length < 200),
+    (/"version"\s*:\s*\{\s*"(?:major|minor)"/.test(head) ||
+      (/"(?:checkouts|builds|tests|issues|incidents)"\s*:\s*\[/.test(head) &&
+        /"origin"\s*:\s*"/.test(head))),
   read({ text }, sink) {
     const document = objectAt(parseJson(text), '');
     const version = objectAt(field(document, 'version'), '/version');
@@ -101,8 +132,8 @@ export const kcidb: DocumentFormat = {
     if (pointer !== null) {
       throw new BadDocument(pointer, 'is null, which KCIDB does not take: leave the field out');
     }
-    const builds = byId(document, 'builds');
-    const checkouts = byId(document, 'checkouts');
+    const checkouts = byId(document, 'checkouts', ['id', 'origin']);
+    const builds = byId(document, 'builds', ['id', 'origin', 'checkout_id']);
     addJob(sink, {
       name: 'kcidb',
       attributes: {
@@ -111,6 +142,7 @@ export const kcidb: DocumentFormat = {
     });
     for (const [at, value] of listAt(field(document, 'tests'), '/tests').entries()) {
       const test = objectAt(value, `/tests/${at}`);
+      assertForms(test, `/tests/${at}`, ['id', 'origin', 'build_id']);
       const build = builds.get(textOf(field(test, 'build_id'))) ?? {};
       const checkout = checkouts.get(textOf(field(build, 'checkout_id'))) ?? {};
       addKcidbTest(sink, test, build, checkout);

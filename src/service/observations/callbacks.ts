@@ -19,13 +19,14 @@ import {
 } from '../idempotency.js';
 import { ProblemError } from '../problem-error.js';
 import type { Observations } from './observations.js';
+import { ReadingThread } from './reading-thread.js';
 import type { TextBody } from './receiving.js';
 import { textOf } from './text-source.js';
 import type { About } from './views.js';
 
 const BODY_BYTES_MAX = 16 * 2 ** 20;
 /** Shorter bodies are looked at where they come; parsing longer ones would hold the event loop. */
-const QUICK_BYTES_MAX = 128 * 1024;
+const QUICK_BYTES_MAX = 256 * 1024;
 /** After the end of the body, so that the sender hears of what is wrong in it if that is found soon. */
 const PATIENCE_MILLIS = 600;
 
@@ -45,6 +46,8 @@ export type Taken = { readonly reply: Reply<Observation> } | { readonly before: 
 export class Callbacks {
   private readonly observations: Observations;
   private readonly idempotency: Idempotency;
+  /** Of its own: those that read texts may all be busy, and senders do not wait. */
+  private readonly thread = new ReadingThread();
 
   constructor(observations: Observations, idempotency: Idempotency) {
     this.observations = observations;
@@ -71,6 +74,10 @@ export class Callbacks {
     }
   }
 
+  close(): Promise<void> {
+    return this.thread.close();
+  }
+
   private store(about: About, bytes: Buffer, ticket: Ticket): Promise<Reply<Observation>> {
     const body: TextBody = {
       isEncoded: false,
@@ -84,7 +91,7 @@ export class Callbacks {
   }
 
   private async callbackOf(format: CallbackFormat, bytes: Buffer): Promise<Callback> {
-    if (bytes.length > QUICK_BYTES_MAX) return this.observations.callbackOf(format, bytes);
+    if (bytes.length > QUICK_BYTES_MAX) return this.thread.callback(format, bytes);
     try {
       return callbackOf(format, bytes.toString('utf8'));
     } catch (error) {

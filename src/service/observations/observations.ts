@@ -7,7 +7,6 @@ import type {
   ObservationSummary,
 } from '../../../schemas/observation.js';
 import type { ObservedRecordView } from '../../../schemas/observed-record.js';
-import type { Callback, CallbackFormat } from '../../observations/documents/callback.js';
 import { DOCUMENTS } from '../../observations/documents/formats.js';
 import { recordView } from '../../observations/record-view.js';
 import type { Database } from '../../store/database.js';
@@ -96,16 +95,6 @@ export class Observations {
     clearInterval(this.beating);
     await Promise.allSettled(this.underWay.values());
     await this.threads.close();
-  }
-
-  /** What a callback is about; read in a thread. */
-  async callbackOf(format: CallbackFormat, bytes: Uint8Array): Promise<Callback> {
-    const thread = await this.threads.take();
-    try {
-      return await thread.callback(format, bytes);
-    } finally {
-      this.threads.giveBack(thread);
-    }
   }
 
   /** Reads a text and stores nothing. */
