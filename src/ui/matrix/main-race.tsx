@@ -41,6 +41,7 @@ export function MainRace({ scenarios }: { readonly scenarios: readonly Scenario[
 
   return (
     <>
+      <Invitation />
       {surprises.length > 0 && <Surprises scenarios={surprises} />}
       {batchProblem.value !== undefined && <ProblemPanel problem={batchProblem.value} />}
       <div class="matrix-head">
@@ -105,6 +106,20 @@ export function MainRace({ scenarios }: { readonly scenarios: readonly Scenario[
         </tbody>
       </table>
     </>
+  );
+}
+
+function Invitation() {
+  return (
+    <div class="invitation">
+      <p>
+        <strong>New here?</strong> Watch an NMI at the wrong moment leave a bit stuck, on a host of
+        your own, in three clicks.
+      </p>
+      <a class="button primary" href="/ui/story">
+        Show me
+      </a>
+    </div>
   );
 }
 
