@@ -3,5 +3,6 @@ import { matrixScreen } from './matrix/screen.js';
 import type { Screen } from './screen.js';
 import { storyScreen } from './story/screen.js';
 import { timelineScreen } from './timeline/screen.js';
+import { walkScreen } from './walk/screen.js';
 
-export const SCREENS: readonly Screen[] = [matrixScreen, timelineScreen, storyScreen];
+export const SCREENS: readonly Screen[] = [matrixScreen, walkScreen, timelineScreen, storyScreen];

@@ -33,7 +33,7 @@ function rowsOf(scenarios: readonly Scenario[]): Row[] {
 export function MainRace({ scenarios }: { readonly scenarios: readonly Scenario[] }) {
   const rows = useMemo(() => rowsOf(scenarios), [scenarios]);
   const costs = useCosts(rows.map(({ kernel }) => kernel));
-  const { gridProps, cellProps } = useGrid(rows.length, COLUMNS.length);
+  const { gridProps, cellProps } = useGrid<HTMLTableElement>(rows.length, COLUMNS.length);
   const known = searches.value;
   const all = rows.flatMap(({ cells }) => cells.filter((cell) => cell !== undefined));
   const missing = all.filter(({ id }) => !known.has(id)).map(({ id }) => id);
