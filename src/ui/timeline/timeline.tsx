@@ -4,10 +4,16 @@ import { curl, useHeader } from '../frame/header-content.js';
 import { useLoaded } from '../load.js';
 import { query, setQuery } from '../router.js';
 import { Tabs } from '../widgets/tabs.js';
-import { WaitingScreen } from '../widgets/waiting.js';
-import { useExploration, type WorldParts, worldPlace, worldTitle } from '../worlds/exploration.js';
+import {
+  isUnfinished,
+  useExploration,
+  type WorldParts,
+  worldPlace,
+  worldTitle,
+} from '../worlds/exploration.js';
 import { lastRun, lastWalk, useLastPlace } from '../worlds/last-place.js';
 import type { Exploration } from '../worlds/searches.js';
+import { SearchingScreen, WaitingScreen } from '../worlds/waiting-screen.js';
 import { useCursor, useCursorKeys } from './cursor.js';
 import { lanesOf } from './lanes.js';
 import { LanesView } from './lanes-view.js';
@@ -39,6 +45,7 @@ export function Timeline({ parts }: { readonly parts: Parts }) {
   if (exploration.value === undefined) {
     return <WaitingScreen what="The world is being searched" />;
   }
+  if (isUnfinished(exploration.value)) return <SearchingScreen exploration={exploration.value} />;
   return <Found exploration={exploration.value} parts={parts} counterexample={counterexample} />;
 }
 

@@ -9,10 +9,16 @@ import { addressOfPlace, go, query, setQuery } from '../router.js';
 import { isWide } from '../timeline/width.js';
 import { ProblemPanel } from '../widgets/problem-panel.js';
 import { Tabs } from '../widgets/tabs.js';
-import { WaitingScreen } from '../widgets/waiting.js';
-import { useExploration, type WorldParts, worldKey, worldTitle } from '../worlds/exploration.js';
+import {
+  isUnfinished,
+  useExploration,
+  type WorldParts,
+  worldKey,
+  worldTitle,
+} from '../worlds/exploration.js';
 import { lastWalk, useLastPlace } from '../worlds/last-place.js';
 import type { Exploration } from '../worlds/searches.js';
+import { SearchingScreen, WaitingScreen } from '../worlds/waiting-screen.js';
 import { Choices } from './choices.js';
 import { MapView } from './map-view.js';
 import { Neighbourhood } from './neighbourhood.js';
@@ -39,6 +45,7 @@ export function Walk({ parts }: { readonly parts: Parts }) {
   if (exploration.value === undefined) {
     return <WaitingScreen what="The world is being searched" />;
   }
+  if (isUnfinished(exploration.value)) return <SearchingScreen exploration={exploration.value} />;
   return <World exploration={exploration.value} parts={parts} path={parts.rest ?? ''} />;
 }
 
