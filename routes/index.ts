@@ -10,10 +10,13 @@ import { explanationRoutes } from './explanations.js';
 import { explorationRoutes } from './explorations.js';
 import { healthRoutes } from './health.js';
 import { hostRoutes } from './hosts.js';
+import { leaseRoutes } from './leases.js';
 import { monitoringRoutes } from './monitoring.js';
 import { observationRoutes } from './observations.js';
 import { pageRoutes } from './page.js';
 import { perfEventRoutes } from './perf-events.js';
+import { poolJobRoutes } from './pool-jobs.js';
+import { poolRoutes } from './pools.js';
 import { problemRoutes } from './problems.js';
 import { rootRoutes } from './root.js';
 import { vcpuRoutes } from './vcpus.js';
@@ -40,6 +43,9 @@ export const V1_ROUTES: readonly FastifyPluginAsyncTypebox[] = [
   campaignRoutes,
   observationRoutes,
   explanationRoutes,
+  poolRoutes,
+  poolJobRoutes,
+  leaseRoutes,
   eventRoutes,
   monitoringRoutes,
   whoamiRoutes,

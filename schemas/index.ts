@@ -21,6 +21,7 @@ import * as identify from './identify.js';
 import * as invariant from './invariant.js';
 import * as kernel from './kernel.js';
 import * as kernelDifference from './kernel-difference.js';
+import * as lease from './lease.js';
 import * as metrics from './metrics.js';
 import * as monitoring from './monitoring.js';
 import * as msr from './msr.js';
@@ -28,6 +29,8 @@ import * as observation from './observation.js';
 import * as observationRequest from './observation-request.js';
 import * as observedRecord from './observed-record.js';
 import * as perfEvent from './perf-event.js';
+import * as pool from './pool.js';
+import * as poolJob from './pool-job.js';
 import * as problem from './problem.js';
 import * as roundTrip from './round-trip.js';
 import * as runComparison from './run-comparison.js';
@@ -77,6 +80,9 @@ const MODULES: readonly object[] = [
   observationRequest,
   observation,
   explanation,
+  pool,
+  poolJob,
+  lease,
   event,
 ];
 

@@ -26,6 +26,9 @@ import type { Meters } from './service/metrics/meters.js';
 import { SharedValues } from './service/metrics/shared-values.js';
 import { Statistics } from './service/metrics/statistics.js';
 import { Observations } from './service/observations/observations.js';
+import { Leases } from './service/pools/leases.js';
+import { PoolJobs } from './service/pools/pool-jobs.js';
+import { Pools } from './service/pools/pools.js';
 import { type Database, openDatabase } from './store/database.js';
 import { ExporterSeat } from './store/database-values.js';
 import { HostStore } from './store/host-store.js';
@@ -94,6 +97,9 @@ export interface Services {
   readonly comparisons: Comparisons;
   readonly observations: Observations;
   readonly explanations: Explanations;
+  readonly pools: Pools;
+  readonly poolJobs: PoolJobs;
+  readonly leases: Leases;
   readonly events: Events;
   readonly idempotency: Idempotency;
   readonly statistics: Statistics;
@@ -156,6 +162,14 @@ export async function compose(
     deadSeconds: config.jobLockSeconds,
     warn,
   });
+  const explorations = new Explorations(
+    database,
+    queue,
+    config.searchMegabytes,
+    closing,
+    ends.explorations,
+  );
+  const leases = new Leases(database, warn);
   const events = new Events(database, onError);
   await events.open();
   const worker =
@@ -165,18 +179,15 @@ export async function compose(
   return {
     services: {
       hosts: new Hosts(hosts, machineMetrics(meters)),
-      explorations: new Explorations(
-        database,
-        queue,
-        config.searchMegabytes,
-        closing,
-        ends.explorations,
-      ),
+      explorations,
       graphs: new Graphs(graphThread, config.searchMegabytes),
       campaigns: new Campaigns(database, queue, closing, ends.campaigns),
       comparisons: new Comparisons(new RaceVerdicts(warmThread)),
       observations,
       explanations: new Explanations(database, queue, observations, closing, ends.explanations),
+      pools: new Pools(database),
+      poolJobs: new PoolJobs(database, explorations, closing),
+      leases,
       events,
       idempotency: new Idempotency(keys),
       statistics,
@@ -184,10 +195,12 @@ export async function compose(
     start: async () => {
       statistics.start();
       await observations.start(storage.isPrivate);
+      leases.start();
       await worker?.start();
     },
     windDown: () => {
       statistics.stop();
+      leases.stop();
       worker?.windDown();
     },
     close: async () => {

@@ -1,4 +1,4 @@
-/** Runs a command with a real PostgreSQL for its tests, as TEST_POSTGRES_URL: `node dist/test/with-postgres.js tap`. */
+/** Runs a command with a real PostgreSQL for its tests, as TEST_POSTGRES_URL: `node dist/test/with-postgres.js node test.js`. */
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { startEmbeddedPostgres } from '../src/private-postgres/server.js';
 
-const [command = 'tap', ...args] = process.argv.slice(2);
+const [command = process.execPath, ...args] = process.argv.slice(2);
 const dataDir = await mkdtemp(join(tmpdir(), 'pebslab-tests-'));
 const server = await startEmbeddedPostgres({
   dataDir,
   name: 'test',
-  settings: { max_connections: '300' },
+  // No test cuts the power.
+  settings: { max_connections: '300', fsync: 'off', full_page_writes: 'off' },
 });
 const code = await new Promise<number>((resolve) => {
   const child = spawn(command, args, {

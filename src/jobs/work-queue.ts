@@ -117,7 +117,10 @@ export class WorkQueue {
       await pool.end();
       throw error;
     }
-    return new WorkQueue(options, pool);
+    const queue = new WorkQueue(options, pool);
+    // Before the app compiles its schemas: on a slow machine that takes longer than a connection may.
+    await Promise.all(LANES.map((lane) => queue.queues[lane].waitUntilReady()));
+    return queue;
   }
 
   async add(jobs: readonly WorkJob[]): Promise<void> {

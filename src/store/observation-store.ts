@@ -3,7 +3,9 @@ import { sql } from 'kysely';
 import type { Database } from './database.js';
 import { type EventInput, insertEvents } from './event-store.js';
 import { insertAnswer, type StoredAnswer } from './idempotency-store.js';
+import { observeRun } from './pool-job-store.js';
 import type { ObservationState } from './tables.js';
+import type { RunResult } from './vocabulary.js';
 import { finished, notify } from './work-store.js';
 
 export interface ObservationRow {
@@ -71,12 +73,13 @@ export class ObservationStore {
     });
   }
 
-  /** False where it has been deleted meanwhile. */
+  /** False where it has been deleted meanwhile. `shown`: what it says of a run. */
   async finish(
     id: string,
     { answer, textBytes, storedBytes, crc }: Read,
     event: EventInput,
     answerOf: AnswerOf,
+    shown?: { readonly run: string; readonly result: RunResult },
   ): Promise<boolean> {
     return this.database.query.transaction().execute(async (trx) => {
       const row = await trx
@@ -93,6 +96,7 @@ export class ObservationStore {
         .returning(COLUMNS)
         .executeTakeFirst();
       if (row === undefined) return false;
+      if (shown !== undefined) await observeRun(trx, shown.run, shown.result);
       await insertAnswer(trx, answerOf(row));
       await insertEvents(trx, [event]);
       await notify(trx, finished(id));

@@ -206,6 +206,7 @@ const LARGEST: Record<string, readonly object[]> = {
   ],
   disablePmu: [{ cpu: 7 }],
   enablePmu: [{ cpu: 7 }],
+  createPoolJob: [{ pool: 'lab-a', run: { script: 'x'.repeat(65_536) }, copies: 1000 }],
   explore: [{ scenario: 'matrix-upstream-base-k3-late', assumptions: true }],
   runCampaign: [
     {
@@ -385,6 +386,23 @@ async function furnish(t: Test): Promise<Record<string, string>> {
      select 'violation.found', '${host}', '{"invariant": "I1", "first_at": {"micro_step_index": 1, "cpu": 0, "at": "k1_run"}}'
        from generate_series(1, 1000)`,
   );
+  await app.inject({ method: 'PUT', url: '/v1/pools/lab-a' });
+  const cpuinfo = {
+    cpuinfo: Array.from(
+      { length: 1000 },
+      (_, cpu) => `processor\t: ${cpu}\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 207\n\n`,
+    ).join(''),
+    labels: Array.from({ length: 32 }, (_, n) => `label-${n}`),
+  };
+  await app.inject({ method: 'PUT', url: '/v1/pools/lab-a/machines/host-17', payload: cpuinfo });
+  await sql.query(
+    `insert into pool_machines (pool, name, facts, identity, labels)
+     select pool, 'copy-' || n, facts, identity, labels from pool_machines, generate_series(1, 999) n`,
+  );
+  const job = { pool: 'lab-a', run: { script: 'x'.repeat(65_536) }, copies: 1000 };
+  const jobs = [];
+  for (let n = 0; n < 60; n += 1) jobs.push((await post('/v1/pool-jobs', job)).id);
+  const { lease } = await post('/v1/pools/lab-a/leases', { machine: 'host-17' });
   let path = '';
   for (let depth = 0; depth < 60; depth += 1) {
     const response = await app.inject(`/v1/explorations/${exploration.id}/states/${path}`);
@@ -402,6 +420,10 @@ async function furnish(t: Test): Promise<Record<string, string>> {
     observation: observation.id,
     explanation: explanation.id,
     collector: 'snapshot.sh',
+    pool: 'lab-a',
+    machine: 'host-17',
+    job: jobs[0],
+    lease: lease.id,
     path,
     counterexample: found?.counterexamples?.[0]?.id ?? 'I1-0',
     id: 'emerald-rapids',

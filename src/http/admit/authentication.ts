@@ -20,6 +20,8 @@ interface Principal {
   /** The name of the token; null if the service has no tokens. */
   readonly name: string | null;
   readonly scope: Scope;
+  /** The pools that it is limited to. */
+  readonly pools?: readonly string[];
 }
 
 const ANYBODY: Principal = { name: null, scope: 'admin' };
@@ -45,7 +47,10 @@ function createAuthentication(app: FastifyInstance): (request: FastifyRequest) =
     const presented = presentedToken(headers.authorization);
     if (presented === undefined) throw tokenMissing();
     const token = find(presented);
-    if (token !== undefined) return { name: token.name, scope: token.scope };
+    if (token !== undefined) {
+      const { name, scope, pools } = token;
+      return pools === undefined ? { name, scope } : { name, scope, pools };
+    }
     const wait = guesses.secondsToWait(ip);
     if (wait > 0) throw tooManyGuesses(wait);
     guesses.addWrong(ip, sha256(presented).toString('hex'));

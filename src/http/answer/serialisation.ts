@@ -6,6 +6,7 @@ import { type RouteDefinition, SerializerSelector } from '@fastify/fast-json-str
 import type { FastifyInstance } from 'fastify';
 import type { NamedSchema } from '../../../schemas/common.js';
 import { ALL_SCHEMAS } from '../../../schemas/index.js';
+import { whenNeeded } from '../when-needed.js';
 
 interface Content {
   schema: object;
@@ -22,15 +23,16 @@ const compile = SerializerSelector()(
 );
 
 export function useSerialisation(app: FastifyInstance): void {
+  const keep = whenNeeded(app);
   // Each compilation goes through all schemas, and most responses of most routes are problems.
   app.setSerializerCompiler((route) => {
     const key = JSON.stringify(route.schema);
-    let serialise = compiled.get(key);
-    if (serialise === undefined) {
-      serialise = compile(route as RouteDefinition) as Serialiser;
-      compiled.set(key, serialise);
-    }
-    return serialise;
+    const serialiser = keep(() => {
+      const made = compiled.get(key) ?? (compile(route as RouteDefinition) as Serialiser);
+      compiled.set(key, made);
+      return made;
+    });
+    return (value) => serialiser()(value);
   });
   app.addHook('onRoute', ({ schema }) => {
     const responses = schema?.response as Record<string, object> | undefined;

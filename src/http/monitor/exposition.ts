@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { FastifyReply } from 'fastify';
 import type { MetricFamily } from '../../service/metrics/meters.js';
+import { takesGzip } from '../answer/encoding.js';
 
 export const TEXT_TYPE = 'text/plain';
 export const OPENMETRICS_TYPE = 'application/openmetrics-text';
@@ -43,19 +44,9 @@ export async function sendExposition(
 ): Promise<FastifyReply> {
   const text = exposition(families, type);
   reply.header('content-type', CONTENT_TYPES[type]).header('vary', 'accept, accept-encoding');
-  if (!takesGzip(reply.request.headers['accept-encoding'])) return reply.send(text);
+  if (!takesGzip(reply.request)) return reply.send(text);
   const packed = await promisify(gzip)(text);
   return reply.header('content-encoding', 'gzip').send(packed);
-}
-
-function takesGzip(header: string | string[] | undefined): boolean {
-  const codings = String(header ?? '')
-    .slice(0, 1000)
-    .toLowerCase();
-  return codings.split(',').some((coding) => {
-    const [name, weight] = coding.split(';').map((part) => part.trim());
-    return name === 'gzip' && !(weight !== undefined && /^q=0(\.0*)?$/.test(weight));
-  });
 }
 
 export function exposition(families: readonly MetricFamily[], type: string): string {

@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyRequest, FastifySchema, RouteOptions } fro
 import { NoQuerySchema } from '../../../schemas/common.js';
 import { ALL_SCHEMAS } from '../../../schemas/index.js';
 import { ProblemError, type ProblemItem } from '../../service/problem-error.js';
+import { type Keep, whenNeeded } from '../when-needed.js';
 import { explainValidation } from './explain-validation.js';
 import { parseJsonBody } from './json-body.js';
 
@@ -46,7 +47,8 @@ function createAjv(allErrors: boolean, coerceTypes: false | 'array'): Ajv {
 
 export function useValidation(app: FastifyInstance): void {
   for (const schema of ALL_SCHEMAS) app.addSchema(schema);
-  app.setValidatorCompiler(({ schema, httpPart }) => compile(schema, httpPart));
+  const keep = whenNeeded(app);
+  app.setValidatorCompiler(({ schema, httpPart }) => validator(schema, httpPart, keep));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
     'application/json',
@@ -58,11 +60,12 @@ export function useValidation(app: FastifyInstance): void {
   app.addHook('preValidation', async (request) => checkBodyPresence(request));
 }
 
-function compile(schema: FastifySchema, part: string | undefined) {
+function validator(schema: FastifySchema, part: string | undefined, keep: Keep) {
   const httpPart = (part ?? 'body') as HttpPart;
   const { quick, thorough } = httpPart === 'body' ? BODY : TEXT;
-  const isValid = compileWith(quick, schema);
+  const check = keep(() => compileWith(quick, schema));
   return (data: unknown): true | { error: ProblemError } => {
+    const isValid = check();
     if (isValid(data)) return true;
     let errors = isValid.errors ?? [];
     if (countNodes(data, THOROUGH_NODES_MAX) < THOROUGH_NODES_MAX) {

@@ -7,6 +7,7 @@ import type { ObservationRow, ObservationStore } from '../../store/observation-s
 import type { TextPiece, TextStore } from '../../store/text-store.js';
 import { type Reply, storedAnswer, type Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
+import { shownOfRun } from '../pools/observed.js';
 import type { ReadText } from './piece-reading.js';
 import type { ReadingThread, ReadingThreads } from './reading-thread.js';
 import { batchesOf, TEXT_BYTES_MAX, textOf, textTooLong } from './text-source.js';
@@ -140,11 +141,13 @@ export class Receiving {
     let reply = accepted;
     const read = { answer, textBytes, crc, storedBytes: this.storedBytes };
     const event = endedEvent(this.id, this.about, answer);
-    await this.stores.observations.finish(this.id, read, event, (row) => {
+    const shown = shownOfRun(this.about.lease, answer.verdict);
+    const answerOf = (row: ObservationRow) => {
       if (accepted !== undefined) return undefined;
       reply = this.replyOf(201, row);
       return this.answerOf(reply);
-    });
+    };
+    await this.stores.observations.finish(this.id, read, event, answerOf, shown);
     return reply;
   }
 
