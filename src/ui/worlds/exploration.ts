@@ -10,26 +10,33 @@ export interface WorldParts {
   readonly exploration?: string;
 }
 
+/** So many are looked at for one that has not failed. */
+const NEWEST = 5;
+
 export function worldKey({ scenario, exploration }: WorldParts): string {
   return scenario === undefined ? `e/${exploration}` : `s/${scenario}`;
 }
 
 export function useExploration(parts: WorldParts): Loaded<Exploration> {
   const loaded: Loaded<Exploration> = useLoaded(worldKey(parts), (signal) => find(parts, signal), {
-    changes: ({ type, subject }) =>
-      subject === loaded.value?.id &&
-      (type === 'exploration.ended' || type === 'exploration.deleted'),
+    changes: ({ type, subject }) => subject === loaded.value?.id && type.startsWith('exploration.'),
   });
   return loaded;
+}
+
+/** Whether a search is still on its way. */
+export function isUnfinished({ state }: Exploration): boolean {
+  return state === 'queued' || state === 'running' || state === 'paused';
 }
 
 async function find({ scenario, exploration }: WorldParts, signal: AbortSignal) {
   if (exploration !== undefined) {
     return get('/v1/explorations/{exploration}', { path: { exploration }, signal });
   }
-  const query = { scenario: scenario!, state: 'succeeded' as const, limit: 1 };
+  const query = { scenario: scenario!, limit: NEWEST };
   const { items } = await get('/v1/explorations', { query, signal });
-  return items[0] ?? search(scenario!, signal);
+  const ended = items.find(({ state }) => state === 'succeeded');
+  return ended ?? items.find(isUnfinished) ?? search(scenario!, signal);
 }
 
 /** The world in words: kernel, CPU and when NMIs come. */
