@@ -7,7 +7,7 @@ import { type Followed, follow } from '../../explorer/follow.js';
 import { MISSING } from '../../explorer/observation.js';
 import type { Path } from '../../explorer/path.js';
 import type { MachineModel } from '../../model/machine-model.js';
-import { allClosed, inGuest } from '../../model/recordings/beginnings.js';
+import { allClosed, inGuest, othersClosed } from '../../model/recordings/beginnings.js';
 import type { Seen, Symbols } from '../../model/recordings/symbols.js';
 import { violationsAlong } from '../../model/recordings/violations.js';
 import type { CpuModel } from '../../pmu/arch/cpu-model.js';
@@ -137,6 +137,8 @@ function startOf(model: MachineModel, beginning: Beginning): Path {
   switch (beginning) {
     case 'closed':
       return allClosed(model);
+    case 'others_closed':
+      return othersClosed(model);
     case 'in_guest':
       return inGuest(model);
     default:
