@@ -21,6 +21,8 @@ export interface FollowOptions {
   readonly stop?: Int32Array;
   /** The steps that every run begins with, of which nothing was recorded. */
   readonly start?: Path;
+  /** Runs may also begin in any of these states, at any place of the recording: what is recorded before it is another story. */
+  readonly entrances?: readonly Int32Array[];
   /** Called now and then with the place that was reached. */
   readonly onProgress?: (position: number, states: number) => void;
 }
@@ -90,6 +92,7 @@ class Follower {
     const { length } = this.recording;
     this.frontierAt(0).start(stateAfter(this.model, this.options.start ?? []));
     for (let position = 0; position < length; position++) {
+      this.enter(position);
       const frontier = this.frontiers.get(position);
       if (frontier === undefined) continue;
       this.arriveAt(position, frontier);
@@ -108,6 +111,14 @@ class Follower {
     }
     const path = this.history.pathTo(this.furthestNode[0] as number);
     return this.answer(this.cut === null ? 'unexplained' : 'undecided', path, this.furthest);
+  }
+
+  private enter(position: number): void {
+    for (const state of this.options.entrances ?? []) {
+      const frontier = this.frontierAt(position);
+      this.cut ??= frontier.table.reserve(1);
+      if (this.cut === null) frontier.reach(state, 0, 0, this.history, ROOT, 0, false);
+    }
   }
 
   private answer(verdict: Followed['verdict'], path: Path, position: number): Followed {

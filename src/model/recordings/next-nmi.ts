@@ -6,7 +6,7 @@ import { facetsOfSymbol, MISSING, type Observation } from '../../explorer/observ
 import { COUNTERS, type CounterSet, fromU64 } from '../../pmu/arch/counter-set.js';
 import { GLOBAL_STATUS_RESET, msrIndex } from '../../pmu/arch/msr.js';
 import { isInGuest } from '../../pmu/machine/micro-step.js';
-import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
+import { IDLE, type LogicalCpu, type MachineState } from '../../pmu/machine/state.js';
 import { cpuOf, kindOf, targetOf } from '../steps/index.js';
 import { overflowedIn, throttledIn } from '../steps/nmis.js';
 import { IN_NMI, type Symbols } from './symbols.js';
@@ -25,16 +25,23 @@ export class NextNmi {
   private isOpen = true;
   /** What it found, where that is recorded. */
   private isTold = false;
+  /** The records before the first one are missing. */
+  private isBefore = false;
   private overflowed: CounterSet = 0;
   private hasRecords = false;
 
-  constructor(symbols: Symbols) {
+  private readonly calmBefore: boolean;
+
+  /** `calmBefore`: NMIs of which nothing is recorded, since they came before the first record, landed in no operation. */
+  constructor(symbols: Symbols, calmBefore: boolean) {
     this.symbols = symbols;
+    this.calmBefore = calmBefore;
   }
 
   expects(recording: Observation, position: number): void {
     // Without IA32_PERF_GLOBAL_CTRL an NMI may show nothing at all.
     this.isOpen = this.symbols.isFiltered;
+    this.isBefore = position === 0 && recording[0] === MISSING && this.calmBefore;
     this.mayCome = this.isOpen;
     this.isTold = !this.isOpen;
     this.overflowed = 0;
@@ -104,7 +111,7 @@ export class NextNmi {
     return this.mayCome && about !== 'overflows' && tracedAs !== 'overflow';
   }
 
-  private fits({ hardware, cpuc }: LogicalCpu, label: number): boolean {
+  private fits({ hardware, cpuc, operation }: LogicalCpu, label: number): boolean {
     if (kindOf(label).about !== 'overflows' || cpuOf(label) !== 0) return false;
     const overflowed = overflowedIn(targetOf(label));
     const throttled = throttledIn(targetOf(label));
@@ -119,7 +126,11 @@ export class NextNmi {
     const status = (overflowed & ~precise) | hardware.status;
     const hasRecords = (records | hardware.dsRecords) !== 0;
     if (this.isTold && status === this.overflowed && hasRecords === this.hasRecords) return true;
-    return this.isOpen && (overflowed & ~precise) === (throttled & ~precise);
+    return (
+      this.isOpen &&
+      (overflowed & ~precise) === (throttled & ~precise) &&
+      !(this.isBefore && (operation !== IDLE || throttled === 0))
+    );
   }
 }
 

@@ -27,10 +27,10 @@ export class ObservedMachine extends MachineModel {
   private readonly shownFrom: Int32Array;
 
   /** Traced is CPU 0. */
-  constructor(explored: ExploredWorld, symbols: Symbols) {
+  constructor(explored: ExploredWorld, symbols: Symbols, calmBefore = false) {
     super(explored, []);
     this.symbols = symbols;
-    this.nextNmi = new NextNmi(symbols);
+    this.nextNmi = new NextNmi(symbols, calmBefore);
     this.shown = new Int32Array(this.successorsMax * SHOWN_ROOM + EMITTED_MAX);
     this.shownFrom = new Int32Array(this.successorsMax + 1);
   }

@@ -11,7 +11,7 @@ import { type ExploredWorld, UNLIMITED } from '../explored-world.js';
 import { ACTOR_KINDS } from '../vocabulary.js';
 import { POWERED } from './guards.js';
 import { labelOf, STEP_KINDS } from './index.js';
-import { targetOfOverflows } from './nmis.js';
+import { targetOfOverflows, throttleable } from './nmis.js';
 import type { About, Guard, StepKind } from './step-kind.js';
 
 /** A kind of step that a world has. */
@@ -166,16 +166,7 @@ ${about('guest_event')}
       case 'counters':
         return rows.map((row) => this.counters(row)).join('\n');
       case 'overflows':
-        return `{
-const active = fewest(cpu.cpuc.activeMask);
-for (let set = active; set !== 0; set = (set - 1) & active) {
-for (let throttled = set; ; throttled = (throttled - 1) & set) {
-const at = ${this.call(targetOfOverflows)}(set, throttled);
-${about('overflows')}
-if (throttled === 0) break;
-}
-}
-}`;
+        return rows.map((row) => this.overflows(row)).join('\n');
     }
   }
 
@@ -190,6 +181,24 @@ while (left !== 0) {
 const at = 31 - Math.clz32(left & -left);
 left &= left - 1;
 ${this.consider(row, 'at')}
+}
+}`;
+  }
+
+  /** Of what may overflow every set, and every set of it that may be throttled. */
+  private overflows(row: Row): string {
+    const sets = row.kind.guards.flatMap(({ among }) => among ?? []);
+    const asked = this.asks ? sets.map((among) => `${this.call(among)}(explored, state, cpu)`) : [];
+    const may = this.asks ? `${this.call(throttleable)}(explored, state, cpu)` : '~0';
+    return `{
+const active = ${this.isSpent(row)} ? 0 : fewest(${['cpu.cpuc.activeMask', ...asked].join(' & ')});
+const may = active === 0 ? 0 : ${may};
+for (let set = active; set !== 0; set = (set - 1) & active) {
+for (let throttled = set & may; ; throttled = (throttled - 1) & set & may) {
+const at = ${this.call(targetOfOverflows)}(set, throttled);
+${this.consider(row, 'at')}
+if (throttled === 0) break;
+}
 }
 }`;
   }

@@ -10,6 +10,7 @@ import * as actions from '../../pmu/machine/actions.js';
 import { isInGuest } from '../../pmu/machine/micro-step.js';
 import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
 import { NMI_SOURCE } from '../../pmu/machine/step-sources.js';
+import { ACTIVE } from '../../pmu/perf/perf-event.js';
 import type { ExploredWorld } from '../explored-world.js';
 import { allows, INTERRUPTIBLE, ofCounters } from './guards.js';
 import { act, refusal } from './machine-actions.js';
@@ -190,6 +191,8 @@ function findsOverflows({ spec }: ExploredWorld): boolean {
 }
 
 const MAY_OVERFLOW: Guard = {
+  among: (explored, state, cpu) =>
+    whyNot(explored, state, cpu, 0) === null ? cpu.cpuc.activeMask : 0,
   holds: (explored, state, cpu, target) => whyNot(explored, state, cpu, target) === null,
   words: (explored, state, cpu, target) => whyNot(explored, state, cpu, target) ?? '',
 };
@@ -203,6 +206,22 @@ function whyNot(
   return isInGuest(cpu.pc)
     ? 'the CPU is in the guest'
     : refusal(explored, state, actions.NMI, cpu, 0, throttledIn(target), overflowedIn(target));
+}
+
+/** Of active counters those whose events sample: a counting event is never throttled. */
+export function throttleable(
+  { world }: ExploredWorld,
+  { events }: MachineState,
+  cpu: LogicalCpu,
+): CounterSet {
+  let counters = 0;
+  for (let at = 0; at < events.length; at += 1) {
+    const event = events[at]!;
+    if (event.status === ACTIVE && event.cpu === cpu.index && world.eventConfigs[at]!.sampling) {
+      counters |= 1 << event.counter;
+    }
+  }
+  return counters;
 }
 
 /** An NMI that finds overflows, whether or not the counters have counted: the handler cannot tell. */

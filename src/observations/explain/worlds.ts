@@ -37,15 +37,14 @@ export interface Candidate {
 }
 
 /** Where in a run the recording begins. What is not tried first has the more states. */
-const BEGINNINGS = [
+export const KNOWN_BEGINNINGS = [
   'at_rest',
   'others_closed',
   'closed',
   'disabled',
   'in_guest',
-  'anywhere',
 ] as const;
-export type Beginning = (typeof BEGINNINGS)[number];
+export type Beginning = (typeof KNOWN_BEGINNINGS)[number] | 'anywhere';
 
 const BEGINNING_WORDS: Readonly<Record<Beginning, string>> = {
   at_rest: 'the recording begins with all events open and nothing under way',
@@ -72,6 +71,8 @@ interface Wish {
   readonly said: readonly string[];
   /** Whether some of its events were on, and off, when the recording began; all null where nothing tells. */
   readonly wereOn: readonly (boolean | null)[];
+  /** Whether anything in the recording speaks for its group, if it has one. */
+  readonly isLikely: boolean;
 }
 
 /** All of them, one after the other. */
@@ -80,12 +81,12 @@ export function* candidatesOf(
   kernel: KernelVariant,
   model: CpuModel,
   { clues, vcpus, symbols }: { clues: Clues; vcpus: number; symbols: Symbols },
+  beginnings: readonly Beginning[],
 ): Generator<Candidate> {
   const wishes = [...wishesOf(given, capsOf(kernel, model), clues, vcpus)];
   const machines = new Map<Wish, ObservedMachine | null>();
-  for (const beginning of BEGINNINGS) {
+  for (const beginning of beginnings) {
     const isAnywhere = beginning === 'anywhere';
-    if (isAnywhere) machines.clear();
     for (const wish of wishes) {
       if (!mayBeginSo(beginning, wish, clues)) continue;
       const known = beginning === 'disabled' ? undefined : machines.get(wish);
@@ -106,7 +107,7 @@ export function* candidatesOf(
 
 function mayBeginSo(
   beginning: Beginning,
-  { events, vcpus, wereOn }: Wish,
+  { events, vcpus, wereOn, isLikely }: Wish,
   { hasSections }: Clues,
 ): boolean {
   // Opening or enabling an event takes a section.
@@ -122,7 +123,7 @@ function mayBeginSo(
     case 'in_guest':
       return vcpus.length > 0;
     case 'anywhere':
-      return true;
+      return isLikely;
   }
 }
 
@@ -149,7 +150,7 @@ function machineOf(
     nmi_overflows: 'on_arrival',
   };
   try {
-    return new ObservedMachine(exploredWorld(spec), symbols);
+    return new ObservedMachine(exploredWorld(spec), symbols, isAnywhere);
   } catch (error) {
     if (error instanceof WorldError) return null;
     throw error;
@@ -166,7 +167,7 @@ function* wishesOf(
   const known = given.vcpus && [{ vcpus: given.vcpus, counters: absent, said: '' }];
   for (const guests of known ?? guestsOf(vcpuCount, absent, absent & clues.pebsBits)) {
     const { vcpus, counters } = guests;
-    for (const { events, ofEvents, wereOn } of eventsOf(
+    for (const { ofEvents, ...ofHost } of eventsOf(
       given,
       caps,
       clues,
@@ -177,7 +178,7 @@ function* wishesOf(
         ...(given.vcpus === undefined ? [guests.said] : []),
         ...(given.events === undefined ? ofEvents : []),
       ];
-      yield { events, vcpus, said, wereOn };
+      yield { ...ofHost, vcpus, said };
     }
   }
 }
@@ -185,12 +186,14 @@ function* wishesOf(
 /** Counters that perf leaves out of IA32_PERF_GLOBAL_CTRL at some time: their events count in guests only. */
 function absentFromHost(caps: PmuCaps, { globalCtrls }: Clues): CounterSet {
   // perf writes no bits that the CPU does not have, and 0 is not among them.
-  const sets = globalCtrls.map((value) => fromU64(value).set);
-  const possible = sets.filter((set) => (set & COUNTERS & ~caps.intelCtrl) === 0);
+  const possible = globalCtrls
+    .map((value) => fromU64(value))
+    .filter(({ set, fits }) => fits && (set & COUNTERS & ~caps.intelCtrl) === 0)
+    .map(({ set }) => set);
   return possible.reduce((all, set) => all | (caps.intelCtrl & ~set), 0);
 }
 
-interface HostEvents extends Pick<Wish, 'events' | 'wereOn'> {
+interface HostEvents extends Pick<Wish, 'events' | 'wereOn' | 'isLikely'> {
   /** In words. */
   readonly ofEvents: readonly string[];
 }
@@ -204,7 +207,7 @@ function* eventsOf(
   ofGuests: CounterSet,
 ): Generator<HostEvents> {
   if (events !== undefined) {
-    yield { events, ofEvents: [], wereOn: [] };
+    yield { events, ofEvents: [], wereOn: [], isLikely: true };
     return;
   }
   for (const all of clueEvents(caps, clues)) {
@@ -242,6 +245,7 @@ function* arranged(
   const movers = seen.some(({ moved }) => moved) ? [false, true] : [false];
   const isTold = seen.every(({ adjusted, notAdjusted }) => adjusted || notAdjusted);
   const freqs = clues.hasSections && !isTold ? [false, true] : [false];
+  const told = new Set([...stoppedGroups(seen, clues)].map(String));
   for (const group of groupsOf(seen, clues)) {
     for (const freq of freqs) {
       for (const excludeGuest of hasGuests && precise ? [true, false] : [true]) {
@@ -252,7 +256,12 @@ function* arranged(
             .slice(0, VARIANTS_MAX)
             .map(disabledWhereTaken);
           const events = inOrder(specs, group);
-          yield { events, ofEvents: specs.map(toldEvent), wereOn: wereOn(seen, clues) };
+          yield {
+            events,
+            ofEvents: specs.map(toldEvent),
+            wereOn: wereOn(seen, clues),
+            isLikely: group.length === 0 || told.has(String(group)),
+          };
         }
       }
     }
