@@ -21,6 +21,8 @@ export interface FollowOptions {
   readonly stop?: Int32Array;
   /** The steps that every run begins with, of which nothing was recorded. */
   readonly start?: Path;
+  /** Runs may also begin in any of these states, at any place of the recording: what is recorded before it is another story. */
+  readonly entrances?: readonly Int32Array[];
   /** Called now and then with the place that was reached. */
   readonly onProgress?: (position: number, states: number) => void;
 }
@@ -63,12 +65,17 @@ class Follower {
   private shownCount = 0;
   private from = ROOT;
   private depth = 0;
+  /** Its place among the successors, and its name in paths. */
   private successor = 0;
+  private step = 0;
   /** How far runs have come; the node is in an array so that the history can renumber it. */
   private furthest = -1;
   private readonly furthestNode = new Int32Array(1);
   private readonly instead = new Set<number>();
   private states = 0;
+  /** Steps looked at, and how many are to be when the limits are asked next. */
+  private looked = 0;
+  private nextCut = 0;
   private widest = 0;
   private cut: StopReason | null = null;
 
@@ -85,6 +92,7 @@ class Follower {
     const { length } = this.recording;
     this.frontierAt(0).start(stateAfter(this.model, this.options.start ?? []));
     for (let position = 0; position < length; position++) {
+      this.enter(position);
       const frontier = this.frontiers.get(position);
       if (frontier === undefined) continue;
       this.arriveAt(position, frontier);
@@ -105,6 +113,14 @@ class Follower {
     return this.answer(this.cut === null ? 'unexplained' : 'undecided', path, this.furthest);
   }
 
+  private enter(position: number): void {
+    for (const state of this.options.entrances ?? []) {
+      const frontier = this.frontierAt(position);
+      this.cut ??= frontier.table.reserve(1);
+      if (this.cut === null) frontier.reach(state, 0, 0, this.history, ROOT, 0, false);
+    }
+  }
+
   private answer(verdict: Followed['verdict'], path: Path, position: number): Followed {
     const { cut: reason, states, widest } = this;
     const instead = verdict === 'explained' ? [] : [...this.instead];
@@ -115,25 +131,21 @@ class Follower {
   /** Looks at all states at a place, and at those that more steps that show nothing lead to. */
   private goThrough(position: number, frontier: Frontier): void {
     const { model, out } = this;
+    model.expects?.(this.recording, position);
     const { widthMax = Number.POSITIVE_INFINITY } = this.options;
     frontier.begin();
     for (let state = frontier.next(); state >= 0; state = frontier.next()) {
-      if (this.states % STATES_PER_CUT === 0 && this.mustStop(position)) return;
+      if (this.looked >= this.nextCut && this.mustStop(position)) return;
       this.states++;
       this.from = frontier.nodes[state] as number;
       this.depth = frontier.depthOf(state) + 1;
       out.count = 0;
       expandInto(model, frontier.table.states, state * model.words, out);
+      this.looked += out.count + 1;
       for (let nth = 0; nth < out.count; nth++) {
-        // Read anew each time: the table may have grown.
-        const { states } = frontier.table;
-        this.shownCount = model.emits!(
-          states,
-          state * model.words,
-          out.labels[nth] as number,
-          this.shown,
-        );
+        this.shownCount = model.emits!(nth, this.shown);
         this.successor = nth;
+        this.step = model.take === undefined ? nth : (out.labels[nth] as number);
         this.fit(position, 0, position);
         if (this.cut !== null) return;
       }
@@ -162,12 +174,12 @@ class Follower {
   }
 
   private reach(place: number, isInside: boolean): void {
-    const { out, successor, model } = this;
+    const { out, successor, step, model } = this;
     const frontier = this.frontierAt(place);
     this.cut ??= frontier.table.reserve(1);
     if (this.cut !== null) return;
     const at = successor * model.words;
-    frontier.reach(out.words, at, this.depth, this.history, this.from, successor, isInside);
+    frontier.reach(out.words, at, this.depth, this.history, this.from, step, isInside);
   }
 
   private arriveAt(position: number, frontier: Frontier): void {
@@ -201,6 +213,7 @@ class Follower {
   }
 
   private mustStop(position: number): boolean {
+    this.nextCut = this.looked + STEPS_PER_CUT;
     this.options.onProgress?.(position, this.states);
     const { statesMax = Number.POSITIVE_INFINITY } = this.options.limits;
     if (this.states >= statesMax) this.cut = this.budget.stop('statesMax');
@@ -228,6 +241,6 @@ function withoutLastGap(recording: Observation): Observation {
   return recording.subarray(0, length);
 }
 
-/** A state takes some microseconds. */
-const STATES_PER_CUT = 1024;
+/** A step takes some microseconds. */
+const STEPS_PER_CUT = 4096;
 const INSTEAD_MAX = 16;

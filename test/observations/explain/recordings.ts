@@ -7,6 +7,7 @@ import type { GivenWorld } from '../../../src/observations/explain/worlds.js';
 import { ObservedRecord, type RecordKind } from '../../../src/observations/record.js';
 import { valueOfHex } from '../../../src/observations/value.js';
 import { findCpuModel } from '../../../src/pmu/arch/cpu-models.js';
+import { msrCode, msrIndex } from '../../../src/pmu/arch/msr.js';
 import { findKernel } from '../../../src/pmu/kernels/index.js';
 import { present } from '../../pmu/machine.js';
 
@@ -41,6 +42,20 @@ export function recordsOf(text: string): ObservedRecord[] {
     }
     return [record];
   });
+}
+
+/** As Linux's own code made it. */
+export type Write = readonly [msr: string, value: string, by?: 'nmi'];
+
+export function textOfWrites(writes: readonly Write[]): string {
+  const lines = writes.flatMap(([msr, value, by]) => {
+    const code = msrCode(msr);
+    if (code === undefined || msr === 'IA32_DS_AREA') return [];
+    const index = msrIndex(code).toString(16);
+    const flags = by === 'nmi' ? 'd.Z1.' : 'd..1.';
+    return `            perf-2000    [000] ${flags}     1.000000: write_msr: ${index}, value ${value.slice(2)}`;
+  });
+  return lines.join('\n');
 }
 
 export interface Explained extends Explanation {
