@@ -390,7 +390,8 @@ async function furnish(t: Test): Promise<Record<string, string>> {
   const cpuinfo = {
     cpuinfo: Array.from(
       { length: 1000 },
-      (_, cpu) => `processor\t: ${cpu}\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 207\n\n`,
+      (_, cpu) =>
+        `processor\t: ${cpu}\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 207\n\n`,
     ).join(''),
     labels: Array.from({ length: 32 }, (_, n) => `label-${n}`),
   };
