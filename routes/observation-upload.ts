@@ -21,6 +21,8 @@ const takes = {
   'application/octet-stream': { schema: ObservationTextSchema },
   'application/gzip': { schema: ObservationTextSchema },
   'application/json': { schema: ObservationJsonSchema },
+  'application/xml': { schema: ObservationTextSchema },
+  'application/yaml': { schema: ObservationTextSchema },
 } as const;
 
 export const uploadRoute: FastifyPluginAsyncTypebox = async (app) => {

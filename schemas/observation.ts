@@ -25,7 +25,7 @@ import { ObservedRecordSchema } from './observed-record.js';
 const REJECTED_MAX = 1000;
 const FINDINGS_MAX = 1000;
 const CPUS_MAX = 8192;
-const TESTS_MAX = 1000;
+const TESTS_MAX = 500;
 
 export const ObservationIdSchema = Type.String({
   $id: 'ObservationId',
@@ -143,14 +143,14 @@ export const ListedTestSchema = Type.Object(
   {
     name: Type.String({
       minLength: 1,
-      maxLength: 1000,
+      maxLength: 300,
       description: 'the test, behind the names of its groups',
     }),
     result: oneOf(TEST_RESULTS, {
       description: 'error: what ran the test failed; unknown: the text does not tell',
     }),
     text: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 1000, description: 'what is said of it' }),
+      Type.String({ minLength: 1, maxLength: 300, description: 'what is said of it' }),
     ),
     duration_seconds: Type.Optional(
       Type.Number({ minimum: 0, description: 'how long it ran, where that is said' }),

@@ -2,8 +2,8 @@
 import type { ObservedRecord } from '../record.js';
 
 /** Listed of those that passed or were skipped, and as many of the others. */
-const LISTED_MAX = 500;
-const CHARACTERS_MAX = 1000;
+const LISTED_MAX = 250;
+const CHARACTERS_MAX = 300;
 
 export interface TestCounts {
   readonly pass: number;
