@@ -45,26 +45,33 @@ root.test('the stream of events', { skip }, async (t) => {
     await state('live');
   });
 
-  t.test('starts over where its place is forgotten', async () => {
-    let refused = 0;
-    await page.route('**/v1/events', async (route) => {
-      if (route.request().headers()['last-event-id'] === undefined) return route.continue();
-      refused += 1;
-      return route.fulfill({
-        status: 410,
-        contentType: 'application/problem+json',
-        body: JSON.stringify({ title: 'gone', status: 410, detail: 'The cursor is too old.' }),
+  t.test(
+    'starts over where its place is forgotten, and says that there is a newer page',
+    async () => {
+      let refused = 0;
+      await page.route('**/v1/events', async (route) => {
+        if (route.request().headers()['last-event-id'] === undefined) return route.continue();
+        refused += 1;
+        return route.fulfill({
+          status: 410,
+          contentType: 'application/problem+json',
+          body: JSON.stringify({ title: 'gone', status: 410, detail: 'The cursor is too old.' }),
+        });
       });
-    });
-    await app.close();
-    await state('reconnecting');
-    app = await start(port);
-    await search('matrix-linux-7.3.4-k3-late');
-    await link('linux-7.3.4, K3 late: holds').waitFor();
-    await state('live');
-    t.ok(refused > 0);
-    await page.unroute('**/v1/events');
-  });
+      await page.route('**/ui/', (route) =>
+        route.fulfill({ contentType: 'text/html', body: '<script src="/ui/assets/other.js">' }),
+      );
+      await app.close();
+      await state('reconnecting');
+      app = await start(port);
+      await search('matrix-linux-7.3.4-k3-late');
+      await link('linux-7.3.4, K3 late: holds').waitFor();
+      await state('live');
+      t.ok(refused > 0);
+      await page.getByText('The service has been updated since').waitFor();
+      await page.unrouteAll();
+    },
+  );
 
   t.test('waits where the service says so', async () => {
     let asked = 0;
@@ -96,15 +103,5 @@ root.test('the stream of events', { skip }, async (t) => {
       await app.inject({ method: 'DELETE', url: `/v1/explorations/${id}` });
     await link('linux-7.2.6, K3 prompt: expected: violated').waitFor();
     t.equal(await found.count(), 0);
-  });
-
-  t.test('an old page says that there is a new one', async () => {
-    await page.route('**/ui/', (route) =>
-      route.fulfill({ contentType: 'text/html', body: '<script src="/ui/assets/other.js">' }),
-    );
-    await app.close();
-    await state('reconnecting');
-    app = await start(port);
-    await page.getByText('The service has been updated since').waitFor();
   });
 });

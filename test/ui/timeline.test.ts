@@ -24,8 +24,19 @@ function greysOf(page: Page, png: Buffer): Promise<number[]> {
   })()`);
 }
 
+/** What Perfetto does with those who hand it a trace. */
+const PERFETTO = `<script>
+  addEventListener('message', ({ data, source, origin }) => {
+    if (data === 'PING') return source.postMessage('PONG', origin);
+    const { buffer, title } = data.perfetto;
+    const { traceEvents } = JSON.parse(new TextDecoder().decode(buffer));
+    document.title = title + ': ' + traceEvents.length + ' events';
+  });
+</script>`;
+
 t.test('the timeline', { skip }, async (t) => {
   const { app, origin } = await serve(t);
+  const second = await serve(t);
   const page = await openPage(t, origin);
   const slider = page.getByRole('slider', { name: 'Step' });
   const panel = page.getByRole('region', { name: 'The step at the cursor' });
@@ -142,7 +153,6 @@ t.test('the timeline', { skip }, async (t) => {
   });
 
   t.test('another instance understands the address, and comes to the same moment', async (t) => {
-    const second = await serve(t);
     const other = await openPage(t, second.origin);
     await page.getByRole('link', { name: 'Walk on from here' }).click();
     await page.waitForURL(/[?&]f=[0-9a-f]{8}/);
@@ -193,6 +203,49 @@ t.test('the timeline', { skip }, async (t) => {
     const path = join(mkdtempSync(join(tmpdir(), 'pebslab-page-')), 'run.vcd');
     await download.saveAs(path);
     t.match(readFileSync(path, 'utf8'), /\$enddefinitions \$end/);
+
+    await page
+      .context()
+      .route('https://ui.perfetto.dev/**', (route) =>
+        route.fulfill({ contentType: 'text/html', body: PERFETTO }),
+      );
+    const [viewer] = await Promise.all([
+      page.waitForEvent('popup'),
+      page.getByRole('button', { name: 'Open in Perfetto' }).click(),
+    ]);
+    await viewer.waitForFunction('document.title !== ""');
+    t.match(await viewer.title(), /^linux-7\.2\.6 .*: [0-9]+ events/, 'the trace has arrived');
+    await viewer.close();
+    await page.keyboard.press('Escape');
+  });
+
+  t.test('a world of one’s own is in the address', async (t) => {
+    const model = {
+      cpu_model: 'emerald-rapids',
+      kernel: 'linux-7.2.6',
+      events: [{ counter: 'PMC0', precise_ip: 2, exclude_guest: true }],
+      vcpus: [{}],
+      actors: [{ kind: 'nmi_throttle' }],
+    };
+    const { id } = (
+      await app.inject({
+        method: 'POST',
+        url: '/v1/explorations',
+        headers: { prefer: 'wait=30' },
+        payload: { model },
+      })
+    ).json();
+    await page.goto(`/ui/e/${id}/ce/I1-0?step=5`);
+    await page.getByRole('heading', { name: 'Step 5 of 23' }).waitFor();
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.getByRole('button', { name: 'Take along' }).click();
+    await page.getByRole('button', { name: 'Copy link' }).click();
+    await page.getByText('Copied').waitFor();
+    const copied = new URL(String(await page.evaluate('navigator.clipboard.readText()')));
+    t.match(copied.pathname, /^\/ui\/m\/[\w-]{50,400}\/ce\/I1-0$/);
+    const other = await openPage(t, second.origin);
+    await other.goto(copied.pathname + copied.search);
+    await other.getByRole('heading', { name: 'Step 5 of 23' }).waitFor();
     await page.keyboard.press('Escape');
   });
 

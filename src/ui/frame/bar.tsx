@@ -21,7 +21,7 @@ const STATES = {
 type Open = 'find' | 'curl' | 'take' | 'keys' | undefined;
 
 export function Bar() {
-  const { title, curl = [], take = [] } = headerContent.value;
+  const { title, curl = [], take = [], link } = headerContent.value;
   const open = useSignal<Open>(undefined);
   const close = (): void => {
     open.value = undefined;
@@ -52,7 +52,7 @@ export function Bar() {
           curl
         </button>
       )}
-      {take.length > 0 && (
+      {(take.length > 0 || link !== undefined) && (
         <button type="button" class="plain" onClick={() => (open.value = 'take')}>
           Take along
         </button>
@@ -77,7 +77,7 @@ export function Bar() {
       </span>
       {open.value === 'find' && <FindDialog close={close} />}
       {open.value === 'curl' && <CurlDialog commands={curl} close={close} />}
-      {open.value === 'take' && <TakeDialog take={take} close={close} />}
+      {open.value === 'take' && <TakeDialog title={title} take={take} link={link} close={close} />}
       {open.value === 'keys' && <KeysDialog close={close} />}
     </header>
   );

@@ -18,6 +18,7 @@ import {
 } from '../worlds/exploration.js';
 import { lastWalk, useLastPlace } from '../worlds/last-place.js';
 import type { Exploration } from '../worlds/searches.js';
+import { takeOf, usePortableLink } from '../worlds/take.js';
 import { SearchingScreen, WaitingScreen } from '../worlds/waiting-screen.js';
 import { Choices } from './choices.js';
 import { MapView } from './map-view.js';
@@ -98,6 +99,8 @@ function World({ exploration, parts, path }: WorldProps) {
   useHeader({
     title: worldTitle(exploration),
     curl: [curl(`${route}?depth=${DEPTH}`), curl(route, undefined, 'accept: text/plain')],
+    take: path === '' ? [] : takeOf(route, `walk_${exploration.scenario ?? id}`),
+    link: usePortableLink(parts, exploration),
   });
   useWalkKeys(shown?.state.enabled.map((one) => one.path) ?? [], path, place);
 

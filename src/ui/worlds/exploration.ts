@@ -2,19 +2,22 @@
 import { get } from '../api/client.js';
 import { type Loaded, useLoaded } from '../load.js';
 import { addressOfPlace } from '../router.js';
+import { findModel } from './portable.js';
 import { type Exploration, search } from './searches.js';
 
-/** Where a world comes from: a scenario by its name, or one search of this service. */
+/** Where a world comes from: a scenario by its name, a model of one's own, or one search of this service. */
 export interface WorldParts {
   readonly scenario?: string;
+  readonly model?: string;
   readonly exploration?: string;
 }
 
 /** So many are looked at for one that has not failed. */
 const NEWEST = 5;
 
-export function worldKey({ scenario, exploration }: WorldParts): string {
-  return scenario === undefined ? `e/${exploration}` : `s/${scenario}`;
+export function worldKey({ scenario, model, exploration }: WorldParts): string {
+  if (scenario !== undefined) return `s/${scenario}`;
+  return model === undefined ? `e/${exploration}` : `m/${model}`;
 }
 
 export function useExploration(parts: WorldParts): Loaded<Exploration> {
@@ -29,7 +32,8 @@ export function isUnfinished({ state }: Exploration): boolean {
   return state === 'queued' || state === 'running' || state === 'paused';
 }
 
-async function find({ scenario, exploration }: WorldParts, signal: AbortSignal) {
+async function find({ scenario, model, exploration }: WorldParts, signal: AbortSignal) {
+  if (model !== undefined) return findModel(model, signal);
   if (exploration !== undefined) {
     return get('/v1/explorations/{exploration}', { path: { exploration }, signal });
   }
@@ -51,4 +55,9 @@ export function worldTitle({ model, scenario }: Exploration): string {
 /** The address of a place in a world. */
 export function worldPlace(parts: WorldParts, place: string): string {
   return addressOfPlace(`/${worldKey(parts)}/${place.replace(/\/$/, '')}`);
+}
+
+/** What to send to have the same world searched. */
+export function worldBody({ scenario, model }: Exploration): object {
+  return scenario === undefined ? { model } : { scenario };
 }
