@@ -9,7 +9,7 @@ import { Budget, type Limits, type StopReason } from './budget.js';
 import { Frontier } from './frontier.js';
 import { History, ROOT } from './history.js';
 import { expandInto, type Model, type Successors, successorsFor } from './model.js';
-import { EMITTED_MAX, MISSING, matches, type Observation } from './observation.js';
+import { EMITTED_MAX, isOfState, MISSING, matches, type Observation } from './observation.js';
 import { initialState, type Path, replay } from './path.js';
 
 export interface FollowOptions {
@@ -139,6 +139,8 @@ class Follower {
       this.states++;
       this.from = frontier.nodes[state] as number;
       this.depth = frontier.depthOf(state) + 1;
+      this.lookAt(position, frontier, state);
+      if (this.cut !== null) return;
       out.count = 0;
       expandInto(model, frontier.table.states, state * model.words, out);
       this.looked += out.count + 1;
@@ -153,6 +155,25 @@ class Follower {
     }
   }
 
+  /** Where the recording says something of the state here, and that is so, it is at the next place too. */
+  private lookAt(position: number, frontier: Frontier, state: number): void {
+    const { model, recording } = this;
+    let place = recording[position] === MISSING ? position + 1 : position;
+    if (!isOfState(recording[place])) return;
+    const at = state * model.words;
+    for (; isOfState(recording[place]); place++) {
+      const recorded = recording[place] as number;
+      const actual = model.stateSymbol?.(frontier.table.states, at, recorded) ?? MISSING;
+      if (actual !== recorded) {
+        this.missAt(place, actual);
+        return;
+      }
+    }
+    const next = this.frontierAt(place);
+    this.cut ??= next.table.reserve(1);
+    if (this.cut === null) next.carry(frontier.table.states, at, this.depth - 1, this.from);
+  }
+
   /** Lays what the step shows, from symbol `at` on, beside the recording, and arrives wherever it fits. */
   private fit(origin: number, at: number, position: number): void {
     const { recording, shown, shownCount } = this;
@@ -165,6 +186,8 @@ class Follower {
         this.fit(origin, nth, place + 1);
       } else if (matches(recorded, shown[nth] as number)) {
         place++;
+      } else if (isOfState(recorded)) {
+        return;
       } else {
         this.missAt(place, shown[nth] as number);
         return;
@@ -196,7 +219,8 @@ class Follower {
       this.furthestNode[0] = this.from;
       this.instead.clear();
     }
-    if (place === this.furthest && this.instead.size < INSTEAD_MAX) this.instead.add(symbol);
+    const isTold = symbol !== MISSING && this.instead.size < INSTEAD_MAX;
+    if (place === this.furthest && isTold) this.instead.add(symbol);
   }
 
   private frontierAt(position: number): Frontier {

@@ -48,6 +48,8 @@ export interface Model {
    * returns how many symbols that is; 0 for a step that shows nothing. Symbols are those of observation.ts.
    */
   emits?(nth: number, out: Int32Array): number;
+  /** What a recorded symbol that says something of a state would be in the state at `at`: the same where it is true, else another, or MISSING. */
+  stateSymbol?(states: Int32Array, at: number, recorded: number): number;
   /** What was recorded next, from a position on: until told otherwise `expand` may leave out steps that show anything else. */
   expects?(recording: Observation, position: number): void;
   /**

@@ -9,7 +9,7 @@ import { isInGuest } from '../../pmu/machine/micro-step.js';
 import { IDLE, type LogicalCpu, type MachineState } from '../../pmu/machine/state.js';
 import { cpuOf, kindOf, targetOf } from '../steps/index.js';
 import { overflowedIn, throttledIn } from '../steps/nmis.js';
-import { IN_NMI, type Symbols } from './symbols.js';
+import { IN_NMI, NOT_IN_NMI, type Seen, type Symbols } from './symbols.js';
 
 /** Bit 62, in the upper half. */
 const DS_BUFFER_OVERFLOW = 1 << 30;
@@ -29,6 +29,11 @@ export class NextNmi {
   private isBefore = false;
   private overflowed: CounterSet = 0;
   private hasRecords = false;
+  /** A section begins next, which may stop counters whose overflow an NMI then finds all the same: this one finds that. */
+  private latched: Seen | null = null;
+  private recording: Observation | null = null;
+  /** By place, that of the next status that a handler found; the length where there is none. */
+  private nextStatus = new Int32Array(0);
 
   private readonly calmBefore: boolean;
 
@@ -46,6 +51,7 @@ export class NextNmi {
     this.isTold = !this.isOpen;
     this.overflowed = 0;
     this.hasRecords = false;
+    this.latched = this.findsLater(recording, position);
     let left = WRITES_TO_STATUS;
     for (let at = position; left > 0; at += 1, left -= 1) {
       const symbol = recording[at];
@@ -69,12 +75,42 @@ export class NextNmi {
     }
   }
 
+  private findsLater(recording: Observation, position: number): Seen | null {
+    const next = recording[position];
+    const isOff =
+      next !== undefined &&
+      next !== MISSING &&
+      (facetsOfSymbol(next) & NOT_IN_NMI) !== 0 &&
+      this.symbols.beginsNmi(next);
+    if (!isOff && !this.symbols.isFiltered) return null;
+    if (recording !== this.recording) this.index(recording);
+    const status = recording[this.nextStatus[position] as number];
+    return status === undefined ? null : this.symbols.of(status);
+  }
+
+  private index(recording: Observation): void {
+    const { length } = recording;
+    const isStatus = new Map<number, boolean>([[MISSING, false]]);
+    this.recording = recording;
+    this.nextStatus = new Int32Array(length + 1).fill(length);
+    for (let at = length - 1; at >= 0; at -= 1) {
+      const symbol = recording[at] as number;
+      let is = isStatus.get(symbol);
+      if (is === undefined) {
+        const { what, of } = this.symbols.of(symbol);
+        is = what === 'write' && of === STATUS_RESET;
+        isStatus.set(symbol, is);
+      }
+      this.nextStatus[at] = is ? at : (this.nextStatus[at + 1] as number);
+    }
+  }
+
   /** Leaves of the first `count` labels those that can show what comes next, and returns how many. */
   narrowed(state: MachineState, labels: Int32Array, count: number): number {
     const cpu = state.cpus[0]!;
     // What a guest's overflow leads to is seen later.
     if (isInGuest(cpu.pc)) return count;
-    const sure = this.partition(labels, 0, count, (label) => this.isSure(label));
+    const sure = this.partition(labels, 0, count, (label) => this.isSure(cpu, label));
     if (!this.mayCome) return sure;
     const fits = this.partition(labels, sure, count, (label) => this.fits(cpu, label));
     // Where nothing fits, what else a handler can find tells how far runs come.
@@ -103,12 +139,19 @@ export class NextNmi {
   }
 
   /** Steps whatever comes next; of NMIs those without a choice. */
-  private isSure(label: number): boolean {
+  private isSure({ hardware, cpuc }: LogicalCpu, label: number): boolean {
     if (cpuOf(label) !== 0) return true;
     const { by, about, tracedAs } = kindOf(label);
     if (by !== 'nmi') return true;
-    // Overflows outside the guest are found on arrival.
-    return this.mayCome && about !== 'overflows' && tracedAs !== 'overflow';
+    if (tracedAs !== 'overflow') return this.mayCome && about !== 'overflows';
+    // Overflows outside the guest are found on arrival, unless their events are stopped before.
+    if (this.latched === null) return false;
+    const { value } = this.latched;
+    const counter = 1 << targetOf(label);
+    const precise = cpuc.pebsEnabled | hardware.pebsEnable;
+    return counter & precise
+      ? (value.hi & DS_BUFFER_OVERFLOW) !== 0
+      : (fromU64(value).set & counter) !== 0;
   }
 
   private fits({ hardware, cpuc, operation }: LogicalCpu, label: number): boolean {

@@ -1,16 +1,19 @@
 /** The machine of a search as someone sees it who traces one of its CPUs. */
 
 import type { Successors } from '../../explorer/model.js';
-import { EMITTED_MAX, type Observation } from '../../explorer/observation.js';
-import { msrIndex } from '../../pmu/arch/msr.js';
+import { EMITTED_MAX, MISSING, type Observation } from '../../explorer/observation.js';
+import { readMsr } from '../../pmu/arch/hardware.js';
+import { FIXED_CTR_CTRL, msrIndex } from '../../pmu/arch/msr.js';
 import { WriteSink } from '../../pmu/arch/write-sink.js';
+import { isInGuest } from '../../pmu/machine/micro-step.js';
 import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
+import { ADDED, STOPPED } from '../../pmu/perf/perf-event.js';
 import type { ExploredWorld } from '../explored-world.js';
 import { MachineModel } from '../machine-model.js';
 import { cpuOf, kindOf, targetOf } from '../steps/index.js';
 import { u64OfMsr } from '../values.js';
 import { NextNmi } from './next-nmi.js';
-import { exitFacet, IN_NMI, NOT_IN_NMI, type Symbols } from './symbols.js';
+import { codeOfReading, exitFacet, IN_NMI, NOT_IN_NMI, type Symbols } from './symbols.js';
 import { isInNmi, tracesEntry, tracesExit, tracesWrite } from './traced.js';
 
 /** Values of registers are integers of 32 bits. */
@@ -65,6 +68,31 @@ export class ObservedMachine extends MachineModel {
       out[at] = this.shown[from + at]!;
     }
     return length;
+  }
+
+  stateSymbol(states: Int32Array, at: number, recorded: number): number {
+    const { next, nextSpent, symbols, explored } = this;
+    this.layout.unpack(states, at, next, nextSpent);
+    const [cpu] = next.cpus;
+    const { what, of } = symbols.of(recorded);
+    // rdmsr and perf's handlers run in the host.
+    if (cpu === undefined || isInGuest(cpu.pc)) return MISSING;
+    switch (what) {
+      case 'reading': {
+        const code = codeOfReading(of)!;
+        const value =
+          code === FIXED_CTR_CTRL ? cpu.hardware.fixedCtrl : readMsr(cpu.hardware, code);
+        return symbols.reading(of, u64OfMsr(code, value, explored.host.addresses));
+      }
+      case 'throttle':
+        return next.events.some(({ mark, status }) => mark !== 0 && status === STOPPED)
+          ? recorded
+          : MISSING;
+      default:
+        return next.events.some(({ mark, status }) => mark === 0 && status >= ADDED)
+          ? recorded
+          : MISSING;
+    }
   }
 
   take(states: Int32Array, at: number, label: number, out: Int32Array): void {

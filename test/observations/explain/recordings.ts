@@ -16,22 +16,25 @@ const LINE =
 const LOSS = /^CPU:(?<cpu>\d+) \[LOST (?<count>\d+) EVENTS\]$/;
 const KINDS: Readonly<Record<string, RecordKind>> = {
   write_msr: 'write',
+  read_msr: 'reading',
+  throttle: 'throttle',
   kvm_entry: 'vm_entry',
   kvm_exit: 'vm_exit',
 };
 
 /** The records of a text with nothing else in it. */
 export function recordsOf(text: string): ObservedRecord[] {
-  return text.split('\n').flatMap((line, at) => {
+  return text.split('\n').flatMap((line, nth) => {
     const lost = LOSS.exec(line)?.groups;
     const fields = LINE.exec(line)?.groups;
     const kind = lost === undefined ? KINDS[fields?.event ?? ''] : 'loss';
     if (kind === undefined) return [];
-    const record = new ObservedRecord(at + 1, kind);
+    const record = new ObservedRecord(nth + 1, kind);
     record.cpu = Number((lost ?? fields)!.cpu);
     if (fields === undefined) return [record];
-    const { pid, flags, text: said } = fields;
+    const { pid, flags, at, text: said } = fields;
     record.pid = Number(pid);
+    record.at = at!;
     record.context = /[Z]/.test(flags!) ? 'nmi' : 'task';
     record.vcpu = Number(/vcpu (\d+)/.exec(said!)?.[1] ?? 0);
     record.name = /reason (\S+)/.exec(said!)?.[1] ?? null;
