@@ -31,10 +31,16 @@ export function addressOfPlace(
   return `${ROOT}${path}${search.size === 0 ? '' : `?${search}`}`;
 }
 
-export function go(address: string): void {
+interface Move {
+  /** The place belongs to what is on screen: the focus and the scrolling stay. */
+  readonly isNear?: boolean;
+}
+
+export function go(address: string, { isNear = false }: Move = {}): void {
   flush();
   history.pushState(null, '', address);
   here.value = read();
+  if (isNear) return;
   window.scrollTo(0, 0);
   document.querySelector('main')?.focus({ preventScroll: true });
 }
@@ -78,7 +84,7 @@ export function startRouter(): void {
     const { origin, pathname, search } = new URL(link.href);
     if (origin !== window.location.origin || !pathname.startsWith(`${ROOT}/`)) return;
     event.preventDefault();
-    go(pathname + search);
+    go(pathname + search, { isNear: 'near' in link.dataset });
   });
 }
 

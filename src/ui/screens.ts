@@ -1,6 +1,8 @@
 /** All screens, in the order of the rail. */
 import { matrixScreen } from './matrix/screen.js';
 import type { Screen } from './screen.js';
+import { storyScreen } from './story/screen.js';
 import { timelineScreen } from './timeline/screen.js';
+import { walkScreen } from './walk/screen.js';
 
-export const SCREENS: readonly Screen[] = [matrixScreen, timelineScreen];
+export const SCREENS: readonly Screen[] = [matrixScreen, walkScreen, timelineScreen, storyScreen];

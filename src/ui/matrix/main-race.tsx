@@ -33,7 +33,7 @@ function rowsOf(scenarios: readonly Scenario[]): Row[] {
 export function MainRace({ scenarios }: { readonly scenarios: readonly Scenario[] }) {
   const rows = useMemo(() => rowsOf(scenarios), [scenarios]);
   const costs = useCosts(rows.map(({ kernel }) => kernel));
-  const { gridProps, cellProps } = useGrid(rows.length, COLUMNS.length);
+  const { gridProps, cellProps } = useGrid<HTMLTableElement>(rows.length, COLUMNS.length);
   const known = searches.value;
   const all = rows.flatMap(({ cells }) => cells.filter((cell) => cell !== undefined));
   const missing = all.filter(({ id }) => !known.has(id)).map(({ id }) => id);
@@ -41,6 +41,7 @@ export function MainRace({ scenarios }: { readonly scenarios: readonly Scenario[
 
   return (
     <>
+      <Invitation />
       {surprises.length > 0 && <Surprises scenarios={surprises} />}
       {batchProblem.value !== undefined && <ProblemPanel problem={batchProblem.value} />}
       <div class="matrix-head">
@@ -105,6 +106,20 @@ export function MainRace({ scenarios }: { readonly scenarios: readonly Scenario[
         </tbody>
       </table>
     </>
+  );
+}
+
+function Invitation() {
+  return (
+    <div class="invitation">
+      <p>
+        <strong>New here?</strong> Watch an NMI at the wrong moment leave a bit stuck, on a host of
+        your own, in three clicks.
+      </p>
+      <a class="button primary" href="/ui/story">
+        Show me
+      </a>
+    </div>
   );
 }
 

@@ -3,7 +3,7 @@ import { useEffect } from 'preact/hooks';
 import { get } from '../api/client.js';
 import { curl, useHeader } from '../frame/header-content.js';
 import { useLoaded } from '../load.js';
-import { addressOfPlace, go } from '../router.js';
+import { addressOfPlace, go, path } from '../router.js';
 import { ProblemPanel } from '../widgets/problem-panel.js';
 import { Tabs } from '../widgets/tabs.js';
 import { Waiting } from '../widgets/waiting.js';
@@ -21,8 +21,8 @@ const TABS = [
 
 type Tab = (typeof TABS)[number]['id'];
 
-export function Matrix({ parts }: { readonly parts: Readonly<Record<string, string>> }) {
-  const tab: Tab = TABS.find(({ id }) => id === parts.tab)?.id ?? 'race';
+export function Matrix() {
+  const tab: Tab = TABS.find(({ id }) => `/${id}` === path.value)?.id ?? 'race';
   const { value, problem, reload } = useLoaded('matrix', async (signal) => {
     const [{ items }] = await Promise.all([
       get('/v1/scenarios', { query: { limit: 1000 }, signal }),

@@ -20,6 +20,8 @@ export interface Step {
   readonly decisions: readonly string[];
   /** It writes and changes nothing. */
   readonly isQuiet: boolean;
+  /** The registers before it, where steps in between were not traced. */
+  readonly before?: readonly Api['RegistersBefore'][] | undefined;
 }
 
 /** The values of one register on one CPU, in halves, because a number has 53 bits. */
@@ -57,12 +59,13 @@ export function stepOfCounterexample(step: Api['CounterexampleStep']): Step {
   };
 }
 
-export function stepOfTrace(item: Api['TraceItem']): Step {
+/** `statements` has what each micro-step does, by its name. */
+export function stepOfTrace(item: Api['TraceItem'], statements: ReadonlyMap<string, string>): Step {
   return {
     actor: item.actor,
     cpu: item.cpu,
     at: item.at,
-    action: item.note ?? item.at,
+    action: item.note ?? statements.get(item.at) ?? '',
     source: undefined,
     writes: item.writes,
     desired: item.desired,
@@ -70,6 +73,7 @@ export function stepOfTrace(item: Api['TraceItem']): Step {
     changes: [],
     decisions: [],
     isQuiet: item.writes.length === 0 && item.desired.length === 0,
+    before: item.registers_before,
   };
 }
 
@@ -91,6 +95,14 @@ export function decode(
   for (const [at, step] of steps.entries()) {
     const column = at + 1;
     for (const one of registers) carry(one, column);
+    for (const { cpu, msrs } of step.before ?? []) {
+      for (const { msr, value, desired } of msrs) {
+        const one = byName.get(`${cpu} ${msr}`);
+        if (one === undefined) continue;
+        put(one.low, one.high, column, value);
+        put(one.wantedLow, one.wantedHigh, column, desired);
+      }
+    }
     for (const { msr, value } of step.writes) {
       const one = byName.get(`${step.cpu} ${msr}`);
       if (one !== undefined) put(one.low, one.high, column, value);

@@ -4,7 +4,7 @@ import { curl, useHeader } from '../frame/header-content.js';
 import { useLoaded } from '../load.js';
 import { query, setQuery } from '../router.js';
 import { Tabs } from '../widgets/tabs.js';
-import { Waiting } from '../widgets/waiting.js';
+import { WaitingScreen } from '../widgets/waiting.js';
 import { useExploration, type WorldParts, worldPlace, worldTitle } from '../worlds/exploration.js';
 import { lastRun, lastWalk, useLastPlace } from '../worlds/last-place.js';
 import type { Exploration } from '../worlds/searches.js';
@@ -33,16 +33,11 @@ type Parts = WorldParts & { readonly counterexample?: string };
 export function Timeline({ parts }: { readonly parts: Parts }) {
   const exploration = useExploration(parts);
   const { counterexample = 'I1-0' } = parts;
-  useHeader({ title: exploration.value === undefined ? '' : worldTitle(exploration.value) });
   if (exploration.problem !== undefined) {
     return <NoRun problem={exploration.problem} retry={exploration.reload} />;
   }
   if (exploration.value === undefined) {
-    return (
-      <div class="screen">
-        <Waiting what="The world is being searched" lines={10} />
-      </div>
-    );
+    return <WaitingScreen what="The world is being searched" />;
   }
   return <Found exploration={exploration.value} parts={parts} counterexample={counterexample} />;
 }
@@ -64,11 +59,7 @@ function Found({ exploration, parts, counterexample }: FoundProps) {
     return <NoRun problem={run.problem} retry={run.reload} />;
   }
   if (run.value === undefined) {
-    return (
-      <div class="screen">
-        <Waiting what="The counterexample is loading" lines={10} />
-      </div>
-    );
+    return <WaitingScreen what="The counterexample is loading" />;
   }
   return <Faces exploration={exploration} parts={parts} counterexample={run.value} />;
 }

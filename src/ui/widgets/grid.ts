@@ -12,10 +12,10 @@ const MOVES: Readonly<Record<string, readonly [number, number]>> = {
   ArrowLeft: [0, -1],
 };
 
-export interface Grid {
+export interface Grid<E extends HTMLElement> {
   /** For the element with `role="grid"`. */
   readonly gridProps: {
-    readonly ref: { current: HTMLTableElement | null };
+    readonly ref: { current: E | null };
     readonly onKeyDown: (event: KeyboardEvent) => void;
     readonly onFocusIn: (event: FocusEvent) => void;
   };
@@ -23,12 +23,12 @@ export interface Grid {
   cellProps(row: number, column: number): { 'data-cell': string; tabIndex: number };
 }
 
-export function useGrid(
+export function useGrid<E extends HTMLElement>(
   rows: number,
   columns: number,
   first: readonly [number, number] = [0, 0],
-): Grid {
-  const ref = useRef<HTMLTableElement>(null);
+): Grid<E> {
+  const ref = useRef<E>(null);
   const stop = useSignal(first.join(':'));
 
   const find = (row: number, column: number): HTMLElement | null =>

@@ -1,0 +1,215 @@
+/** A walk through a world: the state, what can happen next and where that leads, on a map of all states. */
+import { useSignal } from '@preact/signals';
+import { useEffect, useMemo } from 'preact/hooks';
+import { addressOf, get, text } from '../api/client.js';
+import { curl, useHeader } from '../frame/header-content.js';
+import { useKeys } from '../frame/keys.js';
+import { useLoaded } from '../load.js';
+import { addressOfPlace, go, query, setQuery } from '../router.js';
+import { isWide } from '../timeline/width.js';
+import { ProblemPanel } from '../widgets/problem-panel.js';
+import { Tabs } from '../widgets/tabs.js';
+import { WaitingScreen } from '../widgets/waiting.js';
+import { useExploration, type WorldParts, worldKey, worldTitle } from '../worlds/exploration.js';
+import { lastWalk, useLastPlace } from '../worlds/last-place.js';
+import type { Exploration } from '../worlds/searches.js';
+import { Choices } from './choices.js';
+import { MapView } from './map-view.js';
+import { Neighbourhood } from './neighbourhood.js';
+import { PathList, type PathStep } from './path-list.js';
+import { StatePanel } from './state-panel.js';
+import './walk.css';
+
+/** How far the neighbourhood goes: at most 31 states where the most that any state has is 5 choices. */
+const DEPTH = 2;
+/** Enough to tell states apart, and short in an address. */
+const FINGERPRINT_DIGITS = 8;
+
+type Parts = WorldParts & { readonly rest?: string };
+
+export function Walk({ parts }: { readonly parts: Parts }) {
+  const exploration = useExploration(parts);
+  if (exploration.problem !== undefined) {
+    return (
+      <div class="screen">
+        <ProblemPanel problem={exploration.problem} retry={exploration.reload} />
+      </div>
+    );
+  }
+  if (exploration.value === undefined) {
+    return <WaitingScreen what="The world is being searched" />;
+  }
+  return <World exploration={exploration.value} parts={parts} path={parts.rest ?? ''} />;
+}
+
+interface WorldProps {
+  readonly exploration: Exploration;
+  readonly parts: Parts;
+  readonly path: string;
+}
+
+async function loadState(exploration: string, path: string, signal: AbortSignal) {
+  const depth = { depth: DEPTH };
+  if (path === '') {
+    const asked = { path: { exploration }, query: depth, signal };
+    return { state: await get('/v1/explorations/{exploration}/states', asked), taken: [] };
+  }
+  const asked = { path: { exploration, path }, query: depth, signal };
+  const [state, lines] = await Promise.all([
+    get('/v1/explorations/{exploration}/states/{path}', asked),
+    text('/v1/explorations/{exploration}/states/{path}', {
+      path: { exploration, path },
+      query: { format: 'jsonl' },
+      signal,
+    }),
+  ]);
+  const taken = lines
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as PathStep);
+  return { state, taken };
+}
+
+function World({ exploration, parts, path }: WorldProps) {
+  const { id } = exploration;
+  const loaded = useLoaded(`${id}/${path}`, (signal) => loadState(id, path, signal));
+  // The state before stays on screen until the next one is there, so that nothing jumps.
+  const last = useSignal<Awaited<ReturnType<typeof loadState>> | undefined>(undefined);
+  useEffect(() => {
+    if (loaded.value !== undefined) last.value = loaded.value;
+  }, [loaded.value]);
+  const shown = loaded.value ?? last.value;
+  const place = (to: string): string => addressOfPlace(`/${worldKey(parts)}/walk${to && `/${to}`}`);
+  useLastPlace(lastWalk, place(path));
+
+  const route =
+    path === ''
+      ? addressOf('/v1/explorations/{exploration}/states', { path: { exploration: id } })
+      : addressOf('/v1/explorations/{exploration}/states/{path}', {
+          path: { exploration: id, path },
+        });
+  useHeader({
+    title: worldTitle(exploration),
+    curl: [curl(`${route}?depth=${DEPTH}`), curl(route, undefined, 'accept: text/plain')],
+  });
+  useWalkKeys(shown?.state.enabled.map((one) => one.path) ?? [], path, place);
+
+  if (loaded.problem !== undefined) {
+    return (
+      <div class="screen">
+        <ProblemPanel problem={loaded.problem} retry={loaded.reload} />
+        <p>
+          <a href={place('')}>Begin at the first state</a>
+        </p>
+      </div>
+    );
+  }
+  if (shown === undefined) {
+    return <WaitingScreen what="The state is loading" />;
+  }
+  return (
+    <Panes
+      exploration={exploration}
+      place={place}
+      path={path}
+      isLoading={loaded.value === undefined}
+      {...shown}
+    />
+  );
+}
+
+function useWalkKeys(choices: readonly string[], path: string, place: (path: string) => string) {
+  const now = useMemo(() => ({ choices, path, place }), []);
+  Object.assign(now, { choices, path, place });
+  const list = useMemo(
+    () => [
+      ...Array.from({ length: 9 }, (_, at) => ({
+        key: String(at + 1),
+        does: `take choice ${at + 1}`,
+        act: () => {
+          const to = now.choices[at];
+          if (to !== undefined) go(now.place(to), { isNear: true });
+        },
+      })),
+      {
+        key: 'u',
+        does: 'undo the last step',
+        act: () => {
+          if (now.path !== '') go(now.place(before(now.path)), { isNear: true });
+        },
+      },
+    ],
+    [],
+  );
+  useKeys(list);
+}
+
+export function before(path: string): string {
+  return path.split('/').slice(0, -1).join('/');
+}
+
+const PANES = [
+  { id: 'state', label: 'State' },
+  { id: 'map', label: 'Map' },
+  { id: 'path', label: 'Path' },
+] as const;
+
+type PanesProps = Awaited<ReturnType<typeof loadState>> & {
+  readonly exploration: Exploration;
+  readonly place: (path: string) => string;
+  readonly path: string;
+  readonly isLoading: boolean;
+};
+
+function Panes({ exploration, state, taken, place, path, isLoading }: PanesProps) {
+  const chosen = PANES.find(({ id }) => id === query.value.get('pane'))?.id ?? 'state';
+  const shows = (pane: string): boolean => isWide.value || pane === chosen;
+  return (
+    <div class="screen" aria-busy={isLoading}>
+      <h1>{path === '' ? 'The first state' : `After ${taken.length} steps`}</h1>
+      <Identity id={state.id} isLoading={isLoading} />
+      {!isWide.value && (
+        <Tabs label="Panes" tabs={PANES} chosen={chosen} choose={(pane) => setQuery({ pane })} />
+      )}
+      <div class="walk">
+        {shows('state') && (
+          <div class="walk-state">
+            <StatePanel state={state} />
+            <Choices state={state} place={place} path={path} />
+          </div>
+        )}
+        {shows('map') && (
+          <div class="walk-map">
+            <MapView exploration={exploration} state={state} place={place} />
+            {state.neighbourhood !== undefined && (
+              <Neighbourhood root={state.id} around={state.neighbourhood} place={place} />
+            )}
+          </div>
+        )}
+        {shows('path') && <PathList taken={taken} path={path} place={place} />}
+      </div>
+    </div>
+  );
+}
+
+/** The address says which state it is about; another build may come to another one by the same path. */
+function Identity({ id, isLoading }: { readonly id: string; readonly isLoading: boolean }) {
+  const claimed = query.value.get('f');
+  const own = id.slice(0, FINGERPRINT_DIGITS);
+  useEffect(() => {
+    if (claimed === null && !isLoading) setQuery({ f: own });
+  }, [claimed, own, isLoading]);
+  if (isLoading || claimed === null || claimed === own) return null;
+  return (
+    <div class="problem" role="alert">
+      <h2>This service reaches another state by that path</h2>
+      <p>
+        The link is about the state {claimed}, and here the path leads to {own}: it was made by
+        another version of the model.
+      </p>
+      <button type="button" onClick={() => setQuery({ f: own })}>
+        Take this state
+      </button>
+    </div>
+  );
+}
