@@ -1,4 +1,5 @@
 /** All screens, in the order of the rail. */
+import { hostsScreen } from './hosts/screen.js';
 import { liveScreen } from './live/screen.js';
 import { matrixScreen } from './matrix/screen.js';
 import type { Screen } from './screen.js';
@@ -11,5 +12,6 @@ export const SCREENS: readonly Screen[] = [
   walkScreen,
   timelineScreen,
   liveScreen,
+  hostsScreen,
   storyScreen,
 ];
