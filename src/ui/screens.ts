@@ -1,4 +1,5 @@
 /** All screens, in the order of the rail. */
+import { compareScreen } from './compare/screen.js';
 import { hostsScreen } from './hosts/screen.js';
 import { liveScreen } from './live/screen.js';
 import { matrixScreen } from './matrix/screen.js';
@@ -11,6 +12,7 @@ export const SCREENS: readonly Screen[] = [
   matrixScreen,
   walkScreen,
   timelineScreen,
+  compareScreen,
   liveScreen,
   hostsScreen,
   storyScreen,

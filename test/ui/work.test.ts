@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Page } from 'playwright-core';
 import t from 'tap';
 import { openPage, serve, skip } from './browser.js';
+import { testCompare } from './compare.js';
 import { testHosts } from './hosts.js';
 import { testLive } from './live.js';
 
@@ -19,6 +20,7 @@ t.test('the screens of work', { skip }, async (t) => {
   for (const [name, run] of [
     ['live', testLive],
     ['hosts', testHosts],
+    ['compare', testCompare],
   ] as const) {
     await page.setViewportSize({ width: 1280, height: 800 });
     await t.test(name, (t) => run(t, opened));
