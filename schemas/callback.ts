@@ -9,17 +9,28 @@ export const LavaCallbackSchema = Type.Unsafe<object>({
   type: 'object',
   required: ['id'],
   properties: {
-    id: { type: ['integer', 'string'], description: 'the number of the job' },
+    id: {
+      type: ['integer', 'string'],
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
+      maxLength: 100,
+      description: 'the number of the job',
+    },
     status_string: { type: 'string', maxLength: 100, description: 'the state of the job' },
     health_string: { type: 'string', maxLength: 100, description: 'whether the job completed' },
     actual_device_id: { type: 'string', maxLength: 200, description: 'the machine' },
     results: {
       type: 'object',
-      additionalProperties: { type: 'string' },
+      additionalProperties: { type: 'string', maxLength: BODY_BYTES_MAX },
       description: 'by suite, its results as YAML text',
     },
-    log: { type: 'string', description: 'the log of the job, as YAML text' },
+    log: {
+      type: 'string',
+      maxLength: BODY_BYTES_MAX,
+      description: 'the log of the job, as YAML text',
+    },
   },
+  additionalProperties: true,
   description: `what LAVA posts with \`notify: callback:\`, of any dataset; at most ${BODY_BYTES_MAX} bytes, results of 100,000 tests a suite, YAML 32 levels deep`,
   examples: [
     {
@@ -37,10 +48,15 @@ export const LavaFormSchema = Type.Unsafe<object>({
   type: 'object',
   required: ['id'],
   properties: {
-    id: { type: 'string', description: 'the number of the job' },
+    id: { type: 'string', maxLength: 100, description: 'the number of the job' },
     status_string: { type: 'string', maxLength: 100, description: 'the state of the job' },
-    results: { type: 'string', description: 'the name of a suite, without its results' },
+    results: {
+      type: 'string',
+      maxLength: 1000,
+      description: 'the name of a suite, without its results',
+    },
   },
+  additionalProperties: true,
   description:
     'the same as a form, which LAVA posts unless it is told `content-type: json`: it has no results, so its tests count as unknown',
   examples: [{ id: '17574685', status_string: 'complete', results: '0_pebs-stuck' }],
@@ -50,14 +66,20 @@ export const PullLabsCallbackSchema = Type.Unsafe<object>({
   $id: 'PullLabsCallback',
   type: 'object',
   properties: {
-    summary: { type: 'object', description: 'how many tests there were' },
+    summary: {
+      type: 'object',
+      additionalProperties: true,
+      description: 'how many tests there were',
+    },
     metadata: {
       type: 'object',
-      properties: { system: { type: 'string', description: 'the machine' } },
+      properties: { system: { type: 'string', maxLength: 1000, description: 'the machine' } },
+      additionalProperties: true,
       description: 'what is said of the run',
     },
     tests: {
       type: 'object',
+      additionalProperties: true,
       description: 'by name: `status`, `duration_ms`, `metrics` and `subtests` of each',
     },
     artifacts: {
@@ -65,14 +87,17 @@ export const PullLabsCallbackSchema = Type.Unsafe<object>({
       properties: {
         log: {
           type: 'string',
+          maxLength: BODY_BYTES_MAX,
           description: 'the log: text, or `base64:` and gzip or text in base64; 32 MiB unpacked',
         },
       },
+      additionalProperties: true,
       description: 'what the run left',
     },
-    error_code: { type: 'string', description: 'what the lab broke' },
-    error_msg: { type: 'string', description: 'how' },
+    error_code: { type: 'string', maxLength: 1000, description: 'what the lab broke' },
+    error_msg: { type: 'string', maxLength: 100_000, description: 'how' },
   },
+  additionalProperties: true,
   description: `what a lab posts that runs jobs of PULL_LABS; at most ${BODY_BYTES_MAX} bytes and 100,000 tests, 16 levels deep`,
   examples: [
     {

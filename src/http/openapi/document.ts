@@ -91,7 +91,8 @@ export async function useDocument(app: FastifyInstance): Promise<void> {
       restoreExamples(schemas);
       for (const [name, schema] of Object.entries(schemas))
         schemas[name] = describeDefaults(schema);
-      return document.openapiObject;
+      // A copy in which nothing is the same object twice: YAML would name it once and refer to it, more often than some readers take.
+      return JSON.parse(JSON.stringify(finished)) as typeof document.openapiObject;
     },
   });
   // Generated at start-up: it takes too long to make the first request wait for it.
