@@ -1,6 +1,5 @@
 /** The stateless calculators and the comparison of kernels. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyInstance, FastifyReply } from 'fastify';
 import {
   ComparisonRequestSchema,
   ComparisonSchema,
@@ -14,7 +13,7 @@ import { SwitchListRequestSchema, SwitchListSchema } from '../schemas/switch-lis
 import { roundTrips, switchList } from '../src/service/calculators.js';
 import { toCsv, toMarkdown } from '../src/service/comparisons.js';
 import { identifyMachine } from '../src/service/identification.js';
-import { ProblemError, tryLater } from '../src/service/problem-error.js';
+import { endOf } from './hanging-up.js';
 
 const JSON_TYPE = 'application/json';
 const CSV_TYPE = 'text/csv';
@@ -85,7 +84,7 @@ export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: IdentitySchema, ...problems('validation', 'body_too_large') },
       },
     },
-    async ({ body }) => identifyMachine(body),
+    async ({ body }) => (await identifyMachine(body)).identity,
   );
 
   app.post(
@@ -161,15 +160,3 @@ export const calculatorRoutes: FastifyPluginAsyncTypebox = async (app) => {
     async ({ body }, reply) => comparisons.runs(body, endOf(app, reply)),
   );
 };
-
-/** Aborted, with the problem to answer, when the client hangs up or the service stops. */
-function endOf({ closing }: FastifyInstance, { raw }: FastifyReply): AbortSignal {
-  const end = new AbortController();
-  const stop = (): void => end.abort(tryLater('unavailable', 'The service is stopping.', 1));
-  closing.addEventListener('abort', stop, { once: true });
-  raw.once('close', () => {
-    closing.removeEventListener('abort', stop);
-    end.abort(new ProblemError('bad_request', 'The client has hung up.'));
-  });
-  return end.signal;
-}

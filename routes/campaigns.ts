@@ -12,17 +12,16 @@ import {
 } from '../schemas/campaign.js';
 import { NothingSchema } from '../schemas/common.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
+import { ReportQuerySchema, ReportTextSchema } from '../schemas/report.js';
 import { preferredWaitMillis } from '../src/http/read/prefer.js';
 import { campaignCsv } from '../src/service/campaigns/formats/csv.js';
-import { campaignJunit } from '../src/service/campaigns/formats/junit.js';
-import { campaignKtap } from '../src/service/campaigns/formats/ktap.js';
+import { REPORT_TYPES, reportFile } from '../src/service/reports/formats.js';
+import { answerOf, reportAsked, reportFormats, sendFile } from './exports.js';
 import { sendStarted, sendWorks } from './long-work.js';
 
 const JSON_TYPE = 'application/json';
 const CSV_TYPE = 'text/csv';
-const JUNIT_TYPE = 'application/xml';
-const KTAP_TYPE = 'text/plain';
-const TYPES = { json: JSON_TYPE, csv: CSV_TYPE, junit: JUNIT_TYPE, ktap: KTAP_TYPE } as const;
+const TYPES = { json: JSON_TYPE, csv: CSV_TYPE, ...REPORT_TYPES } as const;
 
 export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
   const { campaigns } = app.services;
@@ -71,18 +70,27 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/campaigns/:campaign',
     {
-      config: { waits: true },
+      config: { waits: true, formats: reportFormats },
       schema: {
         tags: ['campaigns'],
         operationId: 'getCampaign',
         summary: 'Get a campaign',
-        description: 'Its state and progress; `Prefer: wait=N` waits for the end.',
+        description:
+          'Its state and progress; `Prefer: wait=N` waits for the end. As KTAP, JUnit XML or KCIDB each cell is a test, which fails where a walk violated an invariant; its duration is how long threads walked in it.',
         params: CampaignParamsSchema,
-        response: { 200: CampaignSchema, ...readProblems('not_found') },
+        querystring: ReportQuerySchema,
+        response: {
+          200: answerOf(CampaignSchema, 'the campaign', REPORT_TYPES, ReportTextSchema),
+          ...readProblems('validation', 'not_found', 'not_acceptable'),
+        },
       },
     },
-    async ({ params, headers }) =>
-      campaigns.wait(params.campaign, preferredWaitMillis(headers.prefer)),
+    async ({ params, headers }, reply) => {
+      const campaign = await campaigns.wait(params.campaign, preferredWaitMillis(headers.prefer));
+      const asked = reportAsked(reply);
+      if (asked === null) return reply.type(JSON_TYPE).send(campaign);
+      return sendFile(reply, reportFile(asked, await campaigns.report(params.campaign)));
+    },
   );
 
   app.delete(
@@ -127,7 +135,7 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'getCampaignResults',
         summary: 'Get the results of a campaign',
         description:
-          'Violation rates by cell and invariant with 95 % confidence intervals, and the first violating walk of each as a script: as JSON, CSV, JUnit XML or KTAP. While the campaign runs, they cover the walks taken so far.',
+          'Violation rates by cell and invariant with 95 % confidence intervals, and the first violating walk of each as a script: as JSON, CSV, JUnit XML, KTAP or KCIDB. While the campaign runs, they cover the walks taken so far.',
         params: CampaignParamsSchema,
         querystring: CampaignResultsQuerySchema,
         response: {
@@ -136,8 +144,9 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
             content: {
               [JSON_TYPE]: { schema: CampaignResultsSchema },
               [CSV_TYPE]: { schema: CampaignTextSchema },
-              [JUNIT_TYPE]: { schema: CampaignTextSchema },
-              [KTAP_TYPE]: { schema: CampaignTextSchema },
+              [REPORT_TYPES.junit]: { schema: CampaignTextSchema },
+              [REPORT_TYPES.ktap]: { schema: CampaignTextSchema },
+              [REPORT_TYPES.kcidb]: { schema: CampaignTextSchema },
             },
           },
           ...readProblems('validation', 'not_found', 'not_acceptable'),
@@ -145,18 +154,12 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async ({ params, answerType }, reply) => {
-      const results = await campaigns.results(params.campaign);
-      reply.type(answerType);
-      switch (answerType) {
-        case CSV_TYPE:
-          return reply.send(campaignCsv(results));
-        case JUNIT_TYPE:
-          return reply.send(campaignJunit(results));
-        case KTAP_TYPE:
-          return reply.send(campaignKtap(results));
-        default:
-          return reply.send(results);
+      const asked = reportAsked(reply);
+      if (asked !== null) {
+        return sendFile(reply, reportFile(asked, await campaigns.report(params.campaign)));
       }
+      const results = await campaigns.results(params.campaign);
+      return reply.type(answerType).send(answerType === CSV_TYPE ? campaignCsv(results) : results);
     },
   );
 };

@@ -8,11 +8,13 @@ import {
   GRAPH_TYPES,
   type GraphFormat,
 } from '../src/service/exports.js';
+import { REPORT_TYPES, type ReportFormat } from '../src/service/reports/formats.js';
 
 const JSON_TYPE = 'application/json';
 
 /** For `config` of the routes. */
 export const formats = { json: JSON_TYPE, ...EXPORT_TYPES };
+export const reportFormats = { json: JSON_TYPE, ...REPORT_TYPES };
 export const graphFormats = { json: JSON_TYPE, ...GRAPH_TYPES };
 
 /** What people read in a browser; the rest is downloaded. */
@@ -23,8 +25,9 @@ export function answerOf<Schema extends object>(
   schema: Schema,
   description: string,
   types: Readonly<Record<string, string>> = EXPORT_TYPES,
+  file: object = ExportTextSchema,
 ) {
-  const texts = Object.values(types).map((type) => [type, { schema: ExportTextSchema }]);
+  const texts = Object.values(types).map((type) => [type, { schema: file }]);
   return {
     description,
     content: { [JSON_TYPE]: { schema }, ...Object.fromEntries(texts) },
@@ -38,6 +41,10 @@ export function formatAsked(reply: FastifyReply): ExportFormat | null {
 
 export function graphAsked(reply: FastifyReply): GraphFormat | null {
   return askedOf(GRAPH_TYPES, reply);
+}
+
+export function reportAsked(reply: FastifyReply): ReportFormat | null {
+  return askedOf(REPORT_TYPES, reply);
 }
 
 function askedOf<Format extends string>(

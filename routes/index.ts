@@ -2,6 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { actorRoutes } from './actors.js';
 import { calculatorRoutes } from './calculators.js';
+import { callbackRoutes } from './callbacks.js';
 import { campaignRoutes } from './campaigns.js';
 import { catalogueRoutes } from './catalogue.js';
 import { collectorRoutes } from './collectors.js';
@@ -10,10 +11,13 @@ import { explanationRoutes } from './explanations.js';
 import { explorationRoutes } from './explorations.js';
 import { healthRoutes } from './health.js';
 import { hostRoutes } from './hosts.js';
+import { leaseRoutes } from './leases.js';
 import { monitoringRoutes } from './monitoring.js';
 import { observationRoutes } from './observations.js';
 import { pageRoutes } from './page.js';
 import { perfEventRoutes } from './perf-events.js';
+import { poolJobRoutes } from './pool-jobs.js';
+import { poolRoutes } from './pools.js';
 import { problemRoutes } from './problems.js';
 import { rootRoutes } from './root.js';
 import { vcpuRoutes } from './vcpus.js';
@@ -39,7 +43,11 @@ export const V1_ROUTES: readonly FastifyPluginAsyncTypebox[] = [
   explorationRoutes,
   campaignRoutes,
   observationRoutes,
+  callbackRoutes,
   explanationRoutes,
+  poolRoutes,
+  poolJobRoutes,
+  leaseRoutes,
   eventRoutes,
   monitoringRoutes,
   whoamiRoutes,

@@ -13,6 +13,7 @@ import { addressed, replay, sendReply } from '../src/http/read/idempotency.js';
 import { preferredWaitMillis } from '../src/http/read/prefer.js';
 import { TextBody, takeTexts } from '../src/http/read/text-body.js';
 import type { Answer, Ticket } from '../src/service/idempotency.js';
+import { uploadTerms } from '../src/service/observations/observations.js';
 import type { About } from '../src/service/observations/views.js';
 
 const takes = {
@@ -20,22 +21,24 @@ const takes = {
   'application/octet-stream': { schema: ObservationTextSchema },
   'application/gzip': { schema: ObservationTextSchema },
   'application/json': { schema: ObservationJsonSchema },
+  'application/xml': { schema: ObservationTextSchema },
+  'application/yaml': { schema: ObservationTextSchema },
 } as const;
 
 export const uploadRoute: FastifyPluginAsyncTypebox = async (app) => {
-  const { observations } = app.services;
+  const { leases, observations } = app.services;
   takeTexts(app);
 
   app.post(
     '/observations',
     {
-      config: { idempotent: true, waits: true, takes },
+      config: { idempotent: true, waits: true, takes, scope: 'pool' },
       schema: {
         tags: ['observations'],
         operationId: 'createObservation',
         summary: 'Send what a tool printed',
         description:
-          'Reads the text while it arrives and says what it shows. Answers 201 when it is read; 202 where that takes more than a second after the end of the body, or more than N with `Prefer: wait=N`. With `dry_run` it answers 200 and stores nothing. What the text does not say of the machine may be said by query.',
+          'Reads the text while it arrives and says what it shows. Answers 201 when it is read; 202 where that takes more than a second after the end of the body, or more than N with `Prefer: wait=N`. With `dry_run` it answers 200 and stores nothing. What the text does not say of the machine may be said by query. With a `lease` of this service it belongs to the run of that lease.',
         querystring: ObservationCreateQuerySchema,
         response: {
           200: ObservationPreviewSchema,
@@ -46,6 +49,8 @@ export const uploadRoute: FastifyPluginAsyncTypebox = async (app) => {
             'body_too_large',
             'unsupported_media_type',
             'unreadable_text',
+            'unknown_name',
+            'rule_violated',
           ),
         },
       },
@@ -59,11 +64,12 @@ export const uploadRoute: FastifyPluginAsyncTypebox = async (app) => {
           await body.skip();
           return replay(reply, seal() as Answer);
         }
-        const about = aboutOf(query as unknown as ObservationCreateQuery);
+        const said = aboutOf(query as unknown as ObservationCreateQuery);
+        const about = await leases.about(said, request.principal?.pools);
         if (query.dry_run) return reply.send(await observations.preview(about, body));
         const ticketOf = () => seal() as Ticket | undefined;
-        const millis = preferredWaitMillis(headers.prefer);
-        return sendReply(reply, await observations.create(about, body, ticketOf, millis));
+        const terms = uploadTerms(preferredWaitMillis(headers.prefer));
+        return sendReply(reply, await observations.create(about, body, ticketOf, terms));
       } catch (error) {
         await body.discard(reply);
         throw error;

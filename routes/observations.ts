@@ -12,11 +12,21 @@ import {
 } from '../schemas/observation.js';
 import { ObservationTextSchema } from '../schemas/observation-request.js';
 import { readProblems } from '../schemas/problem.js';
+import {
+  KcidbExportQuerySchema,
+  KcidbPageSchema,
+  ReportQuerySchema,
+  ReportTextSchema,
+} from '../schemas/report.js';
 import { takesGzip } from '../src/http/answer/encoding.js';
-import { sendRows, sendSome } from '../src/http/answer/paging.js';
+import { linkNext, sendRows, sendSome } from '../src/http/answer/paging.js';
 import { preferredWaitMillis } from '../src/http/read/prefer.js';
+import { REPORT_TYPES, reportFile } from '../src/service/reports/formats.js';
+import { observationReport } from '../src/service/reports/of-observation.js';
+import { answerOf, reportAsked, reportFormats, sendFile } from './exports.js';
 import { uploadRoute } from './observation-upload.js';
 
+const JSON_TYPE = 'application/json';
 const TEXT_TYPE = 'text/plain';
 /** More on a page would hold the event loop for too long. */
 const RECORDS_MAX = 500;
@@ -24,7 +34,7 @@ const RECORDS_MAX = 500;
 const tags = ['observations'];
 
 export const observationRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  const { observations } = app.services;
+  const { observations, kcidbExport } = app.services;
 
   await app.register(uploadRoute);
 
@@ -50,19 +60,50 @@ export const observationRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/observations/:observation',
     {
-      config: { waits: true },
+      config: { waits: true, formats: reportFormats },
       schema: {
         tags,
         operationId: 'getObservation',
         summary: 'Get an observation',
         description:
-          'What was read in the text. While it is being read, `Prefer: wait=N` waits for the end.',
+          'What was read in the text. While it is being read, `Prefer: wait=N` waits for the end. As KTAP, JUnit XML or KCIDB the register on each CPU is a test, and so is each test that the text has; durations are what the times of its records span, or the time that reading took (`time_of`).',
         params: ObservationParamsSchema,
-        response: { 200: ObservationSchema, ...readProblems('not_found') },
+        querystring: ReportQuerySchema,
+        response: {
+          200: answerOf(ObservationSchema, 'the observation', REPORT_TYPES, ReportTextSchema),
+          ...readProblems('validation', 'not_found', 'conflict', 'not_acceptable'),
+        },
       },
     },
-    async ({ params, headers }) =>
-      observations.wait(params.observation, preferredWaitMillis(headers.prefer)),
+    async ({ params, headers }, reply) => {
+      const observation = await observations.wait(
+        params.observation,
+        preferredWaitMillis(headers.prefer),
+      );
+      const asked = reportAsked(reply);
+      if (asked === null) return reply.type(JSON_TYPE).send(observation);
+      return sendFile(reply, reportFile(asked, observationReport(observation)));
+    },
+  );
+
+  app.get(
+    '/exports/kcidb',
+    {
+      schema: {
+        tags,
+        operationId: 'exportKcidb',
+        summary: 'Export observations to KCIDB',
+        description:
+          'Finished observations as documents of KCIDB 5.3, one for each, in the order in which they ended, after a cursor or from the first on. Each can be submitted as it is, and again: ids stay the same. `next_cursor` also continues where there is nothing more yet. A page ends early behind 1,000 tests.',
+        querystring: KcidbExportQuerySchema,
+        response: { 200: KcidbPageSchema, ...readProblems('validation') },
+      },
+    },
+    async ({ query }, reply) => {
+      const page = await kcidbExport.page(query.after, query.limit);
+      if (page.has_more) linkNext(reply, { after: page.next_cursor });
+      return page;
+    },
   );
 
   app.delete(

@@ -7,6 +7,7 @@ export const whoamiRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/whoami',
     {
+      config: { scope: 'any' },
       schema: {
         tags: ['operations'],
         operationId: 'getWhoAmI',
@@ -18,7 +19,8 @@ export const whoamiRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async ({ principal }) => {
       if (principal === null) throw new Error('a route under /v1 was reached without a principal');
-      return principal;
+      const { name, scope, pools } = principal;
+      return pools === undefined ? { name, scope } : { name, scope, pools: [...pools] };
     },
   );
 };

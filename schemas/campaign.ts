@@ -330,14 +330,14 @@ export type CampaignResults = Static<typeof CampaignResultsSchema>;
 export const CampaignTextSchema = Type.String({
   $id: 'CampaignText',
   maxLength: 10_000_000,
-  description: 'the same as CSV, JUnit XML or KTAP',
+  description: 'the same as CSV, JUnit XML, KTAP or KCIDB',
   examples: ['KTAP version 1\n1..0\n'],
 });
 
 export const CampaignResultsQuerySchema = Type.Object(
   {
     format: Type.Optional(
-      oneOf(['json', 'csv', 'junit', 'ktap'], {
+      oneOf(['json', 'csv', 'junit', 'ktap', 'kcidb'], {
         description: 'instead of the Accept header, for clients that cannot set it',
       }),
     ),

@@ -1,5 +1,6 @@
 /** Every named schema, for the validators, the serialiser and the document. */
 import * as actor from './actor.js';
+import * as callback from './callback.js';
 import * as campaign from './campaign.js';
 import * as catalogue from './catalogue.js';
 import * as collector from './collector.js';
@@ -21,6 +22,7 @@ import * as identify from './identify.js';
 import * as invariant from './invariant.js';
 import * as kernel from './kernel.js';
 import * as kernelDifference from './kernel-difference.js';
+import * as lease from './lease.js';
 import * as metrics from './metrics.js';
 import * as monitoring from './monitoring.js';
 import * as msr from './msr.js';
@@ -28,7 +30,10 @@ import * as observation from './observation.js';
 import * as observationRequest from './observation-request.js';
 import * as observedRecord from './observed-record.js';
 import * as perfEvent from './perf-event.js';
+import * as pool from './pool.js';
+import * as poolJob from './pool-job.js';
 import * as problem from './problem.js';
+import * as report from './report.js';
 import * as roundTrip from './round-trip.js';
 import * as runComparison from './run-comparison.js';
 import * as scenario from './scenario.js';
@@ -64,6 +69,7 @@ const MODULES: readonly object[] = [
   trace,
   comparison,
   exportFile,
+  report,
   runComparison,
   explorationModel,
   explorationRequest,
@@ -76,7 +82,11 @@ const MODULES: readonly object[] = [
   observedRecord,
   observationRequest,
   observation,
+  callback,
   explanation,
+  pool,
+  poolJob,
+  lease,
   event,
 ];
 

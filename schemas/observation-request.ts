@@ -73,7 +73,12 @@ export const ObservationCreateQuerySchema = Type.Object(
     ),
     machine: Type.Optional(ref(NameSchema, 'the machine that the text comes from')),
     pool: Type.Optional(ref(NameSchema, 'the pool that it belongs to')),
-    lease: Type.Optional(ref(NameSchema, 'what the machine was lent for: a job, a run')),
+    lease: Type.Optional(
+      ref(
+        NameSchema,
+        'what the machine was lent for: a lease of this service, which knows pool and machine, or a job or run of another',
+      ),
+    ),
     dry_run: defaulted(
       Type.Boolean({ default: false, description: 'whether only to answer, and to store nothing' }),
     ),

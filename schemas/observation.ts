@@ -5,6 +5,7 @@ import {
   OBSERVED_PATHS,
   OBSERVED_RULES,
   OBSERVED_VERDICTS,
+  TEST_RESULTS,
   TEXT_FORMATS,
 } from '../src/observations/vocabulary.js';
 import {
@@ -24,6 +25,7 @@ import { ObservedRecordSchema } from './observed-record.js';
 const REJECTED_MAX = 1000;
 const FINDINGS_MAX = 1000;
 const CPUS_MAX = 8192;
+const TESTS_MAX = 500;
 
 export const ObservationIdSchema = Type.String({
   $id: 'ObservationId',
@@ -64,7 +66,10 @@ export const ObservationFormatSchema = oneOf(['auto', ...TEXT_FORMATS], {
 });
 
 export const RejectedLineSchema = Type.Object(
-  { line: lineNumber('the number of the line, from 1'), reason: prose('why it yields nothing') },
+  {
+    line: lineNumber('the number of the line, from 1; 0: of none, in a document'),
+    reason: prose('why it yields nothing'),
+  },
   {
     $id: 'RejectedLine',
     additionalProperties: false,
@@ -134,6 +139,46 @@ export const ObservationFindingSchema = Type.Object(
   },
 );
 
+export const ListedTestSchema = Type.Object(
+  {
+    name: Type.String({
+      minLength: 1,
+      maxLength: 300,
+      description: 'the test, behind the names of its groups',
+    }),
+    result: oneOf(TEST_RESULTS, {
+      description: 'error: what ran the test failed; unknown: the text does not tell',
+    }),
+    text: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 300, description: 'what is said of it' }),
+    ),
+    duration_seconds: Type.Optional(
+      Type.Number({ minimum: 0, description: 'how long it ran, where that is said' }),
+    ),
+  },
+  {
+    $id: 'ListedTest',
+    additionalProperties: false,
+    description: 'the result of a test in a text',
+    examples: [{ name: 'kvm/pmu_counters_test', result: 'fail', duration_seconds: 3.2 }],
+  },
+);
+
+export const TestCountsSchema = Type.Object(
+  {
+    pass: count('tests that passed'),
+    fail: count('tests that failed'),
+    skip: count('tests that were skipped'),
+    error: count('tests that broke, and those of which it is not known what became of them'),
+  },
+  {
+    $id: 'TestCounts',
+    additionalProperties: false,
+    description: 'the results of the tests in a text',
+    examples: [{ pass: 3, fail: 1, skip: 0, error: 0 }],
+  },
+);
+
 /** What all of a text says together. */
 const ANSWER = {
   records: count('how many records the text gave'),
@@ -162,6 +207,15 @@ const ANSWER = {
     maxItems: FINDINGS_MAX,
     description: 'what the rules found',
   }),
+  test_counts: ref(TestCountsSchema),
+  tests: Type.Array(ref(ListedTestSchema), {
+    maxItems: TESTS_MAX,
+    description: `the tests whose results are in the text; at most ${TESTS_MAX}, failures before others`,
+  }),
+  span_seconds: nullable(
+    Type.Number({ minimum: 0 }),
+    'how long the times of its records span; null: they do not tell',
+  ),
   verdict: ref(ObservationVerdictSchema, 'the verdict on the machine'),
   class: oneOf(OBSERVED_CLASSES, {
     description:
@@ -213,6 +267,9 @@ const EXAMPLE_ANSWER = {
   path: 'unknown',
   cpus: [{ cpu: 3, verdict: 'stuck', reason: 'PMC0 is set in both snapshots' }],
   findings: [],
+  test_counts: { pass: 0, fail: 0, skip: 0, error: 0 },
+  tests: [],
+  span_seconds: null,
   verdict: 'stuck',
   class: 'code',
   facts: { pebs_events: '0' },

@@ -1,6 +1,6 @@
 /** What one line of a text of a real machine says. */
 import { type Static, Type } from 'typebox';
-import { CONTEXTS, RECORD_KINDS } from '../src/observations/vocabulary.js';
+import { CONTEXTS, RECORD_KINDS, TEST_RESULTS } from '../src/observations/vocabulary.js';
 import { count, nullable, oneOf, ref, U64Schema } from './common.js';
 
 /** What a tool printed: no line is longer. */
@@ -20,10 +20,12 @@ const value = (description: string) => Type.Optional(ref(U64Schema, description)
 
 export const ObservedRecordSchema = Type.Object(
   {
-    line: count('the number of the line, from 1'),
+    line: count(
+      'the number of the line, from 1; of the log where a document holds one; 0: a result or a job in a document, where there are no lines',
+    ),
     kind: oneOf(RECORD_KINDS, {
       description:
-        'reading: what an MSR held; write: a WRMSR; vm_entry, vm_exit, nmi, throttle, unthrottle: what happened; guest_access: a RDMSR or WRMSR of a guest that KVM emulated; load_list: an MSR that VM-entry and VM-exit load; counter_read: a RDPMC; active_mask: the events that perf has active; snapshot: what follows up to the next was read together; unreadable: a register could not be read; pmu_cleared: the kernel reset the PMU; device_write: a user wrote the MSR; list_full: KVM had no room for an MSR; notice: perf lowered its sample rate, or a handler was slow; precise_sample: a sample of PEBS; fault: the kernel faulted; loss: records are missing; test: the result of a test; event: another tracepoint',
+        'reading: what an MSR held; write: a WRMSR; vm_entry, vm_exit, nmi, throttle, unthrottle: what happened; guest_access: a RDMSR or WRMSR of a guest that KVM emulated; load_list: an MSR that VM-entry and VM-exit load; counter_read: a RDPMC; active_mask: the events that perf has active; snapshot: what follows up to the next was read together; unreadable: a register could not be read; pmu_cleared: the kernel reset the PMU; device_write: a user wrote the MSR; list_full: KVM had no room for an MSR; notice: perf lowered its sample rate, or a handler was slow; precise_sample: a sample of PEBS; fault: the kernel faulted; loss: records are missing; test: the result of a test; job: what a document says of a job, with the result error where the lab could not run it; task: a test that a job asks for; event: another tracepoint',
     }),
     cpu: nullable(Type.Integer({ minimum: 0, maximum: 65_535 }), 'the CPU; null: it is not said'),
     at: nullable(
@@ -47,9 +49,9 @@ export const ObservedRecordSchema = Type.Object(
     count: number(
       'how many records are missing, the number of a counter, nanoseconds of a handler, a sample rate; by kind',
     ),
-    name: word('the reason of a VM-exit, the name of a tracepoint or a test; by kind'),
+    name: word('the reason of a VM-exit, the name of a tracepoint, a test or a job; by kind'),
     result: Type.Optional(
-      oneOf(['pass', 'fail', 'skip', 'error', 'unknown'], {
+      oneOf(TEST_RESULTS, {
         description: 'of a test; error: what ran the test failed',
       }),
     ),
@@ -57,7 +59,8 @@ export const ObservedRecordSchema = Type.Object(
     attributes: Type.Optional(
       Type.Record(Type.String({ maxLength: 16_384 }), Type.String({ maxLength: 16_384 }), {
         maxProperties: 1000,
-        description: 'of a snapshot: what the collector says of the machine',
+        description:
+          'of a snapshot: what the collector says of the machine; of a job or a test: what else the document says of it',
       }),
     ),
   },

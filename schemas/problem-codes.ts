@@ -106,17 +106,23 @@ export const PROBLEMS = {
     explanation:
       'Events after this cursor have been deleted, so some were missed. Continue from `restart_cursor`, and re-read whatever the missed events may concern.',
   },
+  lease_expired: {
+    status: 410,
+    title: 'The lease is over',
+    explanation:
+      'The lease was not renewed in time, or has been completed, so its run is not for this machine any more. Stop what it does and ask for another lease. A report can still be sent to `POST /v1/leases/{lease}/complete`; it is kept, and does not count.',
+  },
   precondition_failed: {
     status: 412,
     title: 'A precondition of the request failed',
     explanation:
-      'A conditional header such as `If-Match` names a version of the resource that is not the current one. Read the resource again, then decide.',
+      'A conditional header such as `If-Match` names a version of the resource that is not the current one, or `If-None-Match: *` asks for a new resource where there is one. Read the resource again, then decide.',
   },
   body_too_large: {
     status: 413,
     title: 'The body is too large',
     explanation:
-      'The limit is 256 KiB (262,144 bytes), 512 KiB for `POST /v1/round-trips`, and 2 GiB of uncompressed text for `POST /v1/observations`.',
+      'The limit is 256 KiB (262,144 bytes), 512 KiB for `POST /v1/round-trips`, 2 MiB for `POST /v1/identify` and machines of pools, 2 GiB of uncompressed text for `POST /v1/observations`, and 16 MiB for `POST /v1/callbacks/…`.',
   },
   unsupported_media_type: {
     status: 415,

@@ -25,7 +25,12 @@ import { endMetrics } from './service/long-work/work-metrics.js';
 import type { Meters } from './service/metrics/meters.js';
 import { SharedValues } from './service/metrics/shared-values.js';
 import { Statistics } from './service/metrics/statistics.js';
+import { Callbacks } from './service/observations/callbacks.js';
+import { KcidbExport } from './service/observations/kcidb-export.js';
 import { Observations } from './service/observations/observations.js';
+import { Leases } from './service/pools/leases.js';
+import { PoolJobs } from './service/pools/pool-jobs.js';
+import { Pools } from './service/pools/pools.js';
 import { type Database, openDatabase } from './store/database.js';
 import { ExporterSeat } from './store/database-values.js';
 import { HostStore } from './store/host-store.js';
@@ -93,7 +98,12 @@ export interface Services {
   readonly campaigns: Campaigns;
   readonly comparisons: Comparisons;
   readonly observations: Observations;
+  readonly callbacks: Callbacks;
+  readonly kcidbExport: KcidbExport;
   readonly explanations: Explanations;
+  readonly pools: Pools;
+  readonly poolJobs: PoolJobs;
+  readonly leases: Leases;
   readonly events: Events;
   readonly idempotency: Idempotency;
   readonly statistics: Statistics;
@@ -156,8 +166,20 @@ export async function compose(
     deadSeconds: config.jobLockSeconds,
     warn,
   });
+  const explorations = new Explorations(
+    database,
+    queue,
+    config.searchMegabytes,
+    closing,
+    ends.explorations,
+  );
+  const leases = new Leases(database, warn);
+  const idempotency = new Idempotency(keys);
+  const callbacks = new Callbacks(observations, idempotency);
   const events = new Events(database, onError);
   await events.open();
+  const kcidbExport = new KcidbExport(database);
+  await kcidbExport.open();
   const worker =
     config.role === 'api'
       ? undefined
@@ -165,32 +187,34 @@ export async function compose(
   return {
     services: {
       hosts: new Hosts(hosts, machineMetrics(meters)),
-      explorations: new Explorations(
-        database,
-        queue,
-        config.searchMegabytes,
-        closing,
-        ends.explorations,
-      ),
+      explorations,
       graphs: new Graphs(graphThread, config.searchMegabytes),
       campaigns: new Campaigns(database, queue, closing, ends.campaigns),
       comparisons: new Comparisons(new RaceVerdicts(warmThread)),
       observations,
+      callbacks,
+      kcidbExport,
       explanations: new Explanations(database, queue, observations, closing, ends.explanations),
+      pools: new Pools(database),
+      poolJobs: new PoolJobs(database, explorations, closing),
+      leases,
       events,
-      idempotency: new Idempotency(keys),
+      idempotency,
       statistics,
     },
     start: async () => {
       statistics.start();
       await observations.start(storage.isPrivate);
+      leases.start();
       await worker?.start();
     },
     windDown: () => {
       statistics.stop();
+      leases.stop();
       worker?.windDown();
     },
     close: async () => {
+      await callbacks.close();
       await observations.close();
       await queue.close();
       await seat.close();

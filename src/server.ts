@@ -3,8 +3,6 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, isIPv6 } from 'node:net';
 import process from 'node:process';
 import type { FastifyInstance } from 'fastify';
-import { buildApp } from './app.js';
-import { openStorage } from './compose.js';
 import { type Config, ConfigError, isLoopback, readConfig } from './config/configuration.js';
 import { readOptions } from './config/options.js';
 import { openLog } from './server/log.js';
@@ -32,6 +30,9 @@ async function serve(config: Config): Promise<void> {
   // A signal during start-up takes effect when there is something complete to stop.
   const stop = stopSignal((signal) => logger?.info({ signal }, 'stopping'));
   await assertPortIsFree(config);
+  // Only now: loading the service takes a second or two, and --version or a wrong setting is answered without.
+  const { buildApp } = await import('./app.js');
+  const { openStorage } = await import('./compose.js');
   const storage = await openStorage(config, (line) => logger?.info(line));
   let app: FastifyInstance | undefined;
   try {

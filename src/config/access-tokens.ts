@@ -5,17 +5,24 @@
  */
 import { hash, timingSafeEqual } from 'node:crypto';
 
-/** Each scope includes the ones before it. */
-const SCOPES = ['read', 'write', 'admin'] as const;
+/** Each scope includes the ones before it, but `pool`: a machine of a pool does what it is lent for, and nothing else. */
+const SCOPES = ['read', 'write', 'admin', 'pool'] as const;
 export type Scope = (typeof SCOPES)[number];
 
-export function covers(has: Scope, needed: Scope): boolean {
-  return SCOPES.indexOf(has) >= SCOPES.indexOf(needed);
+/** What a route needs: a scope, or any token. */
+export type NeededScope = Scope | 'any';
+
+export function covers(has: Scope, needed: NeededScope): boolean {
+  if (needed === 'any') return true;
+  if (needed === 'pool') return has !== 'read';
+  return has !== 'pool' && SCOPES.indexOf(has) >= SCOPES.indexOf(needed);
 }
 
 export interface AccessToken {
   readonly name: string;
   readonly scope: Scope;
+  /** The pools that a token of scope `pool` is for. */
+  readonly pools?: readonly string[];
   /** 64 lower-case hex digits. */
   readonly sha256: string;
 }
@@ -30,7 +37,7 @@ interface ParsedTokens {
   readonly complaints: readonly string[];
 }
 
-/** Entries `name:scope:sha256`, separated by commas or white space. */
+/** Entries `name:scope:sha256`, separated by commas or white space; the scope of a machine is `pool=lab-a+lab-b`. */
 export function parseTokens(text: string): ParsedTokens {
   const entries = text.split(/[\s,]+/).filter((entry) => entry !== '');
   if (entries.length === 0) return { tokens: [], complaints: ['is set but has no entries.'] };
@@ -57,13 +64,24 @@ function parseEntry(entry: string): AccessToken | string {
   if (!/^[A-Za-z0-9._-]{1,64}$/.test(name)) {
     return 'the name is not 1 to 64 letters, digits, dots, underscores or dashes';
   }
-  const scope = SCOPES.find((known) => known === word);
-  if (scope === undefined) return `the scope is not one of ${SCOPES.join(', ')}`;
+  const [kind = '', names] = word.split('=', 2);
+  const scope = SCOPES.find((known) => known === kind);
+  if (scope === undefined || (names !== undefined && scope !== 'pool')) {
+    return `the scope is not one of ${SCOPES.join(', ')}`;
+  }
+  const pools = names?.split('+') ?? [];
+  if (scope === 'pool' && !(pools.length > 0 && pools.every((pool) => POOL.test(pool)))) {
+    return 'the scope pool does not name its pools, as in pool=lab-a+lab-b';
+  }
   if (!/^[0-9a-fA-F]{64}$/.test(digest)) {
     return "the last part is not the 64 hex digits of the token's SHA-256";
   }
-  return { name, scope, sha256: digest.toLowerCase() };
+  const sha256 = digest.toLowerCase();
+  return scope === 'pool' ? { name, scope, pools, sha256 } : { name, scope, sha256 };
 }
+
+/** As the API names pools. */
+const POOL = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 /** Names and tokens must be unique, or the log could not tell clients apart. */
 export function repeatedTokens(tokens: readonly AccessToken[]): string[] {
@@ -86,6 +104,12 @@ export function repeatedTokens(tokens: readonly AccessToken[]): string[] {
  */
 export function presentedToken(authorization: string | undefined): string | undefined {
   return /^(?:bearer|token)[ \t]+(\S+)$/i.exec(authorization ?? '')?.[1];
+}
+
+/** Callbacks have it as their job says: also alone, or in a header of its own. */
+export function bareToken(authorization: string | undefined, own: unknown): string | undefined {
+  if (authorization === undefined && typeof own === 'string') return bareToken(own, undefined);
+  return presentedToken(authorization) ?? /^[ \t]*([!-~]+)[ \t]*$/.exec(authorization ?? '')?.[1];
 }
 
 /**

@@ -9,7 +9,7 @@ import { Budget, type Limits, type StopReason } from './budget.js';
 import { Frontier } from './frontier.js';
 import { History, ROOT } from './history.js';
 import { expandInto, type Model, type Successors, successorsFor } from './model.js';
-import { EMITTED_MAX, MISSING, matches, type Observation } from './observation.js';
+import { EMITTED_MAX, isOfState, MISSING, matches, type Observation } from './observation.js';
 import { initialState, type Path, replay } from './path.js';
 
 export interface FollowOptions {
@@ -21,6 +21,8 @@ export interface FollowOptions {
   readonly stop?: Int32Array;
   /** The steps that every run begins with, of which nothing was recorded. */
   readonly start?: Path;
+  /** Runs may also begin in any of these states, at any place of the recording: what is recorded before it is another story. */
+  readonly entrances?: readonly Int32Array[];
   /** Called now and then with the place that was reached. */
   readonly onProgress?: (position: number, states: number) => void;
 }
@@ -63,12 +65,17 @@ class Follower {
   private shownCount = 0;
   private from = ROOT;
   private depth = 0;
+  /** Its place among the successors, and its name in paths. */
   private successor = 0;
+  private step = 0;
   /** How far runs have come; the node is in an array so that the history can renumber it. */
   private furthest = -1;
   private readonly furthestNode = new Int32Array(1);
   private readonly instead = new Set<number>();
   private states = 0;
+  /** Steps looked at, and how many are to be when the limits are asked next. */
+  private looked = 0;
+  private nextCut = 0;
   private widest = 0;
   private cut: StopReason | null = null;
 
@@ -85,6 +92,7 @@ class Follower {
     const { length } = this.recording;
     this.frontierAt(0).start(stateAfter(this.model, this.options.start ?? []));
     for (let position = 0; position < length; position++) {
+      this.enter(position);
       const frontier = this.frontiers.get(position);
       if (frontier === undefined) continue;
       this.arriveAt(position, frontier);
@@ -105,6 +113,14 @@ class Follower {
     return this.answer(this.cut === null ? 'unexplained' : 'undecided', path, this.furthest);
   }
 
+  private enter(position: number): void {
+    for (const state of this.options.entrances ?? []) {
+      const frontier = this.frontierAt(position);
+      this.cut ??= frontier.table.reserve(1);
+      if (this.cut === null) frontier.reach(state, 0, 0, this.history, ROOT, 0, false);
+    }
+  }
+
   private answer(verdict: Followed['verdict'], path: Path, position: number): Followed {
     const { cut: reason, states, widest } = this;
     const instead = verdict === 'explained' ? [] : [...this.instead];
@@ -115,30 +131,47 @@ class Follower {
   /** Looks at all states at a place, and at those that more steps that show nothing lead to. */
   private goThrough(position: number, frontier: Frontier): void {
     const { model, out } = this;
+    model.expects?.(this.recording, position);
     const { widthMax = Number.POSITIVE_INFINITY } = this.options;
     frontier.begin();
     for (let state = frontier.next(); state >= 0; state = frontier.next()) {
-      if (this.states % STATES_PER_CUT === 0 && this.mustStop(position)) return;
+      if (this.looked >= this.nextCut && this.mustStop(position)) return;
       this.states++;
       this.from = frontier.nodes[state] as number;
       this.depth = frontier.depthOf(state) + 1;
+      this.lookAt(position, frontier, state);
+      if (this.cut !== null) return;
       out.count = 0;
       expandInto(model, frontier.table.states, state * model.words, out);
+      this.looked += out.count + 1;
       for (let nth = 0; nth < out.count; nth++) {
-        // Read anew each time: the table may have grown.
-        const { states } = frontier.table;
-        this.shownCount = model.emits!(
-          states,
-          state * model.words,
-          out.labels[nth] as number,
-          this.shown,
-        );
+        this.shownCount = model.emits!(nth, this.shown);
         this.successor = nth;
+        this.step = model.take === undefined ? nth : (out.labels[nth] as number);
         this.fit(position, 0, position);
         if (this.cut !== null) return;
       }
       if (frontier.count > widthMax) this.cut = this.budget.stop('statesMax');
     }
+  }
+
+  /** Where the recording says something of the state here, and that is so, it is at the next place too. */
+  private lookAt(position: number, frontier: Frontier, state: number): void {
+    const { model, recording } = this;
+    let place = recording[position] === MISSING ? position + 1 : position;
+    if (!isOfState(recording[place])) return;
+    const at = state * model.words;
+    for (; isOfState(recording[place]); place++) {
+      const recorded = recording[place] as number;
+      const actual = model.stateSymbol?.(frontier.table.states, at, recorded) ?? MISSING;
+      if (actual !== recorded) {
+        this.missAt(place, actual);
+        return;
+      }
+    }
+    const next = this.frontierAt(place);
+    this.cut ??= next.table.reserve(1);
+    if (this.cut === null) next.carry(frontier.table.states, at, this.depth - 1, this.from);
   }
 
   /** Lays what the step shows, from symbol `at` on, beside the recording, and arrives wherever it fits. */
@@ -153,6 +186,8 @@ class Follower {
         this.fit(origin, nth, place + 1);
       } else if (matches(recorded, shown[nth] as number)) {
         place++;
+      } else if (isOfState(recorded)) {
+        return;
       } else {
         this.missAt(place, shown[nth] as number);
         return;
@@ -162,12 +197,12 @@ class Follower {
   }
 
   private reach(place: number, isInside: boolean): void {
-    const { out, successor, model } = this;
+    const { out, successor, step, model } = this;
     const frontier = this.frontierAt(place);
     this.cut ??= frontier.table.reserve(1);
     if (this.cut !== null) return;
     const at = successor * model.words;
-    frontier.reach(out.words, at, this.depth, this.history, this.from, successor, isInside);
+    frontier.reach(out.words, at, this.depth, this.history, this.from, step, isInside);
   }
 
   private arriveAt(position: number, frontier: Frontier): void {
@@ -184,7 +219,8 @@ class Follower {
       this.furthestNode[0] = this.from;
       this.instead.clear();
     }
-    if (place === this.furthest && this.instead.size < INSTEAD_MAX) this.instead.add(symbol);
+    const isTold = symbol !== MISSING && this.instead.size < INSTEAD_MAX;
+    if (place === this.furthest && isTold) this.instead.add(symbol);
   }
 
   private frontierAt(position: number): Frontier {
@@ -201,6 +237,7 @@ class Follower {
   }
 
   private mustStop(position: number): boolean {
+    this.nextCut = this.looked + STEPS_PER_CUT;
     this.options.onProgress?.(position, this.states);
     const { statesMax = Number.POSITIVE_INFINITY } = this.options.limits;
     if (this.states >= statesMax) this.cut = this.budget.stop('statesMax');
@@ -228,6 +265,6 @@ function withoutLastGap(recording: Observation): Observation {
   return recording.subarray(0, length);
 }
 
-/** A state takes some microseconds. */
-const STATES_PER_CUT = 1024;
+/** A step takes some microseconds. */
+const STEPS_PER_CUT = 4096;
 const INSTEAD_MAX = 16;

@@ -79,6 +79,16 @@ export class Frontier {
     else this.entered.push(state);
   }
 
+  /** Puts in a state that was at an earlier place, reached as it was there. */
+  carry(words: Int32Array, at: number, depth: number, node: number): void {
+    const state = this.table.insert(words, at);
+    if (state < 0) return;
+    this.makeRoom(state);
+    this.nodes[state] = node;
+    this.depths[state] = depth;
+    this.entered.push(state);
+  }
+
   /** Nothing more is put in from outside. */
   begin(): void {
     const { depths } = this;

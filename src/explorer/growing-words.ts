@@ -45,8 +45,8 @@ export class GrowingWords {
   }
 }
 
-/** Word indices stay below 2^31 so that the engine keeps them in machine integers. */
-const WORDS_LIMIT = 2 ** 31 - 2 ** 16;
+/** 4 GiB, the longest buffer that V8 makes in Node 20; word indices also stay below 2^31, in machine integers. */
+const WORDS_LIMIT = 2 ** 30;
 
 // ES2024 growable shared memory, which Node 20 has and the es2023 typings lack.
 type GrowableMemory = SharedArrayBuffer & { grow(bytes: number): void };

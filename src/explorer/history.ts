@@ -1,5 +1,5 @@
 /**
- * How each state was reached, as a forest: a node is one arrival, with the node before it and the successor taken there. Nodes
+ * How each state was reached, as a forest: a node is one arrival, with the node before it and the step taken there. Nodes
  * that nothing alive descends from are forgotten, so that a long run whose alternatives have died out takes the memory of one
  * path.
  */
@@ -9,7 +9,7 @@ export class History {
   /** Nodes in use. */
   count = 1;
   private parents = new Int32Array(FIRST_ROOM);
-  private indices = new Int32Array(FIRST_ROOM);
+  private steps = new Int32Array(FIRST_ROOM);
   /** `forget` is worth its while from here on. */
   private worthwhile = FIRST_ROOM;
 
@@ -17,28 +17,28 @@ export class History {
     return this.parents.length * 8;
   }
 
-  add(parent: number, index: number): number {
+  add(parent: number, step: number): number {
     if (this.count === this.parents.length) {
       this.parents = grown(this.parents);
-      this.indices = grown(this.indices);
+      this.steps = grown(this.steps);
     }
     const node = this.count;
     this.count += 1;
-    this.replace(node, parent, index);
+    this.replace(node, parent, step);
     return node;
   }
 
   /** A shorter way to a node. */
-  replace(node: number, parent: number, index: number): void {
+  replace(node: number, parent: number, step: number): void {
     this.parents[node] = parent;
-    this.indices[node] = index;
+    this.steps[node] = step;
   }
 
-  /** The successors taken from the root to a node. */
+  /** The steps taken from the root to a node. */
   pathTo(node: number): number[] {
     const path: number[] = [];
     for (let at = node; at !== ROOT; at = this.parents[at] as number) {
-      path.push(this.indices[at] as number);
+      path.push(this.steps[at] as number);
     }
     return path.reverse();
   }
@@ -49,7 +49,7 @@ export class History {
 
   /** Forgets what no node of `alive` descends from, and renumbers: the numbers in `alive` are changed to the new ones. */
   forget(alive: readonly Int32Array[]): void {
-    const { parents, indices } = this;
+    const { parents, steps } = this;
     const renumbered = new Int32Array(this.count);
     const kept: number[] = [];
     for (const nodes of alive) {
@@ -69,7 +69,7 @@ export class History {
     );
     for (const [at, node] of kept.entries()) {
       parents[at + 1] = newParents[at] as number;
-      indices[at + 1] = indices[node] as number;
+      steps[at + 1] = steps[node] as number;
     }
     for (const nodes of alive) {
       for (let at = 0; at < nodes.length; at++)

@@ -1,3 +1,5 @@
+import type { Observation } from './observation.js';
+
 /**
  * The contract between a transition system and everything that searches it.
  *
@@ -42,10 +44,19 @@ export interface Model {
   /** What the step with this label from the state at `at` is called where steps are told by name. */
   nameOf?(states: Int32Array, at: number, label: number): string;
   /**
-   * Writes to `out` what an observer sees of the step with this label from the state at `at`, in order, and returns how many
-   * symbols that is; 0 for a step that shows nothing. Symbols are those of observation.ts.
+   * Writes to `out` what an observer sees of the step to the nth of the successors that `expand` wrote last, in order, and
+   * returns how many symbols that is; 0 for a step that shows nothing. Symbols are those of observation.ts.
    */
-  emits?(states: Int32Array, at: number, label: number, out: Int32Array): number;
+  emits?(nth: number, out: Int32Array): number;
+  /** What a recorded symbol that says something of a state would be in the state at `at`: the same where it is true, else another, or MISSING. */
+  stateSymbol?(states: Int32Array, at: number, recorded: number): number;
+  /** What was recorded next, from a position on: until told otherwise `expand` may leave out steps that show anything else. */
+  expects?(recording: Observation, position: number): void;
+  /**
+   * Writes to `out` the successor of the state at `at` by the step with this label. Paths of a model that has it name steps by
+   * their labels instead of counting successors.
+   */
+  take?(states: Int32Array, at: number, label: number, out: Int32Array): void;
 }
 
 export interface Property {

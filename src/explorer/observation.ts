@@ -13,13 +13,20 @@ const FACET_BITS = 4;
 export const ANY_FACET = 2 ** FACET_BITS - 1;
 export const NAMES_MAX = 2 ** (31 - FACET_BITS);
 
+/** A recorded symbol without facets is shown by no step: it says something of the state at its place. */
+export const OF_STATE = 0;
+
+export function isOfState(recorded: number | undefined): boolean {
+  return recorded !== undefined && recorded !== MISSING && facetsOfSymbol(recorded) === OF_STATE;
+}
+
 /** In place of a symbol: any number of symbols may be missing here, none included. */
 export const MISSING = 0;
 
 /** No step shows more symbols. */
 export const EMITTED_MAX = 256;
 
-/** @param name 1 to NAMES_MAX - 1. @param facets at least one bit. */
+/** @param name 1 to NAMES_MAX - 1. @param facets at least one bit, or OF_STATE. */
 export function symbolOf(name: number, facets: number): number {
   return (name << FACET_BITS) | facets;
 }

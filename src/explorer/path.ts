@@ -1,8 +1,8 @@
 import { expandInto, type Model, successorsFor } from './model.js';
 
 /**
- * A run of a model: at each step the index of the successor taken, counted from 0 in the order `expand` writes them.
- * The empty path is the initial state.
+ * A run of a model: at each step the index of the successor taken, counted from 0 in the order `expand` writes them, or, of a
+ * model with `take`, the label of the step. The empty path is the initial state.
  */
 export type Path = readonly number[];
 
@@ -70,8 +70,17 @@ export function replay(model: Model, path: Path): readonly Step[] {
 /** The same step by step, for those who let others in between. */
 export function* stepsAlong(model: Model, path: Path): Generator<Step> {
   const { words } = model;
-  const out = successorsFor(model, 1);
   let state = initialState(model);
+  if (model.take !== undefined) {
+    for (const label of path) {
+      const next = new Int32Array(words);
+      model.take(state, 0, label, next);
+      state = next;
+      yield { index: label, label, state };
+    }
+    return;
+  }
+  const out = successorsFor(model, 1);
   for (const [step, index] of path.entries()) {
     out.count = 0;
     expandInto(model, state, 0, out);
@@ -94,7 +103,7 @@ export function successorsOf(model: Model, state: Int32Array): readonly Step[] {
   const out = successorsFor(model, 1);
   expandInto(model, state, 0, out);
   return Array.from({ length: out.count }, (_, index) => ({
-    index,
+    index: model.take === undefined ? index : (out.labels[index] as number),
     label: out.labels[index] as number,
     state: out.words.slice(index * words, (index + 1) * words),
   }));

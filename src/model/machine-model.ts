@@ -30,6 +30,8 @@ export interface MachineModelArgs {
 
 /** No state has more: each CPU has its events' and vCPUs' steps and a few NMIs. */
 const SUCCESSORS_MAX = 96;
+/** With all that an NMI can find of six counters. */
+const WITH_OVERFLOWS_MAX = 1024;
 
 /** How a worker thread makes its own. */
 export function createModel(args: unknown): MachineModel {
@@ -39,16 +41,16 @@ export function createModel(args: unknown): MachineModel {
 
 export class MachineModel implements Model {
   readonly words: number;
-  readonly successorsMax = SUCCESSORS_MAX;
+  readonly successorsMax: number;
   readonly properties: readonly Property[];
   readonly explored: ExploredWorld;
   readonly steps: Steps;
   readonly layout: Layout;
-  private readonly base: MachineState;
-  private readonly next: MachineState;
-  private readonly spent = new Int32Array(ACTOR_KINDS.length);
-  private readonly nextSpent = new Int32Array(ACTOR_KINDS.length);
-  private readonly labels = new Int32Array(SUCCESSORS_MAX);
+  protected readonly base: MachineState;
+  protected readonly next: MachineState;
+  protected readonly spent = new Int32Array(ACTOR_KINDS.length);
+  protected readonly nextSpent = new Int32Array(ACTOR_KINDS.length);
+  protected readonly labels: Int32Array;
   private readonly sink = new WriteSink();
   /** By property: the invariant's bit, or 0 for a goal. */
   private readonly invariantBits: Int32Array;
@@ -63,6 +65,9 @@ export class MachineModel implements Model {
   constructor(explored: ExploredWorld, properties: readonly string[]) {
     const { world, initial } = explored;
     this.explored = explored;
+    const findsOverflows = explored.spec.nmi_overflows === 'on_arrival';
+    this.successorsMax = findsOverflows ? WITH_OVERFLOWS_MAX : SUCCESSORS_MAX;
+    this.labels = new Int32Array(this.successorsMax);
     this.steps = new Steps(explored);
     this.layout = new Layout(world, initial, layoutOptions(explored));
     this.words = this.layout.words;

@@ -65,4 +65,9 @@ export interface WorldSpec extends HostSpec {
    * one alone. Requests cannot ask for it.
    */
   nmi_throttles?: 'all' | 'any';
+  /**
+   * `on_arrival`: an NMI outside the guest finds any overflows of active events, whether or not they could have been latched
+   * before. Requests cannot ask for it.
+   */
+  nmi_overflows?: 'on_arrival';
 }

@@ -7,7 +7,9 @@ import type { Preconditions } from './preconditions.js';
 import type { Rejects } from './rejects.js';
 import type { Finding } from './rules/finding.js';
 import type { Judge } from './rules/judge.js';
+import type { ListedTest, TestCounts } from './rules/tests.js';
 import { type CpuVerdict, type Judgement, judgement } from './rules/verdict.js';
+import type { Span } from './span.js';
 import type { ObservedClass, ObservedPath, ObservedVerdict } from './vocabulary.js';
 
 /** More findings are not listed; the gravest come first. */
@@ -27,6 +29,11 @@ export interface Answer {
   readonly path: ObservedPath;
   readonly cpus: readonly CpuVerdict[];
   readonly findings: readonly Finding[];
+  /** Of the tests whose results are in the text: how many, and some of them, failures before others. */
+  readonly test_counts: TestCounts;
+  readonly tests: readonly ListedTest[];
+  /** What the times of its records span; null where they do not tell. */
+  readonly span_seconds: number | null;
   readonly verdict: ObservedVerdict;
   readonly class: ObservedClass;
   readonly facts: Readonly<Record<string, string>>;
@@ -46,6 +53,7 @@ interface Gathered {
   readonly judge: Judge;
   readonly facts: FactsBook;
   readonly preconditions: Preconditions;
+  readonly span: Span;
   readonly cut: boolean;
 }
 
@@ -65,6 +73,9 @@ export function answer(gathered: Gathered): Answer {
     path: judged.path,
     cpus: judged.cpus,
     findings: judged.findings.slice(0, MAX_FINDINGS),
+    test_counts: judge.tests.counts,
+    tests: judge.tests.listed,
+    span_seconds: gathered.span.seconds(format),
     verdict: judged.verdict,
     class: classOf(judged.verdict, gathered),
     facts: facts.toObject(),
@@ -74,11 +85,15 @@ export function answer(gathered: Gathered): Answer {
   };
 }
 
-/** See OBSERVED_CLASSES. A failed test is the code's failure, whatever else the lab did not manage. */
+/**
+ * See OBSERVED_CLASSES. A failed test is the code's failure, whatever else the lab did not manage; only where it could not run
+ * the job at all, its tests say nothing.
+ */
 function classOf(verdict: ObservedVerdict, { judge, records, rejects }: Gathered): ObservedClass {
   const { tests } = judge;
-  if (verdict === 'stuck' || verdict === 'transient' || verdict === 'clean') return 'code';
-  if (tests.failed > 0) return 'code';
+  if (verdict === 'stuck' || verdict === 'transient') return 'code';
+  if (tests.labFailed) return 'harness';
+  if (verdict === 'clean' || tests.failed > 0) return 'code';
   if (verdict === 'inconclusive' || tests.broken > 0) return 'harness';
   if (tests.passed > 0) return 'code';
   return records === 0 && rejects.total > 0 ? 'harness' : 'not_applicable';

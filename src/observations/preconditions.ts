@@ -59,6 +59,8 @@ export class Preconditions {
   }
 
   private add(name: Name, line: number, text: string): void {
-    if (!this.unmet.has(name)) this.unmet.set(name, `Line ${line}: ${text}`);
+    // Results in documents stand in no line.
+    const where = line === 0 ? 'A result: ' : `Line ${line}: `;
+    if (!this.unmet.has(name)) this.unmet.set(name, where + text);
   }
 }

@@ -1,21 +1,31 @@
 /** Reads one text of a real machine, piece by piece, and says what it shows. */
 import { type Answer, answer } from './answer.js';
+import { BadDocument, DOCUMENT_CHARACTERS_MAX, type DocumentFormat } from './documents/document.js';
+import {
+  DOCUMENTS,
+  HEAD_CHARACTERS,
+  mayBeDocument,
+  recogniseDocument,
+} from './documents/formats.js';
 import { FactsBook } from './facts-book.js';
-import { FORMATS, type Format, recognise } from './formats.js';
-import { Lines, MAX_LINE_LENGTH } from './lines.js';
+import { FORMATS } from './formats.js';
 import { Preconditions } from './preconditions.js';
-import type { ObservedRecord, Reader } from './record.js';
+import type { ObservedRecord, RecordSink } from './record.js';
 import { Rejects } from './rejects.js';
 import { Judge } from './rules/judge.js';
 import { MAX_CPUS } from './rules/per-cpu.js';
+import { Span } from './span.js';
+import { TextLines } from './text-lines.js';
 
 export interface ReadingOptions {
-  /** The name of one of FORMATS, or 'auto'. */
+  /** The name of one of FORMATS or DOCUMENTS, or 'auto'. */
   readonly format: string;
   /** true: the last line is whole even without its end. false: more may follow even so. */
   readonly complete?: boolean;
   /** What the sender says of the machine, by the names of facts.ts; `pebs_events`, `fix_state` and `isolation` as well. */
   readonly facts?: Readonly<Record<string, string>>;
+  /** Unpacks a log that a document holds in base64; throws BadDocument's reason as an Error where that is not possible. */
+  readonly unpack?: (base64: string) => string;
 }
 
 /** Gets every record. */
@@ -26,29 +36,43 @@ export interface RecordTap {
 /** The text as a whole says nothing: why, and what to send instead. */
 export class RefusedText extends Error {
   override readonly name = 'RefusedText';
+
+  constructor(
+    message: string,
+    /** Of a document: what in it is wrong (RFC 6901). */
+    readonly pointer?: string,
+  ) {
+    super(message);
+  }
 }
 
-/** Lines and characters that are looked at to recognise a format. */
-const LOOK_AHEAD_LINES = 200;
-const LOOK_AHEAD_CHARACTERS = 65_536;
+const PACKED = 'base64:';
 
 export class Reading {
-  private readonly lines = new Lines({
-    line: (text, number) => this.line(text, number),
-    common: (piece, start, end, number) =>
-      this.reader?.common?.(piece, start, end, number) ?? false,
-    tooLong: (number) => this.rejects.add(number, `longer than ${MAX_LINE_LENGTH} characters`),
-  });
-  private reader: Reader | null = null;
-  private format = 'auto';
-  /** Lines that wait until the format is recognised. */
-  private waiting: { readonly text: string; readonly number: number }[] = [];
-  private waitingCharacters = 0;
+  private readonly sink: RecordSink = {
+    record: (record) => this.record(record),
+    reject: (line, reason, cpu) => this.reject(line, reason, cpu),
+    fact: (line, name, value, cpu) => this.fact(line, name, value, cpu),
+    refuse: (reason) => {
+      throw new RefusedText(reason);
+    },
+  };
+  private readonly lines: TextLines;
+  /** While it is not known whether the text is a document: what has come of it. */
+  private head: string | null = null;
+  private document: DocumentFormat | null = null;
+  /** Of a document, what has come of it. */
+  private readonly pieces: string[] = [];
+  private characters = 0;
+  private documentLines = 0;
+  /** The log of a document ended within a line. */
+  private logIsCut = false;
   private records = 0;
   private readonly rejects = new Rejects();
   private readonly preconditions = new Preconditions();
   private readonly facts: FactsBook;
   private readonly judge: Judge;
+  private readonly span = new Span();
 
   /** Throws RefusedText where there is no such format. */
   constructor(
@@ -57,78 +81,119 @@ export class Reading {
   ) {
     this.facts = new FactsBook(options.facts ?? {});
     this.judge = new Judge(this.facts);
-    if (options.format === 'auto') return;
-    const format = FORMATS.find(({ name }) => name === options.format);
-    if (format === undefined) throw new RefusedText(`There is no format ${options.format}.`);
-    this.begin(format);
+    const isNamed = ({ name }: { readonly name: string }): boolean => name === options.format;
+    const format = FORMATS.find(isNamed) ?? null;
+    this.document = DOCUMENTS.find(isNamed) ?? null;
+    this.lines = new TextLines(this.sink, format);
+    if (format !== null || this.document !== null) return;
+    if (options.format !== 'auto') throw new RefusedText(`There is no format ${options.format}.`);
+    this.head = '';
   }
 
   /** How many lines have ended. */
   get lineCount(): number {
-    return this.lines.count;
+    return this.lines.count + this.documentLines;
   }
 
   /** With the bytes that the piece was decoded from, long traces are read faster. Throws RefusedText. */
   write(piece: string, bytes?: Uint8Array): void {
-    this.lines.write(piece, bytes);
+    if (this.document !== null) this.gather(piece);
+    else if (this.head === null) this.lines.write(piece, bytes);
+    else this.begin(piece, bytes);
   }
 
   /** No piece follows. Throws RefusedText. */
   end(): Answer {
-    const cut = this.lastLine() || this.options.complete === false;
-    if (this.reader === null) this.recognise();
-    this.reader?.end();
-    const { format, records, rejects, judge, facts, preconditions } = this;
-    return answer({ format, records, rejects, judge, facts, preconditions, cut });
-  }
-
-  /** Takes the line without an end, if there is one. Whether it is cut. */
-  private lastLine(): boolean {
-    const text = this.lines.unended();
-    if (text === undefined) return false;
-    const number = this.lines.count + 1;
-    if (this.options.complete !== true) {
-      this.rejects.add(number, 'the line has no end: it may be cut');
-      return true;
+    if (this.head !== null) this.decide(this.head);
+    const { complete } = this.options;
+    let cut = complete === false;
+    if (this.document !== null) cut = this.readDocument(this.document) || cut;
+    else {
+      this.lines.end(complete === true);
+      cut ||= this.lines.cut;
     }
-    if (text.length > MAX_LINE_LENGTH) this.rejects.add(number, 'the line is too long');
-    else this.line(text, number);
-    return false;
+    const format = this.document?.name ?? this.lines.format?.name ?? 'auto';
+    const { records, rejects, judge, facts, preconditions, span } = this;
+    return answer({ format, records, rejects, judge, facts, preconditions, span, cut });
   }
 
-  private line(text: string, number: number): void {
-    if (this.reader !== null) {
-      this.reader.line(text, number);
-      return;
+  private begin(piece: string, bytes?: Uint8Array): void {
+    const head = this.head + piece;
+    if (head === piece && !mayBeDocument(piece.slice(0, 1000))) {
+      this.head = null;
+      this.lines.write(piece, bytes);
+    } else if (head.length >= HEAD_CHARACTERS || !mayBeDocument(head.slice(0, 1000))) {
+      this.decide(head);
+    } else this.head = head;
+  }
+
+  private decide(head: string): void {
+    this.head = null;
+    this.document = mayBeDocument(head.slice(0, 1000))
+      ? recogniseDocument(head.slice(0, HEAD_CHARACTERS))
+      : null;
+    this.write(head);
+  }
+
+  private gather(piece: string): void {
+    this.characters += piece.length;
+    if (this.characters > DOCUMENT_CHARACTERS_MAX) {
+      throw new RefusedText(
+        `A document may have ${DOCUMENT_CHARACTERS_MAX} characters. Send its log by itself, as text.`,
+      );
     }
-    this.waiting.push({ text, number });
-    this.waitingCharacters += text.length;
-    const enough = this.waiting.length >= LOOK_AHEAD_LINES;
-    if (enough || this.waitingCharacters >= LOOK_AHEAD_CHARACTERS) this.recognise();
-  }
-
-  private recognise(): void {
-    const format = recognise(this.waiting.map(({ text }) => text));
-    if (format === null) {
-      const names = FORMATS.map(({ name }) => name).join(', ');
-      throw new RefusedText(`The format is not recognised. Name it: ${names}.`);
+    this.pieces.push(piece);
+    for (let at = piece.indexOf('\n'); at >= 0; at = piece.indexOf('\n', at + 1)) {
+      this.documentLines += 1;
     }
-    const reader = this.begin(format);
-    for (const { text, number } of this.waiting) reader.line(text, number);
-    this.waiting = [];
   }
 
-  private begin(format: Format): Reader {
-    this.format = format.name;
-    this.reader = format.makeReader({
-      record: (record) => this.record(record),
-      reject: (line, reason, cpu) => this.reject(line, reason, cpu),
-      fact: (line, name, value, cpu) => this.fact(line, name, value, cpu),
+  /** Whether what was read is cut. */
+  private readDocument(document: DocumentFormat): boolean {
+    const text = this.pieces.join('').replace(/^\ufeff/, '');
+    const { complete } = this.options;
+    const isCut = complete === false || (complete !== true && !text.endsWith('\n'));
+    try {
+      const log = (logged: string, pointer: string): void => this.readLog(logged, pointer);
+      document.read({ text, isCut }, { ...this.sink, log });
+    } catch (error) {
+      if (error instanceof BadDocument) throw new RefusedText(error.message, error.pointer);
+      throw error;
+    }
+    return this.logIsCut || (document.isCutAnywhere === true && isCut);
+  }
+
+  /** The log of a document, whose results it repeats. */
+  private readLog(logged: string, pointer: string): void {
+    let log = logged;
+    if (logged.startsWith(PACKED)) {
+      const { unpack } = this.options;
+      if (unpack === undefined) return;
+      try {
+        log = unpack(logged.slice(PACKED.length));
+      } catch (error) {
+        throw new BadDocument(pointer, (error as Error).message);
+      }
+    }
+    const { judge } = this;
+    const lines = new TextLines({
+      ...this.sink,
+      record: (record) => {
+        if (record.kind !== 'test' || judge.tests.total === 0) this.record(record);
+      },
+      // Its document says something all the same.
       refuse: (reason) => {
-        throw new RefusedText(reason);
+        throw new UnreadableLog(reason);
       },
     });
-    return this.reader;
+    try {
+      lines.write(log);
+      lines.end(this.options.complete === true);
+    } catch (error) {
+      if (!(error instanceof UnreadableLog)) throw error;
+      if (lines.format !== null) this.reject(0, `the log is not read: ${error.message}`);
+    }
+    this.logIsCut = lines.cut;
   }
 
   private record(record: ObservedRecord): void {
@@ -143,6 +208,7 @@ export class Reading {
     }
     this.records += 1;
     this.preconditions.record(record);
+    this.span.record(record);
     this.judge.record(record);
     this.tap?.record(record);
   }
@@ -159,3 +225,5 @@ export class Reading {
     this.preconditions.fact(line, name, value);
   }
 }
+
+class UnreadableLog extends Error {}

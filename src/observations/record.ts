@@ -7,7 +7,7 @@
 
 import type { U64 } from '../pmu/arch/counter-set.js';
 import type { Piece } from './lines.js';
-import type { CONTEXTS, RECORD_KINDS } from './vocabulary.js';
+import type { CONTEXTS, RECORD_KINDS, TEST_RESULTS } from './vocabulary.js';
 
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
@@ -42,11 +42,14 @@ export class ObservedRecord {
   count: number | null = null;
   /** VM-exit reason, name of a tracepoint, name of a test, text of a notice; by kind. */
   name: string | null = null;
-  /** Of a test. `error`: the harness, not the code. */
-  result: 'pass' | 'fail' | 'skip' | 'error' | 'unknown' | null = null;
+  /** Of a test, or of a job that the lab could not run. */
+  result: (typeof TEST_RESULTS)[number] | null = null;
   /** What else the line says, e.g. why a test was skipped. */
   text: string | null = null;
-  /** Of a snapshot: what the collector says of the machine, e.g. pebs_events, boot_id, ts. */
+  /**
+   * Of a snapshot: what the collector says of the machine, e.g. pebs_events, boot_id, ts. Of a job or a test: what else a
+   * document says of it.
+   */
   attributes: Readonly<Record<string, string>> | null = null;
 
   constructor(

@@ -1,6 +1,6 @@
 /** Closed lists of what is said of an observation. */
 
-/** The formats of formats.ts, by name. */
+/** The formats of formats.ts, by name, and behind them those of documents/formats.ts. */
 export const TEXT_FORMATS = [
   'rdmsr',
   'ftrace',
@@ -15,6 +15,14 @@ export const TEXT_FORMATS = [
   'bpftrace',
   'perf-json',
   'cpuinfo',
+  'kcidb',
+  'lava-callback',
+  'maestro',
+  'pull-labs-job',
+  'pull-labs',
+  'tuxsuite',
+  'lava-results',
+  'junit',
 ] as const;
 export type TextFormat = (typeof TEXT_FORMATS)[number];
 
@@ -79,6 +87,9 @@ export const OBSERVED_RULES = [
 ] as const;
 export type ObservedRule = (typeof OBSERVED_RULES)[number];
 
+/** Of a test. `error`: the harness, not the code. */
+export const TEST_RESULTS = ['pass', 'fail', 'skip', 'error', 'unknown'] as const;
+
 /** What a record says. */
 export const RECORD_KINDS = [
   /** What an MSR held when it was read (rdmsr, read_msr, SysRq-p, turbostat). */
@@ -119,6 +130,10 @@ export const RECORD_KINDS = [
   'loss',
   /** A test's result. */
   'test',
+  /** What a document says of the job that it is about; with the result `error`, the lab could not run it. */
+  'job',
+  /** A test that a job asks for. */
+  'task',
   /** Another tracepoint. */
   'event',
 ] as const;

@@ -57,7 +57,7 @@ async function joined(pieces: Iterable<string>): Promise<string> {
 }
 
 /** Safe in a shell, a URL and a header. */
-function fileName(about: readonly string[], extension: string): string {
+export function fileName(about: readonly string[], extension: string): string {
   const parts = about.map((part) =>
     part.replaceAll("'", 'prime').replaceAll(/[^A-Za-z0-9.-]+/g, '-'),
   );

@@ -5,6 +5,7 @@ import type { Database } from '../store/database.js';
 import { EventStore } from '../store/event-store.js';
 import { forgetAnswers } from '../store/idempotency-store.js';
 import { ObservationStore } from '../store/observation-store.js';
+import { PoolJobStore } from '../store/pool-job-store.js';
 import { WorkStore } from '../store/work-store.js';
 import { campaignJobs } from './campaigns/campaign-work.js';
 import { explanationJob } from './explanations/explanation-work.js';
@@ -24,6 +25,8 @@ export interface Kept {
 
 /** How many explorations, campaigns and explanations are kept, whatever their age. */
 const KEPT_MAX = 1000;
+/** The same of pool jobs, and of their runs. */
+const RUNS_KEPT_MAX = 100_000;
 /** As the `Idempotency-Key` header is documented. */
 const KEY_HOURS = 24;
 
@@ -69,6 +72,8 @@ export class Housekeeping {
       const work = new WorkStore(database, table);
       await inPortions(20, (limit) => work.forget(retentionHours, KEPT_MAX, limit));
     }
+    const jobs = new PoolJobStore(database);
+    await inPortions(20, (limit) => jobs.forget(retentionHours, KEPT_MAX, RUNS_KEPT_MAX, limit));
     const observations = new ObservationStore(database);
     const bytesMax = observationMegabytes * 2 ** 20;
     await inPortions(20, (limit) =>

@@ -8,7 +8,13 @@ import { Slices } from './slices.js';
 /** Read in between two pauses: a few milliseconds at the worst. */
 const PIECE_LENGTH = 1024;
 
-export async function identifyMachine(request: IdentityRequest): Promise<Identity> {
+/** What was said of a machine, and what follows. */
+interface Identified {
+  readonly identity: Identity;
+  readonly facts: FactsBook;
+}
+
+export async function identifyMachine(request: IdentityRequest): Promise<Identified> {
   const { release, version, commits } = kernelSaid(request);
   const facts = new FactsBook(
     Object.fromEntries(
@@ -36,7 +42,7 @@ export async function identifyMachine(request: IdentityRequest): Promise<Identit
       facts.say(0, name, value, cpu ?? undefined);
     }
   }
-  return identify(facts, commits) as Identity;
+  return { identity: identify(facts, commits) as Identity, facts };
 }
 
 const decimal = (number: string | number | undefined): string | undefined =>

@@ -3,6 +3,6 @@ import { customAlphabet } from 'nanoid';
 
 const draw = customAlphabet('0123456789abcdefghijklmnopqrstuvwxyz', 12);
 
-export function randomId(prefix: 'host' | 'exp' | 'camp' | 'obs' | 'exn'): string {
+export function randomId(prefix: 'host' | 'exp' | 'camp' | 'obs' | 'exn' | 'job' | 'run'): string {
   return `${prefix}_${draw()}`;
 }

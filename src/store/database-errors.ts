@@ -66,3 +66,10 @@ export function isKeyAnswered(error: unknown): boolean {
   const { code, constraint } = error as { code?: string; constraint?: string };
   return code === '23505' && constraint === 'idempotency_keys_pkey';
 }
+
+/** Whether a machine of a pool holds a lease already: a unique_violation on the leases. */
+export function isMachineBusy(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code, constraint } = error as { code?: string; constraint?: string };
+  return code === '23505' && constraint === 'pool_runs_held';
+}

@@ -3,7 +3,9 @@ import { sql } from 'kysely';
 import type { Database } from './database.js';
 import { type EventInput, insertEvents } from './event-store.js';
 import { insertAnswer, type StoredAnswer } from './idempotency-store.js';
+import { observeRun } from './pool-job-store.js';
 import type { ObservationState } from './tables.js';
+import type { RunResult } from './vocabulary.js';
 import { finished, notify } from './work-store.js';
 
 export interface ObservationRow {
@@ -65,18 +67,19 @@ export class ObservationStore {
         .updateTable('observations')
         .set({ state: 'reading' })
         .where('id', '=', id)
-        .returning(COLUMNS)
+        .returning(OBSERVATION_COLUMNS)
         .executeTakeFirstOrThrow();
       await insertAnswer(trx, answerOf(row));
     });
   }
 
-  /** False where it has been deleted meanwhile. */
+  /** False where it has been deleted meanwhile. `shown`: what it says of a run. */
   async finish(
     id: string,
     { answer, textBytes, storedBytes, crc }: Read,
     event: EventInput,
     answerOf: AnswerOf,
+    shown?: { readonly run: string; readonly result: RunResult },
   ): Promise<boolean> {
     return this.database.query.transaction().execute(async (trx) => {
       const row = await trx
@@ -88,11 +91,13 @@ export class ObservationStore {
           stored_bytes: storedBytes,
           crc,
           finished_at: sql`now()`,
+          ended_xid: sql`pg_current_xact_id()`,
         })
         .where('id', '=', id)
-        .returning(COLUMNS)
+        .returning(OBSERVATION_COLUMNS)
         .executeTakeFirst();
       if (row === undefined) return false;
+      if (shown !== undefined) await observeRun(trx, shown.run, shown.result);
       await insertAnswer(trx, answerOf(row));
       await insertEvents(trx, [event]);
       await notify(trx, finished(id));
@@ -124,7 +129,7 @@ export class ObservationStore {
   async get(id: string): Promise<ObservationRow | undefined> {
     return this.database.query
       .selectFrom('observations')
-      .select(COLUMNS)
+      .select(OBSERVATION_COLUMNS)
       .where('id', '=', id)
       .where('state', '!=', 'arriving')
       .executeTakeFirst();
@@ -138,7 +143,7 @@ export class ObservationStore {
   ): Promise<ObservationRow[]> {
     return this.database.query
       .selectFrom('observations')
-      .select(COLUMNS)
+      .select(OBSERVATION_COLUMNS)
       .where('seq', '<', before)
       .where('state', '!=', 'arriving')
       .$if(machine !== undefined, (query) => query.where(sql`about ->> 'machine'`, '=', machine))
@@ -193,7 +198,7 @@ export class ObservationStore {
   async orphans(seconds: number): Promise<ObservationRow[]> {
     return this.database.query
       .selectFrom('observations')
-      .select(COLUMNS)
+      .select(OBSERVATION_COLUMNS)
       .where('finished_at', 'is', null)
       .where(sql<boolean>`seen_at <= now() - make_interval(secs => ${seconds})`)
       .execute();
@@ -230,7 +235,8 @@ export class ObservationStore {
   }
 }
 
-const COLUMNS = [
+/** All but the order in which they ended. */
+export const OBSERVATION_COLUMNS = [
   'id',
   'seq',
   'state',

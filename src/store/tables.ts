@@ -1,5 +1,6 @@
 /** The types of the tables; src/store/migrations creates them. */
 import type { ColumnType, Generated } from 'kysely';
+import type { AttemptState, RunResult, RunState } from './vocabulary.js';
 
 export type WorkState = 'queued' | 'running' | 'paused' | 'succeeded' | 'failed' | 'cancelled';
 
@@ -134,6 +135,8 @@ interface ObservationTable {
   crc: ColumnType<number, number | undefined, number>;
   created_at: Timestamp;
   finished_at: ColumnType<Date | null, Date | string | undefined, Date | string | null>;
+  /** The transaction in which it was read to its end. */
+  ended_xid: ColumnType<string | null, string | undefined, string>;
 }
 
 /** About a mebibyte of a text, compressed: whole lines, except where a line is too long to be one. */
@@ -147,6 +150,84 @@ interface ObservationPieceTable {
   records: number;
   record_check: number;
   text: Uint8Array;
+}
+
+interface PoolTable {
+  name: string;
+  /** In order of creation. */
+  seq: Generated<number>;
+  title: string | null;
+  lease_seconds: number;
+  /** Its machines finish what they hold, and are lent for nothing else. */
+  draining: boolean;
+  created_at: Timestamp;
+}
+
+interface PoolMachineTable {
+  pool: string;
+  name: string;
+  seq: Generated<number>;
+  /** What was said of it, by name. */
+  facts: Json<Record<string, string>>;
+  /** What follows from them; null where nothing was said. */
+  identity: ColumnType<object | null, string | undefined, string>;
+  labels: ColumnType<string[], string[] | undefined, string[]>;
+  created_at: Timestamp;
+  /** When it last asked for something. */
+  seen_at: ColumnType<Date | null, Date | undefined, Date>;
+}
+
+interface PoolJobTable {
+  id: string;
+  seq: Generated<number>;
+  pool: string;
+  requires: Json<unknown>;
+  run: Json<unknown>;
+  copies: number;
+  timeout_seconds: number;
+  priority: number;
+  /** How many of its runs have not ended. */
+  unfinished: number;
+  is_cancelled: ColumnType<boolean, boolean | undefined, boolean>;
+  created_at: Timestamp;
+  finished_at: ColumnType<Date | null, Date | undefined, Date | null>;
+}
+
+/** One of the copies of a job, and its lease. */
+interface PoolRunTable {
+  id: string;
+  seq: Generated<number>;
+  pool: string;
+  job_id: string;
+  /** Which of the copies, from 1. */
+  n: number;
+  priority: number;
+  state: ColumnType<RunState, RunState | undefined, RunState>;
+  /** The fencing token of its newest lease: they count from 1. */
+  fence: ColumnType<number, number | undefined, number>;
+  /** Of its newest lease, as are the three times. */
+  machine: string | null;
+  acquired_at: ColumnType<Date | null, Date | undefined, Date>;
+  renewed_at: ColumnType<Date | null, Date | undefined, Date>;
+  expires_at: ColumnType<Date | null, Date | undefined, Date>;
+  result: RunResult | null;
+  error_code: string | null;
+  /** The worst of what its observations showed. */
+  observed: RunResult | null;
+  finished_at: ColumnType<Date | null, Date | undefined, Date>;
+}
+
+interface PoolAttemptTable {
+  run_id: string;
+  fence: number;
+  machine: string;
+  state: AttemptState;
+  /** What its machine reported, even if too late. */
+  result: RunResult | null;
+  error_code: string | null;
+  acquired_at: Timestamp;
+  ended_at: ColumnType<Date | null, Date | undefined, Date>;
+  reported_at: ColumnType<Date | null, Date | undefined, Date>;
 }
 
 export interface Tables {
@@ -163,4 +244,9 @@ export interface Tables {
   campaign_chunks: CampaignChunkTable;
   observations: ObservationTable;
   observation_pieces: ObservationPieceTable;
+  pools: PoolTable;
+  pool_machines: PoolMachineTable;
+  pool_jobs: PoolJobTable;
+  pool_runs: PoolRunTable;
+  pool_attempts: PoolAttemptTable;
 }

@@ -62,6 +62,11 @@ export function currentAddress(): string {
   return `${ROOT}${path}${query.size === 0 ? '' : `?${query}`}`;
 }
 
+/** The same, not yet put together. */
+export function currentPlace(): { readonly path: string; readonly query: URLSearchParams } {
+  return here.value;
+}
+
 function flush(): void {
   if (rewrite === undefined) return;
   clearTimeout(rewrite);

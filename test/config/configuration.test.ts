@@ -174,6 +174,13 @@ t.test('tokens', async (t) => {
     t.strictSame(tokens, [ci, grafana], `separated by ${JSON.stringify(gap)}`);
   }
 
+  const machine = { name: 'm', scope: 'pool', pools: ['lab-a', 'lab.b'], sha256: A };
+  t.strictSame(readConfig({ API_TOKENS: `m:pool=lab-a+lab.b:${A}` }).tokens, [machine]);
+  for (const scope of ['pool', 'pool=', 'pool=a++b', 'pool=-a', 'read=lab-a', 'pools=a']) {
+    const [complaint] = complaintsOf({ API_TOKENS: `m:${scope}:${A}` });
+    t.match(complaint, /entry 1, the scope/, scope);
+  }
+
   t.match(complaintsOf({ API_TOKENS_FILE: file('empty', '# none\n') }), [/has no entries/]);
   t.match(
     complaintsOf({ API_TOKENS: `x:read:${A},x:read:${B}` }),

@@ -6,7 +6,7 @@ import t from 'tap';
 import { build } from '../helper.js';
 
 /** Sections whose commands are run. */
-const HEADINGS = ['## The story in six commands', "## Your machine's trace"];
+const HEADINGS = ['## The story in six commands', "## Your machine's trace", '## Your pool'];
 const MARK = '--- next answer ---';
 
 interface Chapter {

@@ -26,6 +26,7 @@ class Graph implements Model {
   readonly successorsMax = LABELS;
   readonly properties = [];
   readonly edges: readonly (readonly Edge[])[];
+  private expanded = 0;
 
   constructor(dice: Random, names: number) {
     this.edges = Array.from({ length: STATES }, () =>
@@ -43,6 +44,7 @@ class Graph implements Model {
   }
 
   expand(states: Int32Array, at: number, out: Successors): void {
+    this.expanded = states[at]!;
     for (const [label, { to }] of this.edges[states[at]!]!.entries()) {
       out.words[out.count] = to;
       out.labels[out.count] = label;
@@ -50,8 +52,8 @@ class Graph implements Model {
     }
   }
 
-  emits(states: Int32Array, at: number, label: number, out: Int32Array): number {
-    const { shows } = this.edges[states[at]!]![label]!;
+  emits(nth: number, out: Int32Array): number {
+    const { shows } = this.edges[this.expanded]![nth]!;
     out.set(shows);
     return shows.length;
   }

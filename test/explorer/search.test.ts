@@ -1,6 +1,7 @@
 // The synchronous core on toy models: strategies, verdicts, bounds, counterexamples.
 import t from 'tap';
 import type { Limits, StopReason } from '../../src/explorer/budget.js';
+import { GrowingWords } from '../../src/explorer/growing-words.js';
 import type { Model } from '../../src/explorer/model.js';
 import { formatPath, walkTo } from '../../src/explorer/path.js';
 import { Random, seedFor } from '../../src/explorer/prng.js';
@@ -73,6 +74,15 @@ t.test('a big grid makes the table and the states grow and is still exact', asyn
   t.same(counts(result), { distinctStates: 1_000_000, totalStates: 2_970_000, depth: 297 });
   t.ok(result.bytes / 1_000_000 <= 12 + 21.4 + 0.8, `${result.bytes / 1e6} bytes a state`);
 });
+
+t.test(
+  'a search that may take more memory than one buffer can have has room for as many states',
+  async (t) => {
+    const most = (bytes: number) => new GrowingWords(1, bytes / 4).wordsMax;
+    t.equal(most(16 * 2 ** 30), most(4 * 2 ** 30));
+    t.ok(most(4 * 2 ** 30) > most(2 ** 30));
+  },
+);
 
 t.test('every shortest run is counted, and the first is the lexicographically least', async (t) => {
   // Runs to the diagonal x + y = 5 of a large enough grid: 2^5, ending in 6 states.

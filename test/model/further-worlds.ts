@@ -52,6 +52,15 @@ export const FURTHER: Readonly<Record<string, WorldSpec>> = {
     actors: actors('nmi_throttle', 'foreign_nmi', 'event_disable', 'event_enable', 'event_add'),
     nmi_in_e3: false,
   },
+  'NMIs that find any overflows': {
+    cpu_model: 'emerald-rapids',
+    kernel: 'linux-7.3.4',
+    events: [PEBS, { counter: 'FIXED1', sample_period: 1000 }],
+    vcpus: [{}],
+    actors: actors('nmi_throttle', 'event_disable'),
+    nmi_timing: 'late',
+    nmi_overflows: 'on_arrival',
+  },
   'late NMIs that may throttle one of several events': {
     cpu_model: 'emerald-rapids',
     kernel: 'linux-7.3.4',

@@ -31,7 +31,9 @@ const GROUP = [
 ];
 
 /** Worlds that between them use every field of a state. */
-const WORLDS: Readonly<Record<string, ExplorationModel & Pick<WorldSpec, 'nmi_throttles'>>> = {
+const WORLDS: Readonly<
+  Record<string, ExplorationModel & Pick<WorldSpec, 'nmi_throttles' | 'nmi_overflows'>>
+> = {
   'K1, late': {
     cpu_model: 'haswell-x',
     kernel: 'upstream-base',
@@ -48,6 +50,15 @@ const WORLDS: Readonly<Record<string, ExplorationModel & Pick<WorldSpec, 'nmi_th
     actors: EVERYBODY,
     nmi_timing: 'late',
     nmi_throttles: 'any',
+  },
+  'K1, any overflows': {
+    cpu_model: 'haswell-x',
+    kernel: 'upstream-base',
+    events: [HOST, { ...HOST, counter: 'PMC1' }],
+    vcpus: [{}],
+    actors: EVERYBODY,
+    nmi_timing: 'late',
+    nmi_overflows: 'on_arrival',
   },
   'K2, prompt, budgets': {
     cpu_model: 'ice-lake',

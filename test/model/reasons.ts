@@ -179,6 +179,8 @@ export const REASONS: readonly (readonly [RegExp, Truth])[] = [
     ({ cpu }) => cpu.exitReason === EXIT_NMI && isInGuest(cpu.pc),
   ],
   [/^the CPU is in the guest$/, ({ cpu }) => isInGuest(cpu.pc)],
+  [/^the NMI throttles an event$/, ({ target }) => target >> 12 !== 0],
+  [/^the NMI throttles no event$/, ({ target }) => target >> 12 === 0],
   [
     /^the counter does not count$/,
     ({ cpu: { hardware }, target }) =>

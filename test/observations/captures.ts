@@ -5,17 +5,20 @@ import type { Answer } from '../../src/observations/answer.js';
 import { Reading, type ReadingOptions, RefusedText } from '../../src/observations/reading.js';
 import type { ObservedRecord } from '../../src/observations/record.js';
 import { type RecordView, recordView } from '../../src/observations/record-view.js';
+import { unpackedLog } from '../../src/service/observations/packed-log.js';
 
 export const FOLDER = fileURLToPath(new URL('../../../test/captures/', import.meta.url));
 
-/** JSON documents that are no output of a tool that runs on the machine. */
+/** Documents that labs send, and no output of a tool that runs on the machine. */
 const DOCUMENTS =
   /^(?:kcidb|lava-callback|maestro|pull-labs|tux)|^(?:junit-pytest-error|lava-results-export)\.txt$/;
 
+const ALL = readdirSync(FOLDER).filter((name) => /\.(txt|json)$/.test(name));
+
 /** Captures that are texts of a machine. */
-export const CAPTURES: readonly string[] = readdirSync(FOLDER).filter(
-  (name) => /\.(txt|json)$/.test(name) && !DOCUMENTS.test(name),
-);
+export const CAPTURES: readonly string[] = ALL.filter((name) => !DOCUMENTS.test(name));
+
+export const CAPTURED_DOCUMENTS: readonly string[] = ALL.filter((name) => DOCUMENTS.test(name));
 
 export const capture = (name: string): string => readFileSync(`${FOLDER}${name}`, 'utf8');
 
@@ -35,7 +38,7 @@ export function readPieces(
       records.push(recordView(record));
     },
   };
-  const reading = new Reading({ format: 'auto', ...options }, tap);
+  const reading = new Reading({ format: 'auto', unpack: unpackedLog, ...options }, tap);
   for (const piece of pieces) {
     if (typeof piece === 'string') reading.write(piece);
     else reading.write(piece.toString('latin1'), piece);

@@ -11,7 +11,7 @@ import { faults, problemOf } from '../helper.js';
 import { type Lab, type LabHost, openFreshLab } from './lab.js';
 
 interface Route {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** As in the document: `/v1/hosts/{host}/msrs`. */
   readonly path: string;
   readonly queryNames: readonly string[];
@@ -53,12 +53,14 @@ function routesOf(app: FastifyInstance): Route[] {
 const OBSERVED = '/v1/observations?format=bpftrace&complete=true';
 const READINGS = { type: 'printf', data: '1442116042846 3 3f1 0\n' };
 
-/** A host with everything on it, and an observation, made again when a request has deleted it. */
+/** A host with everything on it, an observation, and a pool with a lease, made again when a request has deleted them. */
 class World {
   private host: LabHost | undefined;
   private event = '';
   private vcpu = '';
   private observation = '';
+  private job = '';
+  private lease = '';
 
   constructor(private readonly lab: Lab) {}
 
@@ -69,6 +71,7 @@ class World {
     if ((await this.lab.get(`/v1/observations/${this.observation}`)).statusCode !== 200) {
       this.observation = (await this.lab.send('POST', OBSERVED, READINGS)).json().id;
     }
+    if ((await this.lab.get(`/v1/pool-jobs/${this.job}`)).statusCode !== 200) await this.lend();
     const hosts = (await this.lab.get('/v1/hosts?limit=1000')).json().items;
     for (const { id } of hosts) {
       if (id !== this.host?.item.id) await this.lab.send('DELETE', `/v1/hosts/${id}`);
@@ -78,9 +81,23 @@ class World {
       event: this.event,
       vcpu: this.vcpu,
       observation: this.observation,
+      pool: 'lab-a',
+      machine: 'host-17',
+      job: this.job,
+      lease: this.lease,
       id: 'emerald-rapids',
       code: 'validation',
     };
+  }
+
+  private async lend(): Promise<void> {
+    const { lab } = this;
+    await lab.send('DELETE', '/v1/pools/lab-a');
+    await lab.send('PUT', '/v1/pools/lab-a');
+    const job = { pool: 'lab-a', run: { script: 'true' } };
+    this.job = (await lab.send('POST', '/v1/pool-jobs', job)).json().id;
+    const lent = await lab.send('POST', '/v1/pools/lab-a/leases', { machine: 'host-17' });
+    this.lease = lent.json().lease.id;
   }
 
   private async make(): Promise<void> {

@@ -204,8 +204,11 @@ const LARGEST: Record<string, readonly object[]> = {
         .flat(),
     },
   ],
+  takeLavaCallback: [{ id: 1, status_string: 'complete', log: TEXT }],
+  takePullLabsCallback: [{ tests: { a: { status: 'pass' } }, artifacts: { log: TEXT } }],
   disablePmu: [{ cpu: 7 }],
   enablePmu: [{ cpu: 7 }],
+  createPoolJob: [{ pool: 'lab-a', run: { script: 'x'.repeat(65_536) }, copies: 1000 }],
   explore: [{ scenario: 'matrix-upstream-base-k3-late', assumptions: true }],
   runCampaign: [
     {
@@ -228,7 +231,9 @@ interface Operation {
     readonly required?: boolean;
     readonly schema?: { readonly maximum?: number; readonly enum?: readonly string[] };
   }[];
-  readonly requestBody?: { readonly content: Record<string, { schema: { $ref?: string } }> };
+  readonly requestBody?: {
+    readonly content: Record<string, { schema: { $ref?: string; examples?: object[] } }>;
+  };
   readonly responses: Record<string, { readonly content?: Record<string, object> }>;
 }
 
@@ -261,8 +266,8 @@ function asks(document: Document, ids: Readonly<Record<string, string>>): Ask[] 
       if (operation.requestBody?.content['text/plain'] !== undefined) {
         return [{ name: `${name}, a text`, method, path, body: TEXT, below: 300 }];
       }
-      const ref = operation.requestBody?.content['application/json']?.schema.$ref;
-      if (ref === undefined) {
+      const schema = operation.requestBody?.content['application/json']?.schema;
+      if (schema === undefined) {
         const types = Object.keys(operation.responses['200']?.content ?? {});
         // A stream has no end, and is fed by others.
         const sent = types.filter((type) => type !== 'text/event-stream');
@@ -274,7 +279,8 @@ function asks(document: Document, ids: Readonly<Record<string, string>>): Ask[] 
           below: method === 'DELETE' ? 500 : 300,
         }));
       }
-      const examples = document.components.schemas[ref.split('/').at(-1) ?? '']?.examples ?? [];
+      const named = document.components.schemas[schema.$ref?.split('/').at(-1) ?? ''];
+      const { examples = [] } = named ?? schema;
       const largest = (LARGEST[name] ?? examples).map((body, at): Ask => {
         const below = LARGEST[name] === undefined || /Pmu$/.test(name) ? 500 : 300;
         return { name: `${name}, valid ${at}`, method, path, body: JSON.stringify(body), below };
@@ -345,8 +351,8 @@ async function furnish(t: Test): Promise<Record<string, string>> {
   });
   const observation = sent.json();
   await sql.query(
-    `insert into observations (id, state, about, answer, text_bytes, stored_bytes, finished_at)
-     select 'obs_copy' || n, state, about, answer, text_bytes, stored_bytes, finished_at
+    `insert into observations (id, state, about, answer, text_bytes, stored_bytes, finished_at, ended_xid)
+     select 'obs_copy' || n, state, about, answer, text_bytes, stored_bytes, finished_at, ended_xid
        from observations, generate_series(1, 999) n`,
   );
   const trace = await app.inject({
@@ -385,6 +391,24 @@ async function furnish(t: Test): Promise<Record<string, string>> {
      select 'violation.found', '${host}', '{"invariant": "I1", "first_at": {"micro_step_index": 1, "cpu": 0, "at": "k1_run"}}'
        from generate_series(1, 1000)`,
   );
+  await app.inject({ method: 'PUT', url: '/v1/pools/lab-a' });
+  const cpuinfo = {
+    cpuinfo: Array.from(
+      { length: 1000 },
+      (_, cpu) =>
+        `processor\t: ${cpu}\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 207\n\n`,
+    ).join(''),
+    labels: Array.from({ length: 32 }, (_, n) => `label-${n}`),
+  };
+  await app.inject({ method: 'PUT', url: '/v1/pools/lab-a/machines/host-17', payload: cpuinfo });
+  await sql.query(
+    `insert into pool_machines (pool, name, facts, identity, labels)
+     select pool, 'copy-' || n, facts, identity, labels from pool_machines, generate_series(1, 999) n`,
+  );
+  const job = { pool: 'lab-a', run: { script: 'x'.repeat(65_536) }, copies: 1000 };
+  const jobs = [];
+  for (let n = 0; n < 60; n += 1) jobs.push((await post('/v1/pool-jobs', job)).id);
+  const { lease } = await post('/v1/pools/lab-a/leases', { machine: 'host-17' });
   let path = '';
   for (let depth = 0; depth < 60; depth += 1) {
     const response = await app.inject(`/v1/explorations/${exploration.id}/states/${path}`);
@@ -402,6 +426,10 @@ async function furnish(t: Test): Promise<Record<string, string>> {
     observation: observation.id,
     explanation: explanation.id,
     collector: 'snapshot.sh',
+    pool: 'lab-a',
+    machine: 'host-17',
+    job: jobs[0],
+    lease: lease.id,
     path,
     counterexample: found?.counterexamples?.[0]?.id ?? 'I1-0',
     id: 'emerald-rapids',

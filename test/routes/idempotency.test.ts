@@ -56,8 +56,10 @@ function replays(
   t.strictSame(seen(again), seen(first), what);
 }
 
-/** What no key is taken for: calculators change nothing, and a cancel repeated is the same cancel. */
+/** What no key is taken for: calculators change nothing, a cancel or a report repeated is the same one, and callbacks name their job. */
 const WITHOUT_KEY = [
+  '/v1/callbacks/lava',
+  '/v1/callbacks/pull-labs',
   '/v1/campaigns/{campaign}/cancel',
   '/v1/comparisons',
   '/v1/comparisons/runs',
@@ -66,6 +68,9 @@ const WITHOUT_KEY = [
   '/v1/explorations/{exploration}/pause',
   '/v1/explorations/{exploration}/resume',
   '/v1/identify',
+  '/v1/leases/{lease}/complete',
+  '/v1/pool-jobs/{job}/cancel',
+  '/v1/pools/{pool}/machines/{machine}/reset',
   '/v1/round-trips',
   '/v1/switch-lists',
 ];
@@ -89,6 +94,10 @@ async function requests(): Promise<{ route: string; path: string; body: unknown 
   };
   const trace = await post(here.app, '/v1/observations', null, TRACE, TEXT);
   const observation = `/v1/observations/${trace.json().id}`;
+  const pool = `lab-${observation.slice(-12)}`;
+  await here.app.inject({ method: 'PUT', url: `/v1/pools/${pool}` });
+  const job = { pool, run: { script: 'true' } };
+  await post(here.app, '/v1/pool-jobs', null, job);
   const H = '/v1/hosts/{host}';
   return [
     { route: '/v1/hosts', path: '/v1/hosts', body: HOST },
@@ -133,6 +142,12 @@ async function requests(): Promise<{ route: string; path: string; body: unknown 
       route: '/v1/observations/{observation}/explanations',
       path: `${observation}/explanations`,
       body: { kernel: 'linux-7.2.6', cpu_model: 'emerald-rapids' },
+    },
+    { route: '/v1/pool-jobs', path: '/v1/pool-jobs', body: job },
+    {
+      route: '/v1/pools/{pool}/leases',
+      path: `/v1/pools/${pool}/leases`,
+      body: { machine: 'host-17' },
     },
   ];
 }

@@ -17,7 +17,7 @@ import { type Transition, TransitionSchema } from '../../schemas/transition.js';
 import { type Vcpu, VcpuSchema, type Wrmsr, WrmsrSchema } from '../../schemas/vcpu.js';
 import { bodyOf, build, freshStorage, problemOf } from '../helper.js';
 
-export type Method = 'GET' | 'POST' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 let shared: Promise<FastifyInstance> | undefined;
 

@@ -1,81 +1,164 @@
-/** What public reports needed, over HTTP: a VMX abort, pseudo counters, the reset after 100 loops, scenarios with sources. */
+/** Observations and campaigns as KTAP, JUnit and KCIDB, and all finished observations for KernelCI. */
 import t from 'tap';
-import { ScenarioPageSchema } from '../../schemas/scenario.js';
-import { bodyOf } from '../helper.js';
-import { openLab } from './lab.js';
+import { CampaignSchema } from '../../schemas/campaign.js';
+import { ObservationSchema } from '../../schemas/observation.js';
+import { type KcidbPage, KcidbPageSchema } from '../../schemas/report.js';
+import { bodyOf, build, freshStorage, problemOf } from '../helper.js';
+import { capture } from '../observations/captures.js';
+import { dashboardFaults, kcidbFaults } from '../service/reports/kcidb-schema.js';
 
-const PEBS = { precise_ip: 2, sample_period: 100003, exclude_guest: true };
+const storage = await freshStorage(t);
+const app = await build(t, { storage });
 
-t.test('a VMX abort ends the transitions, is shown, and refuses what follows', async (t) => {
-  const lab = await openLab(t);
-  const host = await lab.host('emerald-rapids', 'linux-6.4-rc2');
-  await host.event({ ...PEBS, counter: 'PMC0' });
-  const second = await host.event({ ...PEBS, counter: 'PMC1' });
-  const vcpu = await host.vcpu();
-  await lab.send('DELETE', `${host.path}/perf-events/${second.id}`);
-  const made = await host.move(vcpu, { kind: 'round_trip', count: 1000 });
-  t.equal(made.transitions, 1, 'the first of them is the last');
-  t.ok(made.violations.some(({ invariant }) => invariant === 'I19'));
-  t.equal((await host.msrs()).mode, 'shut_down');
-  t.equal((await host.vcpuState(vcpu)).position, 'v6_vmx_abort');
-  for (const [route, body] of [
-    [`/vcpus/${vcpu.id}/transitions`, { kind: 'round_trip' }],
-    [`/vcpus/${vcpu.id}/transitions`, { kind: 'micro_step' }],
-    ['/nmis', {}],
-    ['/ticks', {}],
-  ] as const) {
-    const { detail } = await host.refuses('conflict', 'POST', route, body);
-    t.match(detail, /shut down after a VMX abort/, route);
+const FORMATS = [
+  ['ktap', 'text/plain', /^KTAP version 1\n/, 'ktap', 'inline'],
+  ['junit', 'application/xml', /^<\?xml /, 'junit.xml', 'attachment'],
+  ['kcidb', 'application/vnd.kernelci.kcidb+json', /^\{\n/, 'kcidb.json', 'attachment'],
+] as const;
+
+const fileOf = (id: string): string => id.replace('_', '-');
+
+async function upload(name: string, query = '') {
+  const answer = await app.inject({
+    method: 'POST',
+    url: `/v1/observations${query}`,
+    headers: { 'content-type': 'text/plain', prefer: 'wait=20' },
+    payload: capture(name),
+  });
+  return bodyOf(t, answer, ObservationSchema, 201);
+}
+
+t.test('an observation comes in three more formats, by Accept or by name', async (t) => {
+  const query = '?machine=host-17&pool=lab-a';
+  const { id } = await upload('rdmsr-loop-cpu-equals.txt', query);
+  const url = `/v1/observations/${id}`;
+  for (const [format, type, start, extension, disposition] of FORMATS) {
+    const named = await app.inject(`${url}?format=${format}`);
+    const accepted = await app.inject({ url, headers: { accept: type } });
+    t.equal(named.statusCode, 200, format);
+    t.equal(named.body, accepted.body, format);
+    t.ok(named.headers['content-type']?.toString().startsWith(type), format);
+    t.equal(
+      named.headers['content-disposition'],
+      `${disposition}; filename="${fileOf(id)}_host-17.${extension}"`,
+    );
+    t.match(named.body, start);
+    t.match(named.body, /cpu3/);
   }
+  const ktap = (await app.inject(`${url}?format=ktap`)).body;
+  t.match(ktap, / {2}not ok 5 pebs_enable_stuck.cpu3 # cpu=3 verdict=stuck\n/);
+  const kcidb = (await app.inject(`${url}?format=kcidb`)).json();
+  t.strictSame([...kcidbFaults(kcidb), ...dashboardFaults(kcidb)], []);
+  t.match(kcidb.builds, [{ misc: { lab: 'lab-a' } }]);
+  bodyOf(t, await app.inject(`${url}?format=json`), ObservationSchema);
+  bodyOf(t, await app.inject({ url, headers: { accept: '*/*' } }), ObservationSchema);
+  problemOf(t, await app.inject(`${url}?format=pdf`), 'validation');
+  problemOf(t, await app.inject({ url, headers: { accept: 'image/png' } }), 'not_acceptable');
+  problemOf(t, await app.inject('/v1/observations/obs_none?format=ktap'), 'not_found');
+  await storage.database.pool.query(
+    `insert into observations (id, state, about) values
+       ('obs_reading', 'reading', '{"format": "rdmsr", "facts": {}}'),
+       ('obs_failed', 'failed', '{"format": "rdmsr", "facts": {}}')`,
+  );
+  problemOf(t, await app.inject('/v1/observations/obs_reading?format=ktap'), 'conflict');
+  t.match((await app.inject('/v1/observations/obs_failed?format=ktap')).body, /# TIMEOUT/);
+  await storage.database.pool.query(`delete from observations where state <> 'done'`);
 });
 
-t.test('an event on a pseudo counter is taken where the kernel takes it', async (t) => {
-  const lab = await openLab(t);
-  const faulty = await lab.host('haswell-x', 'linux-5.11');
-  const { counter } = await faulty.event({ ...PEBS, precise_ip: 1, counter: 'VLBR' });
-  t.equal(counter, 'VLBR');
-  const register = await faulty.msr('IA32_PEBS_ENABLE');
-  t.equal(register.desired, '0x0400000000000000');
-  t.equal(register.value, '0x0000000000000000');
-  t.strictSame(register.lost, ['VLBR']);
-  const mended = await lab.host('haswell-x', 'linux-6.1.187');
-  const body = { ...PEBS, precise_ip: 1, counter: 'VLBR' };
-  t.match(await mended.refuses('perf_errno', 'POST', '/perf-events', body), {
-    errno: 'EINVAL',
-    errors: [{ pointer: '/counter' }],
+t.test('a campaign comes as tests, with real durations', async (t) => {
+  const made = await app.inject({
+    method: 'POST',
+    url: '/v1/campaigns',
+    headers: { prefer: 'wait=60' },
+    payload: {
+      name: 'nightly',
+      matrix: {
+        kernels: ['linux-7.2.6', 'linux-6.12.117'],
+        cpu_models: ['emerald-rapids'],
+        scenarios: ['matrix-linux-7.2.6-k3-prompt'],
+      },
+      walks: 300,
+      steps_per_walk: 100,
+    },
   });
-  await faulty.refuses('rule_violated', 'POST', '/nmis', { overflow: ['VLBR'] });
+  const { id } = bodyOf(t, made, CampaignSchema);
+  for (const [format, type, start, extension, disposition] of FORMATS) {
+    const url = `/v1/campaigns/${id}`;
+    const named = await app.inject(`${url}?format=${format}`);
+    t.match(named.body, start, format);
+    t.equal((await app.inject({ url, headers: { accept: type } })).body, named.body);
+    t.equal((await app.inject(`${url}/results?format=${format}`)).body, named.body);
+    t.equal(
+      named.headers['content-disposition'],
+      `${disposition}; filename="${fileOf(id)}_nightly.${extension}"`,
+    );
+  }
+  const junit = (await app.inject(`/v1/campaigns/${id}?format=junit`)).body;
+  const times = [...junit.matchAll(/<testcase .*time="([\d.]+)"/g)].map(([, time]) => Number(time));
+  t.equal(times.length, 2);
+  for (const time of times) t.ok(time > 0 && time < 60, `${time} s`);
+  const kcidb = (await app.inject(`/v1/campaigns/${id}?format=kcidb`)).json();
+  t.strictSame([...kcidbFaults(kcidb), ...dashboardFaults(kcidb)], []);
+  t.match(kcidb.tests, [
+    { status: 'FAIL', path: /^linux-7_2_6\.emerald-rapids\./ },
+    { status: 'PASS' },
+  ]);
 });
 
-t.test('an NMI whose status never clears resets the PMU, by itself and injected', async (t) => {
-  const lab = await openLab(t);
-  const host = await lab.host('emerald-rapids', 'linux-7.3.4');
-  await host.event({ ...PEBS, counter: 'PMC0' });
-  const { msr_writes, violations } = await host.act('nmis', { reset: true });
-  const written = msr_writes.map(({ msr }) => msr);
-  t.ok(written.includes('IA32_PERFEVTSEL7') && written.includes('IA32_FIXED_CTR3'));
-  t.notOk(written.includes('IA32_PEBS_ENABLE'), 'which it leaves alone');
-  t.ok(violations.some(({ invariant }) => invariant === 'I17'));
-  t.strictSame((await host.msr('IA32_PEBS_ENABLE')).bits, ['PMC0']);
+const page = async (query = ''): Promise<KcidbPage> =>
+  bodyOf(t, await app.inject(`/v1/exports/kcidb${query}`), KcidbPageSchema);
 
-  const vcpu = await host.vcpu();
-  const nmi = { reset: true };
-  const inject = [{ at: 'k7_lapic_wait', nmi }];
-  const made = await host.move(vcpu, { kind: 'round_trip', inject });
-  t.ok(made.msr_writes.some(({ msr }) => msr === 'IA32_PERFEVTSEL7'));
-  await host.refuses('conflict', 'POST', `/vcpus/${vcpu.id}/transitions`, {
-    kind: 'round_trip',
-    inject: [{ at: 'guest', nmi }],
-  });
-  await host.refuses('validation', 'POST', '/nmis', { reset: 1 });
+t.test('finished observations are exported page by page, each once', async (t) => {
+  for (const name of ['sysrq-stuck.txt', 'tuxrun-results.json', 'lava-callback-results.json']) {
+    await upload(name);
+  }
+  const first = await app.inject('/v1/exports/kcidb?limit=3');
+  const { items, next_cursor, has_more } = bodyOf(t, first, KcidbPageSchema);
+  t.equal(items.length, 3);
+  t.equal(has_more, true);
+  t.equal(first.headers.link, `</v1/exports/kcidb?limit=3&after=${next_cursor}>; rel="next"`);
+  const rest = await page(`?after=${next_cursor}`);
+  t.match(rest, { has_more: false, items: [{}] });
+  const all = [...items, ...rest.items];
+  for (const document of all) {
+    t.strictSame([...kcidbFaults(document), ...dashboardFaults(document)], []);
+  }
+  t.equal(new Set(all.map(({ tests }) => tests[0]?.id)).size, 4);
+  const { next_cursor: end } = rest;
+  t.strictSame(await page(`?after=${end}`), { items: [], next_cursor: end, has_more: false });
+  await upload('kut-skip-reasons.txt');
+  t.match(await page(`?after=${end}`), { items: [{}], has_more: false });
+  problemOf(t, await app.inject('/v1/exports/kcidb?after=bm9uZQ'), 'validation');
+  problemOf(t, await app.inject('/v1/exports/kcidb?limit=101'), 'validation');
 });
 
-t.test('scenarios of reports name their sources', async (t) => {
-  const lab = await openLab(t);
-  const page = bodyOf(t, await lab.get('/v1/scenarios?limit=1000'), ScenarioPageSchema);
-  const reports = page.items.filter(({ id }) => id.startsWith('report-'));
-  t.ok(reports.length >= 20, `${reports.length} reports`);
-  for (const { id, sources } of reports) t.ok((sources?.length ?? 0) > 0, id);
-  const cve = page.items.find(({ id }) => id === 'report-guest-only-pebs-linux-6.12.27');
-  t.match(cve?.sources?.join(), /CVE-2025-37936/);
+t.test('what ended while another transaction was under way is not passed over', async (t) => {
+  const { next_cursor } = await page();
+  const older = await storage.database.pool.connect();
+  await older.query('begin');
+  await older.query(
+    `insert into observations (id, state, about, answer, finished_at, ended_xid)
+     select 'obs_slow', state, about, answer, now(), pg_current_xact_id() from observations limit 1`,
+  );
+  const { id } = await upload('sysrq-stuck.txt');
+  const ids = (found: KcidbPage) => found.items.map(({ tests }) => tests[0]?.misc.report);
+  const before = await page(`?after=${next_cursor}`);
+  await older.query('commit');
+  older.release();
+  const after = await page(`?after=${before.next_cursor}`);
+  t.strictSame([...ids(before), ...ids(after)].sort(), ['obs_slow', id].sort());
+});
+
+t.test('a page of many tests is short, and the next one goes on', async (t) => {
+  const line = (cpu: number) => `cpu=${cpu} 3f1=0000000000000001\n`;
+  const text = Array.from({ length: 520 }, (_, cpu) => line(cpu)).join('');
+  const { next_cursor } = await page();
+  for (let n = 0; n < 3; n += 1) {
+    const headers = { 'content-type': 'text/plain', prefer: 'wait=20' };
+    await app.inject({ method: 'POST', url: '/v1/observations', headers, payload: text });
+  }
+  const some = await page(`?after=${next_cursor}`);
+  t.equal(some.items.length, 2);
+  t.equal(some.has_more, true);
+  t.equal((await page(`?after=${some.next_cursor}`)).items.length, 1);
 });

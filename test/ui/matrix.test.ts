@@ -76,6 +76,19 @@ t.test('the matrix', { skip }, async (t) => {
     t.equal(await page.getByRole('dialog').count(), 0, 'letters can be switched off');
   });
 
+  t.test('finds any scenario by a few letters', async (t) => {
+    await page.keyboard.press('Control+k');
+    const dialog = page.getByRole('dialog', { name: 'Find a screen or a scenario' });
+    await dialog.getByRole('option', { name: 'Walk screen' }).waitFor();
+    await page.keyboard.type('7.2.6 k3 late');
+    await dialog.getByRole('option', { name: SCENARIO, selected: true }).waitFor();
+    await checkLooks(t, page, 'find');
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Step 15 of 24' }).waitFor();
+    t.match(new URL(page.url()).pathname, `/ui/s/${SCENARIO}/ce/I1-0`);
+  });
+
   t.test('finds nothing at an address of another version', async () => {
     await page.goto('/ui/no/such/place');
     await page.getByRole('heading', { name: 'There is nothing at this address' }).waitFor();

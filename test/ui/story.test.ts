@@ -3,6 +3,49 @@ import t from 'tap';
 import { openPage, serve, skip } from './browser.js';
 import { checkLooks } from './checks.js';
 
+/**
+ * Medians in milliseconds, in one run: a plain table of 1,000 rows made and laid out, a move of the cursor with all that
+ * follows, and a change of the zoom, which draws everything again.
+ */
+const MEASURE = `(async () => {
+  const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+  const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
+  const timed = async (act) => {
+    const begin = performance.now();
+    act();
+    await settled();
+    document.body.offsetHeight;
+    return performance.now() - begin;
+  };
+  const plain = () => {
+    const table = document.createElement('table');
+    for (let row = 0; row < 1000; row += 1) {
+      const tr = table.insertRow();
+      for (const text of [row, 'kvm', 'k5_switch', 'a step of the run', 'IA32_PEBS_ENABLE', '0x1']) {
+        tr.insertCell().textContent = text;
+      }
+    }
+    document.body.append(table);
+    document.body.offsetHeight;
+    table.remove();
+  };
+  const slider = document.querySelector('[role=slider]');
+  const press = () =>
+    slider.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowLeft', bubbles: true, cancelable: true }));
+  const wider = document.querySelector('[aria-label="Wider steps"]');
+  const repeat = async (times, act) => {
+    const found = [];
+    for (let at = 0; at < times; at += 1) found.push(await timed(act));
+    return median(found);
+  };
+  await repeat(3, press);
+  return {
+    table: await repeat(5, plain),
+    moves: await repeat(15, press),
+    paint: await repeat(5, () => wider.click()),
+  };
+})()`;
+
 t.test('the story of the first visit', { skip }, async (t) => {
   const { app, origin } = await serve(t);
   const page = await openPage(t, origin);
@@ -44,6 +87,28 @@ t.test('the story of the first visit', { skip }, async (t) => {
     t.equal(await stuck.count(), 0);
     await page.goBack();
     await page.getByRole('link', { name: 'Show me' }).waitFor();
+  });
+
+  t.test('a trace of 1,000 steps paints and moves as fast as a plain table', async (t) => {
+    const host = { cpu_model: 'emerald-rapids', kernel: 'linux-7.2.6' };
+    const made = await app.inject({ method: 'POST', url: '/v1/hosts', payload: host });
+    const { id } = made.json();
+    const actions = [
+      { action: 'open_event', counter: 'PMC0', precise_ip: 2, exclude_guest: true },
+      { action: 'add_vcpu', name: 'guest' },
+      { action: 'transition', vcpu: 'guest', kind: 'round_trip', count: 60 },
+    ];
+    const url = `/v1/hosts/${id}/scripts`;
+    t.equal((await app.inject({ method: 'POST', url, payload: { actions } })).statusCode, 200);
+    await page.goto(`/ui/story?host=${id}`);
+    const slider = page.getByRole('slider', { name: 'Step' });
+    await slider.waitFor();
+    t.equal(await slider.getAttribute('aria-valuemax'), '1000');
+    const { table, moves, paint } = (await page.evaluate(MEASURE)) as Record<string, number>;
+    const report = `table ${table} ms, a move ${moves} ms, all of it ${paint} ms`;
+    t.ok(moves! < table! / 2, `a move of the cursor takes less than half of a table: ${report}`);
+    t.ok(paint! < table!, `and all of it less than one: ${report}`);
+    await page.goto('/ui/');
   });
 
   t.test('by keyboard only', async (t) => {

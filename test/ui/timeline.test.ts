@@ -2,14 +2,41 @@
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Page } from 'playwright-core';
 import t from 'tap';
 import { expectMessages, openPage, serve, skip } from './browser.js';
 import { checkLooks } from './checks.js';
 
 const PLACE = '/ui/s/matrix-linux-7.2.6-k3-late/ce/I1-0';
 
+/** How bright each pixel of a picture is, read by the browser that took it; all pictures as 20 by 20. */
+function greysOf(page: Page, png: Buffer): Promise<number[]> {
+  return page.evaluate(`(async () => {
+    const image = new Image();
+    image.src = 'data:image/png;base64,${png.toString('base64')}';
+    await image.decode();
+    const canvas = new OffscreenCanvas(20, 20);
+    const context = canvas.getContext('2d');
+    context.drawImage(image, 0, 0, 20, 20);
+    const { data } = context.getImageData(0, 0, 20, 20);
+    return Array.from({ length: 400 }, (_, i) =>
+      0.2126 * data[4 * i] + 0.7152 * data[4 * i + 1] + 0.0722 * data[4 * i + 2]);
+  })()`);
+}
+
+/** What Perfetto does with those who hand it a trace. */
+const PERFETTO = `<script>
+  addEventListener('message', ({ data, source, origin }) => {
+    if (data === 'PING') return source.postMessage('PONG', origin);
+    const { buffer, title } = data.perfetto;
+    const { traceEvents } = JSON.parse(new TextDecoder().decode(buffer));
+    document.title = title + ': ' + traceEvents.length + ' events';
+  });
+</script>`;
+
 t.test('the timeline', { skip }, async (t) => {
   const { app, origin } = await serve(t);
+  const second = await serve(t);
   const page = await openPage(t, origin);
   const slider = page.getByRole('slider', { name: 'Step' });
   const panel = page.getByRole('region', { name: 'The step at the cursor' });
@@ -125,6 +152,47 @@ t.test('the timeline', { skip }, async (t) => {
     await other.getByRole('heading', { name: 'Step 18 of 24' }).waitFor();
   });
 
+  t.test('another instance understands the address, and comes to the same moment', async (t) => {
+    const other = await openPage(t, second.origin);
+    await page.getByRole('link', { name: 'Walk on from here' }).click();
+    await page.waitForURL(/[?&]f=[0-9a-f]{8}/);
+    const { pathname, search } = new URL(page.url());
+    await other.goto(pathname + search);
+    await other.getByRole('heading', { name: 'After 18 steps' }).waitFor();
+    t.equal(await other.getByRole('alert').count(), 0, 'it is the same state');
+    await other.goto(`${PLACE}?step=18`);
+    await other.getByRole('heading', { name: 'Step 18 of 24' }).waitFor();
+    await page.goBack();
+    await at(18);
+  });
+
+  t.test('set, lost and stuck are told apart without colour', async (t) => {
+    await page.goto(`${PLACE}?view=table&step=23`);
+    await page.setViewportSize({ width: 1280, height: 1400 });
+    await at(23);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      const greys = new Map<string, number[]>();
+      for (const state of ['set', 'clear', 'lost', 'stuck']) {
+        const shot = await page.locator(`.bit-cell .bit[data-state=${state}]`).last().screenshot();
+        greys.set(state, await greysOf(page, shot));
+      }
+      for (const [one, own] of greys) {
+        for (const [other, its] of greys) {
+          if (one >= other) continue;
+          const apart =
+            own.reduce((sum, grey, i) => sum + Math.abs(grey - its[i]!), 0) / own.length;
+          t.ok(
+            apart > 12,
+            `${colorScheme}: ${one} and ${other} differ by ${apart.toFixed(1)} of 255`,
+          );
+        }
+      }
+    }
+    await page.emulateMedia({ colorScheme: 'light' });
+    await page.setViewportSize({ width: 1280, height: 800 });
+  });
+
   t.test('files of other tools can be taken along', async (t) => {
     await page.getByRole('button', { name: 'Take along' }).click();
     const [download] = await Promise.all([
@@ -135,6 +203,49 @@ t.test('the timeline', { skip }, async (t) => {
     const path = join(mkdtempSync(join(tmpdir(), 'pebslab-page-')), 'run.vcd');
     await download.saveAs(path);
     t.match(readFileSync(path, 'utf8'), /\$enddefinitions \$end/);
+
+    await page
+      .context()
+      .route('https://ui.perfetto.dev/**', (route) =>
+        route.fulfill({ contentType: 'text/html', body: PERFETTO }),
+      );
+    const [viewer] = await Promise.all([
+      page.waitForEvent('popup'),
+      page.getByRole('button', { name: 'Open in Perfetto' }).click(),
+    ]);
+    await viewer.waitForFunction('document.title !== ""');
+    t.match(await viewer.title(), /^linux-7\.2\.6 .*: [0-9]+ events/, 'the trace has arrived');
+    await viewer.close();
+    await page.keyboard.press('Escape');
+  });
+
+  t.test('a world of one’s own is in the address', async (t) => {
+    const model = {
+      cpu_model: 'emerald-rapids',
+      kernel: 'linux-7.2.6',
+      events: [{ counter: 'PMC0', precise_ip: 2, exclude_guest: true }],
+      vcpus: [{}],
+      actors: [{ kind: 'nmi_throttle' }],
+    };
+    const { id } = (
+      await app.inject({
+        method: 'POST',
+        url: '/v1/explorations',
+        headers: { prefer: 'wait=30' },
+        payload: { model },
+      })
+    ).json();
+    await page.goto(`/ui/e/${id}/ce/I1-0?step=5`);
+    await page.getByRole('heading', { name: 'Step 5 of 23' }).waitFor();
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.getByRole('button', { name: 'Take along' }).click();
+    await page.getByRole('button', { name: 'Copy link' }).click();
+    await page.getByText('Copied').waitFor();
+    const copied = new URL(String(await page.evaluate('navigator.clipboard.readText()')));
+    t.match(copied.pathname, /^\/ui\/m\/[\w-]{50,400}\/ce\/I1-0$/);
+    const other = await openPage(t, second.origin);
+    await other.goto(copied.pathname + copied.search);
+    await other.getByRole('heading', { name: 'Step 5 of 23' }).waitFor();
     await page.keyboard.press('Escape');
   });
 

@@ -58,8 +58,7 @@ t.test('the walk', { skip }, async (t) => {
     await here.focus();
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('Enter');
-    await after(14 + 1);
-    t.match(await here.getAttribute('aria-label'), /^k9_vmlaunch in run_vcpu/);
+    await map.getByRole('button', { name: /^k9_vmlaunch in run_vcpu.*, here$/ }).waitFor();
     await page
       .getByRole('region', { name: 'Path' })
       .getByRole('link', { name: /k4_list_build/ })

@@ -4,12 +4,22 @@
  * that only this machine, or other machines on explicit request, can reach the service.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { createVerifier, presentedToken, type Scope, sha256 } from '../../config/access-tokens.js';
+import {
+  bareToken,
+  createVerifier,
+  presentedToken,
+  type Scope,
+  sha256,
+} from '../../config/access-tokens.js';
 import { ProblemError, tryLater } from '../../service/problem-error.js';
 import { isOpenRoute } from './authorisation.js';
 import { GuessLimit } from './guess-limit.js';
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The token may also stand alone in `Authorization`, or in `X-Auth-Token`. */
+    bareToken?: boolean;
+  }
   interface FastifyRequest {
     /** The client; null on the open routes. */
     principal: Principal | null;
@@ -20,6 +30,8 @@ interface Principal {
   /** The name of the token; null if the service has no tokens. */
   readonly name: string | null;
   readonly scope: Scope;
+  /** The pools that it is limited to. */
+  readonly pools?: readonly string[];
 }
 
 const ANYBODY: Principal = { name: null, scope: 'admin' };
@@ -41,11 +53,17 @@ export function useAuthentication(app: FastifyInstance): void {
 function createAuthentication(app: FastifyInstance): (request: FastifyRequest) => Principal {
   const find = createVerifier(app.config.tokens);
   const guesses = new GuessLimit();
-  return ({ headers, ip }) => {
-    const presented = presentedToken(headers.authorization);
+  return ({ headers, ip, routeOptions }) => {
+    const presented =
+      routeOptions.config.bareToken === true
+        ? bareToken(headers.authorization, headers['x-auth-token'])
+        : presentedToken(headers.authorization);
     if (presented === undefined) throw tokenMissing();
     const token = find(presented);
-    if (token !== undefined) return { name: token.name, scope: token.scope };
+    if (token !== undefined) {
+      const { name, scope, pools } = token;
+      return pools === undefined ? { name, scope } : { name, scope, pools };
+    }
     const wait = guesses.secondsToWait(ip);
     if (wait > 0) throw tooManyGuesses(wait);
     guesses.addWrong(ip, sha256(presented).toString('hex'));

@@ -1,12 +1,12 @@
 /** What the client may do: each route needs a scope, except the open ones, which need no token. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { covers, type Scope } from '../../config/access-tokens.js';
+import { covers, type NeededScope } from '../../config/access-tokens.js';
 import { ProblemError } from '../../service/problem-error.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** The scope, if it does not follow from the method: `read` for a POST that changes nothing. */
-    scope?: Scope;
+    scope?: NeededScope;
   }
 }
 
@@ -30,7 +30,10 @@ export function isOpenRoute(pattern: string | undefined): boolean {
 }
 
 /** The scope a route needs: its own setting, or the default of its method. */
-export function scopeOf(method: string, config: { readonly scope?: Scope } | undefined): Scope {
+export function scopeOf(
+  method: string,
+  config: { readonly scope?: NeededScope } | undefined,
+): NeededScope {
   return config?.scope ?? (method === 'GET' || method === 'HEAD' ? 'read' : 'write');
 }
 

@@ -20,7 +20,7 @@ when they switch PMU state between host and guest, and searches its interleaving
 Every failure is \`application/problem+json\` (RFC 9457); GET of its \`type\` returns an explanation.
 
 If access tokens are configured, every route with a padlock needs one of the scope it names: \`read\`, \`write\` (which includes
-read) or \`admin\` (which includes both). \`GET /v1/whoami\` tests a token. Responses to requests with a token carry
+read) or \`admin\` (which includes both); \`pool\` is what machines of named pools need, \`any\` what every token allows. \`GET /v1/whoami\` tests a token. Responses to requests with a token carry
 \`RateLimit-Policy\` and \`RateLimit\`; a 304 counts as half a request. A service without tokens needs none.`;
 
 const TAGS = [
@@ -39,6 +39,7 @@ const TAGS = [
   { name: 'explorations', description: 'Searches of the state space' },
   { name: 'campaigns', description: 'Random walks beyond what a search can exhaust' },
   { name: 'observations', description: 'What tools print on real machines, and what it shows' },
+  { name: 'pools', description: 'Real machines, and what they are lent for' },
   { name: 'events', description: 'Live events' },
   { name: 'operations', description: 'Health, metrics, documents of the service itself' },
 ] as const;

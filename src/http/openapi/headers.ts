@@ -8,6 +8,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The route waits for long work to end if the client prefers that. */
     waits?: boolean;
+    /** The route takes `If-None-Match: *`, which asks for a new resource. */
+    onlyNew?: boolean;
   }
 }
 
@@ -28,13 +30,20 @@ const PREFER = {
   description: '`wait=N` waits up to N seconds, at most 60, for the work to end.',
 };
 
+const ONLY_NEW = {
+  type: 'string',
+  maxLength: 2000,
+  description: '`*` asks for a new resource: where there is one, the request fails with 412.',
+};
+
 /** The route's schema with the request headers it uses. */
 export function withHeaders(schema: FastifySchema, { config }: RouteOptions): FastifySchema {
   const response = (schema.response ?? {}) as Record<number, unknown>;
   const properties = {
     ...(config?.idempotent === true ? { 'idempotency-key': IDEMPOTENCY_KEY } : {}),
-    ...(412 in response ? { 'if-match': IF_MATCH } : {}),
+    ...(412 in response && config?.onlyNew !== true ? { 'if-match': IF_MATCH } : {}),
     ...(config?.waits === true ? { prefer: PREFER } : {}),
+    ...(config?.onlyNew === true ? { 'if-none-match': ONLY_NEW } : {}),
   };
   if (Object.keys(properties).length === 0) return schema;
   return { ...schema, headers: { type: 'object', properties } };
@@ -117,7 +126,11 @@ const ANSWER_HEADERS: Readonly<Record<string, AnswerHeader>> = {
     description: 'how many seconds to wait before trying again',
     example: '1',
     always: false,
-    isSentBy: (_, status) => status === 409 || status === 429 || status === 503,
+    isSentBy: ({ operation }, status) =>
+      status === 409 ||
+      status === 429 ||
+      status === 503 ||
+      (status === 204 && operation.operationId === 'createLease'),
   },
   'RateLimit-Policy': {
     description:

@@ -2,18 +2,28 @@
 import { initialState, type Path, successorsOf } from '../../explorer/path.js';
 import { GUEST } from '../../pmu/machine/micro-step.js';
 import { IDLE, type MachineState } from '../../pmu/machine/state.js';
+import { OFF } from '../../pmu/perf/perf-event.js';
 import type { MachineModel } from '../machine-model.js';
-import { kindOf } from '../steps/index.js';
+import { kindOf, targetOf } from '../steps/index.js';
 import { ADVANCE } from '../steps/operation.js';
 import { RUN } from '../steps/vcpus.js';
 
 /** All events are closed, one after the other. Empty where none is open, or none may be closed. */
 export function allClosed(model: MachineModel): Path {
+  return pathBy(model, isClose, () => false);
+}
+
+/** Events that are off are closed. */
+export function othersClosed(model: MachineModel): Path {
   return pathBy(
     model,
-    (label) => kindOf(label).actor === 'event_del',
+    (label, { events }) => isClose(label) && events[targetOf(label)]!.status === OFF,
     () => false,
   );
+}
+
+function isClose(label: number): boolean {
+  return kindOf(label).actor === 'event_del';
 }
 
 /** A vCPU is in its guest. */
@@ -28,7 +38,7 @@ export function inGuest(model: MachineModel): Path {
 /** Takes the first step of a kind whenever the CPU is idle, and lets what it begins go on, until there is none or it is there. */
 function pathBy(
   model: MachineModel,
-  begins: (label: number) => boolean,
+  begins: (label: number, state: MachineState) => boolean,
   isThere: (state: MachineState) => boolean,
 ): Path {
   const path: number[] = [];
@@ -37,7 +47,7 @@ function pathBy(
     if (isThere(state)) return path;
     const isIdle = state.cpus[0]?.operation === IDLE;
     const step = successorsOf(model, words).find(({ label }) =>
-      isIdle ? begins(label) : kindOf(label) === ADVANCE,
+      isIdle ? begins(label, state) : kindOf(label) === ADVANCE,
     );
     if (step === undefined) return path;
     path.push(step.index);

@@ -1,14 +1,19 @@
 /** The machine of a search as someone sees it who traces one of its CPUs. */
 
-import { msrIndex } from '../../pmu/arch/msr.js';
+import type { Successors } from '../../explorer/model.js';
+import { EMITTED_MAX, MISSING, type Observation } from '../../explorer/observation.js';
+import { readMsr } from '../../pmu/arch/hardware.js';
+import { FIXED_CTR_CTRL, msrIndex } from '../../pmu/arch/msr.js';
 import { WriteSink } from '../../pmu/arch/write-sink.js';
-import { MachineState } from '../../pmu/machine/state.js';
+import { isInGuest } from '../../pmu/machine/micro-step.js';
+import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
+import { ADDED, STOPPED } from '../../pmu/perf/perf-event.js';
 import type { ExploredWorld } from '../explored-world.js';
 import { MachineModel } from '../machine-model.js';
 import { cpuOf, kindOf, targetOf } from '../steps/index.js';
 import { u64OfMsr } from '../values.js';
-import { ACTOR_KINDS } from '../vocabulary.js';
-import { exitFacet, IN_NMI, NOT_IN_NMI, type Symbols } from './symbols.js';
+import { NextNmi } from './next-nmi.js';
+import { codeOfReading, exitFacet, IN_NMI, NOT_IN_NMI, type Symbols } from './symbols.js';
 import { isInNmi, tracesEntry, tracesExit, tracesWrite } from './traced.js';
 
 /** Values of registers are integers of 32 bits. */
@@ -16,40 +21,116 @@ const VALUES = 2 ** 32;
 
 export class ObservedMachine extends MachineModel {
   private readonly symbols: Symbols;
-  private readonly before: MachineState;
-  private readonly used = new Int32Array(ACTOR_KINDS.length);
   private readonly traced = new WriteSink();
+  private readonly nextNmi: NextNmi;
   /** The symbols of writes that were seen before, by MSR, value and context. */
   private readonly writes = new Map<number, number>();
+  /** What the steps to the successors show that were written last, and where that of each begins. */
+  private readonly shown: Int32Array;
+  private readonly shownFrom: Int32Array;
 
   /** Traced is CPU 0. */
-  constructor(explored: ExploredWorld, symbols: Symbols) {
+  constructor(explored: ExploredWorld, symbols: Symbols, calmBefore = false) {
     super(explored, []);
     this.symbols = symbols;
-    this.before = new MachineState(explored.initial);
+    this.nextNmi = new NextNmi(symbols, calmBefore);
+    this.shown = new Int32Array(this.successorsMax * SHOWN_ROOM + EMITTED_MAX);
+    this.shownFrom = new Int32Array(this.successorsMax + 1);
   }
 
-  emits(states: Int32Array, at: number, label: number, out: Int32Array): number {
-    if (cpuOf(label) !== 0) return 0;
-    const { before, explored, symbols, traced } = this;
-    this.layout.unpack(states, at, before, this.used);
-    const cpu = before.cpus[0]!;
-    const { by, executes: ask } = kindOf(label);
-    const executes = ask?.(explored, before, cpu, targetOf(label));
-    let count = 0;
-    if (symbols.showsRuns && tracesEntry(executes)) out[count++] = symbols.entry(cpu.target);
-    if (symbols.showsRuns && tracesExit(executes, cpu.exitReason)) {
-      out[count++] = symbols.exit(cpu.target, exitFacet(cpu.exitReason));
+  expects(recording: Observation, position: number): void {
+    this.nextNmi.expects(recording, position);
+  }
+
+  override expand(states: Int32Array, at: number, out: Successors): void {
+    const { base, next, spent, nextSpent, labels, words, nextNmi } = this;
+    this.layout.unpack(states, at, base, spent);
+    const found = nextNmi.narrowed(base, labels, this.steps.find(base, spent, labels));
+    const { count } = out;
+    let shown = 0;
+    for (let nth = 0; nth < found; nth += 1) {
+      const label = labels[nth]!;
+      this.shownFrom[nth] = shown;
+      next.copyFrom(base);
+      nextSpent.set(spent);
+      shown = this.show(next, nextSpent, label, shown);
+      this.layout.pack(next, nextSpent, out.words, (count + nth) * words);
+      out.labels[count + nth] = label;
     }
+    this.shownFrom[found] = shown;
+    out.count = count + found;
+  }
+
+  emits(nth: number, out: Int32Array): number {
+    const from = this.shownFrom[nth]!;
+    const length = this.shownFrom[nth + 1]! - from;
+    for (let at = 0; at < length; at += 1) {
+      out[at] = this.shown[from + at]!;
+    }
+    return length;
+  }
+
+  stateSymbol(states: Int32Array, at: number, recorded: number): number {
+    const { next, nextSpent, symbols, explored } = this;
+    this.layout.unpack(states, at, next, nextSpent);
+    const [cpu] = next.cpus;
+    const { what, of } = symbols.of(recorded);
+    // rdmsr and perf's handlers run in the host.
+    if (cpu === undefined || isInGuest(cpu.pc)) return MISSING;
+    switch (what) {
+      case 'reading': {
+        const code = codeOfReading(of)!;
+        const value =
+          code === FIXED_CTR_CTRL ? cpu.hardware.fixedCtrl : readMsr(cpu.hardware, code);
+        return symbols.reading(of, u64OfMsr(code, value, explored.host.addresses));
+      }
+      case 'throttle':
+        return next.events.some(({ mark, status }) => mark !== 0 && status === STOPPED)
+          ? recorded
+          : MISSING;
+      default:
+        return next.events.some(({ mark, status }) => mark === 0 && status >= ADDED)
+          ? recorded
+          : MISSING;
+    }
+  }
+
+  take(states: Int32Array, at: number, label: number, out: Int32Array): void {
+    const { next, nextSpent } = this;
+    this.layout.unpack(states, at, next, nextSpent);
+    this.steps.take(next, nextSpent, label, this.traced);
+    this.layout.pack(next, nextSpent, out, 0);
+  }
+
+  /** Takes a step, and puts what it shows into `shown`. */
+  private show(state: MachineState, used: Int32Array, label: number, from: number): number {
+    const { explored, symbols, traced, shown } = this;
+    const cpu = state.cpus[cpuOf(label)]!;
+    const { by, executes: ask } = kindOf(label);
+    const isTraced = cpu.index === 0;
+    const executes = isTraced ? ask?.(explored, state, cpu, targetOf(label)) : undefined;
+    let count = from;
+    if (isTraced && symbols.showsRuns) count = this.showRun(executes, cpu, count);
     const context = isInNmi(by, executes) ? IN_NMI : NOT_IN_NMI;
     traced.listed = [];
-    this.steps.take(before, this.used, label, traced);
+    this.steps.take(state, used, label, traced);
+    if (!isTraced) return count;
     for (const { msr, via, value } of traced.listed) {
       const symbol = tracesWrite(via) ? this.writeOf(msr, value, context) : 0;
-      if (symbol !== 0) out[count++] = symbol;
+      if (symbol !== 0) shown[count++] = symbol;
     }
     // Without any event perf has no handler, and nothing is written.
-    if (context === IN_NMI && symbols.showsNmis && count > 0) out[count++] = symbols.nmi();
+    if (context === IN_NMI && symbols.showsNmis && count > from) shown[count++] = symbols.nmi();
+    return count;
+  }
+
+  private showRun(executes: number | undefined, cpu: LogicalCpu, from: number): number {
+    const { symbols, shown } = this;
+    let count = from;
+    if (tracesEntry(executes)) shown[count++] = symbols.entry(cpu.target);
+    if (tracesExit(executes, cpu.exitReason)) {
+      shown[count++] = symbols.exit(cpu.target, exitFacet(cpu.exitReason));
+    }
     return count;
   }
 
@@ -67,3 +148,6 @@ export class ObservedMachine extends MachineModel {
     return symbol;
   }
 }
+
+/** Most steps show one symbol or none, and an NMI a dozen. */
+const SHOWN_ROOM = 24;

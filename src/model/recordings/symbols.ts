@@ -5,7 +5,13 @@
  * Compared are the values that perf and KVM decide on. Left out are those that the model does not have: counters' values, the
  * addresses of DS areas, and of a selector the event it counts.
  */
-import { ANY_FACET, facetsOfSymbol, nameOfSymbol, symbolOf } from '../../explorer/observation.js';
+import {
+  ANY_FACET,
+  facetsOfSymbol,
+  nameOfSymbol,
+  OF_STATE,
+  symbolOf,
+} from '../../explorer/observation.js';
 import type { U64 } from '../../pmu/arch/counter-set.js';
 import * as msr from '../../pmu/arch/msr.js';
 import { EXIT_ENTRY_FAILURE, EXIT_NMI, EXIT_REENTER } from '../../pmu/machine/state.js';
@@ -23,7 +29,8 @@ export const EXIT_BY_NMI = 4;
 export const EXIT_FAILED_ENTRY = 8;
 
 export interface Seen {
-  readonly what: 'write' | 'vm_entry' | 'vm_exit' | 'nmi';
+  /** The last three say something of the machine at their place, and no step shows them. */
+  readonly what: 'write' | 'vm_entry' | 'vm_exit' | 'nmi' | 'reading' | 'throttle' | 'unthrottle';
   /** Index of the MSR, or number of the vCPU; 0 of an NMI. */
   readonly of: number;
   readonly value: U64;
@@ -50,6 +57,19 @@ const COMPARED: ReadonlyMap<number, U64> = new Map([
     SELECTOR,
   ]),
 ]);
+
+/** By index, the MSRs whose value the model has at any time. */
+const READ: ReadonlyMap<number, number> = new Map(
+  [msr.GLOBAL_CTRL, msr.PEBS_ENABLE, msr.PEBS_DATA_CFG, msr.FIXED_CTR_CTRL].map((code) => [
+    msr.msrIndex(code),
+    code,
+  ]),
+);
+
+/** The MSR of a reading that is compared. */
+export function codeOfReading(index: number): number | undefined {
+  return READ.get(index);
+}
 
 export function isCompared(index: number): boolean {
   return COMPARED.has(index);
@@ -111,6 +131,17 @@ export class Symbols {
     return this.symbol('write', index, compared, facets);
   }
 
+  isInNmi(symbol: number): boolean {
+    const { what, facets } = this.of(symbol);
+    return what === 'write' && facets === IN_NMI;
+  }
+
+  /** perf's handler begins with it. */
+  beginsNmi(symbol: number): boolean {
+    const { what, of, value } = this.of(symbol);
+    return what === 'write' && of === msr.msrIndex(msr.GLOBAL_CTRL) && (value.hi | value.lo) === 0;
+  }
+
   entry(vcpu: number): number {
     return this.symbol('vm_entry', vcpu, NOTHING, ANY_FACET);
   }
@@ -122,6 +153,16 @@ export class Symbols {
   /** perf's NMI handler has returned. */
   nmi(): number {
     return this.symbol('nmi', 0, NOTHING, ANY_FACET);
+  }
+
+  /** A register's value, or 0 where it is not compared. */
+  reading(index: number, value: U64): number {
+    return READ.has(index) ? this.symbol('reading', index, value, OF_STATE) : 0;
+  }
+
+  /** perf said that it throttles an event, or that it does so no longer. */
+  throttle(what: 'throttle' | 'unthrottle'): number {
+    return this.symbol(what, 0, NOTHING, OF_STATE);
   }
 
   /** What a symbol stands for. */

@@ -11,6 +11,7 @@ import { type ExploredWorld, UNLIMITED } from '../explored-world.js';
 import { ACTOR_KINDS } from '../vocabulary.js';
 import { POWERED } from './guards.js';
 import { labelOf, STEP_KINDS } from './index.js';
+import { targetOfOverflows, throttleable } from './nmis.js';
 import type { About, Guard, StepKind } from './step-kind.js';
 
 /** A kind of step that a world has. */
@@ -48,9 +49,10 @@ export function compileFinder(
   const code = emitter.finder(rows);
   const names = emitter.functions.map((_, at) => `f${at}`);
   const body = `return (state, spent, labels) => {\n${code}\n};`;
-  return new Function('explored', 'countersOn', ...names, body)(
+  return new Function('explored', 'countersOn', 'fewest', ...names, body)(
     explored,
     countersOn,
+    fewest,
     ...emitter.functions,
   ) as Finder;
 }
@@ -81,7 +83,9 @@ ${branches.join('\n')}
 }
 
 /** How rows are looped over; those that stand together and share their loop take turns in it. */
-const LOOPS: Readonly<Record<About, 'cpu' | 'operation' | 'vcpus' | 'events' | 'counters'>> = {
+const LOOPS: Readonly<
+  Record<About, 'cpu' | 'operation' | 'vcpus' | 'events' | 'counters' | 'overflows'>
+> = {
   cpu: 'cpu',
   machine: 'cpu',
   operation: 'operation',
@@ -90,6 +94,7 @@ const LOOPS: Readonly<Record<About, 'cpu' | 'operation' | 'vcpus' | 'events' | '
   host_event: 'events',
   guest_event: 'events',
   counter: 'counters',
+  overflows: 'overflows',
 };
 
 class Emitter {
@@ -160,6 +165,8 @@ ${about('guest_event')}
 }`;
       case 'counters':
         return rows.map((row) => this.counters(row)).join('\n');
+      case 'overflows':
+        return rows.map((row) => this.overflows(row)).join('\n');
     }
   }
 
@@ -174,6 +181,24 @@ while (left !== 0) {
 const at = 31 - Math.clz32(left & -left);
 left &= left - 1;
 ${this.consider(row, 'at')}
+}
+}`;
+  }
+
+  /** Of what may overflow every set, and every set of it that may be throttled. */
+  private overflows(row: Row): string {
+    const sets = row.kind.guards.flatMap(({ among }) => among ?? []);
+    const asked = this.asks ? sets.map((among) => `${this.call(among)}(explored, state, cpu)`) : [];
+    const may = this.asks ? `${this.call(throttleable)}(explored, state, cpu)` : '~0';
+    return `{
+const active = ${this.isSpent(row)} ? 0 : fewest(${['cpu.cpuc.activeMask', ...asked].join(' & ')});
+const may = active === 0 ? 0 : ${may};
+for (let set = active; set !== 0; set = (set - 1) & active) {
+for (let throttled = set & may; ; throttled = (throttled - 1) & set & may) {
+const at = ${this.call(targetOfOverflows)}(set, throttled);
+${this.consider(row, 'at')}
+if (throttled === 0) break;
+}
 }
 }`;
   }
@@ -230,3 +255,14 @@ function countersOn({ events }: MachineState, cpu: LogicalCpu): CounterSet {
   }
   return counters;
 }
+
+/** Of many counters the lowest few: there are 3 to the power of n ways in which n can overflow and be throttled. */
+function fewest(counters: CounterSet): CounterSet {
+  let left = counters;
+  for (let count = 0; count < OVERFLOWS_MAX; count += 1) {
+    left &= left - 1;
+  }
+  return counters & ~left;
+}
+
+const OVERFLOWS_MAX = 6;

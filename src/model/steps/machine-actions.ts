@@ -30,8 +30,9 @@ export function refusal(
   cpu: LogicalCpu,
   target: number,
   throttle: CounterSet = 0,
+  value = 0,
 ): string | null {
-  return actions.refusal(explored.world, state, aim(kind, cpu, target, 0, throttle));
+  return actions.refusal(explored.world, state, aim(kind, cpu, target, value, throttle));
 }
 
 export function act(

@@ -1,9 +1,16 @@
 /** Overflows and NMIs, wherever one can land. */
-import { type CounterSet, counterName, counterNames } from '../../pmu/arch/counter-set.js';
+import {
+  type CounterSet,
+  counterName,
+  counterNames,
+  FIXED_BIT,
+} from '../../pmu/arch/counter-set.js';
 import { running } from '../../pmu/arch/hardware.js';
 import * as actions from '../../pmu/machine/actions.js';
-import type { LogicalCpu } from '../../pmu/machine/state.js';
+import { isInGuest } from '../../pmu/machine/micro-step.js';
+import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
 import { NMI_SOURCE } from '../../pmu/machine/step-sources.js';
+import { ACTIVE } from '../../pmu/perf/perf-event.js';
 import type { ExploredWorld } from '../explored-world.js';
 import { allows, INTERRUPTIBLE, ofCounters } from './guards.js';
 import { act, refusal } from './machine-actions.js';
@@ -162,6 +169,103 @@ const LATE_NMI_THROTTLES_ONE: StepKind = {
     script.nmi(cpu.index, { throttle: counterNames(1 << target) }),
 };
 
+/** What overflows when an NMI arrives, and what of it is throttled, as a target: eight general-purpose and four fixed counters each. */
+export function targetOfOverflows(overflowed: CounterSet, throttled: CounterSet): number {
+  return squeezed(overflowed) | (squeezed(throttled) << 12);
+}
+
+export function overflowedIn(target: number): CounterSet {
+  return (target & 0xff) | (((target >>> 8) & 0xf) << FIXED_BIT);
+}
+
+export function throttledIn(target: number): CounterSet {
+  return overflowedIn(target >> 12);
+}
+
+function squeezed(counters: CounterSet): number {
+  return (counters & 0xff) | (((counters >>> FIXED_BIT) & 0xf) << 8);
+}
+
+function findsOverflows({ spec }: ExploredWorld): boolean {
+  return spec.nmi_overflows === 'on_arrival';
+}
+
+const MAY_OVERFLOW: Guard = {
+  among: (explored, state, cpu) =>
+    whyNot(explored, state, cpu, 0) === null ? cpu.cpuc.activeMask : 0,
+  holds: (explored, state, cpu, target) => whyNot(explored, state, cpu, target) === null,
+  words: (explored, state, cpu, target) => whyNot(explored, state, cpu, target) ?? '',
+};
+
+function whyNot(
+  explored: ExploredWorld,
+  state: MachineState,
+  cpu: LogicalCpu,
+  target: number,
+): string | null {
+  return isInGuest(cpu.pc)
+    ? 'the CPU is in the guest'
+    : refusal(explored, state, actions.NMI, cpu, 0, throttledIn(target), overflowedIn(target));
+}
+
+/** Of active counters those whose events sample: a counting event is never throttled. */
+export function throttleable(
+  { world }: ExploredWorld,
+  { events }: MachineState,
+  cpu: LogicalCpu,
+): CounterSet {
+  let counters = 0;
+  for (let at = 0; at < events.length; at += 1) {
+    const event = events[at]!;
+    if (event.status === ACTIVE && event.cpu === cpu.index && world.eventConfigs[at]!.sampling) {
+      counters |= 1 << event.counter;
+    }
+  }
+  return counters;
+}
+
+/** An NMI that finds overflows, whether or not the counters have counted: the handler cannot tell. */
+const WITH_OVERFLOWS = {
+  isIn: findsOverflows,
+  about: 'overflows',
+  ...BY_NMI,
+  tracedAs: 'nmi',
+  effect: (explored, state, cpu, target, sink) =>
+    act(explored, state, sink, actions.NMI, cpu, 0, overflowedIn(target), throttledIn(target)),
+  script: (script, _explored, _state, cpu, target) =>
+    script.nmi(cpu.index, {
+      overflow: counterNames(overflowedIn(target) & ~throttledIn(target)),
+      throttle: counterNames(throttledIn(target)),
+    }),
+} as const satisfies Partial<StepKind>;
+
+const THROTTLES_NONE: Guard = {
+  holds: (_explored, _state, _cpu, target) => throttledIn(target) === 0,
+  words: 'the NMI throttles an event',
+};
+
+const THROTTLES: Guard = {
+  holds: (_explored, _state, _cpu, target) => throttledIn(target) !== 0,
+  words: 'the NMI throttles no event',
+};
+
+const NMI_WITH_OVERFLOWS: StepKind = {
+  actor: 'nmi_throttle',
+  isFree: true,
+  ...WITH_OVERFLOWS,
+  guards: [THROTTLES_NONE, MAY_OVERFLOW],
+  words: (_explored, _state, _cpu, target) =>
+    `an NMI arrives with the overflow of ${counterNames(overflowedIn(target)).join(', ')}`,
+};
+
+const NMI_WITH_OVERFLOWS_THROTTLES: StepKind = {
+  actor: 'nmi_throttle',
+  ...WITH_OVERFLOWS,
+  guards: [THROTTLES, MAY_OVERFLOW],
+  words: (_explored, _state, _cpu, target) =>
+    `an NMI arrives with the overflow of ${counterNames(overflowedIn(target)).join(', ')} and throttles ${counterNames(throttledIn(target)).join(', ')}`,
+};
+
 const FOREIGN_NMI: StepKind = {
   actor: 'foreign_nmi',
   ...PLAIN_NMI,
@@ -202,4 +306,6 @@ export const NMI_STEPS: readonly StepKind[] = [
   RESET_NMI,
   SNAPSHOT,
   LATE_NMI_THROTTLES_ONE,
+  NMI_WITH_OVERFLOWS,
+  NMI_WITH_OVERFLOWS_THROTTLES,
 ];

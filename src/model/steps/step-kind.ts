@@ -56,6 +56,8 @@ export type About =
   | 'guest_event'
   /** Counters that events of the CPU hold, or held last. */
   | 'counter'
+  /** Sets of counters with an active event that overflow together, and of them those that are throttled; none is no set. */
+  | 'overflows'
   /** The whole machine, as a step of CPU 0. */
   | 'machine';
 

@@ -24,7 +24,7 @@ export interface RefusedStep {
 }
 
 /** More candidates than any state has. */
-const CANDIDATES_MAX = 512;
+const CANDIDATES_MAX = 2048;
 
 export class Steps {
   readonly explored: ExploredWorld;

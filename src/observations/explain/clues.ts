@@ -25,15 +25,7 @@ import {
   PEBS_DATA_CFG,
   PEBS_ENABLE,
 } from '../../pmu/arch/msr.js';
-
-/** An event that the recording shows on a counter. What was started or stopped was there. */
-export interface EventClue {
-  /** Set bit of the counter. */
-  readonly counter: number;
-  readonly precise: boolean;
-  /** MSR_PEBS_DATA_CFG when the event was started, as far as the recording has it. */
-  readonly dataCfg: number;
-}
+import { type EventClue, EventClues } from './event-clues.js';
 
 /** What is or is not there. */
 interface Signs {
@@ -62,7 +54,7 @@ export interface Clues extends Readonly<Signs> {
   readonly events: readonly EventClue[];
   /** What IA32_PERF_GLOBAL_CTRL was set to, without 0. */
   readonly globalCtrls: readonly U64[];
-  /** Counters that an NMI's handler stopped together, in order. */
+  /** Counters that an NMI's handler stopped together, or that a disable took out together, in order but for fixed ones. */
   readonly stoppedTogether: readonly (readonly number[])[];
 }
 
@@ -98,11 +90,11 @@ class ClueReader {
     hasFastExits: false,
     hasFailedEntries: false,
   };
-  private readonly events = new Map<string, EventClue>();
+  private readonly events = new EventClues();
   private readonly globalCtrls = new Map<string, U64>();
   private readonly groups = new Map<string, number[]>();
+  /** Counters that the handler under way has stopped. */
   private stopped: number[] = [];
-  private dataCfg = 0;
   private isEntered = false;
 
   read(seen: Seen): void {
@@ -124,16 +116,17 @@ class ClueReader {
   finish(): Clues {
     this.endNmi();
     const { signs, events, globalCtrls, groups } = this;
+    for (const stops of events.takenOut) groups.set(stops.join(), stops);
     return {
       ...signs,
-      events: [...events.values()],
+      events: events.all,
       globalCtrls: [...globalCtrls.values()],
       stoppedTogether: [...groups.values()],
     };
   }
 
   private write({ of, value, facets }: Seen): void {
-    const { signs } = this;
+    const { signs, events } = this;
     const inNmi = (facets & IN_NMI) !== 0;
     const isZero = value.hi === 0 && value.lo === 0;
     if (!inNmi) this.endNmi();
@@ -142,6 +135,8 @@ class ClueReader {
         if (isZero) this.endNmi();
         else this.globalCtrls.set(`${value.hi} ${value.lo}`, value);
         signs.hasSections ||= (facets & NOT_IN_NMI) !== 0;
+        // No CPU has other bits.
+        if (fromU64(value).fits) events.globalCtrl(fromU64(value).set, facets === IN_NMI);
         return;
       case msrIndex(PEBS_ENABLE):
         signs.pebsBits |= fromU64(value).set;
@@ -149,7 +144,7 @@ class ClueReader {
         signs.hasPebs ||= (facets & NOT_IN_NMI) !== 0;
         return;
       case msrIndex(PEBS_DATA_CFG):
-        this.dataCfg = value.lo;
+        events.dataCfg = value.lo;
         return;
       case msrIndex(GLOBAL_STATUS_RESET):
         signs.overflowed |= fromU64(value).set & COUNTERS;
@@ -157,30 +152,32 @@ class ClueReader {
         return;
       case msrIndex(FIXED_CTR_CTRL):
         signs.writesFixed = true;
-        this.fixed(value);
+        this.fixed(value, facets === IN_NMI);
         return;
       default:
-        this.selector(of - EVENTSEL0, value);
+        this.selector(of - EVENTSEL0, value, facets === IN_NMI);
     }
   }
 
-  private selector(counter: number, { lo }: U64): void {
-    this.found(counter, (lo & INT) === 0);
-    if ((lo & ENABLE) === 0) this.stopped.push(counter);
+  private selector(counter: number, { lo }: U64, inNmi: boolean): void {
+    const isOn = (lo & ENABLE) !== 0;
+    this.events.write(counter, (lo & INT) === 0, isOn, inNmi);
+    if (!isOn) this.stopped.push(counter);
   }
 
   /** Four bits a counter: kernel and user, ANY, and the interrupt, which a precise event does without. */
-  private fixed({ lo }: U64): void {
+  private fixed({ lo }: U64, inNmi: boolean): void {
     for (let counter = 0; counter < 8; counter += 1) {
       const bits = (lo >>> (4 * counter)) & 0xf;
-      if (bits !== 0) this.found(FIXED_BIT + counter, (bits & 8) === 0);
+      const set = FIXED_BIT + counter;
+      const wasOn = this.events.isOn(set);
+      if (bits !== 0 && !wasOn) this.events.write(set, (bits & 8) === 0, true, inNmi);
+      if (bits === 0 && wasOn) {
+        this.events.write(set, false, false, inNmi);
+        if (inNmi) this.stopped.push(set);
+      }
     }
-  }
-
-  private found(counter: number, precise: boolean): void {
-    const key = `${counter} ${precise}`;
-    if (this.events.has(key)) return;
-    this.events.set(key, { counter, precise, dataCfg: precise ? this.dataCfg : 0 });
+    this.events.hasFixed = true;
   }
 
   /** A handler, or something else that stops events, has come to its end. */

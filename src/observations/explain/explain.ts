@@ -7,12 +7,13 @@ import { type Followed, follow } from '../../explorer/follow.js';
 import { MISSING } from '../../explorer/observation.js';
 import type { Path } from '../../explorer/path.js';
 import type { MachineModel } from '../../model/machine-model.js';
-import { allClosed, inGuest } from '../../model/recordings/beginnings.js';
+import { allClosed, inGuest, othersClosed } from '../../model/recordings/beginnings.js';
+import { quietStates } from '../../model/recordings/quiet-states.js';
 import type { Seen, Symbols } from '../../model/recordings/symbols.js';
 import { violationsAlong } from '../../model/recordings/violations.js';
 import type { CpuModel } from '../../pmu/arch/cpu-model.js';
 import type { KernelVariant } from '../../pmu/kernels/kernel-variant.js';
-import { cluesOf } from './clues.js';
+import { type Clues, cluesOf } from './clues.js';
 import type { RecordedRun } from './recorded-run.js';
 import {
   type Beginning,
@@ -20,6 +21,7 @@ import {
   candidatesOf,
   EVENTS_MAX,
   type GivenWorld,
+  KNOWN_BEGINNINGS,
   VCPUS_MAX,
 } from './worlds.js';
 
@@ -59,9 +61,13 @@ const NOTHING: Explanation = {
   states: 0,
 };
 
-/** Of beginnings anywhere in a run. */
+/** Of beginnings anywhere in a run, and between operations. */
 const WIDTH_MAX = 200_000;
+const QUIET_MAX = 4_000;
+const QUIET_MILLIS_MAX = 5_000;
 const GAVE_UP = `beginnings in the middle of a run were given up: there are more than ${WIDTH_MAX}`;
+const NOWHERE =
+  'nor does it fit from the middle of a run, if no NMI had landed in an operation before its first record';
 
 export function explain(
   given: GivenWorld,
@@ -71,37 +77,135 @@ export function explain(
   symbols: Symbols,
   options: ExplanationOptions,
 ): Explanation {
-  const clues = cluesOf(run.symbols, symbols);
   if (run.vcpus > VCPUS_MAX) return { ...NOTHING, reason: 'too_many_vcpus' };
-  if (clues.events.length > EVENTS_MAX) return { ...NOTHING, reason: 'too_many_events' };
-  const recorded = { clues, vcpus: run.vcpus, symbols };
-  const { limits, now } = options;
-  const deadline = limits.millisMax === undefined ? undefined : now() + limits.millisMax;
-  let best: Explanation | null = null;
-  let cut: Explanation['reason'] = null;
-  let states = 0;
-  let gaveUp = false;
-  for (const candidate of candidatesOf(given, kernel, model, recorded)) {
-    const left = deadline === undefined ? {} : { millisMax: Math.max(0, deadline - now()) };
-    const found = followed(candidate, run, symbols, {
-      ...options,
-      limits: { ...limits, ...left },
-    });
-    states += found.states;
-    if (found.verdict === 'explained') return { ...found, states };
-    if (candidate.beginning === 'anywhere' && found.reason === 'statesMax') {
-      // That it began at one of these places is the most likely; the others are too many.
-      gaveUp = true;
-      break;
-    }
-    cut = found.reason ?? cut;
-    if (best === null || found.reached > best.reached) best = found;
-    if (cut === 'millisMax' || cut === 'cancelled') break;
+  return new Explainer(given, kernel, model, run, symbols, options).explain();
+}
+
+class Explainer {
+  private readonly deadline: number;
+  private states = 0;
+
+  constructor(
+    private readonly given: GivenWorld,
+    private readonly kernel: KernelVariant,
+    private readonly model: CpuModel,
+    private readonly run: RecordedRun,
+    private readonly symbols: Symbols,
+    private readonly options: ExplanationOptions,
+  ) {
+    this.deadline = options.now() + (options.limits.millisMax ?? Number.POSITIVE_INFINITY);
   }
-  if (best === null) return { ...NOTHING, reason: cut ?? 'no_world' };
-  const verdict = cut === null ? 'unexplained' : 'undecided';
-  const inference = gaveUp ? [...best.inference, GAVE_UP] : best.inference;
-  return { ...best, verdict, inference, reason: cut, states };
+
+  explain(): Explanation {
+    const { symbols } = this.run;
+    const whole = cluesOf(symbols, this.symbols);
+    let clues = whole;
+    let best = this.knownBeginnings(clues);
+    const tried = new Set([JSON.stringify(clues)]);
+    // What no schedule reaches may be what misled: the records up to there, and those before it, tell of the machine too.
+    while (mayBeMisled(best)) {
+      const next = [best.reached + 1, best.reached]
+        .map((count) => cluesOf(symbols.subarray(0, count), this.symbols))
+        .find((other) => !tried.has(JSON.stringify(other)));
+      if (next === undefined) break;
+      tried.add(JSON.stringify(next));
+      const other = this.knownBeginnings(next);
+      if (other.verdict === 'explained' || isFurther(other, best)) {
+        best = other;
+        clues = next;
+      }
+    }
+    for (const some of new Set([whole, clues])) {
+      if (best.verdict === 'unexplained') best = this.anywhere(some, best);
+    }
+    return { ...best, states: this.states };
+  }
+
+  /** Follows the recording from where it is likely to begin. */
+  private knownBeginnings(clues: Clues): Explanation {
+    if (clues.events.length > EVENTS_MAX) return { ...NOTHING, reason: 'too_many_events' };
+    let best: Explanation = NOTHING;
+    let cut: Explanation['reason'] = null;
+    for (const candidate of this.candidates(clues, KNOWN_BEGINNINGS)) {
+      const found = this.followed(candidate);
+      if (found.verdict === 'explained') return found;
+      cut = found.reason ?? cut;
+      if (isFurther(found, best)) best = found;
+      if (cut === 'millisMax' || cut === 'cancelled') break;
+    }
+    if (best.model === null) return { ...NOTHING, reason: cut ?? 'no_world' };
+    return { ...best, verdict: cut === null ? 'unexplained' : 'undecided', reason: cut };
+  }
+
+  /** What comes closest, or an explanation from a beginning in the middle of a run. */
+  private anywhere(clues: Clues, best: Explanation): Explanation {
+    let closest = best;
+    for (const candidate of this.candidates(clues, ['anywhere'])) {
+      if (this.isRefuted(candidate, best.reached)) continue;
+      const found = this.followed(candidate);
+      if (found.verdict === 'explained') return found;
+      const { reason } = found;
+      if (reason !== null) {
+        const told = reason === 'statesMax' ? [...best.inference, GAVE_UP] : best.inference;
+        return { ...closest, verdict: 'undecided', reason, inference: told };
+      }
+      if (isFurther(found, closest)) closest = found;
+    }
+    return { ...closest, inference: [...closest.inference, NOWHERE] };
+  }
+
+  /** Whether no run comes further than `reached`, wherever it enters the recording between two operations. */
+  private isRefuted({ machine }: Candidate, reached: number): boolean {
+    const { options, deadline, run } = this;
+    const end = Math.min(deadline, options.now() + QUIET_MILLIS_MAX);
+    const isOver = (): boolean => options.now() > end || this.isStopped();
+    const entrances = quietStates(machine, QUIET_MAX, isOver);
+    if (entrances === null) return false;
+    const { length } = run.symbols;
+    const found = follow(machine, run.symbols.subarray(0, Math.min(length, reached + 1)), {
+      limits: this.limits(),
+      widthMax: WIDTH_MAX,
+      entrances,
+      ...(options.stop === undefined ? {} : { stop: options.stop }),
+    });
+    this.states += found.states;
+    return found.verdict === 'unexplained' && found.position <= reached;
+  }
+
+  private isStopped(): boolean {
+    const { stop } = this.options;
+    return stop !== undefined && Atomics.load(stop, 0) !== 0;
+  }
+
+  private candidates(clues: Clues, beginnings: readonly Beginning[]): Generator<Candidate> {
+    const recorded = { clues, vcpus: this.run.vcpus, symbols: this.symbols };
+    return candidatesOf(this.given, this.kernel, this.model, recorded, beginnings);
+  }
+
+  private followed(candidate: Candidate): Explanation {
+    const found = followed(candidate, this.run, this.symbols, {
+      ...this.options,
+      limits: this.limits(),
+    });
+    this.states += found.states;
+    return found;
+  }
+
+  private limits(): Limits {
+    const { limits, now } = this.options;
+    return limits.millisMax === undefined
+      ? limits
+      : { ...limits, millisMax: Math.max(0, this.deadline - now()) };
+  }
+}
+
+function isFurther(one: Explanation, other: Explanation): boolean {
+  return other.model === null || one.reached > other.reached;
+}
+
+/** No bound was met, or it was what the recording seems to ask for. */
+function mayBeMisled({ verdict, reason }: Explanation): boolean {
+  return verdict === 'unexplained' || reason === 'no_world' || reason === 'too_many_events';
 }
 
 function followed(
@@ -137,6 +241,8 @@ function startOf(model: MachineModel, beginning: Beginning): Path {
   switch (beginning) {
     case 'closed':
       return allClosed(model);
+    case 'others_closed':
+      return othersClosed(model);
     case 'in_guest':
       return inGuest(model);
     default:

@@ -1,5 +1,5 @@
 /** The records of one CPU as a recording that a model can be compared with. */
-import { MISSING } from '../../explorer/observation.js';
+import { isOfState, MISSING } from '../../explorer/observation.js';
 import { exitFacets, IN_NMI, NOT_IN_NMI, type Symbols } from '../../model/recordings/symbols.js';
 import type { Context, ObservedRecord } from '../record.js';
 
@@ -30,6 +30,9 @@ export class RunRecorder {
   /** By thread and number: a number may be that of vCPUs of several guests. */
   private readonly vcpus = new Map<string, number>();
   private running: number | undefined;
+  private isInNmi = false;
+  /** What was throttled in the NMI under way, with the line. */
+  private throttles: [symbol: number, line: number][] = [];
   private readonly skipped = new Map<string, number>();
 
   constructor(symbols: Symbols) {
@@ -40,14 +43,36 @@ export class RunRecorder {
   take(record: ObservedRecord, line = record.line): void {
     const symbol = this.symbolOf(record);
     if (typeof symbol === 'number') {
-      this.shown.push(symbol);
-      this.lines.push(line);
+      if (record.kind === 'throttle' && this.isInNmi) {
+        this.throttles.push([symbol, line]);
+        return;
+      }
+      if (!isOfState(symbol)) this.beginOrEndNmi(symbol);
+      this.push(symbol, line);
     } else {
       this.skipped.set(symbol, (this.skipped.get(symbol) ?? 0) + 1);
     }
   }
 
+  /** A handler throttles in its middle, and what it leaves is seen at its end. */
+  private beginOrEndNmi(symbol: number): void {
+    const isInNmi = symbol !== MISSING && this.symbols.isInNmi(symbol);
+    if (!isInNmi || this.symbols.beginsNmi(symbol)) this.endNmi();
+    this.isInNmi = isInNmi;
+  }
+
+  private endNmi(): void {
+    for (const [symbol, line] of this.throttles) this.push(symbol, line);
+    this.throttles = [];
+  }
+
+  private push(symbol: number, line: number): void {
+    this.shown.push(symbol);
+    this.lines.push(line);
+  }
+
   get run(): RecordedRun {
+    this.endNmi();
     const { shown, lines, vcpus, skipped } = this;
     return {
       symbols: Int32Array.from(shown),
@@ -78,6 +103,11 @@ export class RunRecorder {
         }
         this.symbols.showsNmis = true;
         return this.symbols.nmi();
+      case 'reading':
+        return this.readingOf(record);
+      case 'throttle':
+      case 'unthrottle':
+        return record.at === null ? record.kind : this.symbols.throttle(record.kind);
       case 'loss':
         return MISSING;
       default:
@@ -91,6 +121,14 @@ export class RunRecorder {
     if (refused) return 'refused write';
     const symbol = this.symbols.recorded(msr, value, CONTEXTS[context]);
     return symbol === 0 ? `write of 0x${msr.toString(16)}` : symbol;
+  }
+
+  /** What was read while the trace was made: of other readings nobody knows what happened in between. */
+  private readingOf({ msr, value, known, refused, at }: ObservedRecord): number | string {
+    if (msr === null || value === null || refused || known !== null || at === null)
+      return 'reading';
+    const symbol = this.symbols.reading(msr, value);
+    return symbol === 0 ? `reading of 0x${msr.toString(16)}` : symbol;
   }
 
   private vcpuOf({ vcpu, pid }: ObservedRecord): number {

@@ -23,6 +23,12 @@ export function toldSeen({ what, of, value, facets }: Seen): string {
       return `exit of vCPU ${of}${toldReason(facets)}`;
     case 'nmi':
       return 'the end of an NMI';
+    case 'reading':
+      return `${nameOfIndex(of) ?? `0x${of.toString(16)}`} = ${formatU64(value)}`;
+    case 'throttle':
+      return 'an event is throttled';
+    case 'unthrottle':
+      return 'an event is no longer throttled';
   }
 }
 

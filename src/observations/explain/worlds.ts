@@ -21,7 +21,8 @@ import {
 import type { CpuModel, PmuCaps } from '../../pmu/arch/cpu-model.js';
 import type { KernelVariant } from '../../pmu/kernels/kernel-variant.js';
 import { capsOf } from '../../pmu/kernels/pmu-support.js';
-import type { Clues, EventClue } from './clues.js';
+import type { Clues } from './clues.js';
+import type { EventClue } from './event-clues.js';
 import { guestsOf } from './guests.js';
 
 /** What is known of the machine besides its recording. What is absent is inferred. */
@@ -36,11 +37,19 @@ export interface Candidate {
 }
 
 /** Where in a run the recording begins. What is not tried first has the more states. */
-const BEGINNINGS = ['at_rest', 'closed', 'disabled', 'in_guest', 'anywhere'] as const;
-export type Beginning = (typeof BEGINNINGS)[number];
+export const KNOWN_BEGINNINGS = [
+  'at_rest',
+  'others_closed',
+  'closed',
+  'disabled',
+  'in_guest',
+] as const;
+export type Beginning = (typeof KNOWN_BEGINNINGS)[number] | 'anywhere';
 
 const BEGINNING_WORDS: Readonly<Record<Beginning, string>> = {
   at_rest: 'the recording begins with all events open and nothing under way',
+  others_closed:
+    'the recording begins with nothing under way, and events that it starts later were not open yet',
   closed: 'the recording begins with no event open',
   disabled: 'the recording begins with no event enabled, on a host on which none has counted yet',
   in_guest: 'the recording begins in a guest',
@@ -52,12 +61,18 @@ const FILTERED =
 
 /** More events or vCPUs than that have too many states. */
 export const EVENTS_MAX = 8;
+/** Of the ways in which they may have been opened. */
+const VARIANTS_MAX = 14;
 export const VCPUS_MAX = 4;
 
 interface Wish {
   readonly events: EventSpec[];
   readonly vcpus: VcpuSpec[];
   readonly said: readonly string[];
+  /** Whether some of its events were on, and off, when the recording began; all null where nothing tells. */
+  readonly wereOn: readonly (boolean | null)[];
+  /** Whether anything in the recording speaks for its group, if it has one. */
+  readonly isLikely: boolean;
 }
 
 /** All of them, one after the other. */
@@ -66,17 +81,14 @@ export function* candidatesOf(
   kernel: KernelVariant,
   model: CpuModel,
   { clues, vcpus, symbols }: { clues: Clues; vcpus: number; symbols: Symbols },
+  beginnings: readonly Beginning[],
 ): Generator<Candidate> {
   const wishes = [...wishesOf(given, capsOf(kernel, model), clues, vcpus)];
   const machines = new Map<Wish, ObservedMachine | null>();
-  for (const beginning of BEGINNINGS) {
+  for (const beginning of beginnings) {
     const isAnywhere = beginning === 'anywhere';
-    if (isAnywhere) machines.clear();
     for (const wish of wishes) {
-      const isOff = beginning === 'closed' || beginning === 'disabled';
-      // Opening or enabling an event takes a section.
-      if (isOff && (wish.events.length === 0 || !clues.hasSections)) continue;
-      if (beginning === 'in_guest' && wish.vcpus.length === 0) continue;
+      if (!mayBeginSo(beginning, wish, clues)) continue;
       const known = beginning === 'disabled' ? undefined : machines.get(wish);
       const wanted = beginning === 'disabled' ? disabled(wish) : wish;
       const machine =
@@ -90,6 +102,28 @@ export function* candidatesOf(
         beginning,
       };
     }
+  }
+}
+
+function mayBeginSo(
+  beginning: Beginning,
+  { events, vcpus, wereOn, isLikely }: Wish,
+  { hasSections }: Clues,
+): boolean {
+  // Opening or enabling an event takes a section.
+  const mayStart = events.length > 0 && hasSections;
+  switch (beginning) {
+    case 'at_rest':
+      return wereOn.length === 0 || wereOn.some((was) => was !== false);
+    case 'others_closed':
+      return mayStart && wereOn.includes(true) && wereOn.includes(false);
+    case 'closed':
+    case 'disabled':
+      return mayStart && !wereOn.includes(true);
+    case 'in_guest':
+      return vcpus.length > 0;
+    case 'anywhere':
+      return isLikely;
   }
 }
 
@@ -113,9 +147,10 @@ function machineOf(
     actors: given.actors ?? actorsOf(clues, vcpus, isAnywhere).map((kind) => ({ kind })),
     nmi_timing: 'late',
     nmi_throttles: 'any',
+    nmi_overflows: 'on_arrival',
   };
   try {
-    return new ObservedMachine(exploredWorld(spec), symbols);
+    return new ObservedMachine(exploredWorld(spec), symbols, isAnywhere);
   } catch (error) {
     if (error instanceof WorldError) return null;
     throw error;
@@ -132,12 +167,18 @@ function* wishesOf(
   const known = given.vcpus && [{ vcpus: given.vcpus, counters: absent, said: '' }];
   for (const guests of known ?? guestsOf(vcpuCount, absent, absent & clues.pebsBits)) {
     const { vcpus, counters } = guests;
-    for (const [events, ofEvents] of eventsOf(given, caps, clues, vcpus.length > 0, counters)) {
+    for (const { ofEvents, ...ofHost } of eventsOf(
+      given,
+      caps,
+      clues,
+      vcpus.length > 0,
+      counters,
+    )) {
       const said = [
         ...(given.vcpus === undefined ? [guests.said] : []),
         ...(given.events === undefined ? ofEvents : []),
       ];
-      yield { events, vcpus, said };
+      yield { ...ofHost, vcpus, said };
     }
   }
 }
@@ -145,9 +186,16 @@ function* wishesOf(
 /** Counters that perf leaves out of IA32_PERF_GLOBAL_CTRL at some time: their events count in guests only. */
 function absentFromHost(caps: PmuCaps, { globalCtrls }: Clues): CounterSet {
   // perf writes no bits that the CPU does not have, and 0 is not among them.
-  const sets = globalCtrls.map((value) => fromU64(value).set);
-  const possible = sets.filter((set) => (set & COUNTERS & ~caps.intelCtrl) === 0);
+  const possible = globalCtrls
+    .map((value) => fromU64(value))
+    .filter(({ set, fits }) => fits && (set & COUNTERS & ~caps.intelCtrl) === 0)
+    .map(({ set }) => set);
   return possible.reduce((all, set) => all | (caps.intelCtrl & ~set), 0);
+}
+
+interface HostEvents extends Pick<Wish, 'events' | 'wereOn' | 'isLikely'> {
+  /** In words. */
+  readonly ofEvents: readonly string[];
 }
 
 /** The events of the host: each way in which they may stand together. */
@@ -157,17 +205,16 @@ function* eventsOf(
   clues: Clues,
   hasGuests: boolean,
   ofGuests: CounterSet,
-): Generator<[EventSpec[], string[]]> {
+): Generator<HostEvents> {
   if (events !== undefined) {
-    yield [events, []];
+    yield { events, ofEvents: [], wereOn: [], isLikely: true };
     return;
   }
-  const absent = absentFromHost(caps, clues) & ~ofGuests;
   for (const all of clueEvents(caps, clues)) {
     const told = all.filter(({ counter }) => (ofGuests & (1 << counter)) === 0);
     const below = eventsBelow(told, ofGuests);
     for (const seen of below.length === 0 ? [told] : [told, [...told, ...below]]) {
-      yield* arranged(seen, caps, clues, hasGuests, absent);
+      yield* arranged(seen, caps, clues, hasGuests);
     }
   }
 }
@@ -179,7 +226,13 @@ function eventsBelow(told: readonly EventClue[], ofGuests: CounterSet): EventClu
     .filter((counter) => (ofGuests & GENERAL_PURPOSE) >>> counter > 1)
     .filter((counter) => (ofGuests & (1 << counter)) === 0)
     .filter((counter) => !told.some((event) => event.counter === counter))
-    .map((counter) => ({ counter, precise: false, dataCfg: 0 }));
+    .map((counter) => unseen(counter, false, false));
+}
+
+/** An event that nothing is known of but its counter. */
+function unseen(counter: number, precise: boolean, guestOnly: boolean): EventClue {
+  const nothing = { dataCfgs: [0], adjusted: false, notAdjusted: false, moved: false };
+  return { counter, precise, guestOnly, ...nothing, wasOn: null };
 }
 
 function* arranged(
@@ -187,50 +240,105 @@ function* arranged(
   caps: PmuCaps,
   clues: Clues,
   hasGuests: boolean,
-  absent: CounterSet,
-): Generator<[EventSpec[], string[]]> {
+): Generator<HostEvents> {
   const precise = seen.some((event) => event.precise);
-  const freqs = clues.hasSections && seen.length > 0 ? [false, true] : [false];
+  const movers = seen.some(({ moved }) => moved) ? [false, true] : [false];
+  const isTold = seen.every(({ adjusted, notAdjusted }) => adjusted || notAdjusted);
+  const freqs = clues.hasSections && !isTold ? [false, true] : [false];
+  const told = new Set([...stoppedGroups(seen, clues)].map(String));
   for (const group of groupsOf(seen, clues)) {
     for (const freq of freqs) {
       for (const excludeGuest of hasGuests && precise ? [true, false] : [true]) {
-        const specs = seen.map(({ counter, precise, dataCfg }, at): EventSpec => {
-          // Another one was there first, so this one came later.
-          const isTaken = seen.findIndex((event) => event.counter === counter) < at;
-          const isGuests = (absent & (1 << counter)) !== 0;
-          return {
-            name: `e${at}`,
-            counter: counterName(counter),
-            precise_ip: precise ? 2 : 0,
-            ...(freq ? { sample_freq: 4000 } : { sample_period: 100003 }),
-            exclude_guest: excludeGuest && !isGuests,
-            exclude_host: isGuests,
-            ...(isTaken ? { disabled: true } : {}),
-            ...(precise && caps.pebsBaseline ? { pebs_data_cfg: dataCfg } : {}),
-            ...(precise && clues.pebsBits & PEBS_VIA_PT ? { aux_output: true } : {}),
-            ...(group.indexOf(at) > 0 ? { group_leader: `e${group[0]}` } : {}),
+        for (const moverFirst of movers) {
+          const how = { caps, clues, freq, excludeGuest, group, moverFirst };
+          const specs = seen
+            .flatMap((event, at) => variantsOf(event, at, how))
+            .slice(0, VARIANTS_MAX)
+            .map(disabledWhereTaken);
+          const events = inOrder(specs, group);
+          yield {
+            events,
+            ofEvents: specs.map(toldEvent),
+            wereOn: wereOn(seen, clues),
+            isLikely: group.length === 0 || told.has(String(group)),
           };
-        });
-        yield [inOrder(specs, group), specs.map(toldEvent)];
+        }
       }
     }
   }
 }
 
+/** Where records are missing, what was seen first says nothing of the beginning. */
+function wereOn(seen: readonly EventClue[], { hasGaps }: Clues): (boolean | null)[] {
+  return hasGaps ? [] : seen.map((event) => event.wasOn);
+}
+
+interface Arrangement {
+  readonly caps: PmuCaps;
+  readonly clues: Clues;
+  readonly freq: boolean;
+  readonly excludeGuest: boolean;
+  readonly group: readonly number[];
+  /** An event that moved was there from the beginning. */
+  readonly moverFirst: boolean;
+}
+
+/** What an event may have been: events that were there one after the other are told apart by what perf did with them. */
+function variantsOf(
+  { counter, precise, guestOnly, dataCfgs, adjusted, notAdjusted, moved, wasOn }: EventClue,
+  at: number,
+  { caps, clues, freq, excludeGuest, group, moverFirst }: Arrangement,
+): EventSpec[] {
+  const cfgs = precise && caps.pebsBaseline ? dataCfgs : [undefined];
+  const freqs = adjusted && notAdjusted ? [true, false] : [adjusted || (freq && !notAdjusted)];
+  const counters = moved ? [counterName(counter), undefined] : [counterName(counter)];
+  if (moverFirst) counters.reverse();
+  const place = group.indexOf(at);
+  const specs = counters.flatMap((name) =>
+    cfgs.flatMap((dataCfg) =>
+      freqs.map(
+        (isFreq): EventSpec => ({
+          ...(name === undefined ? {} : { counter: name }),
+          precise_ip: precise ? 2 : 0,
+          ...(isFreq ? { sample_freq: 4000 } : { sample_period: 100003 }),
+          exclude_guest: excludeGuest && !guestOnly,
+          exclude_host: guestOnly,
+          ...(dataCfg === undefined ? {} : { pebs_data_cfg: dataCfg }),
+          ...(precise && clues.pebsBits & PEBS_VIA_PT ? { aux_output: true } : {}),
+          ...(wasOn === false && !clues.hasGaps ? { disabled: true } : {}),
+          ...(place > 0 ? { group_leader: `e${group[0]}` } : {}),
+        }),
+      ),
+    ),
+  );
+  return specs.map((spec, nth) => ({ name: nth === 0 ? `e${at}` : `e${at}_${nth}`, ...spec }));
+}
+
+/** Another one was there first, so that this one came later. */
+function disabledWhereTaken(spec: EventSpec, at: number, all: readonly EventSpec[]): EventSpec {
+  const place = ({ name }: EventSpec): string => name!.replace(/_.*/, '');
+  const isTaken = all
+    .slice(0, at)
+    .some((other) => other.counter === spec.counter || place(other) === place(spec));
+  return isTaken ? { ...spec, disabled: true } : spec;
+}
+
 /** The leader of a group is opened before its members. */
 function inOrder(specs: readonly EventSpec[], [leader]: readonly number[]): EventSpec[] {
-  const first = specs.filter((_, at) => at === leader);
-  return [...first, ...specs.filter((_, at) => at !== leader)];
+  const isLeader = ({ name }: EventSpec): boolean => name === `e${leader}`;
+  return [...specs.filter(isLeader), ...specs.filter((spec) => !isLeader(spec))];
 }
 
 /** Events that were started, and those that only their bits in other registers tell of. */
 function* clueEvents(caps: PmuCaps, clues: Clues): Generator<EventClue[]> {
+  const absent = absentFromHost(caps, clues);
   let events = [...clues.events];
   const add = (counters: CounterSet, precise: boolean): void => {
     for (let counter = 0; counter < 32; counter += 1) {
+      const bit = 1 << counter;
       const isSeen = events.some((event) => event.counter === counter);
-      if (counters & caps.intelCtrl & (1 << counter) && !isSeen) {
-        events.push({ counter, precise, dataCfg: 0 });
+      if (counters & caps.intelCtrl & bit && !isSeen) {
+        events.push(unseen(counter, precise, (absent & bit) !== 0));
       }
     }
   };
@@ -261,12 +369,26 @@ function* groupsOf(events: readonly EventClue[], clues: Clues): Generator<readon
   }
 }
 
+/** Those stopped together, and what such groups have in common taken as one. */
 function* stoppedGroups(events: readonly EventClue[], clues: Clues): Generator<number[]> {
-  for (const counters of clues.stoppedTogether) {
-    const members = counters
-      .map((counter) => events.findIndex((event) => event.counter === counter))
-      .filter((at) => at >= 0);
-    yield [...new Set(members)];
+  const stopped = clues.stoppedTogether.map((counters) =>
+    counters.flatMap((counter) => {
+      const at = events.findIndex((event) => event.counter === counter);
+      return at < 0 ? [] : [at];
+    }),
+  );
+  const joined = [...stopped];
+  for (const members of stopped) {
+    const others = stopped.filter((other) => other.some((at) => members.includes(at)));
+    joined.unshift([...new Set([...members, ...others.flat()])]);
+  }
+  for (const members of joined) {
+    // Fixed counters are stopped last, whatever their place.
+    const isFixed = (at: number): boolean => events[at]!.counter >= FIXED_BIT;
+    yield members;
+    for (const leader of members.filter(isFixed)) {
+      yield [leader, ...members.filter((at) => at !== leader)];
+    }
   }
 }
 
@@ -311,5 +433,5 @@ function toldEvent(event: EventSpec): string {
     ...(exclude_host ? ['exclude_host'] : []),
     ...(group_leader === undefined ? [] : [`in the group of ${group_leader}`]),
   ];
-  return `event ${name} on ${counter}: ${parts.join(', ')}`;
+  return `event ${name} on ${counter ?? 'any counter'}: ${parts.join(', ')}`;
 }

@@ -93,6 +93,9 @@ export class Judge {
       case 'test':
         this.tests.record(record);
         break;
+      case 'job':
+        this.tests.job(record);
+        break;
       case 'throttle':
         if (cpu !== null) this.notices.throttle(cpu, record.line);
         break;

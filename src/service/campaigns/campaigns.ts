@@ -10,6 +10,8 @@ import type { OnEnded, WorkRow } from '../../store/work-store.js';
 import type { Reply, Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
 import { LongWorks, type Owner, standingOf, type WorkKind } from '../long-work/long-works.js';
+import { campaignReport } from '../reports/of-campaign.js';
+import type { Report } from '../reports/report.js';
 import { campaignJobs, endedEvent } from './campaign-work.js';
 import { chunksOf, planCampaign } from './plan.js';
 import { mergeChunk, noTotals, resultsOf, type ShrunkViolation, summaryOf } from './totals.js';
@@ -66,15 +68,27 @@ export class Campaigns extends LongWorks<Campaign> {
 
   /** What was found, as far as it has come. */
   async results(id: string): Promise<CampaignResults> {
+    return (await this.found(id)).results;
+  }
+
+  /** The same as tests, and how long they took. */
+  async report(id: string): Promise<Report> {
+    const { row, results, chunks } = await this.found(id);
+    const seconds = results.cells.map(() => 0);
+    for (const chunk of chunks) seconds[chunk.cell]! += chunk.seconds ?? 0;
+    return campaignReport(results, campaignStanding(row), seconds, new Date());
+  }
+
+  private async found(id: string): Promise<Found> {
     const row = await this.row(id);
     const { name } = row.resource as Campaign;
     const plan = await planCampaign(row.request as CampaignRequest);
-    const results = (await this.chunks.results(id)) as ChunkResult[];
-    const totals = results.reduce(mergeChunk, noTotals(plan));
+    const chunks = (await this.chunks.results(id)) as ChunkResult[];
+    const totals = chunks.reduce(mergeChunk, noTotals(plan));
     const violations = (await this.chunks.violations(id)) as ShrunkViolation[] | undefined;
     const { state } = campaignStanding(row);
     const campaign = { id, ...(name === undefined ? {} : { name }), state };
-    return resultsOf(plan, totals, campaign, violations);
+    return { row, chunks, results: resultsOf(plan, totals, campaign, violations) };
   }
 
   protected async itemOf(row: WorkRow): Promise<Campaign> {
@@ -95,6 +109,12 @@ export class Campaigns extends LongWorks<Campaign> {
       },
     };
   }
+}
+
+interface Found {
+  readonly row: WorkRow;
+  readonly chunks: readonly ChunkResult[];
+  readonly results: CampaignResults;
 }
 
 /** Only explorations can be paused. */

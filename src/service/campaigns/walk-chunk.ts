@@ -1,4 +1,5 @@
 /** One chunk of a campaign's walks: counted in a thread of the pool, handed back as a few numbers. */
+import { performance } from 'node:perf_hooks';
 import { type RangeFindings, walkRange } from '../../explorer/walk.js';
 import { modelOf } from './cell-models.js';
 import type { CampaignPlan, Chunk, PlannedCell } from './plan.js';
@@ -7,6 +8,8 @@ import type { WalkPool } from './walk-pool.js';
 /** What the walks of a chunk found; it survives JSON, for queues and databases. */
 export interface ChunkResult extends Chunk {
   readonly steps: number;
+  /** How long they took; absent in chunks that were walked before this was measured. */
+  readonly seconds?: number;
   /** Walks that violated something. */
   readonly violating: number;
   /** In the order of the cell's properties. */
@@ -48,13 +51,15 @@ export function walkChunk(
 
 /** The same on the calling thread. */
 export function walkChunkHere({ cell, chunk, stepsPerWalk }: ChunkTask): ChunkResult {
+  const began = performance.now();
   const { steps, finding, found } = walkRange(modelOf(cell), {
     seed: cell.seed,
     first: chunk.first_walk,
     walks: chunk.walks,
     stepsMax: stepsPerWalk,
   });
-  return { ...chunk, steps, violating: finding, properties: found.map(countOf) };
+  const seconds = (performance.now() - began) / 1000;
+  return { ...chunk, steps, seconds, violating: finding, properties: found.map(countOf) };
 }
 
 function countOf({ count, walk, steps }: RangeFindings['found'][number]): PropertyCount {

@@ -9,7 +9,7 @@ import { assertAlive, type Outcome, Pieces } from '../long-work/pieces.js';
 import { workJob } from '../long-work/work-job.js';
 import { countTakeover } from '../long-work/work-metrics.js';
 import type { Meters } from '../metrics/meters.js';
-import type { StoredRecords } from '../observations/stored-records.js';
+import type { ReadableRecords } from '../observations/stored-records.js';
 import { ExplainingThread } from './explaining-thread.js';
 import type { StoredExplanation } from './explanations.js';
 import { type CpuRecording, recordingOf } from './recorded.js';
@@ -24,7 +24,7 @@ export function endedEvent(id: string, data: object): EventInput {
   return { type: 'explanation.ended', subject: id, data };
 }
 
-type RecordsOf = (observation: string) => Promise<StoredRecords>;
+type RecordsOf = (observation: string) => Promise<ReadableRecords>;
 
 export class ExplanationWork {
   private readonly store: WorkStore;

@@ -7,6 +7,7 @@ import type {
   ObservationSummary,
 } from '../../../schemas/observation.js';
 import type { ObservedRecordView } from '../../../schemas/observed-record.js';
+import { DOCUMENTS } from '../../observations/documents/formats.js';
 import { recordView } from '../../observations/record-view.js';
 import type { Database } from '../../store/database.js';
 import { type ObservationRow, ObservationStore } from '../../store/observation-store.js';
@@ -17,10 +18,11 @@ import { waitFor } from '../long-work/waiting.js';
 import type { Meters } from '../metrics/meters.js';
 import { ProblemError, tryLater } from '../problem-error.js';
 import { missing } from '../refusals.js';
+import { DocumentRecords } from './document-records.js';
 import { countReading } from './observation-metrics.js';
 import { ReadingThreads } from './reading-thread.js';
 import { Receiving, readBody, type TextBody } from './receiving.js';
-import { StoredRecords } from './stored-records.js';
+import { type ReadableRecords, StoredRecords } from './stored-records.js';
 import { gzipText, plainText } from './stored-text.js';
 import {
   type About,
@@ -33,6 +35,18 @@ import {
 
 /** A request is answered before its text is read where that takes longer after the end of its body. */
 const PATIENCE_MILLIS = 1000;
+
+/** How a request is to be answered. */
+interface Terms {
+  readonly patienceMillis: number;
+  /** The status where the text has been read by then. */
+  readonly doneStatus: number;
+}
+
+export const uploadTerms = (waitMillis: number): Terms => ({
+  patienceMillis: Math.max(waitMillis, PATIENCE_MILLIS),
+  doneStatus: 201,
+});
 
 interface RecordRows {
   readonly rows: readonly { readonly seq: number; readonly item: ObservedRecordView }[];
@@ -90,18 +104,18 @@ export class Observations {
     return previewOf(about, read);
   }
 
-  /** The answer is 201, or 202 where reading takes longer than `waitMillis` after the body has come to its end. */
+  /** The answer is 202 where reading takes longer after the body has come to its end. */
   async create(
     about: About,
     body: TextBody,
     ticketOf: () => Ticket | undefined,
-    waitMillis: number,
+    { patienceMillis, doneStatus }: Terms,
   ): Promise<Reply<Observation>> {
     const stores = { observations: this.observations, texts: this.texts };
-    const receiving = new Receiving(stores, about, ticketOf);
+    const receiving = new Receiving(stores, about, ticketOf, doneStatus);
     const reading = this.watch(receiving, body);
     await Promise.race([reading, receiving.arrived]);
-    const patience = sleep(Math.max(waitMillis, PATIENCE_MILLIS), undefined, { ref: false });
+    const patience = sleep(patienceMillis, undefined, { ref: false });
     const accepted = patience.then(() => receiving.accept());
     const reply = (await Promise.race([reading, accepted])) ?? (await reading);
     if (reply !== undefined) return reply;
@@ -159,12 +173,14 @@ export class Observations {
   }
 
   /** What explanations read. */
-  async storedRecords(id: string): Promise<StoredRecords> {
+  async storedRecords(id: string): Promise<ReadableRecords> {
     const row = await this.done(id);
     const { complete, facts } = row.about as About;
     const { format } = observationOf(row);
     const options = { format, facts, ...(complete === undefined ? {} : { complete }) };
-    return new StoredRecords(this.texts, id, options);
+    return DOCUMENTS.some(({ name }) => name === format)
+      ? new DocumentRecords(this.texts, id, options, this.threads)
+      : new StoredRecords(this.texts, id, options);
   }
 
   private async row(id: string): Promise<ObservationRow> {

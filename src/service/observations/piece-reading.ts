@@ -5,6 +5,7 @@ import { Reading, type ReadingOptions } from '../../observations/reading.js';
 import type { ObservedRecord } from '../../observations/record.js';
 import { recordView } from '../../observations/record-view.js';
 import type { TextPiece } from '../../store/text-store.js';
+import { unpackedLog } from './packed-log.js';
 import { RecordCheck } from './record-check.js';
 import { Decoding, endOfLines, packed } from './text-pieces.js';
 
@@ -15,6 +16,8 @@ const RECORDS_PREVIEWED = 1000;
 export interface PieceOptions extends ReadingOptions {
   /** Whether the pieces are to be stored; otherwise the first records are to be shown. */
   readonly keeps: boolean;
+  /** Whether the records are held until the next text is begun. */
+  readonly holds?: boolean;
 }
 
 /** What was read in the whole of a text. */
@@ -32,6 +35,7 @@ export class PieceReading {
   private readonly reading: Reading;
   private readonly decoding = new Decoding();
   private readonly preview: ReturnType<typeof recordView>[] = [];
+  private readonly holding: ObservedRecord[] | undefined;
   /** Of the piece that is being read. */
   private check = new RecordCheck();
   /** The beginning of a line that has not ended. */
@@ -42,9 +46,16 @@ export class PieceReading {
   private textBytes = 0;
   private crc = 0;
 
-  constructor({ keeps, ...options }: PieceOptions) {
+  constructor({ keeps, holds, ...options }: PieceOptions) {
     this.keeps = keeps;
-    this.reading = new Reading(options, { record: (record) => this.see(record) });
+    this.holding = holds === true ? [] : undefined;
+    const unpack = unpackedLog;
+    this.reading = new Reading({ ...options, unpack }, { record: (record) => this.see(record) });
+  }
+
+  /** The records behind so many. */
+  held(after: number, limit: number): ObservedRecord[] {
+    return this.holding?.slice(after, after + limit) ?? [];
   }
 
   /** Reads on, as far as lines have ended. The piece that this was, if it is to be stored. */
@@ -100,6 +111,7 @@ export class PieceReading {
 
   private see(record: ObservedRecord): void {
     if (this.keeps) this.check.add(record, record.line);
+    else if (this.holding !== undefined) this.holding.push(record);
     else if (this.preview.length < RECORDS_PREVIEWED) this.preview.push(recordView(record));
   }
 }

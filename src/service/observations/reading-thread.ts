@@ -1,5 +1,7 @@
 /** Texts are read in threads of their own: one text at a time in each, and few threads. */
 import { AnsweringThread } from '../../explorer/answering-thread.js';
+import type { Callback, CallbackFormat } from '../../observations/documents/callback.js';
+import type { ObservedRecord } from '../../observations/record.js';
 import type { TextPiece } from '../../store/text-store.js';
 import { ProblemError, tryLater } from '../problem-error.js';
 import type { PieceOptions, ReadText } from './piece-reading.js';
@@ -7,13 +9,19 @@ import type { PieceOptions, ReadText } from './piece-reading.js';
 export type ReadingTask =
   | { readonly kind: 'begin'; readonly options: PieceOptions }
   | { readonly kind: 'read'; readonly bytes: ArrayBuffer }
-  | { readonly kind: 'end' };
+  | { readonly kind: 'end' }
+  | { readonly kind: 'callback'; readonly format: CallbackFormat; readonly bytes: Uint8Array }
+  | { readonly kind: 'records'; readonly after: number; readonly limit: number };
 
 export interface ReadingAnswer {
   readonly piece?: TextPiece | undefined;
   readonly read?: ReadText | undefined;
+  readonly records?: readonly ObservedRecord[];
+  readonly callback?: Callback;
   /** Why the text cannot be read, and what to send instead. */
   readonly refused?: string;
+  /** Of a document: what in it is wrong. */
+  readonly pointer?: string | undefined;
 }
 
 const THREADS_MAX = 4;
@@ -45,6 +53,17 @@ export class ReadingThread {
     return read;
   }
 
+  async callback(format: CallbackFormat, bytes: Uint8Array): Promise<Callback> {
+    const { callback } = await this.ask({ kind: 'callback', format, bytes });
+    if (callback === undefined) throw new Error('a thread did not look at a callback');
+    return callback;
+  }
+
+  /** Of the text that has come to its end, if its records are held. */
+  async records(after: number, limit: number): Promise<readonly ObservedRecord[]> {
+    return (await this.ask({ kind: 'records', after, limit })).records ?? [];
+  }
+
   close(): Promise<void> {
     return this.thread.close();
   }
@@ -52,7 +71,9 @@ export class ReadingThread {
   private async ask(task: ReadingTask, transfer: ArrayBuffer[] = []): Promise<ReadingAnswer> {
     const answer = await this.thread.ask(task, transfer);
     if (answer.refused === undefined) return answer;
-    throw new ProblemError('unreadable_text', answer.refused);
+    const { refused, pointer = '' } = answer;
+    const errors = pointer === '' ? [] : [{ pointer, detail: refused }];
+    throw new ProblemError('unreadable_text', refused, errors);
   }
 }
 

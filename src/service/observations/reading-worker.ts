@@ -1,5 +1,7 @@
 /** A thread that reads texts, one after the other. */
 import { answerTasks } from '../../explorer/answer-tasks.js';
+import { callbackOf } from '../../observations/documents/callback.js';
+import { BadDocument } from '../../observations/documents/document.js';
 import { RefusedText } from '../../observations/reading.js';
 import { PieceReading } from './piece-reading.js';
 import type { ReadingAnswer, ReadingTask } from './reading-thread.js';
@@ -11,7 +13,8 @@ answerTasks<ReadingTask, ReadingAnswer>(async (task) => {
   try {
     return await carryOut(task);
   } catch (error) {
-    if (error instanceof RefusedText) return { refused: error.message };
+    if (error instanceof BadDocument) return { refused: error.message, pointer: error.pointer };
+    if (error instanceof RefusedText) return { refused: error.message, pointer: error.pointer };
     throw error;
   }
 });
@@ -25,5 +28,11 @@ async function carryOut(task: ReadingTask): Promise<ReadingAnswer> {
       return { piece: await text?.read(Buffer.from(task.bytes)) };
     case 'end':
       return { read: await text?.end() };
+    case 'callback':
+      return {
+        callback: callbackOf(task.format, Buffer.from(task.bytes).toString('utf8')),
+      };
+    case 'records':
+      return { records: text?.held(task.after, task.limit) ?? [] };
   }
 }

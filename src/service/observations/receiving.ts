@@ -7,6 +7,7 @@ import type { ObservationRow, ObservationStore } from '../../store/observation-s
 import type { TextPiece, TextStore } from '../../store/text-store.js';
 import { type Reply, storedAnswer, type Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
+import { shownOfRun } from '../pools/observed.js';
 import type { ReadText } from './piece-reading.js';
 import type { ReadingThread, ReadingThreads } from './reading-thread.js';
 import { batchesOf, TEXT_BYTES_MAX, textOf, textTooLong } from './text-source.js';
@@ -74,6 +75,7 @@ export class Receiving {
   private readonly stores: Stores;
   private readonly about: About;
   private readonly ticketOf: () => Ticket | undefined;
+  private readonly doneStatus: number;
   private begun: Promise<void> | undefined;
   private storedBytes = 0;
   /** Its request is answered before the text is read. */
@@ -81,7 +83,13 @@ export class Receiving {
   private isEnding = false;
 
   /** The ticket is asked for once the body has come to its end. */
-  constructor(stores: Stores, about: About, ticketOf: () => Ticket | undefined) {
+  constructor(
+    stores: Stores,
+    about: About,
+    ticketOf: () => Ticket | undefined,
+    doneStatus: number,
+  ) {
+    this.doneStatus = doneStatus;
     this.stores = stores;
     this.about = about;
     this.ticketOf = ticketOf;
@@ -140,11 +148,13 @@ export class Receiving {
     let reply = accepted;
     const read = { answer, textBytes, crc, storedBytes: this.storedBytes };
     const event = endedEvent(this.id, this.about, answer);
-    await this.stores.observations.finish(this.id, read, event, (row) => {
+    const shown = shownOfRun(this.about.lease, answer.verdict);
+    const answerOf = (row: ObservationRow) => {
       if (accepted !== undefined) return undefined;
-      reply = this.replyOf(201, row);
+      reply = this.replyOf(this.doneStatus, row);
       return this.answerOf(reply);
-    });
+    };
+    await this.stores.observations.finish(this.id, read, event, answerOf, shown);
     return reply;
   }
 

@@ -21,7 +21,14 @@ export interface RecordPage {
   readonly hasMore: boolean;
 }
 
-export class StoredRecords {
+export interface ReadableRecords {
+  /** All records, piece by piece. */
+  all(): AsyncGenerator<readonly NumberedRecord[]>;
+  /** At most `limit` records behind so many, at least one where there are any. */
+  page(after: number, limit: number): Promise<RecordPage>;
+}
+
+export class StoredRecords implements ReadableRecords {
   private readonly store: TextStore;
   private readonly id: string;
   private readonly options: ReadingOptions;
@@ -32,7 +39,6 @@ export class StoredRecords {
     this.options = options;
   }
 
-  /** All records, piece by piece. */
   async *all(): AsyncGenerator<readonly NumberedRecord[]> {
     const pieces = await this.store.count(this.id);
     const rereading = new Rereading(this.store, this.id, pieces, this.options);
@@ -44,7 +50,6 @@ export class StoredRecords {
     }
   }
 
-  /** At most `limit` records behind so many, at least one where there are any. */
   async page(after: number, limit: number): Promise<RecordPage> {
     const metas = await this.store.withRecordsAfter(this.id, after, PAGE_PIECES_MAX + 1);
     const needed = metas.filter(

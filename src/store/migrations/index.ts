@@ -11,6 +11,8 @@ import { texts } from './2026-11-27-texts.js';
 import { explanations } from './2026-11-28-explanations.js';
 import { explanationsOf } from './2026-11-28-explanations-of.js';
 import { hostActions } from './2026-11-28-host-actions.js';
+import { pools } from './2026-11-29-pools.js';
+import { ended } from './2026-11-30-ended.js';
 
 /** By name, which is also their order. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -24,6 +26,8 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '2026-11-28-explanations': explanations,
   '2026-11-28-explanations-of': explanationsOf,
   '2026-11-28-host-actions': hostActions,
+  '2026-11-29-pools': pools,
+  '2026-11-30-ended': ended,
 };
 
 /** The database was made by a newer version of the service. */

@@ -1,8 +1,9 @@
 /** The bar at the top: which world is on screen, how to get the same elsewhere, and whether the service is heard of. */
 import { useSignal } from '@preact/signals';
-import { useMemo } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 import { connection } from '../api/events.js';
 import { CurlDialog } from './curl-dialog.js';
+import { FindDialog } from './find-dialog.js';
 import { headerContent } from './header-content.js';
 import { useKeys } from './keys.js';
 import { KeysDialog } from './keys-dialog.js';
@@ -17,10 +18,10 @@ const STATES = {
   waiting: 'reconnecting',
 } as const;
 
-type Open = 'curl' | 'take' | 'keys' | undefined;
+type Open = 'find' | 'curl' | 'take' | 'keys' | undefined;
 
 export function Bar() {
-  const { title, curl = [], take = [] } = headerContent.value;
+  const { title, curl = [], take = [], link } = headerContent.value;
   const open = useSignal<Open>(undefined);
   const close = (): void => {
     open.value = undefined;
@@ -30,15 +31,28 @@ export function Bar() {
     [],
   );
   useKeys(help);
+  useEffect(() => {
+    const press = (event: KeyboardEvent): void => {
+      const isFind = event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey);
+      if (!isFind || document.querySelector('dialog[open]') !== null) return;
+      event.preventDefault();
+      open.value = 'find';
+    };
+    document.addEventListener('keydown', press);
+    return () => document.removeEventListener('keydown', press);
+  }, []);
   return (
     <header class="bar">
       <div class="world">{title || 'pebslab'}</div>
+      <button type="button" class="plain" onClick={() => (open.value = 'find')}>
+        Find
+      </button>
       {curl.length > 0 && (
         <button type="button" class="plain" onClick={() => (open.value = 'curl')}>
           curl
         </button>
       )}
-      {take.length > 0 && (
+      {(take.length > 0 || link !== undefined) && (
         <button type="button" class="plain" onClick={() => (open.value = 'take')}>
           Take along
         </button>
@@ -61,8 +75,9 @@ export function Bar() {
         <i />
         {STATES[connection.value]}
       </span>
+      {open.value === 'find' && <FindDialog close={close} />}
       {open.value === 'curl' && <CurlDialog commands={curl} close={close} />}
-      {open.value === 'take' && <TakeDialog take={take} close={close} />}
+      {open.value === 'take' && <TakeDialog title={title} take={take} link={link} close={close} />}
       {open.value === 'keys' && <KeysDialog close={close} />}
     </header>
   );

@@ -7,6 +7,7 @@ export interface Take {
   /** The address of the file, and what to ask for there. */
   readonly address: string;
   readonly name: string;
+  readonly isForPerfetto?: boolean;
 }
 
 export interface HeaderContent {
@@ -15,6 +16,8 @@ export interface HeaderContent {
   /** Commands that give what is on screen. */
   readonly curl?: readonly string[];
   readonly take?: readonly Take[];
+  /** The address of what is on screen, for others; that of the browser if there is no better one. */
+  readonly link?: string | undefined;
 }
 
 export const headerContent = signal<HeaderContent>({ title: '' });

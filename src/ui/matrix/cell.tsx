@@ -1,7 +1,7 @@
 /** One scenario: the verdict found here, or hollow the expected one; it leads to the run or the walk behind it. */
 import type { Api } from '../api/client.js';
 import { Verdict } from '../widgets/verdict.js';
-import { counterexampleAddress, walkAddress } from '../worlds/addresses.js';
+import { scenarioAddress } from '../worlds/addresses.js';
 import type { Search } from '../worlds/searches.js';
 
 export type Scenario = Api['Scenario'];
@@ -11,17 +11,6 @@ export function differs(scenario: Scenario, search: Search | undefined): boolean
   const { verdict } = scenario.expected;
   if (verdict === undefined || search?.verdict === undefined) return false;
   return search.kind !== 'running' && search.verdict !== verdict;
-}
-
-/** Where a cell leads. A scenario that was not searched is searched there. */
-export function addressOf(scenario: Scenario, search: Search | undefined): string {
-  if (search?.counterexample !== undefined) {
-    return counterexampleAddress(scenario.id, search.counterexample, search.pointOfNoReturn);
-  }
-  const properties = Object.entries(scenario.expected.properties ?? {});
-  const violated = properties.find(([, verdict]) => verdict === 'violated');
-  if (search !== undefined || violated === undefined) return walkAddress(scenario.id);
-  return counterexampleAddress(scenario.id, `${violated[0]}-0`);
 }
 
 interface Props {
@@ -38,7 +27,7 @@ export function Cell({ scenario, search, label, cell = {}, children }: Props) {
   return (
     <a
       class="cell"
-      href={addressOf(scenario, search)}
+      href={scenarioAddress(scenario, search)}
       data-kind={search?.kind}
       data-differs={differs(scenario, search) || undefined}
       {...cell}

@@ -4,7 +4,9 @@ import { Timeline } from './timeline.js';
 
 export const timelineScreen: Screen = {
   name: 'Timeline',
-  patterns: ['/s/:scenario/ce/:counterexample', '/e/:exploration/ce/:counterexample'],
+  patterns: ['s/:scenario', 'm/:model', 'e/:exploration'].map(
+    (world) => `/${world}/ce/:counterexample`,
+  ),
   View: Timeline,
   rail: { icon: 'M3 8h6v8h6V8h6M3 20h18', address: () => lastRun.value },
 };

@@ -4,10 +4,18 @@ import { curl, useHeader } from '../frame/header-content.js';
 import { useLoaded } from '../load.js';
 import { query, setQuery } from '../router.js';
 import { Tabs } from '../widgets/tabs.js';
-import { WaitingScreen } from '../widgets/waiting.js';
-import { useExploration, type WorldParts, worldPlace, worldTitle } from '../worlds/exploration.js';
+import {
+  isUnfinished,
+  useExploration,
+  type WorldParts,
+  worldBody,
+  worldPlace,
+  worldTitle,
+} from '../worlds/exploration.js';
 import { lastRun, lastWalk, useLastPlace } from '../worlds/last-place.js';
 import type { Exploration } from '../worlds/searches.js';
+import { takeOf, usePortableLink } from '../worlds/take.js';
+import { SearchingScreen, WaitingScreen } from '../worlds/waiting-screen.js';
 import { useCursor, useCursorKeys } from './cursor.js';
 import { lanesOf } from './lanes.js';
 import { LanesView } from './lanes-view.js';
@@ -39,6 +47,7 @@ export function Timeline({ parts }: { readonly parts: Parts }) {
   if (exploration.value === undefined) {
     return <WaitingScreen what="The world is being searched" />;
   }
+  if (isUnfinished(exploration.value)) return <SearchingScreen exploration={exploration.value} />;
   return <Found exploration={exploration.value} parts={parts} counterexample={counterexample} />;
 }
 
@@ -84,10 +93,11 @@ function Faces({ exploration, parts, counterexample }: FacesProps) {
   useHeader({
     title: worldTitle(exploration),
     curl: [
-      curl('/v1/explorations', { scenario: exploration.scenario }, 'prefer: wait=20'),
+      curl('/v1/explorations', worldBody(exploration), 'prefer: wait=20'),
       curl(route, undefined, 'accept: text/plain'),
     ],
     take: takeOf(route, `${counterexample.id}_${exploration.scenario ?? exploration.id}`),
+    link: usePortableLink(parts, exploration),
   });
   const walked = counterexample.path.split('/').slice(0, cursor.step).join('/');
   const walk = worldPlace(parts, `walk/${walked}`);
@@ -123,22 +133,4 @@ function Faces({ exploration, parts, counterexample }: FacesProps) {
       </div>
     </div>
   );
-}
-
-const FORMATS = [
-  ['vcd', 'VCD (GTKWave, Surfer)', 'vcd'],
-  ['chrome', 'Chrome trace (Perfetto)', 'trace.json'],
-  ['itf', 'ITF (model checkers)', 'itf.json'],
-  ['ftrace', 'ftrace text', 'ftrace'],
-  ['jsonl', 'JSON Lines', 'jsonl'],
-  ['mermaid', 'Mermaid', 'mmd'],
-  ['text', 'Story', 'txt'],
-] as const;
-
-function takeOf(route: string, name: string) {
-  return FORMATS.map(([format, label, ending]) => ({
-    label,
-    address: `${route}?format=${format}`,
-    name: `${name}.${ending}`,
-  }));
 }

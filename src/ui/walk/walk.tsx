@@ -9,10 +9,17 @@ import { addressOfPlace, go, query, setQuery } from '../router.js';
 import { isWide } from '../timeline/width.js';
 import { ProblemPanel } from '../widgets/problem-panel.js';
 import { Tabs } from '../widgets/tabs.js';
-import { WaitingScreen } from '../widgets/waiting.js';
-import { useExploration, type WorldParts, worldKey, worldTitle } from '../worlds/exploration.js';
+import {
+  isUnfinished,
+  useExploration,
+  type WorldParts,
+  worldKey,
+  worldTitle,
+} from '../worlds/exploration.js';
 import { lastWalk, useLastPlace } from '../worlds/last-place.js';
 import type { Exploration } from '../worlds/searches.js';
+import { takeOf, usePortableLink } from '../worlds/take.js';
+import { SearchingScreen, WaitingScreen } from '../worlds/waiting-screen.js';
 import { Choices } from './choices.js';
 import { MapView } from './map-view.js';
 import { Neighbourhood } from './neighbourhood.js';
@@ -39,6 +46,7 @@ export function Walk({ parts }: { readonly parts: Parts }) {
   if (exploration.value === undefined) {
     return <WaitingScreen what="The world is being searched" />;
   }
+  if (isUnfinished(exploration.value)) return <SearchingScreen exploration={exploration.value} />;
   return <World exploration={exploration.value} parts={parts} path={parts.rest ?? ''} />;
 }
 
@@ -91,6 +99,8 @@ function World({ exploration, parts, path }: WorldProps) {
   useHeader({
     title: worldTitle(exploration),
     curl: [curl(`${route}?depth=${DEPTH}`), curl(route, undefined, 'accept: text/plain')],
+    take: path === '' ? [] : takeOf(route, `walk_${exploration.scenario ?? id}`),
+    link: usePortableLink(parts, exploration),
   });
   useWalkKeys(shown?.state.enabled.map((one) => one.path) ?? [], path, place);
 

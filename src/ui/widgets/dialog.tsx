@@ -14,6 +14,8 @@ export function Dialog({ title, close, children }: Props) {
   useEffect(() => {
     const before = document.activeElement;
     element.current?.showModal();
+    // What is there to be typed into comes first.
+    element.current?.querySelector<HTMLElement>('input:not([type=checkbox])')?.focus();
     return () => {
       if (before instanceof HTMLElement) before.focus();
     };

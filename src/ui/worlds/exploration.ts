@@ -2,34 +2,45 @@
 import { get } from '../api/client.js';
 import { type Loaded, useLoaded } from '../load.js';
 import { addressOfPlace } from '../router.js';
+import { findModel } from './portable.js';
 import { type Exploration, search } from './searches.js';
 
-/** Where a world comes from: a scenario by its name, or one search of this service. */
+/** Where a world comes from: a scenario by its name, a model of one's own, or one search of this service. */
 export interface WorldParts {
   readonly scenario?: string;
+  readonly model?: string;
   readonly exploration?: string;
 }
 
-export function worldKey({ scenario, exploration }: WorldParts): string {
-  return scenario === undefined ? `e/${exploration}` : `s/${scenario}`;
+/** So many are looked at for one that has not failed. */
+const NEWEST = 5;
+
+export function worldKey({ scenario, model, exploration }: WorldParts): string {
+  if (scenario !== undefined) return `s/${scenario}`;
+  return model === undefined ? `e/${exploration}` : `m/${model}`;
 }
 
 export function useExploration(parts: WorldParts): Loaded<Exploration> {
   const loaded: Loaded<Exploration> = useLoaded(worldKey(parts), (signal) => find(parts, signal), {
-    changes: ({ type, subject }) =>
-      subject === loaded.value?.id &&
-      (type === 'exploration.ended' || type === 'exploration.deleted'),
+    changes: ({ type, subject }) => subject === loaded.value?.id && type.startsWith('exploration.'),
   });
   return loaded;
 }
 
-async function find({ scenario, exploration }: WorldParts, signal: AbortSignal) {
+/** Whether a search is still on its way. */
+export function isUnfinished({ state }: Exploration): boolean {
+  return state === 'queued' || state === 'running' || state === 'paused';
+}
+
+async function find({ scenario, model, exploration }: WorldParts, signal: AbortSignal) {
+  if (model !== undefined) return findModel(model, signal);
   if (exploration !== undefined) {
     return get('/v1/explorations/{exploration}', { path: { exploration }, signal });
   }
-  const query = { scenario: scenario!, state: 'succeeded' as const, limit: 1 };
+  const query = { scenario: scenario!, limit: NEWEST };
   const { items } = await get('/v1/explorations', { query, signal });
-  return items[0] ?? search(scenario!, signal);
+  const ended = items.find(({ state }) => state === 'succeeded');
+  return ended ?? items.find(isUnfinished) ?? search(scenario!, signal);
 }
 
 /** The world in words: kernel, CPU and when NMIs come. */
@@ -44,4 +55,9 @@ export function worldTitle({ model, scenario }: Exploration): string {
 /** The address of a place in a world. */
 export function worldPlace(parts: WorldParts, place: string): string {
   return addressOfPlace(`/${worldKey(parts)}/${place.replace(/\/$/, '')}`);
+}
+
+/** What to send to have the same world searched. */
+export function worldBody({ scenario, model }: Exploration): object {
+  return scenario === undefined ? { model } : { scenario };
 }

@@ -11,6 +11,7 @@ import { bodyOf, build, problemOf } from '../../helper.js';
 
 /** The token of each scope; the names are the scopes with a dash. */
 const TOKENS: Readonly<Record<Scope, string>> = {
+  pool: 'pppp-0123456789abcdef',
   read: 'rrrr-0123456789abcdef',
   write: 'wwww-0123456789abcdef',
   admin: 'aaaa-0123456789abcdef',
@@ -22,7 +23,12 @@ function entry(scope: Scope, token: string, name = `the-${scope}`) {
 
 const GUARDED: Config = {
   ...DEFAULT_CONFIG,
-  tokens: [entry('read', TOKENS.read), entry('write', TOKENS.write), entry('admin', TOKENS.admin)],
+  tokens: [
+    entry('read', TOKENS.read),
+    entry('write', TOKENS.write),
+    entry('admin', TOKENS.admin),
+    { ...entry('pool', TOKENS.pool), pools: ['lab-a'] },
+  ],
 };
 
 function guard(t: Test, config: Partial<Config> = {}, options: BuildOptions = {}) {
@@ -157,23 +163,25 @@ t.test('a challenge says what is missing', async (t) => {
 t.test('a scope allows what it says and what the lesser ones do', async (t) => {
   const app = guarded;
   const matrix: [InjectOptions['method'], string, Record<Scope, number>][] = [
-    ['GET', '/v1/probe', { read: 200, write: 200, admin: 200 }],
-    ['HEAD', '/v1/probe', { read: 200, write: 200, admin: 200 }],
-    ['POST', '/v1/probe', { read: 403, write: 200, admin: 200 }],
-    ['PUT', '/v1/probe', { read: 403, write: 200, admin: 200 }],
-    ['PATCH', '/v1/probe', { read: 403, write: 200, admin: 200 }],
-    ['DELETE', '/v1/probe', { read: 403, write: 200, admin: 200 }],
-    ['POST', '/v1/calculator', { read: 200, write: 200, admin: 200 }],
-    ['GET', '/v1/secrets', { read: 403, write: 403, admin: 200 }],
-    ['GET', '/metrics', { read: 200, write: 200, admin: 200 }],
-    ['POST', '/v1/hosts', { read: 403, write: 400, admin: 400 }],
-    ['POST', '/v1/switch-lists', { read: 400, write: 400, admin: 400 }],
-    ['POST', '/v1/round-trips', { read: 400, write: 400, admin: 400 }],
-    ['POST', '/v1/comparisons', { read: 400, write: 400, admin: 400 }],
-    ['POST', '/v1/explorations', { read: 403, write: 400, admin: 400 }],
+    ['GET', '/v1/probe', { read: 200, write: 200, admin: 200, pool: 403 }],
+    ['HEAD', '/v1/probe', { read: 200, write: 200, admin: 200, pool: 403 }],
+    ['POST', '/v1/probe', { read: 403, write: 200, admin: 200, pool: 403 }],
+    ['PUT', '/v1/probe', { read: 403, write: 200, admin: 200, pool: 403 }],
+    ['PATCH', '/v1/probe', { read: 403, write: 200, admin: 200, pool: 403 }],
+    ['DELETE', '/v1/probe', { read: 403, write: 200, admin: 200, pool: 403 }],
+    ['POST', '/v1/calculator', { read: 200, write: 200, admin: 200, pool: 403 }],
+    ['GET', '/v1/secrets', { read: 403, write: 403, admin: 200, pool: 403 }],
+    ['GET', '/metrics', { read: 200, write: 200, admin: 200, pool: 403 }],
+    ['POST', '/v1/hosts', { read: 403, write: 400, admin: 400, pool: 403 }],
+    ['POST', '/v1/switch-lists', { read: 400, write: 400, admin: 400, pool: 403 }],
+    ['POST', '/v1/round-trips', { read: 400, write: 400, admin: 400, pool: 403 }],
+    ['POST', '/v1/comparisons', { read: 400, write: 400, admin: 400, pool: 403 }],
+    ['POST', '/v1/explorations', { read: 403, write: 400, admin: 400, pool: 403 }],
+    ['GET', '/v1/whoami', { read: 200, write: 200, admin: 200, pool: 200 }],
+    ['POST', '/v1/pools/lab-a/leases', { read: 403, write: 400, admin: 400, pool: 400 }],
   ];
   for (const [method = 'GET', url, expected] of matrix) {
-    for (const scope of ['read', 'write', 'admin'] as const) {
+    for (const scope of ['read', 'write', 'admin', 'pool'] as const) {
       const needsBody = url.startsWith('/v1/') && expected[scope] === 400;
       const { statusCode } = await app.inject(
         as(scope, { method, url, ...(needsBody ? { payload: { unknown: 1 } } : {}) }),

@@ -1,9 +1,8 @@
 /** What Linux's own code wrote in the hazards of the host side, as recordings: each is one of its kernel. */
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { msrCode, msrIndex } from '../../../src/pmu/arch/msr.js';
 import { findKernel } from '../../../src/pmu/kernels/index.js';
-import { explanationOf, recordsOf } from './recordings.js';
+import { explanationOf, recordsOf, textOfWrites, type Write } from './recordings.js';
 
 interface Row {
   readonly kernel: string;
@@ -11,7 +10,7 @@ interface Row {
   readonly title: string;
   readonly steps: readonly {
     readonly action: string;
-    readonly writes: readonly (readonly [msr: string, value: string, by?: 'nmi'])[];
+    readonly writes: readonly Write[];
     readonly after?: Readonly<Record<string, string | number>>;
   }[];
 }
@@ -24,15 +23,8 @@ const rows = (
 function textOf({ steps }: Row): string {
   // An event that is enabled later was disabled before, and what that wrote was not recorded.
   const isCut = steps.some(({ action }) => action.startsWith('enable '));
-  const lines = steps.flatMap(({ writes }, at) => [
-    ...writes.map(([msr, value, by]) => {
-      const index = msrIndex(msrCode(msr)!).toString(16);
-      const flags = by === 'nmi' ? 'd.Z1.' : 'd..1.';
-      return `            perf-2000    [000] ${flags}     1.000000: write_msr: ${index}, value ${value.slice(2)}`;
-    }),
-    ...(isCut && at === 0 ? ['CPU:0 [LOST 4 EVENTS]'] : []),
-  ]);
-  return lines.join('\n');
+  const [first, ...others] = steps.map(({ writes }) => textOfWrites(writes));
+  return [first, ...(isCut ? ['CPU:0 [LOST 4 EVENTS]'] : []), ...others].join('\n');
 }
 
 /** What a step has left behind: a bit of PEBS that perf does not want, a fixed counter that it takes to be off. */

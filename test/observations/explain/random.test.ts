@@ -2,13 +2,13 @@
 import process from 'node:process';
 import t from 'tap';
 import { Random } from '../../../src/explorer/prng.js';
-import { Symbols } from '../../../src/model/recordings/symbols.js';
+import { isCompared, Symbols } from '../../../src/model/recordings/symbols.js';
 import { formatU64 } from '../../../src/model/values.js';
 import type { WorldSpec } from '../../../src/model/world-spec.js';
 import { RunRecorder } from '../../../src/observations/explain/recorded-run.js';
 import { ObservedRecord, type RecordKind } from '../../../src/observations/record.js';
 import { CONTEXTS, RECORD_KINDS } from '../../../src/observations/vocabulary.js';
-import { GLOBAL_CTRL, msrIndex } from '../../../src/pmu/arch/msr.js';
+import { EVENTSEL, msrIndex } from '../../../src/pmu/arch/msr.js';
 import { present } from '../../pmu/machine.js';
 import { modelOf, pick, randomPath, randomWorld, tracedText } from './random-runs.js';
 import { type Explained, explanationOf, recordsOf } from './recordings.js';
@@ -22,10 +22,9 @@ const KERNELS = [
   'pebs-v2',
   'host-side-hardened',
 ];
-const PAIRS = 20;
-/** Kernels that write IA32_PEBS_ENABLE without any event with PEBS; a group whose leader is closed first. */
-const MORE_PAIRS = [64, 77, 160];
-const GLOBAL_CTRL_INDEX = msrIndex(GLOBAL_CTRL);
+const PAIRS = 12;
+/** Overflows of an event that is stopped before the NMI comes; kernels that write IA32_PEBS_ENABLE without any event with PEBS; a group whose leader is closed first. */
+const MORE_PAIRS = [24, 64, 77, 93, 160];
 const MODELS = ['emerald-rapids', 'ice-lake-sp', 'haswell-x'];
 
 /** What a text shows, without facets: in an export, why the guest is left may be more exact than in a schedule. */
@@ -78,27 +77,41 @@ for (const seed of [...Array(PAIRS).keys(), ...MORE_PAIRS]) {
         continue;
       }
       t.not(other, kernel, where);
-      t.equal(found.verdict, 'unexplained', where);
+      // Where it may have begun can be more than a search holds.
+      t.ok(found.verdict === 'unexplained' || found.reason === 'statesMax', where);
       const same = await tracedText(modelOf({ ...world, kernel: other }), path).catch(() => '');
       t.notSame(shownIn(same), shownIn(text), `${where}: the schedule makes other records there`);
     }
   });
 }
 
+/** By hand 200. */
+const ALTERED = 6;
+
 t.test('a record that was altered is the first that no schedule reaches', async (t) => {
-  for (let seed = 100; seed < 110; seed += 1) {
+  for (let seed = 100; seed < 100 + ALTERED; seed += 1) {
     const { world, records } = await recorded(seed);
-    const writes = records.filter(({ kind, msr }) => kind === 'write' && msr === GLOBAL_CTRL_INDEX);
-    const altered = pick(new Random(seed, 2), writes);
+    const altered = pick(
+      new Random(seed, 2),
+      records.filter(({ kind, msr }) => kind === 'write' && msr !== null && isCompared(msr)),
+    );
     const { hi, lo } = present(altered.value ?? undefined, 'value');
-    // No CPU has such a bit.
-    altered.value = { hi: (hi | 0x0800_0000) >>> 0, lo };
-    const found = explanationOf(records, world);
-    t.equal(found.verdict, 'unexplained', `seed ${seed}`);
-    t.equal(found.run.lines[found.reached], altered.line);
-    t.ok(found.instead.length > 0, 'with what could have been written');
+    // No CPU has such a bit, and a selector is on where it was off.
+    const bit = isSelector(altered.msr!) ? 1 << 22 : 0x0800_0000;
+    altered.value = { hi, lo: (lo ^ bit) >>> 0 };
+    const { kernel, cpu_model } = world;
+    for (const known of [world, { kernel, cpu_model }]) {
+      const found = explanationOf(records, known);
+      t.equal(found.verdict, 'unexplained', `seed ${seed}`);
+      t.equal(found.run.lines[found.reached], altered.line);
+      t.ok(found.instead.length > 0, 'with what could have been written');
+    }
   }
 });
+
+function isSelector(index: number): boolean {
+  return index >= msrIndex(EVENTSEL) && index < msrIndex(EVENTSEL) + 16;
+}
 
 t.test('records that were lost leave it explained, where the loss is declared', async (t) => {
   for (let seed = 200; seed < 210; seed += 1) {
@@ -126,7 +139,7 @@ async function recorded(seed: number) {
 }
 
 t.test('arbitrary records are no error', async (t) => {
-  for (let seed = 0; seed < 60; seed += 1) {
+  for (let seed = 0; seed < 40; seed += 1) {
     const dice = new Random(seed, 4);
     const records = Array.from({ length: dice.below(40) }, (_, line) => {
       const record = new ObservedRecord(line + 1, pick(dice, RECORD_KINDS));
@@ -142,7 +155,7 @@ t.test('arbitrary records are no error', async (t) => {
     const found = explanationOf(
       records,
       { kernel: 'linux-7.3.4', cpu_model: 'emerald-rapids' },
-      300,
+      100,
     );
     t.ok(found.reached <= found.run.symbols.length, `seed ${seed}: ${found.verdict}`);
   }

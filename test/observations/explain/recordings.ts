@@ -7,6 +7,7 @@ import type { GivenWorld } from '../../../src/observations/explain/worlds.js';
 import { ObservedRecord, type RecordKind } from '../../../src/observations/record.js';
 import { valueOfHex } from '../../../src/observations/value.js';
 import { findCpuModel } from '../../../src/pmu/arch/cpu-models.js';
+import { msrCode, msrIndex } from '../../../src/pmu/arch/msr.js';
 import { findKernel } from '../../../src/pmu/kernels/index.js';
 import { present } from '../../pmu/machine.js';
 
@@ -15,22 +16,25 @@ const LINE =
 const LOSS = /^CPU:(?<cpu>\d+) \[LOST (?<count>\d+) EVENTS\]$/;
 const KINDS: Readonly<Record<string, RecordKind>> = {
   write_msr: 'write',
+  read_msr: 'reading',
+  throttle: 'throttle',
   kvm_entry: 'vm_entry',
   kvm_exit: 'vm_exit',
 };
 
 /** The records of a text with nothing else in it. */
 export function recordsOf(text: string): ObservedRecord[] {
-  return text.split('\n').flatMap((line, at) => {
+  return text.split('\n').flatMap((line, nth) => {
     const lost = LOSS.exec(line)?.groups;
     const fields = LINE.exec(line)?.groups;
     const kind = lost === undefined ? KINDS[fields?.event ?? ''] : 'loss';
     if (kind === undefined) return [];
-    const record = new ObservedRecord(at + 1, kind);
+    const record = new ObservedRecord(nth + 1, kind);
     record.cpu = Number((lost ?? fields)!.cpu);
     if (fields === undefined) return [record];
-    const { pid, flags, text: said } = fields;
+    const { pid, flags, at, text: said } = fields;
     record.pid = Number(pid);
+    record.at = at!;
     record.context = /[Z]/.test(flags!) ? 'nmi' : 'task';
     record.vcpu = Number(/vcpu (\d+)/.exec(said!)?.[1] ?? 0);
     record.name = /reason (\S+)/.exec(said!)?.[1] ?? null;
@@ -41,6 +45,20 @@ export function recordsOf(text: string): ObservedRecord[] {
     }
     return [record];
   });
+}
+
+/** As Linux's own code made it. */
+export type Write = readonly [msr: string, value: string, by?: 'nmi'];
+
+export function textOfWrites(writes: readonly Write[]): string {
+  const lines = writes.flatMap(([msr, value, by]) => {
+    const code = msrCode(msr);
+    if (code === undefined || msr === 'IA32_DS_AREA') return [];
+    const index = msrIndex(code).toString(16);
+    const flags = by === 'nmi' ? 'd.Z1.' : 'd..1.';
+    return `            perf-2000    [000] ${flags}     1.000000: write_msr: ${index}, value ${value.slice(2)}`;
+  });
+  return lines.join('\n');
 }
 
 export interface Explained extends Explanation {

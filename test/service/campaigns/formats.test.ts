@@ -2,8 +2,9 @@
 import t from 'tap';
 import type { CampaignCell, CampaignResults } from '../../../schemas/campaign.js';
 import { campaignCsv } from '../../../src/service/campaigns/formats/csv.js';
-import { campaignJunit } from '../../../src/service/campaigns/formats/junit.js';
-import { campaignKtap } from '../../../src/service/campaigns/formats/ktap.js';
+import { toJunit } from '../../../src/service/reports/junit.js';
+import { toKtap } from '../../../src/service/reports/ktap.js';
+import { campaignReport } from '../../../src/service/reports/of-campaign.js';
 
 const names = { kernel: 'upstream-base', cpu_model: 'emerald-rapids', scenario: 'race' };
 const clean = { id: 'I1', violated_walks: 0, rate: 0, rate_low: 0, rate_high: 0.003826745 };
@@ -102,6 +103,15 @@ const HOSTILE: CampaignResults = {
   ],
 };
 
+const STANDING = {
+  created_at: '2026-11-27T12:00:00.000Z',
+  finished_at: '2026-11-27T12:01:30.500Z',
+};
+const reportOf = (results: CampaignResults) =>
+  campaignReport(results, STANDING, [60.25, 0, 12, 0.5, 0], new Date());
+const campaignJunit = (results: CampaignResults): string => toJunit(reportOf(results));
+const campaignKtap = (results: CampaignResults): string => toKtap(reportOf(results));
+
 /** A reader of RFC 4180 of its own. */
 function readCsv(text: string): string[][] {
   const rows: string[][] = [[]];
@@ -194,7 +204,7 @@ t.test('JUnit has a suite for each kernel and a case for each cell', async (t) =
     failures: '1',
     errors: '1',
     skipped: '2',
-    time: '0',
+    time: '90.5',
   });
   t.strictSame(
     named('testsuite').map(({ attributes }) => [attributes.name, attributes.tests]),
@@ -205,14 +215,21 @@ t.test('JUnit has a suite for each kernel and a case for each cell', async (t) =
     ],
   );
   t.strictSame(
-    named('testcase').map(({ attributes }) => `${attributes.classname} ${attributes.name}`),
+    named('testcase').map(
+      ({ attributes }) => `${attributes.classname} ${attributes.name} ${attributes.time ?? '-'}`,
+    ),
     [
-      'pebslab.upstream-base.emerald-rapids race',
-      'pebslab.upstream-base.skylake-sp race',
-      'pebslab.fixed.emerald-rapids race',
-      'pebslab.fixed.ice-lake race',
-      'pebslab.none.emerald-rapids race',
+      'pebslab.upstream-base.emerald-rapids race 60.25',
+      'pebslab.upstream-base.skylake-sp race -',
+      'pebslab.fixed.emerald-rapids race 12',
+      'pebslab.fixed.ice-lake race 0.5',
+      'pebslab.none.emerald-rapids race -',
     ],
+  );
+  t.strictSame(
+    named('testsuite').map(({ attributes }) => attributes.time),
+    ['60.25', '12.5', '0'],
+    'seconds, as they were measured',
   );
   const properties = named('property').map(
     ({ attributes }) => `${attributes.name}=${attributes.value}`,
@@ -221,14 +238,14 @@ t.test('JUnit has a suite for each kernel and a case for each cell', async (t) =
     t.equal(properties.filter((one) => one === wanted).length, 3, wanted);
   }
   const [failure] = named('failure');
-  t.equal(failure?.attributes.type, 'violated');
+  t.equal(failure?.attributes.type, 'fail');
   t.equal(
     failure?.attributes.message,
     'I1: 12 of 1000 walks, rate 0.012 (95 % 0.006877 to 0.02086)',
   );
   t.match(failure?.text, /first walk 3 \(seed 42, steps_per_walk 100\).*shrunk to 3: 0\/3\/1/);
   t.match(named('error')[0]?.attributes, {
-    type: 'incomplete',
+    type: 'miss',
     message: 'cancelled after 10 of 1000 walks',
   });
   t.match(named('skipped')[0]?.attributes, { message: 'no PEBS' });
@@ -255,18 +272,18 @@ t.test('KTAP nests the cells of a kernel', async (t) => {
   # first walk 3 (seed 42, steps_per_walk 100), violated after 61 steps, shrunk to 3: 0/3/1
   not ok 1 emerald-rapids.race # seed=42 walk=3
   ok 2 skylake-sp.race # SKIP no PEBS
-not ok 1 upstream-base # seed=42 violated=1
+not ok 1 upstream-base # failed=1
   KTAP version 1
   # Subtest: fixed
   1..2
   ok 1 emerald-rapids.race
   not ok 2 ice-lake.race # TIMEOUT cancelled after 10 of 1000 walks
-not ok 2 fixed # TIMEOUT cancelled, 1 incomplete
+not ok 2 fixed # TIMEOUT 1 of 2
   KTAP version 1
   # Subtest: none
   1..1
   ok 1 emerald-rapids.race # SKIP no PEBS
-ok 3 none # SKIP every cell is skipped
+ok 3 none # SKIP all are skipped
 `,
   );
 });
