@@ -2,6 +2,7 @@
 import { compareScreen } from './compare/screen.js';
 import { hostsScreen } from './hosts/screen.js';
 import { liveScreen } from './live/screen.js';
+import { machinesScreen } from './machines/screen.js';
 import { matrixScreen } from './matrix/screen.js';
 import type { Screen } from './screen.js';
 import { storyScreen } from './story/screen.js';
@@ -15,5 +16,6 @@ export const SCREENS: readonly Screen[] = [
   compareScreen,
   liveScreen,
   hostsScreen,
+  machinesScreen,
   storyScreen,
 ];

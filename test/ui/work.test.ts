@@ -6,6 +6,7 @@ import { openPage, serve, skip } from './browser.js';
 import { testCompare } from './compare.js';
 import { testHosts } from './hosts.js';
 import { testLive } from './live.js';
+import { testMachines } from './machines.js';
 
 export interface Opened {
   readonly app: FastifyInstance;
@@ -21,6 +22,7 @@ t.test('the screens of work', { skip }, async (t) => {
     ['live', testLive],
     ['hosts', testHosts],
     ['compare', testCompare],
+    ['machines', testMachines],
   ] as const) {
     await page.setViewportSize({ width: 1280, height: 800 });
     await t.test(name, (t) => run(t, opened));

@@ -35,6 +35,7 @@ interface Extra {
 interface Request extends Extra {
   readonly path?: object;
   readonly query?: object | undefined;
+  /** As JSON; files are sent as they are, with the content type that they say. */
   readonly body?: unknown;
 }
 
@@ -94,13 +95,15 @@ export async function send(method: string, address: string, request: Request, ac
 
 async function attempt(method: string, address: string, request: Request, accept: string) {
   const { body, headers, signal } = request;
-  const content = body === undefined ? {} : { 'content-type': 'application/json' };
+  const isFile = body instanceof Blob;
+  const content =
+    body === undefined ? {} : { 'content-type': isFile ? body.type : 'application/json' };
   try {
     return await fetch(address, {
       method,
       headers: { accept, ...authorization(), ...content, ...headers },
       cache: 'no-cache',
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: isFile ? body : JSON.stringify(body) }),
       ...(signal === undefined ? {} : { signal }),
     });
   } catch (error) {
