@@ -25,6 +25,9 @@ export const LOOKS = [
   { width: 360, height: 740, colorScheme: 'dark' },
 ] as const;
 
+/** Enough for what has little in it: each scheme and each width once. */
+export const FEW_LOOKS = [LOOKS[1], LOOKS[2]];
+
 let launched: Promise<Browser> | undefined;
 
 function browser(): Promise<Browser> {

@@ -24,8 +24,13 @@ export async function accessFaults(page: Page): Promise<string[]> {
 }
 
 /** Looks at what is on screen in both schemes and both widths. */
-export async function checkLooks(t: Test, page: Page, name: string): Promise<void> {
-  for (const { width, height, colorScheme } of LOOKS) {
+export async function checkLooks(
+  t: Test,
+  page: Page,
+  name: string,
+  looks: readonly (typeof LOOKS)[number][] = LOOKS,
+): Promise<void> {
+  for (const { width, height, colorScheme } of looks) {
     await page.setViewportSize({ width, height });
     await page.emulateMedia({ colorScheme });
     // All of it at once, so that nothing is judged while a bar that stays on screen covers it.

@@ -1,0 +1,114 @@
+/** Campaigns of random walks: how far they are, and how often each kernel on each CPU went wrong. */
+import { get, post, remove } from '../api/client.js';
+import { useLoaded } from '../load.js';
+import { query, setQuery } from '../router.js';
+import { short, whole } from '../widgets/numbers.js';
+import { ProblemPanel } from '../widgets/problem-panel.js';
+import { Waiting } from '../widgets/waiting.js';
+import { type Act, Acts } from './acts.js';
+import { Cells } from './cells.js';
+import { TimeLeft } from './time-left.js';
+import type { Campaign, WorkList } from './work.js';
+
+type List = WorkList<Campaign>;
+
+export function Campaigns({ list }: { readonly list: List }) {
+  const { items, problem, reload } = list;
+  return (
+    <section class="panel" aria-labelledby="campaigns">
+      <header>
+        <h2 id="campaigns">Campaigns</h2>
+        {list.hasMore && items !== undefined && (
+          <span class="muted">the newest {items.length}</span>
+        )}
+      </header>
+      {problem !== undefined && <ProblemPanel problem={problem} retry={reload} />}
+      {items === undefined && problem === undefined && (
+        <div class="inside">
+          <Waiting what="The campaigns are loading" lines={2} />
+        </div>
+      )}
+      {items?.length === 0 && (
+        <p class="inside muted">No campaign: random walks through many worlds, to compare rates.</p>
+      )}
+      <ul class="work">
+        {items?.map((item) => (
+          <Row key={item.id} item={item} list={list} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Row({ item, list }: { readonly item: Campaign; readonly list: List }) {
+  const { id, name, state, matrix, progress, created_at, violated_cells, error } = item;
+  const { kernels, cpu_models, scenarios } = matrix;
+  const isOpen = query.value.get('campaign') === id;
+  const isOver = state !== 'queued' && state !== 'running';
+  return (
+    <li>
+      <div class="work-name">
+        <button
+          type="button"
+          class="link"
+          aria-expanded={isOpen}
+          onClick={() => setQuery({ campaign: isOpen ? undefined : id })}
+        >
+          {name ??
+            `${count(kernels, 'kernel')} × ${count(cpu_models, 'CPU')} × ${count(scenarios, 'scenario')}`}
+        </button>
+        <code class="muted">{id}</code>
+      </div>
+      <div class="work-state">
+        {violated_cells > 0 ? (
+          <strong class="violated">
+            ▲ {violated_cells} of {item.cells} cells
+          </strong>
+        ) : (
+          <span>{isOver && state === 'succeeded' ? 'no violation' : state}</span>
+        )}
+        {error !== undefined && <p class="field-problem">{error}</p>}
+      </div>
+      <div class="work-numbers number">
+        <span>
+          {whole(progress.done)} / {whole(progress.total)} walks
+          {!isOver &&
+            progress.rate_per_second !== undefined &&
+            ` · ${short(progress.rate_per_second)}/s`}
+        </span>
+        {!isOver && <progress value={progress.done} max={progress.total} aria-label="Walks" />}
+        {!isOver && <TimeLeft since={created_at} left={progress.seconds_left} />}
+      </div>
+      <Acts acts={actsOf(item, list)} of={name ?? id} />
+      {isOpen && <Results id={id} />}
+    </li>
+  );
+}
+
+function count(of: readonly unknown[], what: string): string {
+  return `${of.length} ${what}${of.length === 1 ? '' : 's'}`;
+}
+
+function Results({ id }: { readonly id: string }) {
+  const { value, problem, reload } = useLoaded(
+    id,
+    (signal) => get('/v1/campaigns/{campaign}/results', { path: { campaign: id }, signal }),
+    { changes: ({ subject }) => subject === id },
+  );
+  if (problem !== undefined) return <ProblemPanel problem={problem} retry={reload} />;
+  if (value === undefined) return <Waiting what="The results are loading" lines={3} />;
+  return <Cells results={value} />;
+}
+
+function actsOf({ id, state }: Campaign, { put, drop }: List): Act[] {
+  const path = { campaign: id };
+  if (state === 'queued' || state === 'running') {
+    const act = async () => put(await post('/v1/campaigns/{campaign}/cancel', { path }));
+    return [{ label: 'Cancel', act }];
+  }
+  const forget = async (): Promise<void> => {
+    await remove('/v1/campaigns/{campaign}', { path });
+    drop(id);
+  };
+  return [{ label: 'Delete', act: forget }];
+}
