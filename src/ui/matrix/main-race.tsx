@@ -149,8 +149,8 @@ function Legend() {
       <span>△ ○ the same, expected and not searched here</span>
       <span>◐ searching</span>
       <span>? undecided</span>
-      <span>
-        <kbd>x</kbd> or Shift and a click marks a cell, to compare two
+      <span class="mark-hint">
+        <kbd>x</kbd> marks a cell, to compare two
       </span>
     </p>
   );
