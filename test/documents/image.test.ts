@@ -1,11 +1,13 @@
 /** The image runs what the tests run on, and holds nothing that only builds. No Docker is needed to read its recipe. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 import t from 'tap';
 
 const recipe = readFileSync('Dockerfile', 'utf8').replaceAll('\\\n', ' ');
 const stages = recipe.split(/^(?=FROM )/m).slice(1);
-const { engines, scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
+const { engines, scripts, dependencies, devDependencies } = JSON.parse(
+  readFileSync('package.json', 'utf8'),
+);
 
 t.test('both stages are on the LTS release that the tests also run on', async (t) => {
   const [, major] = /--package=node@(\d+) /.exec(scripts['tap:lts']) ?? [];
@@ -37,3 +39,24 @@ t.test('the last stage has an init, time to recover, and no compiler', async (t)
 t.test('the last stage has the scripts that it serves', async (t) => {
   t.match(stages.at(-1) ?? '', /^COPY (src\/service\/collectors) \.\/\1$/m);
 });
+
+t.test(
+  'what the image compiles and bundles is there without the packages for development',
+  async (t) => {
+    const sources = ['src', 'routes', 'schemas'].flatMap((folder) =>
+      readdirSync(folder, { recursive: true, encoding: 'utf8' })
+        .filter((name) => /\.tsx?$/.test(name))
+        .map((name) => readFileSync(`${folder}/${name}`, 'utf8')),
+    );
+    const imports = sources.flatMap((text) => [
+      ...text.matchAll(/\bfrom '(@[\w-]+\/[\w-]+|[\w-]+)/g),
+    ]);
+    const packages = new Set(imports.map(([, name]) => name!));
+    t.ok(packages.has('pg') && packages.has('preact') && packages.has('esbuild'), 'they are read');
+    for (const name of packages) {
+      if (name === 'node') continue;
+      t.ok(name in dependencies, name);
+      t.notOk(`@types/${name}` in devDependencies, `its types, too: ${name}`);
+    }
+  },
+);

@@ -43,6 +43,19 @@ t.test('the matrix', { skip }, async (t) => {
     t.match(await focused(), /^linux-6\.1\.192, K3 late/, 'it has no K4');
     await page.keyboard.press('Control+Home');
     t.match(await focused(), /^linux-7\.3\.4, K1 prompt/);
+    for (const [name, letter] of [
+      [/^linux-7\.2\.6, K3 late/, 'x'],
+      [/^linux-7\.3\.4, K3 late/, 'x'],
+    ] as const) {
+      await page.getByRole('link', { name }).focus();
+      await page.keyboard.press(letter);
+    }
+    const compare = page.getByRole('link', { name: 'Compare', exact: true }).last();
+    t.equal(
+      await compare.getAttribute('href'),
+      `/ui/compare?a=linux-7.2.6&b=linux-7.3.4&scenario=${SCENARIO}`,
+    );
+    await page.getByRole('button', { name: 'Unmark' }).click();
     const stops = page.locator('table a:not([tabindex="-1"])');
     t.equal(await stops.count(), 1);
   });

@@ -5,6 +5,7 @@ import { ProblemPanel } from '../widgets/problem-panel.js';
 import { searches } from '../worlds/searches.js';
 import { Cell, differs, type Scenario } from './cell.js';
 import { useCosts } from './costs.js';
+import { Marked, marks, toggleMark, useMarkKeys } from './marks.js';
 import { batch, batchProblem, runAll, stopAll } from './run-all.js';
 
 const CLASSES = [
@@ -34,6 +35,10 @@ export function MainRace({ scenarios }: { readonly scenarios: readonly Scenario[
   const rows = useMemo(() => rowsOf(scenarios), [scenarios]);
   const costs = useCosts(rows.map(({ kernel }) => kernel));
   const { gridProps, cellProps } = useGrid<HTMLTableElement>(rows.length, COLUMNS.length);
+  useMarkKeys((cell) => {
+    const [row = -1, column = -1] = cell.split(':').map(Number);
+    return rows[row]?.cells[column];
+  });
   const known = searches.value;
   const all = rows.flatMap(({ cells }) => cells.filter((cell) => cell !== undefined));
   const missing = all.filter(({ id }) => !known.has(id)).map(({ id }) => id);
@@ -48,6 +53,7 @@ export function MainRace({ scenarios }: { readonly scenarios: readonly Scenario[
         <Legend />
         <RunAll missing={missing} />
       </div>
+      <Marked />
       <table class="matrix" role="grid" aria-label="Verdicts of the main race" {...gridProps}>
         <thead role="rowgroup">
           <tr role="row">
@@ -92,7 +98,15 @@ export function MainRace({ scenarios }: { readonly scenarios: readonly Scenario[
                         scenario={scenario}
                         search={known.get(scenario.id)}
                         label={`${kernel}, ${label}`}
-                        cell={cellProps(row, column)}
+                        cell={{
+                          ...cellProps(row, column),
+                          'data-marked': marks.value.includes(scenario) || undefined,
+                          onClick: (event: MouseEvent) => {
+                            if (!event.shiftKey) return;
+                            event.preventDefault();
+                            toggleMark(scenario);
+                          },
+                        }}
                       />
                     )}
                   </td>
@@ -135,6 +149,9 @@ function Legend() {
       <span>△ ○ the same, expected and not searched here</span>
       <span>◐ searching</span>
       <span>? undecided</span>
+      <span class="mark-hint">
+        <kbd>x</kbd> marks a cell, to compare two
+      </span>
     </p>
   );
 }

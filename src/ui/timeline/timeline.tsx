@@ -4,6 +4,7 @@ import { curl, useHeader } from '../frame/header-content.js';
 import { useLoaded } from '../load.js';
 import { query, setQuery } from '../router.js';
 import { Tabs } from '../widgets/tabs.js';
+import { WaitingScreen } from '../widgets/waiting.js';
 import {
   isUnfinished,
   useExploration,
@@ -14,8 +15,8 @@ import {
 } from '../worlds/exploration.js';
 import { lastRun, lastWalk, useLastPlace } from '../worlds/last-place.js';
 import type { Exploration } from '../worlds/searches.js';
+import { SearchingScreen } from '../worlds/searching-screen.js';
 import { takeOf, usePortableLink } from '../worlds/take.js';
-import { SearchingScreen, WaitingScreen } from '../worlds/waiting-screen.js';
 import { useCursor, useCursorKeys } from './cursor.js';
 import { lanesOf } from './lanes.js';
 import { LanesView } from './lanes-view.js';

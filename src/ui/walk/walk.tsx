@@ -9,6 +9,7 @@ import { addressOfPlace, go, query, setQuery } from '../router.js';
 import { isWide } from '../timeline/width.js';
 import { ProblemPanel } from '../widgets/problem-panel.js';
 import { Tabs } from '../widgets/tabs.js';
+import { WaitingScreen } from '../widgets/waiting.js';
 import {
   isUnfinished,
   useExploration,
@@ -18,8 +19,8 @@ import {
 } from '../worlds/exploration.js';
 import { lastWalk, useLastPlace } from '../worlds/last-place.js';
 import type { Exploration } from '../worlds/searches.js';
+import { SearchingScreen } from '../worlds/searching-screen.js';
 import { takeOf, usePortableLink } from '../worlds/take.js';
-import { SearchingScreen, WaitingScreen } from '../worlds/waiting-screen.js';
 import { Choices } from './choices.js';
 import { MapView } from './map-view.js';
 import { Neighbourhood } from './neighbourhood.js';

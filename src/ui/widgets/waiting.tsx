@@ -1,4 +1,5 @@
 /** Something is on its way: nothing at first, grey lines when it takes longer. */
+import { useHeader } from '../frame/header-content.js';
 import { useSlow } from '../load.js';
 
 const WIDTHS = ['60%', '85%', '75%', '80%', '50%'];
@@ -11,6 +12,16 @@ export function Waiting({ what, lines = 5 }: { readonly what: string; readonly l
       {Array.from({ length: lines }, (_, at) => (
         <div class="skeleton" key={at} style={{ width: WIDTHS[at % WIDTHS.length] }} />
       ))}
+    </div>
+  );
+}
+
+/** A whole screen that is on its way. */
+export function WaitingScreen({ what }: { readonly what: string }) {
+  useHeader({ title: '' });
+  return (
+    <div class="screen">
+      <Waiting what={what} lines={10} />
     </div>
   );
 }

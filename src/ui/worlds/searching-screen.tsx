@@ -1,18 +1,8 @@
-/** A world that is on its way: it is being searched, or what is shown of it is loading. */
+/** A world that is still being searched. */
 import { useHeader } from '../frame/header-content.js';
 import { Verdict } from '../widgets/verdict.js';
-import { Waiting } from '../widgets/waiting.js';
 import { worldTitle } from './exploration.js';
 import type { Exploration } from './searches.js';
-
-export function WaitingScreen({ what }: { readonly what: string }) {
-  useHeader({ title: '' });
-  return (
-    <div class="screen">
-      <Waiting what={what} lines={10} />
-    </div>
-  );
-}
 
 export function SearchingScreen({ exploration }: { readonly exploration: Exploration }) {
   useHeader({ title: worldTitle(exploration) });
