@@ -31,6 +31,7 @@ import { Observations } from './service/observations/observations.js';
 import { Leases } from './service/pools/leases.js';
 import { PoolJobs } from './service/pools/pool-jobs.js';
 import { Pools } from './service/pools/pools.js';
+import { PullLabs } from './service/pools/pull-labs.js';
 import { type Database, openDatabase } from './store/database.js';
 import { ExporterSeat } from './store/database-values.js';
 import { HostStore } from './store/host-store.js';
@@ -104,6 +105,7 @@ export interface Services {
   readonly pools: Pools;
   readonly poolJobs: PoolJobs;
   readonly leases: Leases;
+  readonly pullLabs: PullLabs;
   readonly events: Events;
   readonly idempotency: Idempotency;
   readonly statistics: Statistics;
@@ -198,6 +200,7 @@ export async function compose(
       pools: new Pools(database),
       poolJobs: new PoolJobs(database, explorations, closing),
       leases,
+      pullLabs: new PullLabs(database, leases),
       events,
       idempotency,
       statistics,

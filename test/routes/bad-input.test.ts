@@ -85,6 +85,7 @@ class World {
       machine: 'host-17',
       job: this.job,
       lease: this.lease,
+      node: this.lease.replace('lease_', 'run_'),
       id: 'emerald-rapids',
       code: 'validation',
     };
