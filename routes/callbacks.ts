@@ -26,7 +26,7 @@ const AS_SENT =
   'The body is stored as an observation and answered within a second; sent again for the same job, it is answered as before. The token may stand alone in `Authorization`, or behind `Token` or `Bearer`, or in `X-Auth-Token`.';
 
 export const callbackRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  const { callbacks } = app.services;
+  const { callbacks, leases } = app.services;
   takeTexts(app);
 
   const take = async (
@@ -38,7 +38,9 @@ export const callbackRoutes: FastifyPluginAsyncTypebox = async (app) => {
     try {
       const { job, machine, pool, lease } = request.query as CallbackQuery;
       const sender = request.principal?.name ?? '';
-      const addressed = { format, job, machine, pool, lease };
+      const said = { format, machine, pool, lease, facts: {} };
+      const about = await leases.about(said, request.principal?.pools);
+      const addressed = { format, job, machine: about.machine, pool: about.pool, lease };
       const taken = await callbacks.take(addressed, body, sender);
       if ('before' in taken) return replay(reply, taken.before);
       return reply.send(sendReply(reply, taken.reply));
@@ -53,6 +55,7 @@ export const callbackRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       config: {
         bareToken: true,
+        scope: 'pool',
         takes: {
           [JSON_TYPE]: { schema: LavaCallbackSchema },
           [FORM_TYPE]: { schema: LavaFormSchema },
@@ -73,7 +76,11 @@ export const callbackRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '/callbacks/pull-labs',
     {
-      config: { bareToken: true, takes: { [JSON_TYPE]: { schema: PullLabsCallbackSchema } } },
+      config: {
+        bareToken: true,
+        scope: 'pool',
+        takes: { [JSON_TYPE]: { schema: PullLabsCallbackSchema } },
+      },
       schema: {
         tags: ['observations'],
         operationId: 'takePullLabsCallback',

@@ -531,6 +531,29 @@ t.test('what a machine sends under its lease is what its run showed', async (t) 
   t.match(page.disagreements, [{ machine: 'host-17', kind: 'unexpected_stuck' }]);
 });
 
+t.test('a callback under a lease decides its run, too', async (t) => {
+  const pool = await newPool(t);
+  const job = await newJob(t, pool);
+  const { lease } = await claim(t, pool);
+  const callback = (of: string) =>
+    app.inject({
+      method: 'POST',
+      url: `/v1/callbacks/lava?lease=${of}`,
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${ADMIN}` },
+      payload: {
+        id: 7,
+        status_string: 'complete',
+        health_string: 'Complete',
+        actual_device_id: 'a-board-of-the-lab',
+        results: { '0_pebs-stuck': '- {name: cpu3, suite: 0_pebs-stuck, result: fail}\n' },
+      },
+    });
+  problemOf(t, await callback('lease_0'), 'unknown_name');
+  const sent = bodyOf(t, await callback(lease.id), ObservationSchema, 202);
+  t.match(sent, { pool, machine: 'host-17', lease: lease.id, verdict: 'none' });
+  t.match(await theRun(t, job), { observed: 'fail' });
+});
+
 t.test('the page of a pool says what does not fit the model', async (t) => {
   const pool = await newPool(t);
   const names = ['racy', 'quiet', 'fixed', 'unknown'];

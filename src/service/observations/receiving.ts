@@ -148,7 +148,7 @@ export class Receiving {
     let reply = accepted;
     const read = { answer, textBytes, crc, storedBytes: this.storedBytes };
     const event = endedEvent(this.id, this.about, answer);
-    const shown = shownOfRun(this.about.lease, answer.verdict);
+    const shown = shownOfRun(this.about.lease, answer);
     const answerOf = (row: ObservationRow) => {
       if (accepted !== undefined) return undefined;
       reply = this.replyOf(this.doneStatus, row);

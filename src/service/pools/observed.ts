@@ -1,24 +1,27 @@
 /** What an observation says of the run that its machine was lent for. */
-import type { ObservedVerdict } from '../../observations/vocabulary.js';
 import type { RunResult } from '../../store/vocabulary.js';
+import { type Judged, observationStatus, type Status } from '../reports/status.js';
 import { runOfLease } from './pool-views.js';
 
-const RESULTS: Readonly<Record<ObservedVerdict, RunResult | undefined>> = {
-  stuck: 'fail',
-  transient: 'fail',
-  clean: 'pass',
-  not_applicable: 'skip',
-  inconclusive: 'error',
-  none: undefined,
+const RESULTS: Readonly<Record<Status, RunResult>> = {
+  FAIL: 'fail',
+  ERROR: 'error',
+  MISS: 'error',
+  PASS: 'pass',
+  DONE: 'pass',
+  SKIP: 'skip',
 };
 
 /** Undefined where it belongs to no run, or shows nothing. */
 export function shownOfRun(
   lease: string | undefined,
-  verdict: ObservedVerdict,
+  answer: Omit<Judged, 'state'>,
 ): { run: string; result: RunResult } | undefined {
-  const result = RESULTS[verdict];
-  if (lease === undefined || !isLease(lease) || result === undefined) return undefined;
+  if (lease === undefined || !isLease(lease)) return undefined;
+  const { verdict, class: whose, test_counts } = answer;
+  const tests = Object.values(test_counts ?? {}).reduce((sum, count) => sum + count, 0);
+  if (verdict === 'none' && whose !== 'harness' && tests === 0) return undefined;
+  const result = RESULTS[observationStatus({ ...answer, state: 'done' })];
   return { run: runOfLease(lease), result };
 }
 

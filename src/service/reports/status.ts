@@ -36,7 +36,7 @@ export function gravest(statuses: readonly Status[]): Status {
   return STATUSES.find((status) => statuses.includes(status)) ?? 'MISS';
 }
 
-type Judged = Pick<Observation, 'state' | 'verdict' | 'class' | 'test_counts'>;
+export type Judged = Pick<Observation, 'state' | 'verdict' | 'class' | 'test_counts'>;
 
 /** Of an observation as a whole: its verdict and its tests, unless the lab has spoilt them. */
 export function observationStatus(observation: Judged): Status {
