@@ -23,8 +23,9 @@ type Open = 'find' | 'curl' | 'take' | 'keys' | undefined;
 export function Bar() {
   const { title, curl = [], take = [], link } = headerContent.value;
   const open = useSignal<Open>(undefined);
-  const close = (): void => {
-    open.value = undefined;
+  // A dialog says late that it was closed, and another may be open by then.
+  const closer = (which: Open) => (): void => {
+    if (open.value === which) open.value = undefined;
   };
   const help = useMemo(
     () => [{ key: '?', does: 'this list', act: () => (open.value = 'keys') }],
@@ -75,10 +76,12 @@ export function Bar() {
         <i />
         {STATES[connection.value]}
       </span>
-      {open.value === 'find' && <FindDialog close={close} />}
-      {open.value === 'curl' && <CurlDialog commands={curl} close={close} />}
-      {open.value === 'take' && <TakeDialog title={title} take={take} link={link} close={close} />}
-      {open.value === 'keys' && <KeysDialog close={close} />}
+      {open.value === 'find' && <FindDialog close={closer('find')} />}
+      {open.value === 'curl' && <CurlDialog commands={curl} close={closer('curl')} />}
+      {open.value === 'take' && (
+        <TakeDialog title={title} take={take} link={link} close={closer('take')} />
+      )}
+      {open.value === 'keys' && <KeysDialog close={closer('keys')} />}
     </header>
   );
 }
