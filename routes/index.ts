@@ -17,6 +17,7 @@ import { perfEventRoutes } from './perf-events.js';
 import { poolJobRoutes } from './pool-jobs.js';
 import { poolRoutes } from './pools.js';
 import { problemRoutes } from './problems.js';
+import { pullLabsRoutes } from './pull-labs.js';
 import { rootRoutes } from './root.js';
 import { vcpuRoutes } from './vcpus.js';
 import { whoamiRoutes } from './whoami.js';
@@ -27,6 +28,9 @@ export const ROOT_ROUTES: readonly FastifyPluginAsyncTypebox[] = [
   healthRoutes,
   problemRoutes,
 ];
+
+/** Mounted at the root where the API is served, under the paths of another service. */
+export const FOREIGN_ROUTES: readonly FastifyPluginAsyncTypebox[] = [pullLabsRoutes];
 
 /** Mounted under /v1. */
 export const V1_ROUTES: readonly FastifyPluginAsyncTypebox[] = [

@@ -32,6 +32,7 @@ import * as perfEvent from './perf-event.js';
 import * as pool from './pool.js';
 import * as poolJob from './pool-job.js';
 import * as problem from './problem.js';
+import * as pullLabs from './pull-labs.js';
 import * as roundTrip from './round-trip.js';
 import * as runComparison from './run-comparison.js';
 import * as scenario from './scenario.js';
@@ -83,6 +84,7 @@ const MODULES: readonly object[] = [
   pool,
   poolJob,
   lease,
+  pullLabs,
   event,
 ];
 

@@ -82,6 +82,8 @@ export const RequirementsSchema = Type.Object(
   },
 );
 
+export type Requirements = Static<typeof RequirementsSchema>;
+
 export const PoolTaskSchema = Type.Object(
   {
     scenario: Type.Optional(ref(SlugSchema, 'a scenario of the catalogue')),

@@ -6,7 +6,7 @@ import Fastify, {
   type FastifyServerOptions,
   LogController,
 } from 'fastify';
-import { ROOT_ROUTES, V1_ROUTES } from '../routes/index.js';
+import { FOREIGN_ROUTES, ROOT_ROUTES, V1_ROUTES } from '../routes/index.js';
 import { compose, type Services, type Storage } from './compose.js';
 import { type Config, DEFAULT_CONFIG } from './config/configuration.js';
 import { admit } from './http/admit/index.js';
@@ -89,8 +89,9 @@ export async function buildApp(options: BuildOptions = {}): Promise<FastifyInsta
 
   for (const route of ROOT_ROUTES) await app.register(route);
   // A worker serves its health routes and the documents.
-  const routesOfRole = config.role === 'worker' ? [] : V1_ROUTES;
-  for (const route of routesOfRole) await app.register(route, { prefix: '/v1' });
+  if (config.role === 'worker') return app;
+  for (const route of V1_ROUTES) await app.register(route, { prefix: '/v1' });
+  for (const route of FOREIGN_ROUTES) await app.register(route);
   return app;
 }
 

@@ -29,6 +29,7 @@ import { Observations } from './service/observations/observations.js';
 import { Leases } from './service/pools/leases.js';
 import { PoolJobs } from './service/pools/pool-jobs.js';
 import { Pools } from './service/pools/pools.js';
+import { PullLabs } from './service/pools/pull-labs.js';
 import { type Database, openDatabase } from './store/database.js';
 import { ExporterSeat } from './store/database-values.js';
 import { HostStore } from './store/host-store.js';
@@ -100,6 +101,7 @@ export interface Services {
   readonly pools: Pools;
   readonly poolJobs: PoolJobs;
   readonly leases: Leases;
+  readonly pullLabs: PullLabs;
   readonly events: Events;
   readonly idempotency: Idempotency;
   readonly statistics: Statistics;
@@ -188,6 +190,7 @@ export async function compose(
       pools: new Pools(database),
       poolJobs: new PoolJobs(database, explorations, closing),
       leases,
+      pullLabs: new PullLabs(database, leases),
       events,
       idempotency: new Idempotency(keys),
       statistics,

@@ -256,7 +256,9 @@ function lockedRun(trx: Kysely<Tables>, row: LentRow): LockedRun {
           state,
           result,
           error_code: hasEnded && result !== null ? (report?.errorCode ?? null) : null,
-          ...(hasEnded ? { finished_at: sql<Date>`now()` } : {}),
+          ...(hasEnded
+            ? { finished_at: sql<Date>`now()` }
+            : { queued_at: sql<Date>`clock_timestamp()` }),
         })
         .where('id', '=', id)
         .execute();

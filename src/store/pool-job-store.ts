@@ -102,8 +102,8 @@ export class PoolJobStore {
         })
         .execute();
       await sql`
-        insert into pool_runs (id, pool, job_id, n, priority)
-        select r.id, ${pool}, ${id}, r.n, ${priority}::int
+        insert into pool_runs (id, pool, job_id, n, priority, queued_at)
+        select r.id, ${pool}, ${id}, r.n, ${priority}::int, clock_timestamp() + r.n * interval '1 microsecond'
           from unnest(${[...runs]}::text[]) with ordinality r (id, n)`.execute(trx);
       const row = (await jobsOf(trx).where('j.id', '=', id).executeTakeFirstOrThrow()) as JobRow;
       await insertAnswer(trx, answerOf(row));

@@ -212,6 +212,8 @@ interface PoolRunTable {
   error_code: string | null;
   /** The worst of what its observations showed. */
   observed: RunResult | null;
+  /** Since when it waits, or did. */
+  queued_at: ColumnType<Date, Date | undefined, Date>;
   finished_at: ColumnType<Date | null, Date | undefined, Date>;
 }
 

@@ -148,6 +148,7 @@ t.test('a body is required where the service takes none without', async (t) => {
       const url = path
         .replace('{host}', made.json().id)
         .replace('{observation}', 'obs_1')
+        .replace('{node}', 'run_1')
         .replace(/\{(\w+)\}/g, '$1_1');
       const response = await app.inject({
         method: method.toUpperCase() as 'POST',

@@ -425,6 +425,7 @@ async function furnish(t: Test): Promise<Record<string, string>> {
     machine: 'host-17',
     job: jobs[0],
     lease: lease.id,
+    node: lease.id.replace('lease_', 'run_'),
     path,
     counterexample: found?.counterexamples?.[0]?.id ?? 'I1-0',
     id: 'emerald-rapids',

@@ -62,6 +62,7 @@ const STATEMENTS = [
      result text,
      error_code text,
      observed text,
+     queued_at timestamptz not null default clock_timestamp(),
      finished_at timestamptz
    )`,
   `create index pool_runs_of on pool_runs (job_id, n)`,

@@ -1,0 +1,146 @@
+/** The polling surface of PULL_LABS, asked as KernelCI's pollers ask Maestro. */
+import { createHash } from 'node:crypto';
+import t, { type Test } from 'tap';
+import { RunPageSchema } from '../../schemas/pool-job.js';
+import {
+  PullLabsEventsSchema,
+  PullLabsJobSchema,
+  PullLabsNodeSchema,
+  PullLabsUserSchema,
+} from '../../schemas/pull-labs.js';
+import { bodyOf, problemOf } from '../helper.js';
+import { emptyDatabase, meddler, startInstance } from '../instances.js';
+
+const hash = (token: string) => createHash('sha256').update(token).digest('hex');
+const ADMIN = 'aaaa-0123456789abcdef';
+const LAB = 'lab-a-0123456789abcdef';
+const url = await emptyDatabase(t);
+const { app } = await startInstance(t, url, {
+  role: 'api',
+  tokens: [
+    { name: 'admin', scope: 'admin', sha256: hash(ADMIN) },
+    { name: 'lab', scope: 'pool', pools: ['lab-a'], sha256: hash(LAB) },
+  ],
+});
+const sql = await meddler(t, url);
+
+function ask(method: 'GET' | 'PUT' | 'POST', path: string, payload?: object, token = LAB) {
+  const headers = { authorization: `Bearer ${token}`, host: 'pebslab.example' };
+  return app.inject({ method, url: path, headers, ...(payload === undefined ? {} : { payload }) });
+}
+
+/** As the poller of AWS and Collabora asks; the example of KernelCI wants those that are done. */
+async function poll(t: Test, from = '1970-01-01T00:00:00.000000', state = 'available') {
+  const query = `state=${state}&kind=job&recursive=true&limit=1000&from=${from}`;
+  return bodyOf(t, await ask('GET', `/latest/events?${query}`), PullLabsEventsSchema);
+}
+
+/** What has just become available is listed a second later. */
+const settle = () => sql.query(`update pool_runs set queued_at = queued_at - interval '2 seconds'`);
+
+for (const pool of ['lab-a', 'lab-b']) await ask('PUT', `/v1/pools/${pool}`, {}, ADMIN);
+const newJob = async (pool: string, copies: number) => {
+  const run = { script: 'uname -a\n' };
+  const requires = { labels: ['kvm'], machine: 'host-17' };
+  const made = await ask('POST', '/v1/pool-jobs', { pool, run, requires, copies }, ADMIN);
+  return made.json().id as string;
+};
+const job = await newJob('lab-a', 3);
+await newJob('lab-b', 1);
+
+t.test('a token is a user who may edit the nodes of its pools', async (t) => {
+  t.strictSame(bodyOf(t, await ask('GET', '/latest/whoami'), PullLabsUserSchema), {
+    username: 'lab',
+    is_superuser: false,
+    groups: [{ name: 'runtime:lab-a:node-editor' }],
+  });
+  const admin = await ask('GET', '/latest/whoami', undefined, ADMIN);
+  t.match(bodyOf(t, admin, PullLabsUserSchema), { username: 'admin', is_superuser: true });
+});
+
+t.test('what is available is listed once, whichever state is asked for', async (t) => {
+  t.strictSame(await poll(t), [], 'it settles first');
+  await settle();
+  const events = await poll(t);
+  t.equal(events.length, 3, 'and nothing of another pool');
+  t.strictSame(await poll(t, undefined, 'done'), events);
+  t.equal(new Set(events.map(({ timestamp }) => timestamp)).size, 3, 'each has a time of its own');
+  t.match(events[0], {
+    channel: 'node',
+    data: { kind: 'job', state: 'available', data: { platform: 'host-17', runtime: 'lab-a' } },
+    node: { state: 'available', result: null, data: { runtime: 'lab-a', job_id: null } },
+  });
+  t.notMatch(events[0]?.timestamp, /[Z+]/, 'without a zone, as Maestro has it');
+  const later = await poll(t, events[1]?.timestamp);
+  t.strictSame(later, events.slice(2), 'strictly greater');
+  t.strictSame(await poll(t, events[2]?.timestamp), []);
+  const other = await ask('GET', '/latest/events?kind=checkout');
+  t.strictSame(other.json(), []);
+  problemOf(t, await ask('GET', '/latest/events?from=yesterday'), 'validation');
+});
+
+t.test('a node is claimed once, carried out and done', async (t) => {
+  const [event, second, third] = await poll(t);
+  const id = event?.node.id ?? '';
+  const { pathname, host } = new URL(event?.node.artifacts.job_definition ?? '');
+  t.equal(host, 'pebslab.example');
+  const definition = bodyOf(t, await ask('GET', pathname), PullLabsJobSchema);
+  t.match(definition, {
+    tests: [{ id, type: 'script', timeout_s: 3600 }],
+    environment: { platform: 'host-17', requirements: ['kvm'] },
+    parameters: { script: 'uname -a\n' },
+  });
+  // The poller sends the whole node back with another state.
+  const read = bodyOf(t, await ask('GET', `/latest/node/${id}`), PullLabsNodeSchema);
+  const claim = { ...read, state: 'running' };
+  const claimed = bodyOf(t, await ask('PUT', `/latest/node/${id}`, claim), PullLabsNodeSchema);
+  t.match(claimed, { state: 'running', data: { job_id: String } });
+  problemOf(t, await ask('PUT', `/latest/node/${id}`, claim), 'conflict');
+  const byName = { data: { job_id: 'mine' } };
+  t.equal((await ask('PUT', `/latest/node/${second?.node.id}`, byName)).statusCode, 200);
+  problemOf(t, await ask('PUT', `/latest/node/${second?.node.id}`, byName), 'conflict');
+  t.strictSame(
+    (await poll(t)).map(({ node }) => node.id),
+    [third?.node.id],
+  );
+
+  const unsaid = await ask('PUT', `/latest/node/${id}`, { ...claimed, state: 'done' });
+  t.equal(problemOf(t, unsaid, 'rule_violated').errors[0]?.pointer, '/result');
+  const done = { ...claimed, state: 'done', result: 'fail' };
+  const ended = bodyOf(t, await ask('PUT', `/latest/node/${id}`, done), PullLabsNodeSchema);
+  t.match(ended, { state: 'done', result: 'fail' });
+  t.strictSame((await ask('PUT', `/latest/node/${id}`, done)).json(), ended, 'the same again');
+  const unclaimed = await ask('PUT', `/latest/node/${third?.node.id}`, done);
+  problemOf(t, unclaimed, 'conflict');
+
+  const lab = { state: 'done', result: 'pass', data: { error_code: 'Infrastructure' } };
+  const back = await ask('PUT', `/latest/node/${second?.node.id}`, lab);
+  t.match(bodyOf(t, back, PullLabsNodeSchema), { state: 'available', result: null });
+  await sql.query(`update pool_runs set queued_at = queued_at - interval '1.5 seconds'`);
+  const again = await poll(t, third?.timestamp);
+  t.strictSame(
+    again.map(({ node }) => node.id),
+    [second?.node.id],
+    'listed again',
+  );
+  const runs = await ask('GET', `/v1/pool-jobs/${job}/runs`, undefined, ADMIN);
+  const { items } = bodyOf(t, runs, RunPageSchema);
+  const attempts = items.map(({ verdict, attempts }) => [
+    verdict,
+    attempts.map(({ result }) => result),
+  ]);
+  t.strictSame(attempts, [
+    ['fail', ['fail']],
+    [null, ['error']],
+    [null, []],
+  ]);
+});
+
+t.test('nodes of other pools are not there', async (t) => {
+  const { rows } = await sql.query(`select id from pool_runs where pool = 'lab-b'`);
+  const path = `/latest/node/${rows[0].id}`;
+  problemOf(t, await ask('GET', path), 'not_found');
+  problemOf(t, await ask('PUT', path, { state: 'running' }), 'not_found');
+  problemOf(t, await ask('GET', `/latest/job-definition/${rows[0].id}`), 'not_found');
+  t.equal((await ask('GET', path, undefined, ADMIN)).statusCode, 200);
+});
