@@ -61,8 +61,7 @@ const node = () => ({
   ),
 });
 
-const exampleInShort = () => ({
-  id: 'run_1a',
+const IN_SHORT = {
   kind: 'job',
   name: 'job_1a',
   path: ['lab-a', 'job_1a'],
@@ -71,15 +70,16 @@ const exampleInShort = () => ({
   result: null,
   owner: 'pebslab',
   data: { platform: 'any', runtime: 'lab-a', job_id: null, error_code: null },
-});
+} as const;
 
-const exampleNode = () => ({
-  ...exampleInShort(),
+const EXAMPLE_NODE = {
+  ...IN_SHORT,
+  id: 'run_1a',
   parent: null,
   artifacts: { job_definition: 'https://pebslab.example/latest/job-definition/run_1a' },
   created: '2026-11-27T12:00:00.000',
   timeout: '2026-11-27T13:00:00.000',
-});
+} as const;
 
 export const PullLabsNodeSchema = Type.Object(
   {
@@ -96,7 +96,7 @@ export const PullLabsNodeSchema = Type.Object(
     $id: 'PullLabsNode',
     additionalProperties: false,
     description: 'a run as a node of Maestro',
-    examples: [exampleNode()],
+    examples: [EXAMPLE_NODE],
   },
 );
 export type PullLabsNode = Static<typeof PullLabsNodeSchema>;
@@ -125,8 +125,9 @@ export const PullLabsEventSchema = Type.Object(
         sequence_id: 1795780800000001,
         channel: 'node',
         owner: 'pebslab',
-        data: { op: 'created', ...exampleInShort() },
-        node: exampleNode(),
+        // Validators of OpenAPI 3.0 take an id for that of a schema, and it must not come twice.
+        data: { op: 'created', ...IN_SHORT, id: 'run_1b' },
+        node: EXAMPLE_NODE,
       },
     ],
   },
