@@ -75,15 +75,13 @@ export function scriptOfPath(model: MachineModel, path: Path): ScriptStep[] {
 }
 
 class ScriptWriter implements StepScript {
-  private readonly model: MachineModel;
   private readonly actions: ScriptStep[] = [];
   private readonly open: (Open | undefined)[] = [];
   private readonly state = new MachineState();
   private readonly after = new MachineState();
   private readonly spent = new Int32Array(ACTOR_KINDS.length);
 
-  constructor(model: MachineModel) {
-    this.model = model;
+  constructor(private readonly model: MachineModel) {
     this.state.copyFrom(model.explored.initial);
     this.after.copyFrom(model.explored.initial);
   }

@@ -15,12 +15,9 @@ import { Slices } from './slices.js';
 const UNDER_WAY_MAX = 8;
 
 export class Comparisons {
-  private readonly races: RaceVerdicts;
   private underWay = 0;
 
-  constructor(races: RaceVerdicts) {
-    this.races = races;
-  }
+  constructor(private readonly races: RaceVerdicts) {}
 
   /** The signal ends the work, with its reason, when nobody waits for it any longer. */
   compare(request: ComparisonRequest, signal: AbortSignal): Promise<Comparison> {

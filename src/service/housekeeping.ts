@@ -31,15 +31,11 @@ const RUNS_KEPT_MAX = 100_000;
 const KEY_HOURS = 24;
 
 export class Housekeeping {
-  private readonly database: Database;
-  private readonly queue: WorkQueue;
-  private readonly kept: Kept;
-
-  constructor(database: Database, queue: WorkQueue, kept: Kept) {
-    this.database = database;
-    this.queue = queue;
-    this.kept = kept;
-  }
+  constructor(
+    private readonly database: Database,
+    private readonly queue: WorkQueue,
+    private readonly kept: Kept,
+  ) {}
 
   /** The rows are authoritative: afterwards every unfinished one has a job. */
   async putBack(): Promise<void> {

@@ -42,13 +42,10 @@ export interface OpenKey {
 }
 
 export class Idempotency {
-  private readonly store: IdempotencyStore;
   /** The keys in progress on this instance. The locks cannot tell: a session may take its own lock again. */
   private readonly inFlight = new Set<string>();
 
-  constructor(store: IdempotencyStore) {
-    this.store = store;
-  }
+  constructor(private readonly store: IdempotencyStore) {}
 
   /** Claims a key for a request, or returns the stored answer. Throws if the key cannot be used. */
   async claim(principal: string, key: string, request: string): Promise<Ticket | Answer> {

@@ -18,7 +18,6 @@ const STATUS_RESET = msrIndex(GLOBAL_STATUS_RESET);
 const WRITES_TO_STATUS = 3;
 
 export class NextNmi {
-  private readonly symbols: Symbols;
   /** What comes next may have been made in an NMI. */
   private mayCome = true;
   /** What it found may not be recorded. */
@@ -35,13 +34,11 @@ export class NextNmi {
   /** By place, that of the next status that a handler found; the length where there is none. */
   private nextStatus = new Int32Array(0);
 
-  private readonly calmBefore: boolean;
-
   /** `calmBefore`: NMIs of which nothing is recorded, since they came before the first record, landed in no operation. */
-  constructor(symbols: Symbols, calmBefore: boolean) {
-    this.symbols = symbols;
-    this.calmBefore = calmBefore;
-  }
+  constructor(
+    private readonly symbols: Symbols,
+    private readonly calmBefore: boolean,
+  ) {}
 
   expects(recording: Observation, position: number): void {
     // Without IA32_PERF_GLOBAL_CTRL an NMI may show nothing at all.

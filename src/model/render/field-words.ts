@@ -110,10 +110,8 @@ export interface Part {
 
 export class FieldWords {
   readonly parts: readonly Part[];
-  private readonly explored: ExploredWorld;
 
-  constructor(explored: ExploredWorld) {
-    this.explored = explored;
+  constructor(private readonly explored: ExploredWorld) {
     this.parts = recordsOf(explored.initial).map((record) => ({ record, items: itemsOf(record) }));
   }
 

@@ -42,17 +42,12 @@ interface Change {
 const END = Number.POSITIVE_INFINITY;
 
 export class Provenance {
-  private readonly model: MachineModel;
-  private readonly history: History;
-  private readonly state: MachineState;
-  private readonly words: FieldWords;
-
-  constructor(model: MachineModel, words: FieldWords, history: History, state: MachineState) {
-    this.model = model;
-    this.history = history;
-    this.state = state;
-    this.words = words;
-  }
+  constructor(
+    private readonly model: MachineModel,
+    private readonly words: FieldWords,
+    private readonly history: History,
+    private readonly state: MachineState,
+  ) {}
 
   /** The value at the end of the path. */
   endValue(faults: readonly Fault[]): EndValue {

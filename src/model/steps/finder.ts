@@ -100,13 +100,11 @@ const LOOPS: Readonly<
 class Emitter {
   /** What the code calls, as f0, f1, … */
   readonly functions: unknown[] = [];
-  private readonly explored: ExploredWorld;
-  private readonly asks: boolean;
 
-  constructor(explored: ExploredWorld, asks: boolean) {
-    this.explored = explored;
-    this.asks = asks;
-  }
+  constructor(
+    private readonly explored: ExploredWorld,
+    private readonly asks: boolean,
+  ) {}
 
   finder(rows: readonly Row[]): string {
     const ofMachine = rows.filter(({ kind }) => kind.about === 'machine');

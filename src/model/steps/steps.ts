@@ -27,14 +27,12 @@ export interface RefusedStep {
 const CANDIDATES_MAX = 2048;
 
 export class Steps {
-  readonly explored: ExploredWorld;
   /** Writes the label of every possible step to `labels` and returns how many there are. */
   readonly find: Finder;
   readonly take: Taker;
   private readonly rows: readonly Row[];
 
-  constructor(explored: ExploredWorld) {
-    this.explored = explored;
+  constructor(readonly explored: ExploredWorld) {
     this.rows = rowsOf(explored);
     this.find = compileFinder(explored, this.rows, true);
     this.take = compileTaker(explored, this.rows);

@@ -45,26 +45,20 @@ export class CampaignWork {
   private readonly store: WorkStore;
   private readonly pieces: Pieces;
   private readonly chunks: ChunkStore;
-  private readonly pool: WalkPool;
-  private readonly meters: Meters;
-  private readonly addJobs: AddJobs;
   private readonly plans = new Map<string, Promise<CampaignPlan>>();
   private readonly pace = new Pace();
 
   constructor(
     database: Database,
-    pool: WalkPool,
-    addJobs: AddJobs,
-    meters: Meters,
+    private readonly pool: WalkPool,
+    private readonly addJobs: AddJobs,
+    private readonly meters: Meters,
     onEnded: OnEnded,
   ) {
     this.store = new WorkStore(database, 'campaigns', onEnded);
-    this.meters = meters;
     const failure = (id: string): EventInput => endedEvent(id, { state: 'failed' });
     this.pieces = new Pieces(database, this.store, failure);
     this.chunks = new ChunkStore(database);
-    this.pool = pool;
-    this.addJobs = addJobs;
   }
 
   async carryOutChunk({ id, n }: { id: string; n: number }, signal: AbortSignal): Promise<Outcome> {

@@ -30,9 +30,6 @@ const MILLIS_PER_STREAM = 1;
 export class EventFollower {
   /** Replaced whenever a new batch is available. */
   published = 0;
-  private readonly store: EventStore;
-  private readonly notices: Notices;
-  private readonly onError: (error: Error) => void;
   private readonly closing = new AbortController();
   /** By the cursor of the place where each begins, oldest first. */
   private readonly batches = new Map<string, Batch>();
@@ -41,11 +38,11 @@ export class EventFollower {
   private streams = 0;
   private running: Promise<void> | undefined;
 
-  constructor(store: EventStore, notices: Notices, onError: (error: Error) => void) {
-    this.store = store;
-    this.notices = notices;
-    this.onError = onError;
-  }
+  constructor(
+    private readonly store: EventStore,
+    private readonly notices: Notices,
+    private readonly onError: (error: Error) => void,
+  ) {}
 
   /** How far the log has been read; undefined before the first read. */
   get place(): EventPlace | undefined {

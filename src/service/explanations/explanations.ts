@@ -34,19 +34,14 @@ export interface StoredExplanation extends Pick<ExplanationRequest, 'model' | 'c
 }
 
 export class Explanations extends LongWorks<Explanation> {
-  private readonly queue: WorkQueue;
-  private readonly observations: Observations;
-
   constructor(
     database: Database,
-    queue: WorkQueue,
-    observations: Observations,
+    private readonly queue: WorkQueue,
+    private readonly observations: Observations,
     closing: AbortSignal,
     onEnded: OnEnded,
   ) {
     super(database, KIND, closing, onEnded);
-    this.queue = queue;
-    this.observations = observations;
   }
 
   async create(

@@ -67,14 +67,12 @@ async function smallest(
 class Asked {
   /** Whether every answer was certain. */
   isDecided = true;
-  private readonly judge: Judge;
-  private readonly signal: AbortSignal | undefined;
   private readonly known = new Map<string, Judged>();
 
-  constructor(judge: Judge, signal: AbortSignal | undefined) {
-    this.judge = judge;
-    this.signal = signal;
-  }
+  constructor(
+    private readonly judge: Judge,
+    private readonly signal: AbortSignal | undefined,
+  ) {}
 
   /** The first of the worlds that is still violated; else the worst verdict. */
   async any({ worlds }: SmallerWorlds): Promise<{

@@ -39,31 +39,21 @@ interface JobData {
 export class ExplorationWork {
   private readonly store: WorkStore;
   private readonly pieces: Pieces;
-  private readonly warmThread: WarmSearchThread;
-  private readonly searchMegabytes: number;
-  private readonly kept: KeptFolders;
-  private readonly addJobs: AddJobs;
   private readonly pace = new Pace();
-  private readonly meters: Meters;
   private readonly metrics: SearchMetrics;
 
   constructor(
     database: Database,
-    warmThread: WarmSearchThread,
-    searchMegabytes: number,
-    kept: KeptFolders,
-    addJobs: AddJobs,
-    meters: Meters,
+    private readonly warmThread: WarmSearchThread,
+    private readonly searchMegabytes: number,
+    private readonly kept: KeptFolders,
+    private readonly addJobs: AddJobs,
+    private readonly meters: Meters,
     onEnded: OnEnded,
   ) {
     this.store = new WorkStore(database, 'explorations', onEnded);
-    this.meters = meters;
     this.metrics = new SearchMetrics(meters);
     this.pieces = new Pieces(database, this.store, (id) => endEvent(id, 'failed', {}));
-    this.warmThread = warmThread;
-    this.searchMegabytes = searchMegabytes;
-    this.kept = kept;
-    this.addJobs = addJobs;
   }
 
   /** `signal` ends when this instance stops: then the search is given back, and starts again elsewhere. */
@@ -162,17 +152,14 @@ export class ExplorationWork {
 class ProgressWriter {
   last: Exploration['progress'] = { done: 0, unit: 'states' };
   settled: Promise<void> = Promise.resolve();
-  private readonly id: string;
-  private readonly store: WorkStore;
-  private readonly pace: Pace;
   private isWriting = false;
   private writtenAt = performance.now();
 
-  constructor(id: string, store: WorkStore, pace: Pace) {
-    this.id = id;
-    this.store = store;
-    this.pace = pace;
-  }
+  constructor(
+    private readonly id: string,
+    private readonly store: WorkStore,
+    private readonly pace: Pace,
+  ) {}
 
   see(progress: Progress): void {
     this.last = progressItem(progress);

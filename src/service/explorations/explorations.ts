@@ -32,19 +32,14 @@ const KIND: WorkKind = {
   retrySeconds: 5,
 };
 export class Explorations extends LongWorks<Exploration> {
-  private readonly queue: WorkQueue;
-  private readonly searchMegabytes: number;
-
   constructor(
     database: Database,
-    queue: WorkQueue,
-    searchMegabytes: number,
+    private readonly queue: WorkQueue,
+    private readonly searchMegabytes: number,
     closing: AbortSignal,
     onEnded: OnEnded,
   ) {
     super(database, KIND, closing, onEnded);
-    this.queue = queue;
-    this.searchMegabytes = searchMegabytes;
   }
 
   async create(

@@ -45,14 +45,12 @@ export interface Standings {
 }
 
 export class Graphs {
-  private readonly thread: GraphThread;
-  private readonly searchMegabytes: number;
   private waiting = 0;
 
-  constructor(thread: GraphThread, searchMegabytes: number) {
-    this.thread = thread;
-    this.searchMegabytes = searchMegabytes;
-  }
+  constructor(
+    private readonly thread: GraphThread,
+    private readonly searchMegabytes: number,
+  ) {}
 
   async standings(
     row: WorkRow,

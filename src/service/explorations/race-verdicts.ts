@@ -7,13 +7,10 @@ import { cpuModelById, kernelById } from '../lookups.js';
 import { machineSource } from './job.js';
 
 export class RaceVerdicts {
-  private readonly warmThread: WarmSearchThread;
   /** By CPU model and kernel: never more than the catalogue has pairs. */
   private readonly known = new Map<string, Promise<RaceVerdict>>();
 
-  constructor(warmThread: WarmSearchThread) {
-    this.warmThread = warmThread;
-  }
+  constructor(private readonly warmThread: WarmSearchThread) {}
 
   /** Both must be in the catalogue. */
   of(cpuModel: string, kernel: string): Promise<RaceVerdict> {

@@ -54,19 +54,16 @@ interface Change {
 }
 
 export class HostQueue {
-  private readonly id: string;
-  private readonly store: HostStore;
-  private readonly onTally: OnTally;
   private readonly waiting: Change[] = [];
   private isBusy = false;
   /** The host as last written or read. */
   private host: Host | undefined;
 
-  constructor(id: string, store: HostStore, onTally: OnTally) {
-    this.id = id;
-    this.store = store;
-    this.onTally = onTally;
-  }
+  constructor(
+    private readonly id: string,
+    private readonly store: HostStore,
+    private readonly onTally: OnTally,
+  ) {}
 
   get isIdle(): boolean {
     return !this.isBusy;

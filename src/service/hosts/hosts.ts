@@ -71,15 +71,13 @@ function wantedBy({ name, cpu_model, kernel }: HostFilter): HostsWanted {
 export type ChangeView<Result, View> = (host: Host, run: Run, result: Result) => View;
 
 export class Hosts {
-  private readonly store: HostStore;
-  private readonly onTally: OnTally;
   private readonly queues = new Map<string, HostQueue>();
 
   /** `onTally` receives the counts of each change. */
-  constructor(store: HostStore, onTally: OnTally) {
-    this.store = store;
-    this.onTally = onTally;
-  }
+  constructor(
+    private readonly store: HostStore,
+    private readonly onTally: OnTally,
+  ) {}
 
   async create(body: HostCreate, ticket?: Ticket): Promise<Reply<HostItem>> {
     return this.add(newHost(body), ticket);

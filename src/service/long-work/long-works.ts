@@ -46,16 +46,15 @@ interface NewLongWork<Item> {
 
 export abstract class LongWorks<Item extends LongItem> {
   protected readonly store: WorkStore;
-  private readonly database: Database;
-  private readonly kind: WorkKind;
-  private readonly closing: AbortSignal;
 
   /** Nobody waits any longer once `closing` is given. */
-  constructor(database: Database, kind: WorkKind, closing: AbortSignal, onEnded: OnEnded) {
+  constructor(
+    private readonly database: Database,
+    private readonly kind: WorkKind,
+    private readonly closing: AbortSignal,
+    onEnded: OnEnded,
+  ) {
     this.store = new WorkStore(database, kind.table, onEnded);
-    this.database = database;
-    this.kind = kind;
-    this.closing = closing;
   }
 
   /** The works that follow a number, in the order in which they were asked for or against it, with their numbers. */

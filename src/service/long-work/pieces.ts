@@ -25,17 +25,14 @@ interface Piece {
 }
 
 export class Pieces {
-  private readonly database: Database;
-  private readonly store: WorkStore;
-  private readonly failure: (id: string) => EventInput;
   private readonly underWay = new Set<string>();
 
   /** `failure` is the event that tells of work that failed. */
-  constructor(database: Database, store: WorkStore, failure: (id: string) => EventInput) {
-    this.database = database;
-    this.store = store;
-    this.failure = failure;
-  }
+  constructor(
+    private readonly database: Database,
+    private readonly store: WorkStore,
+    private readonly failure: (id: string) => EventInput,
+  ) {}
 
   /**
    * `signal` is given when this instance stops. The work heeds `ends`, which is given then and when the work has ended or

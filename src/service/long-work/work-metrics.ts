@@ -30,12 +30,10 @@ export function countTakeover(meters: Meters, queue: Lane, deaths: number): void
 
 /** The searches that run on this instance. */
 export class SearchMetrics {
-  private readonly meters: Meters;
   /** States per second of those that run. */
   private readonly rates = new Map<object, number>();
 
-  constructor(meters: Meters) {
-    this.meters = meters;
+  constructor(private readonly meters: Meters) {
     meters.beforeRead(() => {
       const sum = [...this.rates.values()].reduce((all, rate) => all + rate, 0);
       meters.set('pebslab_search_states_per_second', sum);

@@ -18,15 +18,11 @@ export interface Shared extends DatabaseValues {
 }
 
 export class SharedValues {
-  private readonly database: Database;
-  private readonly queue: WorkQueue;
-  private readonly seat: ExporterSeat;
-
-  constructor(database: Database, queue: WorkQueue, seat: ExporterSeat) {
-    this.database = database;
-    this.queue = queue;
-    this.seat = seat;
-  }
+  constructor(
+    private readonly database: Database,
+    private readonly queue: WorkQueue,
+    private readonly seat: ExporterSeat,
+  ) {}
 
   async read(): Promise<Shared> {
     const [values, queueDepth] = await Promise.all([

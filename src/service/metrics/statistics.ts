@@ -47,16 +47,14 @@ interface Asked {
 }
 
 export class Statistics {
-  private readonly meters: Meters;
-  private readonly shared: SharedValues;
   private readonly history = new History(SAMPLES_KEPT, STAT_NAMES);
   private readonly startedAt = Date.now();
   private sampling: NodeJS.Timeout | undefined;
 
-  constructor(meters: Meters, shared: SharedValues) {
-    this.meters = meters;
-    this.shared = shared;
-  }
+  constructor(
+    private readonly meters: Meters,
+    private readonly shared: SharedValues,
+  ) {}
 
   start(): void {
     const sample = (): void => {

@@ -44,15 +44,13 @@ export interface Addressed {
 export type Taken = { readonly reply: Reply<Observation> } | { readonly before: Answer };
 
 export class Callbacks {
-  private readonly observations: Observations;
-  private readonly idempotency: Idempotency;
   /** Of its own: those that read texts may all be busy, and senders do not wait. */
   private readonly thread = new ReadingThread();
 
-  constructor(observations: Observations, idempotency: Idempotency) {
-    this.observations = observations;
-    this.idempotency = idempotency;
-  }
+  constructor(
+    private readonly observations: Observations,
+    private readonly idempotency: Idempotency,
+  ) {}
 
   async take(
     { format, job, machine, pool, lease }: Addressed,

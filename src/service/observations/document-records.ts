@@ -12,17 +12,12 @@ import { plainText } from './stored-text.js';
 const TAKEN_AT_ONCE = 1000;
 
 export class DocumentRecords implements ReadableRecords {
-  private readonly store: TextStore;
-  private readonly id: string;
-  private readonly options: ReadingOptions;
-  private readonly threads: ReadingThreads;
-
-  constructor(store: TextStore, id: string, options: ReadingOptions, threads: ReadingThreads) {
-    this.store = store;
-    this.id = id;
-    this.options = options;
-    this.threads = threads;
-  }
+  constructor(
+    private readonly store: TextStore,
+    private readonly id: string,
+    private readonly options: ReadingOptions,
+    private readonly threads: ReadingThreads,
+  ) {}
 
   async *all(): AsyncGenerator<readonly NumberedRecord[]> {
     const thread = await this.threads.take();

@@ -62,19 +62,18 @@ interface Surroundings {
 }
 
 export class Observations {
-  private readonly database: Database;
   private readonly observations: ObservationStore;
   private readonly texts: TextStore;
   private readonly threads = new ReadingThreads();
-  private readonly surroundings: Surroundings;
   private readonly underWay = new Map<string, Promise<unknown>>();
   private beating: NodeJS.Timeout | undefined;
 
-  constructor(database: Database, surroundings: Surroundings) {
-    this.database = database;
+  constructor(
+    private readonly database: Database,
+    private readonly surroundings: Surroundings,
+  ) {
     this.observations = new ObservationStore(database);
     this.texts = new TextStore(database);
-    this.surroundings = surroundings;
   }
 
   /** `isAlone`: no other instance uses the database, so what is unfinished was left by one that is dead. */

@@ -72,10 +72,6 @@ export class Receiving {
   /** Resolves when the body has come to its end. */
   readonly arrived: Promise<void>;
   private readonly hasArrived: () => void;
-  private readonly stores: Stores;
-  private readonly about: About;
-  private readonly ticketOf: () => Ticket | undefined;
-  private readonly doneStatus: number;
   private begun: Promise<void> | undefined;
   private storedBytes = 0;
   /** Its request is answered before the text is read. */
@@ -84,15 +80,11 @@ export class Receiving {
 
   /** The ticket is asked for once the body has come to its end. */
   constructor(
-    stores: Stores,
-    about: About,
-    ticketOf: () => Ticket | undefined,
-    doneStatus: number,
+    private readonly stores: Stores,
+    private readonly about: About,
+    private readonly ticketOf: () => Ticket | undefined,
+    private readonly doneStatus: number,
   ) {
-    this.doneStatus = doneStatus;
-    this.stores = stores;
-    this.about = about;
-    this.ticketOf = ticketOf;
     let resolved: () => void = () => {};
     this.arrived = new Promise((resolve) => {
       resolved = resolve;

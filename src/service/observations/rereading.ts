@@ -15,9 +15,6 @@ export interface Placed {
 }
 
 export class Rereading {
-  private readonly store: TextStore;
-  private readonly id: string;
-  private readonly pieces: number;
   private readonly reading: Reading;
   private readonly decoding = new Decoding();
   private readonly slices = new Slices();
@@ -25,10 +22,12 @@ export class Rereading {
   /** The piece that follows what has been read. */
   next = 0;
 
-  constructor(store: TextStore, id: string, pieces: number, options: ReadingOptions) {
-    this.store = store;
-    this.id = id;
-    this.pieces = pieces;
+  constructor(
+    private readonly store: TextStore,
+    private readonly id: string,
+    private readonly pieces: number,
+    options: ReadingOptions,
+  ) {
     this.reading = new Reading(options, { record: (record) => void this.found.push(record) });
   }
 

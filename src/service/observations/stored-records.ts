@@ -29,15 +29,11 @@ export interface ReadableRecords {
 }
 
 export class StoredRecords implements ReadableRecords {
-  private readonly store: TextStore;
-  private readonly id: string;
-  private readonly options: ReadingOptions;
-
-  constructor(store: TextStore, id: string, options: ReadingOptions) {
-    this.store = store;
-    this.id = id;
-    this.options = options;
-  }
+  constructor(
+    private readonly store: TextStore,
+    private readonly id: string,
+    private readonly options: ReadingOptions,
+  ) {}
 
   async *all(): AsyncGenerator<readonly NumberedRecord[]> {
     const pieces = await this.store.count(this.id);

@@ -40,18 +40,17 @@ const LOOK_MILLIS = 15_000;
 const SWEEP_MILLIS = 5000;
 
 export class Leases {
-  private readonly database: Database;
   private readonly store: LeaseStore;
   private readonly pools: PoolStore;
-  private readonly warn: (error: unknown, what: string) => void;
   private waiting = 0;
   private sweeping: NodeJS.Timeout | undefined;
 
-  constructor(database: Database, warn: (error: unknown, what: string) => void) {
-    this.database = database;
+  constructor(
+    private readonly database: Database,
+    private readonly warn: (error: unknown, what: string) => void,
+  ) {
     this.store = new LeaseStore(database);
     this.pools = new PoolStore(database);
-    this.warn = warn;
   }
 
   start(): void {

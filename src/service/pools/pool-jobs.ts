@@ -19,16 +19,14 @@ const LIMITS = { jobs: 1000, runs: 100_000 };
 const RETRY_SECONDS = 60;
 
 export class PoolJobs {
-  private readonly database: Database;
   private readonly store: PoolJobStore;
-  private readonly explorations: Explorations;
-  private readonly closing: AbortSignal;
 
-  constructor(database: Database, explorations: Explorations, closing: AbortSignal) {
-    this.database = database;
+  constructor(
+    private readonly database: Database,
+    private readonly explorations: Explorations,
+    private readonly closing: AbortSignal,
+  ) {
     this.store = new PoolJobStore(database);
-    this.explorations = explorations;
-    this.closing = closing;
   }
 
   async create(request: PoolJobRequest, ticket?: Ticket): Promise<Reply<PoolJob>> {
