@@ -32,9 +32,12 @@ export function Chooser({ source }: { readonly source: Source }) {
       {(['a', 'b'] as const).map((side) => (
         <label class="field" key={side}>
           Kernel {side.toUpperCase()}
-          <select onChange={({ currentTarget }) => set({ [side]: currentTarget.value })}>
+          <select
+            value={form.value[side]}
+            onChange={({ currentTarget }) => set({ [side]: currentTarget.value })}
+          >
             {ids.map((id) => (
-              <option key={id} value={id} selected={id === form.value[side]}>
+              <option key={id} value={id}>
                 {id}
               </option>
             ))}
