@@ -4,6 +4,7 @@ import { hostsScreen } from './hosts/screen.js';
 import { liveScreen } from './live/screen.js';
 import { machinesScreen } from './machines/screen.js';
 import { matrixScreen } from './matrix/screen.js';
+import { poolsScreen } from './pools/screen.js';
 import type { Screen } from './screen.js';
 import { storyScreen } from './story/screen.js';
 import { timelineScreen } from './timeline/screen.js';
@@ -17,5 +18,6 @@ export const SCREENS: readonly Screen[] = [
   liveScreen,
   hostsScreen,
   machinesScreen,
+  poolsScreen,
   storyScreen,
 ];

@@ -26,6 +26,9 @@ export async function testCompare(t: Test, { app, origin, page }: Opened): Promi
       const script = encodeURIComponent(JSON.stringify(SCRIPT));
       await page.goto(`/ui/compare?a=upstream-base&b=linux-6.12.117&script=${script}`);
       await firsts.waitFor();
+      const kernelA = page.getByLabel('Kernel A');
+      await kernelA.locator('option').nth(2).waitFor({ state: 'attached' });
+      t.equal(await kernelA.inputValue(), 'upstream-base');
       const { sides, differences } = (
         await app.inject({
           method: 'POST',

@@ -7,6 +7,7 @@ import { testCompare } from './compare.js';
 import { testHosts } from './hosts.js';
 import { testLive } from './live.js';
 import { testMachines } from './machines.js';
+import { testPools } from './pools.js';
 
 export interface Opened {
   readonly app: FastifyInstance;
@@ -23,6 +24,7 @@ t.test('the screens of work', { skip }, async (t) => {
     ['hosts', testHosts],
     ['compare', testCompare],
     ['machines', testMachines],
+    ['pools', testPools],
   ] as const) {
     await page.setViewportSize({ width: 1280, height: 800 });
     await t.test(name, (t) => run(t, opened));

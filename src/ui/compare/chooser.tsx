@@ -11,7 +11,8 @@ export function Chooser({ source }: { readonly source: Source }) {
   const names = useLoaded('kernels', (signal) =>
     get('/v1/kernels', { query: { limit: 100 }, signal }),
   );
-  const ids = names.value?.items.map(({ id }) => id) ?? [a, b];
+  // What the address says may be another name of a kernel, which the list does not have.
+  const ids = [...new Set([...(names.value?.items.map(({ id }) => id) ?? []), a, b])];
   const set = (change: Partial<typeof form.value>): void => {
     form.value = { ...form.value, ...change };
   };
@@ -32,9 +33,12 @@ export function Chooser({ source }: { readonly source: Source }) {
       {(['a', 'b'] as const).map((side) => (
         <label class="field" key={side}>
           Kernel {side.toUpperCase()}
-          <select onChange={({ currentTarget }) => set({ [side]: currentTarget.value })}>
+          <select
+            value={form.value[side]}
+            onChange={({ currentTarget }) => set({ [side]: currentTarget.value })}
+          >
             {ids.map((id) => (
-              <option key={id} value={id} selected={id === form.value[side]}>
+              <option key={id} value={id}>
                 {id}
               </option>
             ))}

@@ -50,9 +50,12 @@ export function Explanations({ observation }: { readonly observation: string }) 
       <form class="inside form-row" onSubmit={ask}>
         <label class="field">
           Kernel
-          <select onChange={({ currentTarget }) => (kernel.value = currentTarget.value)}>
+          <select
+            value={kernel.value}
+            onChange={({ currentTarget }) => (kernel.value = currentTarget.value)}
+          >
             {(names.value?.kernels ?? [{ id: kernel.value }]).map(({ id }) => (
-              <option key={id} value={id} selected={id === kernel.value}>
+              <option key={id} value={id}>
                 {id}
               </option>
             ))}

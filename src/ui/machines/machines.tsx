@@ -37,7 +37,10 @@ function Start() {
   });
   return (
     <div class="screen">
-      <h1>Real machines</h1>
+      <div class="host-head">
+        <h1>Real machines</h1>
+        <a href="/ui/pools">Pools and leases</a>
+      </div>
       <Drop
         read={(reading, lines) => {
           if ('id' in reading) go(addressOfPlace(`/machines/${reading.id}`));
