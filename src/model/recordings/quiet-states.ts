@@ -1,10 +1,9 @@
 /** Where a machine can be between operations, after any of them, if no NMI lands in the middle of one. */
 import { MISSING } from '../../explorer/observation.js';
 import { initialState, successorsOf } from '../../explorer/path.js';
+import { forgetUses } from '../../pmu/machine/forget-uses.js';
 import { REST } from '../../pmu/machine/micro-step.js';
 import { IDLE } from '../../pmu/machine/state.js';
-import { TAGS } from '../../pmu/perf/cpu-hw-events.js';
-import { NO_TAG } from '../../pmu/perf/perf-event.js';
 import { kindOf, labelOf, STEP_KINDS } from '../steps/index.js';
 import { ADVANCE } from '../steps/operation.js';
 import type { ObservedMachine } from './observed-machine.js';
@@ -45,15 +44,9 @@ function untilQuiet(machine: ObservedMachine, from: Int32Array): Int32Array | nu
   return null;
 }
 
-/** How often a place in perf's list was used makes no difference, but whether that of an event was used since. */
 function keyOf(machine: ObservedMachine, words: Int32Array): string {
   const { state, spent } = machine.unpacked(words);
-  for (const event of state.events) {
-    const tags = state.cpus[event.cpu]?.cpuc.tags;
-    const isLatest = tags?.[event.position] === event.tag - TAGS * event.cpu;
-    event.tag = isLatest ? TAGS * event.cpu : NO_TAG;
-  }
-  for (const { cpuc } of state.cpus) cpuc.tags.fill(0);
+  forgetUses(state);
   const key = new Int32Array(machine.words);
   machine.layout.pack(state, spent, key, 0);
   return String(key);
