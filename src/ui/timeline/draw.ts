@@ -30,8 +30,9 @@ export function drawRun(view: View): void {
   drawRegions(view);
   drawAxis(view);
   drawActors(view);
-  for (const placed of layout.lanes) drawLane(view, placed);
+  // Behind the lanes, so that no line runs through a word.
   drawMarks(view);
+  for (const placed of layout.lanes) drawLane(view, placed);
 }
 
 function visibleColumns({ run, left, width, stepWidth }: View): [number, number] {
