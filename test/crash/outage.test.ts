@@ -3,5 +3,5 @@ import { outage } from './outage.js';
 import { runShort } from './short.js';
 
 t.test('a database that goes away and comes back loses nothing, and nobody has to help', (t) =>
-  runShort(t, (options) => outage(options, 1500), { rounds: 2, clients: 4 }),
+  runShort(t, (options) => outage(options, 1500), { rounds: 1, clients: 4 }),
 );
