@@ -1,11 +1,12 @@
 /**
- * Runs the test files that are named, or all, each in a process of its own: `node dist/test/run-files.js [file…]`.
+ * Runs the test files that are named, or all, each in a process of its own, some at once: `node dist/test/run-files.js [file…]`.
  *
  * tap's own runner starts every test, and whatever a test starts, behind loaders for coverage and TypeScript. We use neither, and they
  * cost every process, also each service that a test starts, a second or two of processor time.
  */
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -33,7 +34,8 @@ if (process.stdout.isTTY) {
 const named = process.argv.slice(2);
 const files = named.length > 0 ? named : allFiles();
 t.setTimeout(0);
-t.jobs = 2;
+// One more than there are cores, since tests wait a third of their time.
+t.jobs = availableParallelism() + 1;
 t.plan(files.length);
 for (const file of files) {
   void t.spawn(process.execPath, ['--enable-source-maps', file], {
