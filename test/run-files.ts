@@ -6,7 +6,6 @@
  */
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -34,8 +33,7 @@ if (process.stdout.isTTY) {
 const named = process.argv.slice(2);
 const files = named.length > 0 ? named : allFiles();
 t.setTimeout(0);
-// One more than there are cores, since tests wait a third of their time.
-t.jobs = availableParallelism() + 1;
+t.jobs = 2;
 t.plan(files.length);
 for (const file of files) {
   void t.spawn(process.execPath, ['--enable-source-maps', file], {

@@ -3,6 +3,7 @@ import t from 'tap';
 import { ExplanationPageSchema, ExplanationSchema } from '../../schemas/explanation.js';
 import { HostSchema } from '../../schemas/host.js';
 import { bodyOf, build, problemOf } from '../helper.js';
+import { eventually } from '../instances.js';
 
 const app = await build(t);
 
@@ -260,8 +261,12 @@ t.test('an observation takes its explanations with it', async (t) => {
   const gone = await app.inject({ method: 'DELETE', url: `/v1/observations/${id}` });
   t.equal(gone.statusCode, 204);
   problemOf(t, await app.inject(`/v1/explanations/${found.id}`), 'not_found');
-  const told = (await app.inject(`/v1/events?subject=${found.id}`)).json().items;
-  t.match(told.at(-1), { type: 'explanation.deleted' });
+  const last = async () => (await app.inject(`/v1/events?subject=${found.id}`)).json().items.at(-1);
+  const wanted = { type: 'explanation.deleted' };
+  t.match(
+    await eventually(last, (event?: { type: string }) => event?.type === wanted.type),
+    wanted,
+  );
 });
 
 t.test('what cannot be meant is refused, naming the field', async (t) => {

@@ -140,8 +140,9 @@ t.test('an observation that is deleted ends its explanations', async (t) => {
   problemOf(t, await waiting, 'not_found');
   for (const id of [runs, waits]) {
     problemOf(t, await api.inject(`/v1/explanations/${id}`), 'not_found');
-    const told = (await api.inject(`/v1/events?subject=${id}`)).json().items;
-    t.match(told.at(-1), { type: 'explanation.deleted' });
+    const last = async () => (await api.inject(`/v1/events?subject=${id}`)).json().items.at(-1);
+    const wanted = { type: 'explanation.deleted' };
+    t.match(await eventually(last, (event) => event?.type === wanted.type), wanted);
   }
   await assertFree(t, await observe());
 });

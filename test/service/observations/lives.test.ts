@@ -139,8 +139,10 @@ t.test('of what a dead instance was reading, nobody waits for the end', async (t
   const left = async () =>
     (await sql.query(`select 1 from observations where finished_at is null`)).rows.length;
   t.equal(await eventually(left, (count) => count === 0, 20_000), 0, 'the other one is gone');
-  const { items } = (await here.app.inject(`/v1/events?subject=${id}`)).json();
-  t.match(items, [{ type: 'observation.ended', data: { state: 'failed', machine: 'lost' } }]);
+  const told = async () => (await here.app.inject(`/v1/events?subject=${id}`)).json().items;
+  t.match(await eventually(told, ({ length }) => length > 0), [
+    { type: 'observation.ended', data: { state: 'failed', machine: 'lost' } },
+  ]);
 });
 
 /** Enough for a piece, and then nothing more. */
