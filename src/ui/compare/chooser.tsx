@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals';
 import { get } from '../api/client.js';
 import { useLoaded } from '../load.js';
 import { addressOfPlace, go } from '../router.js';
+import { NameSelect } from '../widgets/name-select.js';
 import type { Source } from './source.js';
 
 export function Chooser({ source }: { readonly source: Source }) {
@@ -31,19 +32,13 @@ export function Chooser({ source }: { readonly source: Source }) {
   return (
     <form class="form-row" onSubmit={submit}>
       {(['a', 'b'] as const).map((side) => (
-        <label class="field" key={side}>
-          Kernel {side.toUpperCase()}
-          <select
-            value={form.value[side]}
-            onChange={({ currentTarget }) => set({ [side]: currentTarget.value })}
-          >
-            {ids.map((id) => (
-              <option key={id} value={id}>
-                {id}
-              </option>
-            ))}
-          </select>
-        </label>
+        <NameSelect
+          key={side}
+          label={`Kernel ${side.toUpperCase()}`}
+          value={form.value[side]}
+          names={ids}
+          choose={(name) => set({ [side]: name })}
+        />
       ))}
       <label class="field">
         Shortest violation of

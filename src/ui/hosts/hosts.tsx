@@ -5,9 +5,11 @@ import { asProblem, type Problem } from '../api/problem.js';
 import { curl, useHeader } from '../frame/header-content.js';
 import { useLoaded } from '../load.js';
 import { addressOfPlace, go } from '../router.js';
+import { NameSelect } from '../widgets/name-select.js';
 import { moment, whole } from '../widgets/numbers.js';
 import { ProblemPanel } from '../widgets/problem-panel.js';
 import { Waiting } from '../widgets/waiting.js';
+import { loadNames } from '../worlds/names.js';
 import { HostView } from './host.js';
 import './hosts.css';
 
@@ -85,14 +87,7 @@ function NewHost() {
     name: '',
   });
   const problem = useSignal<Problem | undefined>(undefined);
-  const names = useLoaded('host names', async (signal) => {
-    const query = { limit: 100 };
-    const [kernels, models] = await Promise.all([
-      get('/v1/kernels', { query, signal }),
-      get('/v1/cpu-models', { query, signal }),
-    ]);
-    return { kernels: kernels.items, models: models.items };
-  });
+  const names = useLoaded('names', loadNames);
   const { cpu_model, kernel, cpus, name } = form.value;
   const set = (change: Partial<typeof form.value>): void => {
     form.value = { ...form.value, ...change };
@@ -114,32 +109,18 @@ function NewHost() {
         <h2 id="new-host">New host</h2>
       </header>
       <form class="inside form-row" onSubmit={submit}>
-        <label class="field">
-          Kernel
-          <select
-            value={kernel}
-            onChange={({ currentTarget }) => set({ kernel: currentTarget.value })}
-          >
-            {(names.value?.kernels ?? [{ id: kernel }]).map(({ id }) => (
-              <option key={id} selected={id === kernel}>
-                {id}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label class="field">
-          CPU model
-          <select
-            value={cpu_model}
-            onChange={({ currentTarget }) => set({ cpu_model: currentTarget.value })}
-          >
-            {(names.value?.models ?? [{ id: cpu_model }]).map(({ id }) => (
-              <option key={id} selected={id === cpu_model}>
-                {id}
-              </option>
-            ))}
-          </select>
-        </label>
+        <NameSelect
+          label="Kernel"
+          value={kernel}
+          names={names.value?.kernels}
+          choose={(kernel) => set({ kernel })}
+        />
+        <NameSelect
+          label="CPU model"
+          value={cpu_model}
+          names={names.value?.cpuModels}
+          choose={(cpu_model) => set({ cpu_model })}
+        />
         <label class="field">
           CPUs
           <input

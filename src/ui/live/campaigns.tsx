@@ -9,35 +9,13 @@ import { type Act, Acts } from './acts.js';
 import { Cells } from './cells.js';
 import { TimeLeft } from './time-left.js';
 import type { Campaign, WorkList } from './work.js';
+import { WorkPanel } from './work-panel.js';
 
 type List = WorkList<Campaign>;
 
 export function Campaigns({ list }: { readonly list: List }) {
-  const { items, problem, reload } = list;
-  return (
-    <section class="panel" aria-labelledby="campaigns">
-      <header>
-        <h2 id="campaigns">Campaigns</h2>
-        {list.hasMore && items !== undefined && (
-          <span class="muted">the newest {items.length}</span>
-        )}
-      </header>
-      {problem !== undefined && <ProblemPanel problem={problem} retry={reload} />}
-      {items === undefined && problem === undefined && (
-        <div class="inside">
-          <Waiting what="The campaigns are loading" lines={2} />
-        </div>
-      )}
-      {items?.length === 0 && (
-        <p class="inside muted">No campaign: random walks through many worlds, to compare rates.</p>
-      )}
-      <ul class="work">
-        {items?.map((item) => (
-          <Row key={item.id} item={item} list={list} />
-        ))}
-      </ul>
-    </section>
-  );
+  const none = 'No campaign: random walks through many worlds, to compare rates.';
+  return <WorkPanel id="campaigns" title="Campaigns" list={list} Row={Row} none={none} lines={2} />;
 }
 
 function Row({ item, list }: { readonly item: Campaign; readonly list: List }) {

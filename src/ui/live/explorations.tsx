@@ -1,45 +1,25 @@
 /** Searches: what runs, how far it is, and what it found. */
 import { post, remove } from '../api/client.js';
 import { short, whole } from '../widgets/numbers.js';
-import { ProblemPanel } from '../widgets/problem-panel.js';
 import { Verdict } from '../widgets/verdict.js';
-import { Waiting } from '../widgets/waiting.js';
 import { type WorldParts, worldPlace, worldTitle } from '../worlds/exploration.js';
 import { searchOf } from '../worlds/searches.js';
 import { type Act, Acts } from './acts.js';
 import { Sparkline } from './sparkline.js';
 import { TimeLeft } from './time-left.js';
 import type { Exploration, WorkList } from './work.js';
+import { WorkPanel } from './work-panel.js';
 
 type List = WorkList<Exploration>;
 
 export function Explorations({ list }: { readonly list: List }) {
-  const { items, problem, reload } = list;
+  const none = (
+    <>
+      Nothing was searched yet. Start one below, or all of <a href="/ui/">the matrix</a>.
+    </>
+  );
   return (
-    <section class="panel" aria-labelledby="explorations">
-      <header>
-        <h2 id="explorations">Explorations</h2>
-        {list.hasMore && items !== undefined && (
-          <span class="muted">the newest {items.length}</span>
-        )}
-      </header>
-      {problem !== undefined && <ProblemPanel problem={problem} retry={reload} />}
-      {items === undefined && problem === undefined && (
-        <div class="inside">
-          <Waiting what="The explorations are loading" lines={3} />
-        </div>
-      )}
-      {items?.length === 0 && (
-        <p class="inside muted">
-          Nothing was searched yet. Start one below, or all of <a href="/ui/">the matrix</a>.
-        </p>
-      )}
-      <ul class="work">
-        {items?.map((item) => (
-          <Row key={item.id} item={item} list={list} />
-        ))}
-      </ul>
-    </section>
+    <WorkPanel id="explorations" title="Explorations" list={list} Row={Row} none={none} lines={3} />
   );
 }
 

@@ -6,7 +6,9 @@ import { asProblem, Problem } from '../api/problem.js';
 import { curl } from '../frame/header-content.js';
 import { useLoaded } from '../load.js';
 import { CopyButton } from '../widgets/copy.js';
+import { NameSelect } from '../widgets/name-select.js';
 import { ProblemPanel } from '../widgets/problem-panel.js';
+import { loadNames } from '../worlds/names.js';
 import type { Campaign, Exploration } from './work.js';
 
 const KINDS = [
@@ -61,17 +63,12 @@ export function NewRun({ started }: Props) {
   const problem = useSignal<Problem | undefined>(undefined);
   const busy = useSignal(false);
   const names = useLoaded('names', async (signal) => {
-    const query = { limit: 1000 };
-    const [scenarios, kernels, cpuModels] = await Promise.all([
-      get('/v1/scenarios', { query, signal }),
-      get('/v1/kernels', { query, signal }),
-      get('/v1/cpu-models', { query, signal }),
+    const [scenarios, others] = await Promise.all([
+      get('/v1/scenarios', { query: { limit: 1000 }, signal }),
+      loadNames(signal),
     ]);
-    return {
-      scenarios: scenarios.items.filter(({ model }) => model !== undefined).map(({ id }) => id),
-      kernels: kernels.items.map(({ id }) => id),
-      cpuModels: cpuModels.items.map(({ id }) => id),
-    };
+    const ids = scenarios.items.filter(({ model }) => model !== undefined).map(({ id }) => id);
+    return { scenarios: ids, ...others };
   });
   const set = (change: Partial<Form>): void => {
     form.value = { ...form.value, ...change };
@@ -136,18 +133,13 @@ export function NewRun({ started }: Props) {
           </datalist>
           {kind === 'explorations' ? (
             <>
-              <label class="field">
-                Compare with
-                <select
-                  value={compareWith}
-                  onChange={({ currentTarget }) => set({ compareWith: currentTarget.value })}
-                >
-                  <option value="">no other kernel</option>
-                  {allKernels.map((id) => (
-                    <option key={id}>{id}</option>
-                  ))}
-                </select>
-              </label>
+              <NameSelect
+                label="Compare with"
+                value={compareWith}
+                names={allKernels}
+                none="no other kernel"
+                choose={(compareWith) => set({ compareWith })}
+              />
               <label class="field">
                 Seconds at most
                 <input

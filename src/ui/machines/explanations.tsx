@@ -3,7 +3,9 @@ import { useSignal } from '@preact/signals';
 import { get, post } from '../api/client.js';
 import { asProblem, type Problem } from '../api/problem.js';
 import { useLoaded } from '../load.js';
+import { NameSelect } from '../widgets/name-select.js';
 import { ProblemPanel } from '../widgets/problem-panel.js';
+import { loadNames } from '../worlds/names.js';
 import { ExplanationView } from './explanation.js';
 
 const SHOWN = 10;
@@ -23,14 +25,7 @@ export function Explanations({ observation }: { readonly observation: string }) 
       }),
     { changes: ({ type }) => type.startsWith('explanation.') },
   );
-  const names = useLoaded('names for explanations', async (signal) => {
-    const query = { limit: 100 };
-    const [kernels, models] = await Promise.all([
-      get('/v1/kernels', { query, signal }),
-      get('/v1/cpu-models', { query, signal }),
-    ]);
-    return { kernels: kernels.items, models: models.items };
-  });
+  const names = useLoaded('names', loadNames);
   const ask = async (event: Event): Promise<void> => {
     event.preventDefault();
     problem.value = undefined;
@@ -48,30 +43,23 @@ export function Explanations({ observation }: { readonly observation: string }) 
         <h2 id="explanations">Is this how a kernel behaves?</h2>
       </header>
       <form class="inside form-row" onSubmit={ask}>
-        <label class="field">
-          Kernel
-          <select
-            value={kernel.value}
-            onChange={({ currentTarget }) => (kernel.value = currentTarget.value)}
-          >
-            {(names.value?.kernels ?? [{ id: kernel.value }]).map(({ id }) => (
-              <option key={id} value={id}>
-                {id}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label class="field">
-          CPU model
-          <select onChange={({ currentTarget }) => (cpu.value = currentTarget.value)}>
-            <option value="">what the text identifies</option>
-            {names.value?.models.map(({ id }) => (
-              <option key={id} value={id}>
-                {id}
-              </option>
-            ))}
-          </select>
-        </label>
+        <NameSelect
+          label="Kernel"
+          value={kernel.value}
+          names={names.value?.kernels}
+          choose={(name) => {
+            kernel.value = name;
+          }}
+        />
+        <NameSelect
+          label="CPU model"
+          value={cpu.value}
+          names={names.value?.cpuModels}
+          none="what the text identifies"
+          choose={(name) => {
+            cpu.value = name;
+          }}
+        />
         <button type="submit" class="primary">
           Explain it
         </button>
