@@ -130,7 +130,8 @@ const ANSWER_HEADERS: Readonly<Record<string, AnswerHeader>> = {
       status === 409 ||
       status === 429 ||
       status === 503 ||
-      (status === 204 && operation.operationId === 'createLease'),
+      // Nothing came in the time that the client would wait.
+      (status === 204 && (operation.parameters ?? []).some(({ name }) => name === 'prefer')),
   },
   'RateLimit-Policy': {
     description:

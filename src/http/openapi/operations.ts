@@ -50,11 +50,10 @@ const LAYOUT = {
 /** Every operation that answers JSON takes the parameter, so no schema has it (src/http/answer/layout.ts). */
 export function addLayout(document: OpenApiDocument): void {
   document.components = { ...document.components, parameters: { [LAYOUT.name]: LAYOUT } };
+  const reference = { $ref: `#/components/parameters/${LAYOUT.name}` };
   for (const operation of operationsOf(document)) {
     const contents = Object.values(operation.responses ?? {}).map(({ content = {} }) => content);
     if (!contents.some((content) => 'application/json' in content)) continue;
-    // A new object each time: YAML tells what is shared by aliases, and readers take only so many.
-    const reference = { $ref: `#/components/parameters/${LAYOUT.name}` };
     operation.parameters = [...(operation.parameters ?? []), reference];
   }
 }
