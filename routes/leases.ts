@@ -1,4 +1,4 @@
-/** What machines of a pool do: ask for something to run, say that they live, say what came of it. */
+/** What machines of a pool do: ask for something to run, renew their leases, report results. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply } from 'fastify';
 import { NothingSchema } from '../schemas/common.js';
@@ -81,7 +81,7 @@ export const leaseRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags,
         operationId: 'renewLease',
-        summary: 'Say that the holder lives',
+        summary: 'Renew a lease',
         description:
           'Renews the lease, and says whether to go on. 409 if the run has been given to another since, or with a wrong token; 410 if the lease is over. The first should succeed before the work begins.',
         params: LeaseParamsSchema,
@@ -102,7 +102,7 @@ export const leaseRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         tags,
         operationId: 'completeLease',
-        summary: 'Say what came of a run',
+        summary: 'Report the result of a run',
         description:
           'Ends the lease. `error` is the fault of the lab: the run is tried again, three times in all. The same report again gets the same answer; another one is refused. A report that comes after the lease has ended is kept with its attempt, and does not count.',
         params: LeaseParamsSchema,

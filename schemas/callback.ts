@@ -58,7 +58,7 @@ export const LavaFormSchema = Type.Unsafe<object>({
   },
   additionalProperties: true,
   description:
-    'the same as a form, which LAVA posts unless it is told `content-type: json`: it has no results, so its tests count as unknown',
+    'the same as a form, which LAVA posts unless its job says `content-type: json`: it has no results, so its tests count as unknown',
   examples: [{ id: '17574685', status_string: 'complete', results: '0_pebs-stuck' }],
 });
 

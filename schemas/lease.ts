@@ -1,4 +1,4 @@
-/** Leases: a machine asks its pool for something to run, says that it lives, and says what came of it. */
+/** Leases: a machine asks its pool for something to run, renews its lease, and reports the result. */
 import { type Static, Type } from 'typebox';
 import { ATTEMPT_STATES } from '../src/store/vocabulary.js';
 import { oneOf, ref, TimestampSchema } from './common.js';
@@ -156,7 +156,7 @@ export const CompletionRequestSchema = Type.Object(
   {
     $id: 'CompletionRequest',
     additionalProperties: false,
-    description: 'what came of a run',
+    description: 'the result of a run',
     examples: [
       { fencing_token: 1, result: 'pass' },
       { fencing_token: 1, result: 'error', error_code: 'no_boot' },

@@ -169,7 +169,7 @@ export const TestCountsSchema = Type.Object(
     pass: count('tests that passed'),
     fail: count('tests that failed'),
     skip: count('tests that were skipped'),
-    error: count('tests that broke, and those of which it is not known what became of them'),
+    error: count('tests that broke, and those whose result is unknown'),
   },
   {
     $id: 'TestCounts',

@@ -1,4 +1,4 @@
-/** Pool jobs: what machines of a pool are to run, and what became of each copy. */
+/** Pool jobs: what machines of a pool are to run, and the result of each copy. */
 import { type Static, Type } from 'typebox';
 import { FIX_STATES } from '../src/observations/vocabulary.js';
 import { ATTEMPT_STATES, RUN_RESULTS, RUN_STATES } from '../src/store/vocabulary.js';

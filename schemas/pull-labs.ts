@@ -144,7 +144,7 @@ export const PullLabsEventsSchema = Type.Array(ref(PullLabsEventSchema), {
 export const NodeRequestSchema = Type.Object(
   {
     state: Type.Optional(oneOf(STATES, { description: 'running claims it, done ends it' })),
-    result: Type.Optional(nullable(oneOf(RESULTS), 'what came of it')),
+    result: Type.Optional(nullable(oneOf(RESULTS), 'the result')),
     data: Type.Optional(
       nullable(
         Type.Object(
@@ -199,7 +199,7 @@ export const PullLabsJobSchema = Type.Object(
     ),
     callback: Type.Object(
       { url: word('where results go'), token_name: word('the name of its token') },
-      { additionalProperties: false, description: 'where to send what came of it' },
+      { additionalProperties: false, description: 'where to send the result' },
     ),
     parameters: Type.Record(Type.String({ maxLength: 100 }), Type.Unknown(), {
       maxProperties: 10,

@@ -103,7 +103,7 @@ export const KcidbTestSchema = Type.Object(
       description: 'groups and name of the test',
     }),
     status: oneOf(['FAIL', 'ERROR', 'MISS', 'PASS', 'DONE', 'SKIP'], {
-      description: 'what became of it',
+      description: 'its result',
     }),
     start_time: text('when it began, as far as that is known', 40),
     duration: Type.Optional(Type.Number({ minimum: 0, description: 'seconds' })),

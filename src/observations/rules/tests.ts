@@ -9,7 +9,7 @@ export interface TestCounts {
   readonly pass: number;
   readonly fail: number;
   readonly skip: number;
-  /** They broke, or nobody knows what became of them. */
+  /** They broke, or their result is unknown. */
   readonly error: number;
 }
 
@@ -24,7 +24,7 @@ export class Tests {
   passed = 0;
   failed = 0;
   skipped = 0;
-  /** The test broke, or nobody knows what became of it. */
+  /** The test broke, or its result is unknown. */
   broken = 0;
   /** The lab could not run a job: what its tests gave says nothing. */
   labFailed = false;

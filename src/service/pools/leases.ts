@@ -94,7 +94,7 @@ export class Leases {
     }
   }
 
-  /** The holder lives. */
+  /** The holder renews its lease. */
   async beat(lease: string, { fencing_token: token }: BeatRequest, reach: Reach): Promise<Beat> {
     return this.on(lease, 'run', reach, async (run) => {
       const standing = standingOf(run, token);
@@ -104,7 +104,7 @@ export class Leases {
     });
   }
 
-  /** The holder says what came of it. A report that comes too late is kept, and changes nothing. */
+  /** The holder reports the result. A report that comes too late is kept, and changes nothing. */
   async complete(
     lease: string,
     { fencing_token: token, result, error_code: errorCode }: CompletionRequest,

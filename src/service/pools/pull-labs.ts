@@ -74,7 +74,7 @@ export class PullLabs {
     return nodeItem(await this.row(id, reach), base);
   }
 
-  /** Claims a node (`state` is running, or `data.job_id` is set) or says what came of it (`state` is done). */
+  /** Claims a node (`state` is running, or `data.job_id` is set) or reports its result (`state` is done). */
   async put(id: string, request: NodeRequest, reach: Reach, base: string): Promise<PullLabsNode> {
     const row = await this.row(id, reach);
     const { state, data = {} } = request;

@@ -1,4 +1,4 @@
-/** Tests and what became of them, for the formats in which test systems exchange results. */
+/** Tests and their results, for the formats in which test systems exchange results. */
 import { gravest, type Status } from './status.js';
 
 /** What a test ran on. */
