@@ -1,6 +1,6 @@
 /** A client generated from openapi.yaml: a program that uses it compiles, is held to the types, and tells the story. */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -174,11 +174,8 @@ t.test('a client generated from openapi.yaml compiles and tells the story', asyn
   const directory = mkdtempSync(join(tmpdir(), 'pebslab-client-'));
   t.after(() => rmSync(directory, { recursive: true }));
   symlinkSync(resolve('node_modules'), join(directory, 'node_modules'), 'dir');
-  // As a user would: in the clone, with whatever the generator does unless told otherwise.
-  const generator = resolve('node_modules/openapi-typescript/bin/cli.js');
-  const generated = await run([generator, 'openapi.yaml'], resolve('.'));
-  t.equal(generated.code, 0, generated.errors);
-  writeFileSync(join(directory, 'api.ts'), generated.output);
+  // The build has made it for the page, from openapi.yaml, with all that the generator does unless told otherwise.
+  copyFileSync('src/ui/api/schema.d.ts', join(directory, 'api.d.ts'));
   writeFileSync(join(directory, 'story.ts'), PROGRAM);
   writeFileSync(join(directory, 'package.json'), '{"type":"module"}');
   writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify(TSCONFIG));

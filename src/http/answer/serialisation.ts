@@ -16,19 +16,35 @@ type Serialiser = (value: unknown) => string;
 
 /** Compiled serialisers depend only on the schemas, so all routes and all apps of a process share them. */
 const compiled = new Map<string, Serialiser>();
-const compile = SerializerSelector()(
-  Object.fromEntries(ALL_SCHEMAS.map((schema) => [schema.$id, schema])),
-  // As for requests: an alternative that only requires a field need not repeat that it is an object.
-  { ajv: { strictTypes: false } },
-);
+// As for requests: an alternative that only requires a field need not repeat that it is an object.
+const OPTIONS = { ajv: { strictTypes: false } };
+
+/** Goes through all the schemas that it is given, so it is given those that are needed. */
+function compile(route: RouteDefinition): Serialiser {
+  const known = Object.fromEntries(needed(route.schema as object).map((id) => [id, BY_ID.get(id)]));
+  return SerializerSelector()(known, OPTIONS)(route) as Serialiser;
+}
+
+const BY_ID = new Map(ALL_SCHEMAS.map((schema) => [schema.$id, schema]));
+
+/** The names of all schemas that one refers to, and those refer to in turn. */
+function needed(schema: object, found = new Set<string>()): string[] {
+  for (const [, id = ''] of JSON.stringify(schema).matchAll(/"\$ref":"([^"#]+)#?"/g)) {
+    const named = BY_ID.get(id);
+    if (named === undefined || found.has(id)) continue;
+    found.add(id);
+    needed(named, found);
+  }
+  return [...found];
+}
 
 export function useSerialisation(app: FastifyInstance): void {
   const keep = whenNeeded(app);
-  // Each compilation goes through all schemas, and most responses of most routes are problems.
+  // Most responses of most routes are problems.
   app.setSerializerCompiler((route) => {
     const key = JSON.stringify(route.schema);
     const serialiser = keep(() => {
-      const made = compiled.get(key) ?? (compile(route as RouteDefinition) as Serialiser);
+      const made = compiled.get(key) ?? compile(route as RouteDefinition);
       compiled.set(key, made);
       return made;
     });

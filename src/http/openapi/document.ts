@@ -1,8 +1,10 @@
 /** Generates the OpenAPI 3.1 document from the schemas that validate and serialise. */
 import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifySchema } from 'fastify';
+import { dump } from 'js-yaml';
 import { ALL_SCHEMAS } from '../../../schemas/index.js';
 import { VERSION } from '../../config/version.js';
+import { whenNeeded } from '../when-needed.js';
 import { accessOf, addRefusals, BEARER } from './access.js';
 import { addAnswerHeaders, type RouteTraits, withHeaders } from './headers.js';
 import {
@@ -12,6 +14,13 @@ import {
   dropUnused,
   type OpenApiDocument,
 } from './operations.js';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The document as YAML. */
+    openApiYaml: () => string;
+  }
+}
 
 const DESCRIPTION = `pebslab steps a simulated machine, MSR write by MSR write, through what Linux perf and KVM do
 when they switch PMU state between host and guest, and searches its interleavings for states that break an invariant.
@@ -96,10 +105,12 @@ export async function useDocument(app: FastifyInstance): Promise<void> {
     },
   });
   // Generated at start-up: it takes too long to make the first request wait for it.
-  app.addHook('onListen', async () => {
-    app.swagger();
-    app.swagger({ yaml: true });
-  });
+  const keep = whenNeeded(app);
+  keep(() => app.swagger());
+  app.decorate(
+    'openApiYaml',
+    keep(() => dump(app.swagger(), { noRefs: true, lineWidth: 100 })),
+  );
 }
 
 /** A wildcard parameter is called `*` in routes, which the document cannot express; there it is `path`. */
