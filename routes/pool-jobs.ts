@@ -10,11 +10,15 @@ import {
   RunPageSchema,
 } from '../schemas/pool-job.js';
 import { changeProblems, readProblems } from '../schemas/problem.js';
+import { ReportQuerySchema, ReportTextSchema } from '../schemas/report.js';
 import { sendRows } from '../src/http/answer/paging.js';
 import { sendReply } from '../src/http/read/idempotency.js';
 import { preferredWaitMillis } from '../src/http/read/prefer.js';
+import { REPORT_TYPES, reportFile } from '../src/service/reports/formats.js';
+import { answerOf, reportAsked, reportFormats, sendFile } from './exports.js';
 
 const tags = ['pools'];
+const JSON_TYPE = 'application/json';
 
 /** A job has a script of up to 64 KiB. */
 const JOBS_ON_PAGE = 50;
@@ -66,17 +70,27 @@ export const poolJobRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/pool-jobs/:job',
     {
-      config: { waits: true },
+      config: { waits: true, formats: reportFormats },
       schema: {
         tags,
         operationId: 'getPoolJob',
         summary: 'Get a pool job',
-        description: 'How its runs stand; `Prefer: wait=N` waits for the end of the last.',
+        description:
+          'How its runs stand; `Prefer: wait=N` waits for the end of the last. As KTAP, JUnit XML or KCIDB each run is a test, with the machine and the time of its last attempt.',
         params: PoolJobParamsSchema,
-        response: { 200: PoolJobSchema, ...readProblems('not_found') },
+        querystring: ReportQuerySchema,
+        response: {
+          200: answerOf(PoolJobSchema, 'the pool job', REPORT_TYPES, ReportTextSchema),
+          ...readProblems('validation', 'not_found', 'not_acceptable'),
+        },
       },
     },
-    async ({ params, headers }) => poolJobs.wait(params.job, preferredWaitMillis(headers.prefer)),
+    async ({ params, headers }, reply) => {
+      const job = await poolJobs.wait(params.job, preferredWaitMillis(headers.prefer));
+      const asked = reportAsked(reply);
+      if (asked === null) return reply.type(JSON_TYPE).send(job);
+      return sendFile(reply, reportFile(asked, await poolJobs.report(params.job)));
+    },
   );
 
   app.get(

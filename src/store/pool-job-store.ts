@@ -142,6 +142,18 @@ export class PoolJobStore {
     return rows;
   }
 
+  /** What is known of the machines that have tried its runs, by name. */
+  async machineFacts(job: string): Promise<Map<string, Readonly<Record<string, string>>>> {
+    const { rows } = await sql<{ name: string; facts: Record<string, string> }>`
+      select m.name, m.facts
+        from pool_jobs j join pool_machines m on m.pool = j.pool
+       where j.id = ${job}
+         and m.name in (select a.machine from pool_runs r join pool_attempts a on a.run_id = r.id where r.job_id = j.id)`.execute(
+      this.database.query,
+    );
+    return new Map(rows.map(({ name, facts }) => [name, facts]));
+  }
+
   /** Runs that wait are cancelled at once; machines hear of it when they renew their leases. */
   async cancel(id: string): Promise<void> {
     await this.database.query.transaction().execute(async (trx) => {

@@ -1,4 +1,4 @@
-/** Observations and campaigns as KTAP, JUnit and KCIDB, and all finished observations for KernelCI. */
+/** Observations, campaigns and pool jobs as KTAP, JUnit and KCIDB, and all finished observations for KernelCI. */
 import t from 'tap';
 import { CampaignSchema } from '../../schemas/campaign.js';
 import { ObservationSchema } from '../../schemas/observation.js';
@@ -161,4 +161,73 @@ t.test('a page of many tests is short, and the next one goes on', async (t) => {
   t.equal(some.items.length, 2);
   t.equal(some.has_more, true);
   t.equal((await page(`?after=${some.next_cursor}`)).items.length, 1);
+});
+
+t.test('a pool job comes as tests: what its machines brought, and what none did', async (t) => {
+  const send = async (method: 'POST' | 'PUT', url: string, payload: object) =>
+    (await app.inject({ method, url, payload })).json();
+  await send('PUT', '/v1/pools/lab-r', {});
+  const facts = { family: 6, model: '0xcf', stepping: 2, kernel: '6.12.112' };
+  await send('PUT', '/v1/pools/lab-r/machines/host-1', facts);
+  const asked = { pool: 'lab-r', run: { script: 'uname -a\n' }, copies: 5 };
+  const { id } = await send('POST', '/v1/pool-jobs', asked);
+  const claim = async (machine: string) => {
+    const { lease } = await send('POST', '/v1/pools/lab-r/leases', { machine });
+    return { lease: lease.id, fencing_token: lease.fencing_token };
+  };
+  const complete = async (machine: string, result: object) => {
+    const { lease, fencing_token } = await claim(machine);
+    await send('POST', `/v1/leases/${lease}/complete`, { fencing_token, ...result });
+  };
+  await complete('host-1', { result: 'pass' });
+  const { lease, fencing_token } = await claim('host-1');
+  const headers = { 'content-type': 'text/plain', prefer: 'wait=20' };
+  const text = capture('rdmsr-loop-cpu-equals.txt');
+  await app.inject({
+    method: 'POST',
+    url: `/v1/observations?lease=${lease}`,
+    headers,
+    payload: text,
+  });
+  await send('POST', `/v1/leases/${lease}/complete`, { fencing_token, result: 'pass' });
+  await complete('host-2', { result: 'skip' });
+  await claim('host-2');
+
+  const url = `/v1/pool-jobs/${id}`;
+  for (const [format, type, start, extension, disposition] of FORMATS) {
+    const named = await app.inject(`${url}?format=${format}`);
+    t.equal(named.statusCode, 200, named.body);
+    t.match(named.headers['content-type'], type);
+    t.match(named.body, start);
+    const name = `${fileOf(id)}_lab-r.${extension}`;
+    t.equal(named.headers['content-disposition'], `${disposition}; filename="${name}"`);
+  }
+  const ktap = (await app.inject({ url, headers: { accept: 'text/plain' } })).body;
+  const results = ktap.split('\n').filter((line) => /^ +(not )?ok /.test(line));
+  t.match(results, [
+    /^ {2}ok 1 copy1$/,
+    /^ {2}not ok 2 copy2 # run=run_\w+ attempts=1$/,
+    /^ {2}ok 3 copy3 # SKIP host-2 reported skip$/,
+    /^ {2}not ok 4 copy4 # TIMEOUT host-2 has not reported yet$/,
+    /^ {2}not ok 5 copy5 # TIMEOUT it waits for a machine$/,
+  ]);
+  t.match(ktap, /# its observations show fail\n {2}not ok 2 /);
+  const kcidb = (await app.inject(`${url}?format=kcidb`)).json();
+  t.strictSame([...kcidbFaults(kcidb), ...dashboardFaults(kcidb)], []);
+  t.match(kcidb.tests, [
+    {
+      path: 'script.copy1',
+      status: 'PASS',
+      environment: { comment: 'Runtime: lab-r/host-1', misc: { platform: 'emerald-rapids' } },
+    },
+    { status: 'FAIL' },
+    { status: 'SKIP' },
+    { status: 'MISS' },
+    { status: 'MISS' },
+  ]);
+  await app.inject({ method: 'POST', url: `${url}/cancel` });
+  const junit = (await app.inject(`${url}?format=junit`)).body;
+  t.match(junit, /<testsuite name="script" tests="5" failures="1" errors="1" skipped="2"/);
+  t.match(junit, /<skipped message="it was cancelled"\/>/);
+  problemOf(t, await app.inject('/v1/pool-jobs/job_none?format=ktap'), 'not_found');
 });

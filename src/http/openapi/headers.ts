@@ -2,6 +2,7 @@
 
 import type { FastifySchema, RouteOptions } from 'fastify';
 import { EXPORT_TYPES, GRAPH_TYPES } from '../../service/exports.js';
+import { REPORT_TYPES } from '../../service/reports/formats.js';
 import type { OpenApiDocument, Operation } from './operations.js';
 
 declare module 'fastify' {
@@ -112,7 +113,7 @@ const ANSWER_HEADERS: Readonly<Record<string, AnswerHeader>> = {
     always: false,
     isSentBy: ({ operation }, status) =>
       isDone(status) &&
-      [EXPORT_TYPES.vcd, GRAPH_TYPES.aut].some(
+      [EXPORT_TYPES.vcd, GRAPH_TYPES.aut, REPORT_TYPES.kcidb].some(
         (type) => type in (operation.responses?.[200]?.content ?? {}),
       ),
   },

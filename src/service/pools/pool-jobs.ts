@@ -1,5 +1,11 @@
 /** Pool jobs: asking for them, how they stand, cancelling them. How their runs are lent is in leases.ts. */
-import type { PoolJob, PoolJobQuery, PoolJobRequest, Run } from '../../../schemas/pool-job.js';
+import {
+  COPIES_MAX,
+  type PoolJob,
+  type PoolJobQuery,
+  type PoolJobRequest,
+  type Run,
+} from '../../../schemas/pool-job.js';
 import type { Database } from '../../store/database.js';
 import { type JobRow, PoolJobStore } from '../../store/pool-job-store.js';
 import { finished } from '../../store/work-store.js';
@@ -12,6 +18,8 @@ import { waitFor } from '../long-work/waiting.js';
 import { cpuModelById, kernelById } from '../lookups.js';
 import { ProblemError, ruleViolated, tryLater } from '../problem-error.js';
 import { missing } from '../refusals.js';
+import { poolJobReport } from '../reports/of-pool-job.js';
+import type { Report } from '../reports/report.js';
 import { jobItem, runItem } from './pool-views.js';
 
 /** In one pool, as long as they have not ended. */
@@ -74,6 +82,13 @@ export class PoolJobs {
     await this.row(id);
     const rows = await this.store.runs(id, after, limit);
     return rows.map((row) => ({ seq: row.seq, item: runItem(row) }));
+  }
+
+  /** Its copies as tests. */
+  async report(id: string): Promise<Report> {
+    const job = jobItem(await this.row(id));
+    const runs = (await this.store.runs(id, 0, COPIES_MAX)).map(runItem);
+    return poolJobReport(job, runs, await this.store.machineFacts(id), new Date());
   }
 
   async cancel(id: string): Promise<PoolJob> {

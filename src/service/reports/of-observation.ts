@@ -45,7 +45,16 @@ export function observationReport(observation: Observation): Report {
   };
 }
 
-function environmentOf({ machine, pool, facts = {} }: Observation): Environment {
+/** What a machine is, by what is known of it. */
+export function environmentOf({
+  machine,
+  pool,
+  facts = {},
+}: {
+  readonly machine?: string | undefined;
+  readonly pool?: string | undefined;
+  readonly facts?: Observation['facts'] | undefined;
+}): Environment {
   const { cpu_vendor = '', cpu_family = '', cpu_model = '' } = facts;
   const { cpu_model: known } = identify(new FactsBook(facts));
   const numbers = ['family', cpu_family, 'model', cpu_model].join('-');
