@@ -22,6 +22,7 @@ export interface Search {
 const PAGE = 100;
 /** Older ones are not looked for. */
 const PAGES_MAX = 6;
+const AGAIN_MILLIS = 2000;
 const WAIT_SECONDS = 30;
 
 /** By scenario. */
@@ -104,7 +105,9 @@ async function refresh(id: string): Promise<void> {
     put(await get('/v1/explorations/{exploration}', { path: { exploration: id } }));
   } catch (error) {
     // Deleted in the meantime: another event says so.
-    if (!(error instanceof Problem) || error.status !== 404) throw error;
+    if (error instanceof Problem && error.status === 404) return;
+    // The service has gone away since the event, which does not come again.
+    setTimeout(() => void refresh(id), AGAIN_MILLIS);
   }
 }
 
