@@ -124,6 +124,8 @@ t.test('pools', async (t) => {
     [{ lease_seconds: 3601 }, '/lease_seconds'],
     [{ drain: true }, '/drain'],
     [{ title: '' }, '/title'],
+    [{ title: 'a\0b' }, '/title'],
+    [{ title: '\ud800' }, '/title'],
   ] as const) {
     const { errors } = problemOf(t, await ask('PUT', 'pools/lab-x', body), 'validation');
     t.equal(errors[0]?.pointer, pointer);
@@ -208,6 +210,8 @@ t.test('a job says what it wants, or is refused', async (t) => {
     [{ pool, run: SCRIPT, timeout_seconds: 9 }, 'validation', '/timeout_seconds'],
     [{ pool, run: SCRIPT, requires: { class: 'K3' } }, 'validation', '/requires/class'],
     [{ pool, run: { script: 'x'.repeat(65_537) } }, 'validation', '/run/script'],
+    [{ pool, run: { script: 'a\0b' } }, 'validation', '/run/script'],
+    [{ pool, run: { script: '\ud800' } }, 'validation', '/run/script'],
     [{ run: SCRIPT }, 'validation', '/pool'],
   ] as const) {
     const { errors } = problemOf(t, await ask('POST', 'pool-jobs', body), code);

@@ -76,7 +76,16 @@ t.test('what is available is listed once, whichever state is asked for', async (
   t.strictSame(await poll(t, events[2]?.timestamp), []);
   const other = await ask('GET', '/latest/events?kind=checkout');
   t.strictSame(other.json(), []);
-  problemOf(t, await ask('GET', '/latest/events?from=yesterday'), 'validation');
+  for (const from of [
+    'yesterday',
+    '2026-99-99T99:99:99',
+    '2026-02-30T00:00:00',
+    '0000-01-01T00:00:00',
+  ]) {
+    const refused = await ask('GET', `/latest/events?from=${from}`);
+    const { errors } = problemOf(t, refused, 'validation');
+    t.match(errors, [{ pointer: '/from', in: 'query' }], from);
+  }
 });
 
 t.test('a node is claimed once, carried out and done', async (t) => {

@@ -13,7 +13,7 @@ import type {
 import type { Database } from '../../store/database.js';
 import { type NodeRow, NodeStore } from '../../store/node-store.js';
 import type { RunResult } from '../../store/vocabulary.js';
-import { ProblemError, ruleViolated } from '../problem-error.js';
+import { ProblemError, queryRefused, ruleViolated } from '../problem-error.js';
 import { missing } from '../refusals.js';
 import type { Leases } from './leases.js';
 import { leaseOfRun } from './pool-views.js';
@@ -54,6 +54,7 @@ export class PullLabs {
     limit: number,
     base: string,
   ): Promise<PullLabsEvent[]> {
+    assertTime(after);
     const rows = await this.store.available(reach, after, limit);
     return rows.map((row) => {
       const node = nodeItem(row, base);
@@ -163,6 +164,16 @@ function nodeItem(row: NodeRow, base: string): PullLabsNode {
     created: withoutZone(createdAt),
     timeout: withoutZone(expiresAt ?? new Date(createdAt.getTime() + row.timeoutSeconds * 1000)),
   };
+}
+
+/** The database has no year 0, and a day that its month lacks would be one of the next month here. */
+function assertTime(from: string): void {
+  const [day = ''] = from.split('T');
+  const time = Date.parse(`${from.replace(/Z$/, '')}Z`);
+  const isDay = !Number.isNaN(time) && new Date(`${day}T00:00:00Z`).toISOString().startsWith(day);
+  if (day.startsWith('0000') || !isDay) {
+    throw queryRefused('validation', 'from', 'must be a time of the calendar');
+  }
 }
 
 /** What pollers choose by: the machine that is asked for, or the kind of machine. */
