@@ -256,9 +256,13 @@ function lockedRun(trx: Kysely<Tables>, row: LentRow): LockedRun {
           state,
           result,
           error_code: hasEnded && result !== null ? (report?.errorCode ?? null) : null,
+          // What was the lab's fault is no verdict on the next attempt.
           ...(hasEnded
             ? { finished_at: sql<Date>`now()` }
-            : { queued_at: sql<Date>`clock_timestamp()` }),
+            : {
+                queued_at: sql<Date>`clock_timestamp()`,
+                observed: sql`nullif(observed, 'error')`,
+              }),
         })
         .where('id', '=', id)
         .execute();

@@ -535,6 +535,20 @@ t.test('what a machine sends under its lease is what its run showed', async (t) 
   t.match(page.disagreements, [{ machine: 'host-17', kind: 'unexpected_stuck' }]);
 });
 
+t.test('what an attempt showed that the lab failed is tried again with it', async (t) => {
+  const pool = await newPool(t);
+  const job = await newJob(t, pool);
+  const { lease } = await claim(t, pool);
+  const lossy = await upload(`lease=${lease.id}`, 'cpu=3 3f1=1\n');
+  t.equal(bodyOf(t, lossy, ObservationSchema, 201).verdict, 'inconclusive');
+  t.match(await theRun(t, job), { observed: 'error' });
+  await complete(lease, 'error');
+  const { lease: second } = await claim(t, pool);
+  await upload(`lease=${lease.id}`, CLEAN);
+  await complete(second, 'pass');
+  t.match(await theRun(t, job), { observed: 'pass', verdict: 'pass' });
+});
+
 t.test('a callback under a lease decides its run, too', async (t) => {
   const pool = await newPool(t);
   const job = await newJob(t, pool);
