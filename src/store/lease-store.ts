@@ -147,18 +147,26 @@ export class LeaseStore {
     lock: 'run' | 'job',
     act: (run: LockedRun) => Promise<Result>,
   ): Promise<Result | undefined> {
-    return this.database.query.transaction().execute(async (trx) => {
-      if (lock === 'job') {
-        await sql`
-          select from pool_jobs where id = (select job_id from pool_runs where id = ${run}) for update`.execute(
-          trx,
-        );
-      }
-      await sql`select from pool_runs where id = ${run} for update`.execute(trx);
-      const row = await lent(trx, run);
-      return row === undefined ? undefined : act(lockedRun(trx, row));
-    });
+    return this.database.query.transaction().execute((trx) => withLocked(trx, run, lock, act));
   }
+}
+
+/** The same as a part of what else is to happen, or not to. */
+export async function withLocked<Result>(
+  trx: Kysely<Tables>,
+  run: string,
+  lock: 'run' | 'job',
+  act: (run: LockedRun) => Promise<Result>,
+): Promise<Result | undefined> {
+  if (lock === 'job') {
+    await sql`
+      select from pool_jobs where id = (select job_id from pool_runs where id = ${run}) for update`.execute(
+      trx,
+    );
+  }
+  await sql`select from pool_runs where id = ${run} for update`.execute(trx);
+  const row = await lent(trx, run);
+  return row === undefined ? undefined : act(lockedRun(trx, row));
 }
 
 /** As many as are looked after in one go. */

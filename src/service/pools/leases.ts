@@ -18,19 +18,20 @@ import { waitFor } from '../long-work/waiting.js';
 import type { About } from '../observations/views.js';
 import { ProblemError, queryRefused } from '../problem-error.js';
 import { missing } from '../refusals.js';
-import { runAfter, standingOf, worthOf } from './lease-rules.js';
+import { runAfter, standingOf } from './lease-rules.js';
 import { isLease } from './observed.js';
 import {
-  attemptReported,
   beatItem,
   completionItem,
   leaseItem,
   leaseOfRun,
   lentItem,
+  nodeHolder,
   runOfLease,
 } from './pool-views.js';
 import { fullOfMachines } from './pools.js';
 import { assertReached, type Reach } from './reach.js';
+import { endIfOver, takeReport } from './reports.js';
 
 /** How many machines may wait at once on one instance; others are told at once that there is nothing. */
 const WAITING_MAX = 1000;
@@ -110,10 +111,9 @@ export class Leases {
     { fencing_token: token, result, error_code: errorCode }: CompletionRequest,
     reach: Reach,
   ): Promise<Completion> {
-    const report = { result, errorCode };
     return this.on(lease, 'job', reach, async (run) => {
+      const worth = await takeReport(run, token, { result, errorCode });
       const attempt = await run.attempt(token);
-      const worth = worthOf(run, attempt, token, result);
       if (attempt === undefined || worth === 'stale') throw refused(lease, token, 'stale');
       if (worth === 'other') {
         const detail = `${lease} was completed before, with result ${attempt.result}.`;
@@ -121,16 +121,7 @@ export class Leases {
           { pointer: '/result', detail: 'differs from what was reported before' },
         ]);
       }
-      if (worth === 'again') return completionItem(run.id, token, attempt);
-      if (worth === 'late') {
-        await run.report(token, report);
-        // Nobody may have noticed yet that its lease is over.
-        if (token === run.fence) await endIfOver(run);
-        const { state } = (await run.attempt(token)) ?? attempt;
-        return completionItem(run.id, token, attemptReported(state, report));
-      }
-      await run.end('completed', runAfter(run.fence, run.isCancelled, result), report);
-      return completionItem(run.id, token, attemptReported('completed', report));
+      return completionItem(run.id, token, attempt);
     });
   }
 
@@ -176,6 +167,8 @@ export class Leases {
     if (machines[0] === undefined) {
       throw queryRefused('rule_violated', 'lease', 'has been given to no machine yet');
     }
+    // A lab that has claimed a node knows by itself which of its machines it was.
+    if (machines[0] === nodeHolder(run.id)) return { ...said, pool: run.pool };
     if (machine !== undefined && !machines.includes(machine)) {
       const detail = `has not held the lease (${machines.join(', ')} has)`;
       throw queryRefused('rule_violated', 'machine', detail);
@@ -224,11 +217,6 @@ export class Leases {
     });
     return done ?? missing('lease', lease);
   }
-}
-
-async function endIfOver(run: LockedRun): Promise<void> {
-  if (run.state !== 'leased' || !run.isOver) return;
-  await run.end('expired', runAfter(run.fence, run.isCancelled));
 }
 
 function busy(machine: string, held?: string): ProblemError {
