@@ -96,16 +96,18 @@ export class LeaseStore {
     }
   }
 
-  /** Whether a machine holds a lease. */
-  async runOf(pool: string, machine: string): Promise<string | undefined> {
-    const row = await this.database.query
+  /** The run that a machine holds a lease of. */
+  async runOf(
+    pool: string,
+    machine: string,
+  ): Promise<{ readonly id: string; readonly isOver: boolean } | undefined> {
+    return this.database.query
       .selectFrom('pool_runs')
-      .select('id')
+      .select(['id', sql<boolean>`expires_at <= now()`.as('isOver')])
       .where('pool', '=', pool)
       .where('machine', '=', machine)
       .where('state', '=', 'leased')
       .executeTakeFirst();
-    return row?.id;
   }
 
   async get(run: string): Promise<LentRow | undefined> {

@@ -441,6 +441,14 @@ t.test('who prefers to wait is told as soon as there is something', async (t) =>
     { prefer: 'wait=1' },
   );
   t.equal(brief.statusCode, 204);
+  const vain = [wait('host-4'), wait('host-5')];
+  await eventually(
+    async () => (await ask('GET', `pools/${pool}/machines/host-5`)).statusCode,
+    (status) => status === 200,
+  );
+  await sleep(50);
+  t.equal((await ask('DELETE', `pools/${pool}`)).statusCode, 204);
+  for (const answer of await Promise.all(vain)) problemOf(t, answer, 'not_found');
 });
 
 t.test('who hangs up gets nothing', async (t) => {
