@@ -5,9 +5,6 @@ import type { TextStore } from '../../store/text-store.js';
 import { Slices } from '../slices.js';
 import { Decoding, unpacked } from './text-pieces.js';
 
-/** What is read at once: a few milliseconds. */
-const SLICE_CHARACTERS = 128 * 1024;
-
 /** A record with the number of its line in the whole text. */
 export interface Placed {
   readonly record: ObservedRecord;
@@ -28,7 +25,9 @@ export class Rereading {
     private readonly pieces: number,
     options: ReadingOptions,
   ) {
-    this.reading = new Reading(options, { record: (record) => void this.found.push(record) });
+    this.reading = new Reading(options, {
+      record: (record) => void this.found.push({ ...record }),
+    });
   }
 
   /** The records of a piece; `firstLine` is the number of its first line, where pieces before it were left out. */
@@ -39,11 +38,8 @@ export class Rereading {
     const bytes = await unpacked(piece);
     const leftOut = firstLine - 1 - this.reading.lineCount;
     this.found = [];
-    const text = this.decoding.decode(bytes);
-    const isPlain = text.length === bytes.length;
-    for (let at = 0; at < text.length; at += SLICE_CHARACTERS) {
-      const end = at + SLICE_CHARACTERS;
-      this.reading.write(text.slice(at, end), isPlain ? bytes.subarray(at, end) : undefined);
+    for (const part of this.decoding.decode(bytes)) {
+      this.reading.write(part.text, part.bytes);
       await this.slices.pause();
     }
     if (n === this.pieces - 1) {

@@ -8,6 +8,8 @@ const deflated = promisify(deflateRaw);
 const inflated = promisify(inflateRaw);
 
 const NEWLINE = 0x0a;
+/** What is decoded at once: as much as fits into the cache and is soon forgotten. It is read in a few milliseconds at most. */
+const PART_BYTES = 64 * 1024;
 
 /** A full flush ends it at a byte and leaves the deflated text open for the next piece. */
 export function packed(piece: Buffer): Promise<Buffer> {
@@ -26,16 +28,30 @@ export function endOfLines(bytes: Buffer): number {
   return bytes.lastIndexOf(NEWLINE) + 1;
 }
 
+/** A part of a text; with its bytes, where every one of them is a character. */
+export interface DecodedPart {
+  readonly text: string;
+  readonly bytes?: Buffer;
+}
+
 /** Makes strings of the pieces of a text. What is plain ASCII, as most of them are, need not be decoded. */
 export class Decoding {
   private readonly decoder = new StringDecoder('utf8');
   /** Whether no character has been begun and not ended. */
   private isWhole = true;
 
-  decode(piece: Buffer): string {
-    if (this.isWhole && isAscii(piece)) return piece.toString('latin1');
-    this.isWhole = piece.at(-1) === NEWLINE;
-    return this.decoder.write(piece);
+  /** Its parts end where lines do, if lines end in them. */
+  *decode(piece: Buffer): Generator<DecodedPart> {
+    const isPlain = this.isWhole && isAscii(piece);
+    this.isWhole = isPlain || piece.at(-1) === NEWLINE;
+    for (let at = 0; at < piece.length; ) {
+      const most = piece.subarray(at, at + PART_BYTES);
+      const bytes = most.subarray(0, endOfLines(most) || most.length);
+      yield isPlain
+        ? { text: bytes.toString('latin1'), bytes }
+        : { text: this.decoder.write(bytes) };
+      at += bytes.length;
+    }
   }
 
   /** What was begun and not ended. */
