@@ -12,6 +12,8 @@ import { Decoding, endOfLines, packed } from './text-pieces.js';
 /** Lines longer than this are cut between pieces; no tool prints one, and readers reject what is far shorter. */
 const LINE_BYTES_MAX = 4 * 2 ** 20;
 const RECORDS_PREVIEWED = 1000;
+/** What is decoded at once: it fits into the cache, and is no garbage for long. */
+const PART_BYTES = 64 * 1024;
 
 export interface PieceOptions extends ReadingOptions {
   /** Whether the pieces are to be stored; otherwise the first records are to be shown. */
@@ -93,7 +95,9 @@ export class PieceReading {
   }
 
   private write(piece: Buffer): void {
-    for (const { text, bytes } of this.decoding.decode(piece)) this.reading.write(text, bytes);
+    for (const { text, bytes } of this.decoding.decode(piece, PART_BYTES)) {
+      this.reading.write(text, bytes);
+    }
   }
 
   private async readPiece(piece: Buffer, read: () => void): Promise<TextPiece | undefined> {

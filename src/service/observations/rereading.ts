@@ -5,6 +5,9 @@ import type { TextStore } from '../../store/text-store.js';
 import { Slices } from '../slices.js';
 import { Decoding, unpacked } from './text-pieces.js';
 
+/** What is read at once: a millisecond or two, in any format. */
+const PART_BYTES = 16 * 1024;
+
 /** A record with the number of its line in the whole text. */
 export interface Placed {
   readonly record: ObservedRecord;
@@ -30,23 +33,32 @@ export class Rereading {
     });
   }
 
-  /** The records of a piece; `firstLine` is the number of its first line, where pieces before it were left out. */
-  async read(n: number, firstLine = this.reading.lineCount + 1): Promise<Placed[]> {
+  /**
+   * The records of a piece, as many as are read at once; `firstLine` is the number of its first line, where pieces before it
+   * were left out.
+   */
+  async *read(n: number, firstLine = this.reading.lineCount + 1): AsyncGenerator<Placed[]> {
     const piece = await this.store.text(this.id, n);
     // It is being deleted.
-    if (piece === undefined) return [];
+    if (piece === undefined) return;
     const bytes = await unpacked(piece);
     const leftOut = firstLine - 1 - this.reading.lineCount;
-    this.found = [];
-    for (const part of this.decoding.decode(bytes)) {
+    for (const part of this.decoding.decode(bytes, PART_BYTES)) {
       this.reading.write(part.text, part.bytes);
+      yield this.take(leftOut);
       await this.slices.pause();
     }
     if (n === this.pieces - 1) {
       this.reading.write(this.decoding.end());
       this.reading.end();
+      yield this.take(leftOut);
     }
     this.next = n + 1;
-    return this.found.map((record) => ({ record, line: record.line + leftOut }));
+  }
+
+  private take(leftOut: number): Placed[] {
+    const found = this.found.map((record) => ({ record, line: record.line + leftOut }));
+    this.found = [];
+    return found;
   }
 }

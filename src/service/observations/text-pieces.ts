@@ -8,8 +8,6 @@ const deflated = promisify(deflateRaw);
 const inflated = promisify(inflateRaw);
 
 const NEWLINE = 0x0a;
-/** What is decoded at once: as much as fits into the cache and is soon forgotten. It is read in a few milliseconds at most. */
-const PART_BYTES = 64 * 1024;
 
 /** A full flush ends it at a byte and leaves the deflated text open for the next piece. */
 export function packed(piece: Buffer): Promise<Buffer> {
@@ -40,12 +38,12 @@ export class Decoding {
   /** Whether no character has been begun and not ended. */
   private isWhole = true;
 
-  /** Its parts end where lines do, if lines end in them. */
-  *decode(piece: Buffer): Generator<DecodedPart> {
+  /** In parts of so many bytes at most, which end where lines do, if lines end in them. */
+  *decode(piece: Buffer, bytesMax: number): Generator<DecodedPart> {
     const isPlain = this.isWhole && isAscii(piece);
     this.isWhole = isPlain || piece.at(-1) === NEWLINE;
     for (let at = 0; at < piece.length; ) {
-      const most = piece.subarray(at, at + PART_BYTES);
+      const most = piece.subarray(at, at + bytesMax);
       const bytes = most.subarray(0, endOfLines(most) || most.length);
       yield isPlain
         ? { text: bytes.toString('latin1'), bytes }
