@@ -8,7 +8,7 @@ const PLACE = '/ui/s/matrix-linux-7.2.6-k3-late/walk';
 const WINDOW = '0/0/0/0/0/0/0/0/0/1/0/0/0/0';
 
 t.test('the walk', { skip }, async (t) => {
-  const { origin } = await serve(t);
+  const { app, origin } = await serve(t);
   const page = await openPage(t, origin);
   const choices = page.getByRole('region', { name: 'Choices' });
   const state = page.getByRole('region', { name: 'State' });
@@ -64,6 +64,32 @@ t.test('the walk', { skip }, async (t) => {
       .getByRole('link', { name: /k4_list_build/ })
       .click();
     await after(6);
+  });
+
+  t.test('goes on with twice the bound where one has cut the search', async (t) => {
+    const search = async (bounds: object) =>
+      (
+        await app.inject({
+          method: 'POST',
+          url: '/v1/explorations',
+          headers: { prefer: 'wait=20' },
+          payload: { scenario: 'matrix-linux-7.2.6-k3-late', bounds },
+        })
+      ).json();
+    const { id } = await search({ depth: 20 });
+    await page.goto(`/ui/e/${id}/ce/I1-0`);
+    await page
+      .getByRole('heading', { name: /^Undecided after .*: cut by the bound on steps$/ })
+      .waitFor();
+    await page.getByRole('link', { name: 'Walk through the world' }).click();
+    await page.getByText('Cut by the bound on steps').waitFor();
+    await page.getByRole('button', { name: `Search further ${id}` }).click();
+    await page.waitForURL(
+      (url) => /\/ui\/e\/exp_\w+\/walk/.test(url.pathname) && !url.pathname.includes(id),
+    );
+    await page.getByRole('heading', { name: 'The first state' }).waitFor();
+    const [found] = (await app.inject('/v1/explorations')).json().items;
+    t.match(found, { verdict: 'violated', depth: 40 });
   });
 
   t.test('says so when a link is about another state', async (t) => {

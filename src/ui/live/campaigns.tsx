@@ -2,10 +2,10 @@
 import { get, post, remove } from '../api/client.js';
 import { useLoaded } from '../load.js';
 import { query, setQuery } from '../router.js';
+import { type Act, Acts } from '../widgets/acts.js';
 import { short, whole } from '../widgets/numbers.js';
 import { ProblemPanel } from '../widgets/problem-panel.js';
 import { Waiting } from '../widgets/waiting.js';
-import { type Act, Acts } from './acts.js';
 import { Cells } from './cells.js';
 import { TimeLeft } from './time-left.js';
 import type { Campaign, WorkList } from './work.js';

@@ -7,7 +7,8 @@ import { addressOfPlace, go, path } from '../router.js';
 import { ProblemPanel } from '../widgets/problem-panel.js';
 import { Tabs } from '../widgets/tabs.js';
 import { Waiting } from '../widgets/waiting.js';
-import { areLoaded, followSearches, loadSearches } from '../worlds/searches.js';
+import { furtherCurl } from '../worlds/further.js';
+import { areLoaded, followSearches, loadSearches, searches } from '../worlds/searches.js';
 import { Costs } from './costs.js';
 import { Hazards } from './hazards.js';
 import { MainRace } from './main-race.js';
@@ -36,6 +37,9 @@ export function Matrix() {
     curl: [
       curl('/v1/scenarios/matrix?limit=1000'),
       curl('/v1/explorations', { scenario: 'matrix-linux-7.2.6-k3-late' }, 'prefer: wait=20'),
+      ...[...searches.value.values()].flatMap(({ further }) =>
+        further === undefined ? [] : [furtherCurl(further)],
+      ),
     ],
   });
   const isThere = value !== undefined && areLoaded.value;

@@ -17,6 +17,7 @@ import {
   worldKey,
   worldTitle,
 } from '../worlds/exploration.js';
+import { CutShort } from '../worlds/further.js';
 import { lastWalk, useLastPlace } from '../worlds/last-place.js';
 import type { Exploration } from '../worlds/searches.js';
 import { SearchingScreen } from '../worlds/searching-screen.js';
@@ -179,6 +180,7 @@ function Panes({ exploration, state, taken, place, path, isLoading }: PanesProps
     <div class="screen" aria-busy={isLoading}>
       <h1>{path === '' ? 'The first state' : `After ${taken.length} steps`}</h1>
       <Identity id={state.id} isLoading={isLoading} />
+      <CutShort exploration={exploration} />
       {!isWide.value && (
         <Tabs label="Panes" tabs={PANES} chosen={chosen} choose={(pane) => setQuery({ pane })} />
       )}

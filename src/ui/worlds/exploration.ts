@@ -22,7 +22,8 @@ export function worldKey({ scenario, model, exploration }: WorldParts): string {
 
 export function useExploration(parts: WorldParts): Loaded<Exploration> {
   const loaded: Loaded<Exploration> = useLoaded(worldKey(parts), (signal) => find(parts, signal), {
-    changes: ({ type, subject }) => subject === loaded.value?.id && type.startsWith('exploration.'),
+    changes: ({ type, subject }) =>
+      subject === (parts.exploration ?? loaded.value?.id) && type.startsWith('exploration.'),
   });
   return loaded;
 }
