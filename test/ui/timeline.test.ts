@@ -93,6 +93,22 @@ t.test('the timeline', { skip }, async (t) => {
     await page.waitForURL(/[?&]pin=/);
   });
 
+  t.test('steps are bookmarked by keys and by a button, and the address keeps them', async (t) => {
+    await press('v', 'Shift+Digit3', 'e', 'Shift+Digit1', '3');
+    await at(24);
+    await page.waitForURL(/[?&]marks=15\.\.24\b/);
+    await page.reload();
+    const bookmarks = panel.getByRole('group', { name: 'Bookmarks' });
+    await bookmarks.getByRole('button', { name: '⚑1 step 15' }).click();
+    await at(15);
+    const button = bookmarks.getByRole('button', { name: 'Bookmark', exact: true });
+    await button.click();
+    await page.waitForURL(/[?&]marks=\.\.24\b/);
+    t.equal(await button.getAttribute('aria-pressed'), 'false');
+    await button.click();
+    await page.waitForURL(/[?&]marks=15\.\.24\b/);
+  });
+
   t.test('the mouse, too', async () => {
     await page.getByRole('radio', { name: 'PMC0' }).first().check();
     const box = (await slider.boundingBox())!;
@@ -108,10 +124,11 @@ t.test('the timeline', { skip }, async (t) => {
     await page.getByRole('tab', { name: 'Table' }).click();
     const row = page.getByRole('row', { selected: true });
     t.match(await row.textContent(), /^Step 23/);
+    await page.getByRole('button', { name: /^Step 24.*⚑3/ }).waitFor();
     t.equal(await row.getByRole('img', { name: 'PMC0 stuck' }).count(), 1);
     await page.getByRole('checkbox', { name: /^Only what writes/ }).check();
     t.equal(await page.getByRole('button', { name: 'Step 12' }).count(), 0, 'it only marks time');
-    await page.getByRole('button', { name: 'Step 15' }).click();
+    await page.getByRole('button', { name: /^Step 15/ }).click();
     await at(15);
     await checkLooks(t, page, 'table');
     await page.setViewportSize({ width: 1280, height: 800 });

@@ -72,8 +72,18 @@ export function LanesView({ run, lanes, cursor }: Props) {
   useLayoutEffect(() => {
     const view = viewOf(overlay.current);
     const lane = layout.lanes.find((placed) => placed.lane === cursor.lane);
-    if (view !== undefined) drawCursor(view, cursor.step, lane, cursor.origin);
-  }, [run, layout, room.value, left.value, stepWidth, colours.value, cursor.step, cursor.lane]);
+    if (view !== undefined) drawCursor(view, cursor, lane);
+  }, [
+    run,
+    layout,
+    room.value,
+    left.value,
+    stepWidth,
+    colours.value,
+    cursor.step,
+    cursor.lane,
+    cursor.bookmarks.join(),
+  ]);
 
   // The cursor stays visible.
   useEffect(() => {

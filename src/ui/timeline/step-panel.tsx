@@ -53,6 +53,7 @@ export function StepPanel({ run, lanes, cursor, walk }: Props) {
             </a>
           )}
         </div>
+        <Bookmarks {...cursor} />
       </div>
     </section>
   );
@@ -112,6 +113,28 @@ function Marks({ run, step }: { readonly run: Run; readonly step: number }) {
     );
   }
   return null;
+}
+
+function Bookmarks({ step, bookmarks, bookmark, move, flagOf }: Cursor) {
+  return (
+    <div class="row" role="group" aria-label="Bookmarks">
+      <button
+        type="button"
+        class="small"
+        aria-pressed={flagOf(step) !== ''}
+        onClick={() => bookmark()}
+      >
+        Bookmark
+      </button>
+      {bookmarks.map((marked, at) =>
+        marked === undefined ? null : (
+          <button type="button" class="small" key={at} onClick={() => move(marked)}>
+            ⚑{at + 1} <span class="muted">step {marked}</span>
+          </button>
+        ),
+      )}
+    </div>
+  );
 }
 
 function LaneState({ lane, cursor }: { readonly lane: Lane; readonly cursor: Cursor }) {

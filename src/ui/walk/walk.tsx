@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 import { addressOf, get, text } from '../api/client.js';
 import { curl, useHeader } from '../frame/header-content.js';
-import { useKeys } from '../frame/keys.js';
+import { DIGIT, useKeys } from '../frame/keys.js';
 import { useLoaded } from '../load.js';
 import { addressOfPlace, go, query, setQuery } from '../router.js';
 import { isWide } from '../timeline/width.js';
@@ -135,14 +135,14 @@ function useWalkKeys(choices: readonly string[], path: string, place: (path: str
   Object.assign(now, { choices, path, place });
   const list = useMemo(
     () => [
-      ...Array.from({ length: 9 }, (_, at) => ({
-        key: String(at + 1),
-        does: `take choice ${at + 1}`,
-        act: () => {
-          const to = now.choices[at];
+      {
+        key: DIGIT,
+        does: 'take that choice',
+        act: (digit: number) => {
+          const to = now.choices[digit - 1];
           if (to !== undefined) go(now.place(to), { isNear: true });
         },
-      })),
+      },
       {
         key: 'u',
         does: 'undo the last step',
