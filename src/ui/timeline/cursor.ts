@@ -28,6 +28,13 @@ export interface Cursor {
   flagOf(step: number): string;
 }
 
+/** What the picture of the lanes needs of it; not every run knows who wrote what. */
+export type LaneCursor = Pick<
+  Cursor,
+  'step' | 'lane' | 'origin' | 'bookmarks' | 'move' | 'select'
+> &
+  Partial<Pick<Cursor, 'whoWrote'>>;
+
 const BOOKMARKS_MAX = 9;
 
 /** `15..18` marks two steps with 1 and 3. */

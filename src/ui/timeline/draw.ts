@@ -1,7 +1,7 @@
 /** Draws the lanes of the timeline. The work grows with the changes on screen, not with the steps. */
 import { ACTOR_GLYPHS } from '../widgets/actor.js';
 import type { BitState } from '../widgets/bit.js';
-import type { Cursor } from './cursor.js';
+import type { LaneCursor } from './cursor.js';
 import { type BitLane, isWanted, type Lane, stateAt, textAt } from './lanes.js';
 import { ACTOR_HEIGHT, AXIS_HEIGHT, type Layout, type Placed } from './layout.js';
 import type { Palette } from './palette.js';
@@ -278,6 +278,7 @@ function drawMarks(view: View): void {
   const { context, run, layout, palette, stepWidth } = view;
   const marks = [
     { column: run.pointOfNoReturn, glyph: '★', dash: [5, 4] },
+    { column: run.parting, glyph: '≠', dash: [5, 4] },
     { column: run.firstViolation, glyph: '▲', dash: [] },
   ];
   for (const { column, glyph, dash } of marks) {
@@ -300,7 +301,7 @@ function drawMarks(view: View): void {
 }
 
 /** The cursor on a canvas of its own, so that moving it draws nothing else. */
-export function drawCursor(view: View, cursor: Cursor, lane: Placed | undefined): void {
+export function drawCursor(view: View, cursor: LaneCursor, lane: Placed | undefined): void {
   const { context, width, layout, palette, stepWidth } = view;
   const { step, origin, bookmarks } = cursor;
   context.clearRect(0, 0, width, layout.height);

@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { colours } from '../frame/scheme.js';
 import { ActorMark } from '../widgets/actor.js';
-import type { Cursor } from './cursor.js';
+import type { LaneCursor } from './cursor.js';
 import { drawCursor, drawRun, type View } from './draw.js';
 import type { Lane } from './lanes.js';
 import {
@@ -21,7 +21,7 @@ import { describeStep } from './words.js';
 interface Props {
   readonly run: Run;
   readonly lanes: readonly Lane[];
-  readonly cursor: Cursor;
+  readonly cursor: LaneCursor;
 }
 
 const MOVES: Readonly<Record<string, (step: number, last: number) => number>> = {
@@ -131,7 +131,8 @@ export function LanesView({ run, lanes, cursor }: Props) {
           +
         </button>
         <span class="muted key-line">
-          thick: hardware · thin line below: what perf wants · ★ from here on unavoidable · ▲
+          thick: hardware · thin line below: what perf wants ·{' '}
+          {run.parting === undefined ? '★ from here on unavoidable' : '≠ the runs part'} · ▲
           violated
         </span>
       </div>
@@ -191,7 +192,7 @@ function LaneNames({
   cursor,
 }: {
   readonly layout: ReturnType<typeof layOut>;
-  readonly cursor: Cursor;
+  readonly cursor: LaneCursor;
 }) {
   return (
     <div class="lane-names">
@@ -204,7 +205,7 @@ function LaneNames({
         </div>
       ))}
       <fieldset>
-        <legend class="unseen">The lane that “who wrote this” is about</legend>
+        <legend class="unseen">The chosen lane</legend>
         {layout.lanes.map(({ lane, height, heading }) => (
           <div key={lane.id}>
             {heading !== undefined && (

@@ -1,7 +1,7 @@
 /** The step at the cursor in words, and the state after it. */
 import { ActorMark } from '../widgets/actor.js';
 import { Bit } from '../widgets/bit.js';
-import type { Cursor } from './cursor.js';
+import type { Cursor, LaneCursor } from './cursor.js';
 import { type Lane, stateAt, wordsAt } from './lanes.js';
 import type { Run, Step } from './run.js';
 import { describeStep, describeWrite } from './words.js';
@@ -32,12 +32,7 @@ export function StepPanel({ run, lanes, cursor, walk }: Props) {
         </p>
         {step === undefined ? <p>The registers as they are then.</p> : <What step={step} />}
         <Marks run={run} step={cursor.step} />
-        <h3>After it</h3>
-        <ul class="state-list">
-          {lanes.map((lane) => (
-            <LaneState key={lane.id} lane={lane} cursor={cursor} />
-          ))}
-        </ul>
+        <LaneStates lanes={lanes} cursor={cursor} />
         <div class="row">
           <button type="button" onClick={cursor.whoWrote} disabled={!leadsBack(cursor)}>
             Who wrote this?
@@ -137,7 +132,25 @@ function Bookmarks({ step, bookmarks, bookmark, move, flagOf }: Cursor) {
   );
 }
 
-function LaneState({ lane, cursor }: { readonly lane: Lane; readonly cursor: Cursor }) {
+interface LanesProps {
+  readonly lanes: readonly Lane[];
+  readonly cursor: LaneCursor;
+}
+
+export function LaneStates({ lanes, cursor }: LanesProps) {
+  return (
+    <div>
+      <h3>After it</h3>
+      <ul class="state-list">
+        {lanes.map((lane) => (
+          <LaneState key={lane.id} lane={lane} cursor={cursor} />
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+function LaneState({ lane, cursor }: { readonly lane: Lane; readonly cursor: LaneCursor }) {
   const words = wordsAt(lane, cursor.step);
   return (
     <li data-chosen={lane === cursor.lane || undefined}>
