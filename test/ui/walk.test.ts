@@ -66,6 +66,30 @@ t.test('the walk', { skip }, async (t) => {
     await after(6);
   });
 
+  t.test('has a map of each CPU', async () => {
+    const model = {
+      cpu_model: 'emerald-rapids',
+      kernel: 'linux-7.2.6',
+      cpus: 2,
+      events: [{ counter: 'PMC0', precise_ip: 2, exclude_guest: true }],
+      vcpus: [{}],
+      actors: [{ kind: 'nmi_throttle' }],
+    };
+    const payload = { model };
+    const headers = { prefer: 'wait=20' };
+    const asked = { method: 'POST', url: '/v1/explorations', headers, payload } as const;
+    const { id } = (await app.inject(asked)).json();
+    await page.goto(`/ui/e/${id}/walk`);
+    const map = page.getByRole('region', { name: 'Map' });
+    await map.getByRole('button', { name: 'CPU 1' }).click();
+    await map.getByRole('heading', { name: 'Map of CPU 1' }).waitFor();
+    const { nodes } = (await app.inject(`/v1/explorations/${id}/map?cpu=1`)).json();
+    await map.getByText(new RegExp(`^${nodes.length} places`)).waitFor();
+    await page.keyboard.press('1');
+    await after(1);
+    await map.getByRole('heading', { name: 'Map of CPU 1' }).waitFor();
+  });
+
   t.test('goes on with twice the bound where one has cut the search', async (t) => {
     const search = async (bounds: object) =>
       (

@@ -1,7 +1,7 @@
 /** A walk through a world: the state, what can happen next and where that leads, on a map of all states. */
 import { useSignal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
-import { addressOf, get, text } from '../api/client.js';
+import { addressOf, get } from '../api/client.js';
 import { curl, useHeader } from '../frame/header-content.js';
 import { DIGIT, useKeys } from '../frame/keys.js';
 import { useLoaded } from '../load.js';
@@ -15,6 +15,7 @@ import {
   useExploration,
   type WorldParts,
   worldKey,
+  worldPlace,
   worldTitle,
 } from '../worlds/exploration.js';
 import { CutShort } from '../worlds/further.js';
@@ -25,7 +26,8 @@ import { takeOf, usePortableLink } from '../worlds/take.js';
 import { Choices } from './choices.js';
 import { MapView } from './map-view.js';
 import { Neighbourhood } from './neighbourhood.js';
-import { PathList, type PathStep } from './path-list.js';
+import { loadPath } from './path.js';
+import { PathList } from './path-list.js';
 import { StatePanel } from './state-panel.js';
 import './walk.css';
 
@@ -65,18 +67,10 @@ async function loadState(exploration: string, path: string, signal: AbortSignal)
     return { state: await get('/v1/explorations/{exploration}/states', asked), taken: [] };
   }
   const asked = { path: { exploration, path }, query: depth, signal };
-  const [state, lines] = await Promise.all([
+  const [state, taken] = await Promise.all([
     get('/v1/explorations/{exploration}/states/{path}', asked),
-    text('/v1/explorations/{exploration}/states/{path}', {
-      path: { exploration, path },
-      query: { format: 'jsonl' },
-      signal,
-    }),
+    loadPath(exploration, path, signal),
   ]);
-  const taken = lines
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as PathStep);
   return { state, taken };
 }
 
@@ -89,7 +83,10 @@ function World({ exploration, parts, path }: WorldProps) {
     if (loaded.value !== undefined) last.value = loaded.value;
   }, [loaded.value]);
   const shown = loaded.value ?? last.value;
-  const place = (to: string): string => addressOfPlace(`/${worldKey(parts)}/walk${to && `/${to}`}`);
+  // What is looked at stays; the fingerprint is of this state.
+  const { f: _, ...kept } = Object.fromEntries(query.value);
+  const place = (to: string): string =>
+    addressOfPlace(`/${worldKey(parts)}/walk${to && `/${to}`}`, kept);
   useLastPlace(lastWalk, place(path));
 
   const route =
@@ -124,6 +121,7 @@ function World({ exploration, parts, path }: WorldProps) {
       exploration={exploration}
       place={place}
       path={path}
+      run={worldPlace(parts, `run/${path}`)}
       isLoading={loaded.value === undefined}
       {...shown}
     />
@@ -170,10 +168,12 @@ type PanesProps = Awaited<ReturnType<typeof loadState>> & {
   readonly exploration: Exploration;
   readonly place: (path: string) => string;
   readonly path: string;
+  /** The same as a timeline. */
+  readonly run: string;
   readonly isLoading: boolean;
 };
 
-function Panes({ exploration, state, taken, place, path, isLoading }: PanesProps) {
+function Panes({ exploration, state, taken, place, path, run, isLoading }: PanesProps) {
   const chosen = PANES.find(({ id }) => id === query.value.get('pane'))?.id ?? 'state';
   const shows = (pane: string): boolean => isWide.value || pane === chosen;
   return (
@@ -199,7 +199,7 @@ function Panes({ exploration, state, taken, place, path, isLoading }: PanesProps
             )}
           </div>
         )}
-        {shows('path') && <PathList taken={taken} path={path} place={place} />}
+        {shows('path') && <PathList taken={taken} path={path} place={place} run={run} />}
       </div>
     </div>
   );
