@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import t from 'tap';
-import { expectMessages, openPage, serve, skip } from './browser.js';
+import { expectMessages, FEW_LOOKS, openPage, serve, skip } from './browser.js';
 import { checkLooks } from './checks.js';
 
 const PLACE = '/ui/s/matrix-linux-7.2.6-k3-late/ce/I1-0';
@@ -264,6 +264,22 @@ t.test('the timeline', { skip }, async (t) => {
     await other.goto(copied.pathname + copied.search);
     await other.getByRole('heading', { name: 'Step 5 of 23' }).waitFor();
     await page.keyboard.press('Escape');
+  });
+
+  t.test('worlds of one’s own are listed, and can be taken off the list', async (t) => {
+    await page.goto('/ui/mine');
+    const row = page.getByRole('row', { name: /^linux-7\.2\.6 · emerald-rapids · prompt NMIs/ });
+    await row.getByText('1 CPU, 1 event, 1 vCPU, nmi_throttle').waitFor();
+    await checkLooks(t, page, 'my worlds', FEW_LOOKS);
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await row.getByRole('link').click();
+    await page.getByRole('heading', { name: 'The first state' }).waitFor();
+    t.match(new URL(page.url()).pathname, /^\/ui\/m\//);
+    await page.goBack();
+    await row.getByRole('button', { name: /^Delete linux/ }).click();
+    await page.getByText('There is none yet').waitFor();
+    await page.reload();
+    await page.getByText('There is none yet').waitFor();
   });
 
   t.test('where there is no counterexample it says so', async (t) => {

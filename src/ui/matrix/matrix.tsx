@@ -12,12 +12,14 @@ import { areLoaded, followSearches, loadSearches, searches } from '../worlds/sea
 import { Costs } from './costs.js';
 import { Hazards } from './hazards.js';
 import { MainRace } from './main-race.js';
+import { OwnWorlds } from './own-worlds.js';
 import './matrix.css';
 
 const TABS = [
   { id: 'race', label: 'Main race' },
   { id: 'hazards', label: 'Hazards and reports' },
   { id: 'costs', label: 'Costs' },
+  { id: 'mine', label: 'My worlds' },
 ] as const;
 
 type Tab = (typeof TABS)[number]['id'];
@@ -54,7 +56,8 @@ export function Matrix() {
       />
       {problem !== undefined && <ProblemPanel problem={problem} retry={reload} />}
       {tab === 'costs' && <Costs />}
-      {!isThere && problem === undefined && tab !== 'costs' && (
+      {tab === 'mine' && <OwnWorlds />}
+      {!isThere && problem === undefined && (tab === 'race' || tab === 'hazards') && (
         <Waiting what="The scenarios are loading" lines={10} />
       )}
       {isThere && tab === 'race' && <MainRace scenarios={value} />}
