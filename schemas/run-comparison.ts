@@ -17,7 +17,7 @@ import {
 import { InvariantIdSchema } from './invariant.js';
 import { HostOptionsSchema } from './kernel.js';
 import { ScriptActionSchema } from './script.js';
-import { TraceWriteSchema } from './trace.js';
+import { registersBefore, TraceWriteSchema } from './trace.js';
 
 const SIDES_MAX = 8;
 const STEPS_MAX = 1000;
@@ -78,6 +78,24 @@ export const RunStepSchema = Type.Object(
       maxItems: 64,
       description: 'invariants violated on the CPU after it',
     }),
+    changed: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            cpu: ref(CpuNumberSchema),
+            msr: ref(PmuMsrNameSchema),
+            value: ref(U64Schema, 'the hardware value after it'),
+            desired: ref(U64Schema, 'the value perf wants after it'),
+          },
+          { additionalProperties: false },
+        ),
+        {
+          maxItems: 128,
+          description:
+            'the registers that hold another value than after the previous step, or in which perf wants another; absent in searches of earlier versions',
+        },
+      ),
+    ),
   },
   {
     $id: 'RunStep',
@@ -178,6 +196,9 @@ export const RunSideSchema = Type.Object(
   {
     kernel: ref(SlugSchema),
     verdict: ref(VerdictSchema, 'violated if an invariant was at any step, else holds'),
+    registers_before: Type.Optional(
+      registersBefore('the registers before the first step; absent as `changed` is'),
+    ),
     steps: Type.Array(ref(RunStepSchema), {
       maxItems: STEPS_MAX,
       description: 'the steps; of an action with many transitions, those of the last ones',

@@ -5,6 +5,7 @@
 
 import type { MsrView } from '../../schemas/msr.js';
 import type { RunDifference, RunStep } from '../../schemas/run-comparison.js';
+import type { RegistersItem } from '../model/render/frame-items.js';
 
 /** Where a refusal ended a run. */
 export interface RunEnd {
@@ -21,6 +22,7 @@ export type RegisterValues = ReadonlyMap<
 type RegisterField = 'value' | 'desired' | 'vm_entry_load' | 'vm_exit_load';
 
 export interface RunRecord {
+  readonly before: readonly RegistersItem[];
   readonly steps: readonly RunStep[];
   /** By step: the registers of its CPU after it. */
   readonly registers: readonly RegisterValues[];

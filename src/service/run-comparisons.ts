@@ -1,8 +1,10 @@
 /** One script on several kernels: each runs it on a host of its own that is never stored, and the runs are compared. */
 import type { HostCreate } from '../../schemas/host.js';
 import type { RunComparison, RunComparisonRequest, RunStep } from '../../schemas/run-comparison.js';
+import { registerChanges, registersItem } from '../model/render/frame-items.js';
 import { writeItems } from '../model/values.js';
 import { invariantsIn } from '../pmu/invariants/index.js';
+import { type Frame, FrameWatch } from '../pmu/stepping/frame.js';
 import type { TraceEntry } from '../pmu/stepping/run.js';
 import {
   aligned,
@@ -53,9 +55,10 @@ export function compared(
 ): RunComparison {
   const differences = differencesOf(runs, rows);
   return {
-    sides: runs.map(({ steps, refused }, side) => ({
+    sides: runs.map(({ before, steps, refused }, side) => ({
       kernel: kernels[side]!,
       verdict: steps.some(({ violated }) => violated.length > 0) ? 'violated' : 'holds',
+      registers_before: [...before],
       steps: [...steps],
       refused,
     })),
@@ -77,13 +80,23 @@ async function run(
   const session = new HostSession(newHost(host, kernelPointer));
   const steps: RunStep[] = [];
   const registers: RegisterValues[] = [];
+  const watch = new FrameWatch();
+  const look = (): Frame => {
+    watch.look(session.run.world, session.draft.state, session.run.violated);
+    return watch.frame();
+  };
+  let frame = look();
+  const before = registersItem(machineOf(session), frame);
   let at = 0;
   session.run.onStep = (entry) => {
     if (steps.length === STEPS_MAX) {
       const detail = `makes more than ${STEPS_MAX} steps, and longer runs are not compared`;
       throw new ProblemError('limit_reached', `The script ${detail}.`, [{ pointer: '', detail }]);
     }
-    steps.push(stepOf(session, at, entry));
+    const after = look();
+    const changed = registerChanges(machineOf(session), frame, after);
+    frame = after;
+    steps.push({ ...stepOf(session, at, entry), changed });
     registers.push(registerValues(msrViews(machineOf(session), entry.cpu)));
   };
   for (const action of script) {
@@ -92,11 +105,11 @@ async function run(
       await carryOut(session, action, `/script/${at}`);
     } catch (error) {
       if (!(error instanceof ProblemError) || error.code === 'limit_reached') throw error;
-      return { steps, registers, refused: endOf(at, error), problem: error };
+      return { before, steps, registers, refused: endOf(at, error), problem: error };
     }
     at += 1;
   }
-  return { steps, registers, refused: null, problem: null };
+  return { before, steps, registers, refused: null, problem: null };
 }
 
 function stepOf({ draft, run }: HostSession, action: number, entry: TraceEntry): RunStep {

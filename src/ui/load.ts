@@ -1,6 +1,6 @@
 /** Data of a component: loaded when its key changes, kept on screen while it is loaded again. */
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import type { Api } from './api/client.js';
 import { listen } from './api/events.js';
 import { asProblem, type Problem } from './api/problem.js';
@@ -29,10 +29,12 @@ export function useLoaded<T>(
     round.value += 1;
   };
 
+  // It may ask what is loaded by now.
+  const isOurs = useRef(changes);
+  isOurs.current = changes;
   useEffect(() => {
-    const isOurs = changes;
-    if (isOurs === undefined) return undefined;
-    return listen({ event: (event) => isOurs(event) && reload(), gap: reload });
+    if (changes === undefined) return undefined;
+    return listen({ event: (event) => isOurs.current?.(event) && reload(), gap: reload });
   }, [key]);
 
   const asked = round.value;

@@ -1,5 +1,5 @@
 /** One script on several kernels, step beside step. */
-import t from 'tap';
+import t, { type Test } from 'tap';
 import {
   type RunComparison,
   type RunComparisonRequest,
@@ -33,6 +33,35 @@ async function compare(
   return bodyOf(lab.t, await lab.send('POST', URL, body), RunComparisonSchema);
 }
 
+/** The registers on each side after a step, by `cpu msr`: what was there before, and what steps have changed since. */
+function registersAt({ registers_before, steps }: RunComparison['sides'][number], index: number) {
+  const known = new Map(
+    registers_before?.flatMap(({ cpu, msrs }) => msrs.map((one) => [`${cpu} ${one.msr}`, one])),
+  );
+  for (const { changed = [] } of steps.slice(0, index + 1)) {
+    for (const { cpu, ...one } of changed) known.set(`${cpu} ${one.msr}`, one);
+  }
+  return known;
+}
+
+/** All differing registers are as steps have changed them. */
+function assertChanges(t: Test, found: RunComparison): void {
+  let compared = 0;
+  for (const { cpu, index, registers = [] } of found.differences) {
+    for (const { msr, field, values } of registers) {
+      if (field !== 'value' && field !== 'desired') continue;
+      const own = found.sides.map((side, at) => registersAt(side, index[at]!).get(`${cpu} ${msr}`));
+      t.strictSame(
+        own.map((one) => one?.[field]),
+        values,
+        `${msr} ${field} at ${index}`,
+      );
+      compared += 1;
+    }
+  }
+  t.ok(compared > 0);
+}
+
 const kindsOf = ({ differences }: RunComparison) => differences.map(({ kind }) => kind);
 const ofKind = ({ differences }: RunComparison, kind: string) =>
   differences.filter((difference) => difference.kind === kind);
@@ -51,6 +80,7 @@ t.test('the story on the kernels before and after the series', async (t) => {
     ['v2_entry_load', 'v6_exit_load'],
     'two steps write something else',
   );
+  assertChanges(t, found);
   const { control, write, state, verdict } = found.first;
   t.equal(before?.steps[control?.[0] ?? -1]?.at, 'k5_switch:IA32_PEBS_ENABLE');
   t.equal(control?.[1], null);

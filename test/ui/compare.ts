@@ -47,6 +47,14 @@ export async function testCompare(t: Test, { app, origin, page }: Opened): Promi
           (kind) => differences.find((one: { kind: string }) => one.kind === kind).at,
         ),
       );
+      const slider = page.getByRole('slider', { name: 'Step' });
+      const lanes = page.getByRole('group', { name: 'The chosen lane' });
+      await lanes.getByText('IA32_PEBS_ENABLE PMC0').waitFor();
+      t.equal(
+        await slider.getAttribute('aria-valuenow'),
+        String(1 + differences[0].index[0]),
+        'the cursor begins where they part',
+      );
       await page.getByRole('main').focus();
       const rows = new Set(differences.map(({ index }: { index: unknown[] }) => index.join()));
       for (let seen = 1; seen < rows.size; seen += 1) {
@@ -66,6 +74,11 @@ export async function testCompare(t: Test, { app, origin, page }: Opened): Promi
       t.match(await current.textContent(), 'B does not make it');
       await firsts.getByRole('button', { name: /verdict/ }).click();
       await panel.getByText('Other invariants are violated').waitFor();
+      await slider.press('End');
+      await panel.getByRole('button', { name: 'IA32_PEBS_ENABLE PMC0 A stuck' }).waitFor();
+      await panel.getByRole('button', { name: 'IA32_PEBS_ENABLE PMC0 B clear' }).click();
+      await lanes.getByRole('radio', { name: 'B', checked: true }).waitFor();
+      await firsts.getByRole('button', { name: /verdict/ }).click();
       await page.keyboard.press('o');
       await page.waitForURL(/view=overlay/);
       await page.keyboard.press('o');

@@ -70,6 +70,17 @@ export async function testLive(t: Test, { app, origin, page }: Opened): Promise<
     t.equal((await app.inject('/v1/explorations')).json().items.length, 1);
   });
 
+  t.test('a search that a bound has cut goes on with twice the bound', async () => {
+    const bounds = { states: 100 };
+    await json.fill(JSON.stringify({ scenario: 'matrix-linux-7.2.6-k3-late', bounds }));
+    await start.click();
+    const row = section('Explorations').getByRole('listitem').first();
+    await row.getByText('cut by the bound on states').waitFor();
+    await row.getByRole('button', { name: 'Search further' }).click();
+    await row.getByText('24 steps to a violation').waitFor();
+    await row.getByText('200 states').waitFor();
+  });
+
   t.test('a search is followed, paused, taken up again and cancelled', async (t) => {
     await json.fill(JSON.stringify(LONG));
     await start.click();
@@ -104,6 +115,19 @@ export async function testLive(t: Test, { app, origin, page }: Opened): Promise<
     await page.reload();
     await cell.waitFor();
     t.equal(await page.getByRole('button', { expanded: true }).count(), 1);
+    const link = cell.getByRole('link', { name: /^walk \d+, \d+ steps$/ });
+    const [, steps] = /, (\d+) steps$/.exec((await link.textContent())!)!;
+    await link.click();
+    await page.getByRole('heading', { name: `A walk of ${steps} steps ▲ I1` }).waitFor();
+    const panel = page.getByRole('region', { name: 'The step at the cursor' });
+    await panel.getByRole('button', { name: 'IA32_PEBS_ENABLE PMC0 stuck' }).waitFor();
+    await page.getByRole('tab', { name: 'Story' }).click();
+    await page.getByRole('region', { name: 'Story' }).waitFor();
+    await page.getByRole('link', { name: 'Walk on from here' }).click();
+    await page.getByRole('heading', { name: `After ${steps} steps` }).waitFor();
+    await page.getByRole('link', { name: 'As a timeline' }).click();
+    await page.getByRole('heading', { name: `A walk of ${steps} steps ▲` }).waitFor();
+    await page.goto(`/ui/live?campaign=${id}`);
   });
 
   t.test('events come in, and a pause keeps the place', async (t) => {
@@ -126,6 +150,6 @@ export async function testLive(t: Test, { app, origin, page }: Opened): Promise<
     const row = section('Explorations').getByRole('listitem').first();
     await row.getByRole('button', { name: 'Delete' }).click();
     await events.getByText('exploration.deleted').waitFor();
-    t.equal(await section('Explorations').getByRole('listitem').count(), 3);
+    t.equal(await section('Explorations').getByRole('listitem').count(), 6);
   });
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import t from 'tap';
 import { DEFAULT_CONFIG } from '../../src/config/configuration.js';
-import { expectMessages, openPage, serve, skip } from './browser.js';
+import { expectMessages, FEW_LOOKS, openPage, serve, skip } from './browser.js';
 import { checkLooks } from './checks.js';
 
 const SCENARIO = 'matrix-linux-7.2.6-k3-late';
@@ -21,18 +21,37 @@ t.test('the matrix', { skip }, async (t) => {
     await checkLooks(t, page, 'matrix, nothing searched');
   });
 
-  t.test('fills a cell when anybody has searched it', async (t) => {
-    const payload = { scenario: SCENARIO };
-    await app.inject({ method: 'POST', url: '/v1/explorations', payload });
-    const row = page.getByRole('row', { name: 'linux-7.2.6' });
-    const cell = row.getByRole('link', { name: 'linux-7.2.6, K3 late: violated 24' });
-    await cell.waitFor();
-    t.match(await cell.getAttribute('href'), `/ui/s/${SCENARIO}/ce/I1-0?step=15`);
-    await page.reload();
-    await cell.waitFor();
-    // What it costs is asked for apart, and may come later.
-    await row.getByRole('gridcell').last().getByText('7', { exact: true }).waitFor();
-  });
+  t.test(
+    'fills a cell when anybody has searched it, and goes on where a bound cut it',
+    async (t) => {
+      const payload = { scenario: SCENARIO, bounds: { states: 100 } };
+      await app.inject({ method: 'POST', url: '/v1/explorations', payload });
+      const row = page.getByRole('row', { name: 'linux-7.2.6' });
+      await row.getByRole('link', { name: 'linux-7.2.6, K3 late: undecided 100' }).waitFor();
+      await page.getByRole('button', { name: 'curl' }).click();
+      const further = `{"scenario":"${SCENARIO}","bounds":{"seconds":60,"states":200}}`;
+      await page.getByRole('dialog').getByText(`--json '${further}'`).waitFor();
+      await page.keyboard.press('Escape');
+      t.equal(await page.getByRole('alert').count(), 0, 'it contradicts nothing');
+      await checkLooks(t, page, 'matrix, cut', FEW_LOOKS);
+      await page.setViewportSize({ width: 1280, height: 800 });
+      await row.getByRole('button', { name: 'Search further linux-7.2.6, K3 late' }).click();
+      const cell = row.getByRole('link', { name: 'linux-7.2.6, K3 late: violated 24' });
+      await cell.waitFor();
+      // Where no return is possible is known only of a whole world.
+      await app.inject({
+        method: 'POST',
+        url: '/v1/explorations',
+        payload: { scenario: SCENARIO },
+      });
+      await row.locator('[href*="step=15"]').waitFor();
+      t.match(await cell.getAttribute('href'), `/ui/s/${SCENARIO}/ce/I1-0?step=15`);
+      await page.reload();
+      await cell.waitFor();
+      // What it costs is asked for apart, and may come later.
+      await row.getByRole('gridcell').last().getByText('7', { exact: true }).waitFor();
+    },
+  );
 
   t.test('is one stop for the keyboard, and arrows move in it', async (t) => {
     const focused = () => page.evaluate('document.activeElement.textContent');

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import t from 'tap';
-import { expectMessages, openPage, serve, skip } from './browser.js';
+import { expectMessages, FEW_LOOKS, openPage, serve, skip } from './browser.js';
 import { checkLooks } from './checks.js';
 
 const PLACE = '/ui/s/matrix-linux-7.2.6-k3-late/ce/I1-0';
@@ -93,6 +93,22 @@ t.test('the timeline', { skip }, async (t) => {
     await page.waitForURL(/[?&]pin=/);
   });
 
+  t.test('steps are bookmarked by keys and by a button, and the address keeps them', async (t) => {
+    await press('v', 'Shift+Digit3', 'e', 'Shift+Digit1', '3');
+    await at(24);
+    await page.waitForURL(/[?&]marks=15\.\.24\b/);
+    await page.reload();
+    const bookmarks = panel.getByRole('group', { name: 'Bookmarks' });
+    await bookmarks.getByRole('button', { name: '⚑1 step 15' }).click();
+    await at(15);
+    const button = bookmarks.getByRole('button', { name: 'Bookmark', exact: true });
+    await button.click();
+    await page.waitForURL(/[?&]marks=\.\.24\b/);
+    t.equal(await button.getAttribute('aria-pressed'), 'false');
+    await button.click();
+    await page.waitForURL(/[?&]marks=15\.\.24\b/);
+  });
+
   t.test('the mouse, too', async () => {
     await page.getByRole('radio', { name: 'PMC0' }).first().check();
     const box = (await slider.boundingBox())!;
@@ -108,10 +124,11 @@ t.test('the timeline', { skip }, async (t) => {
     await page.getByRole('tab', { name: 'Table' }).click();
     const row = page.getByRole('row', { selected: true });
     t.match(await row.textContent(), /^Step 23/);
+    await page.getByRole('button', { name: /^Step 24.*⚑3/ }).waitFor();
     t.equal(await row.getByRole('img', { name: 'PMC0 stuck' }).count(), 1);
     await page.getByRole('checkbox', { name: /^Only what writes/ }).check();
     t.equal(await page.getByRole('button', { name: 'Step 12' }).count(), 0, 'it only marks time');
-    await page.getByRole('button', { name: 'Step 15' }).click();
+    await page.getByRole('button', { name: /^Step 15/ }).click();
     await at(15);
     await checkLooks(t, page, 'table');
     await page.setViewportSize({ width: 1280, height: 800 });
@@ -247,6 +264,22 @@ t.test('the timeline', { skip }, async (t) => {
     await other.goto(copied.pathname + copied.search);
     await other.getByRole('heading', { name: 'Step 5 of 23' }).waitFor();
     await page.keyboard.press('Escape');
+  });
+
+  t.test('worlds of one’s own are listed, and can be taken off the list', async (t) => {
+    await page.goto('/ui/mine');
+    const row = page.getByRole('row', { name: /^linux-7\.2\.6 · emerald-rapids · prompt NMIs/ });
+    await row.getByText('1 CPU, 1 event, 1 vCPU, nmi_throttle').waitFor();
+    await checkLooks(t, page, 'my worlds', FEW_LOOKS);
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await row.getByRole('link').click();
+    await page.getByRole('heading', { name: 'The first state' }).waitFor();
+    t.match(new URL(page.url()).pathname, /^\/ui\/m\//);
+    await page.goBack();
+    await row.getByRole('button', { name: /^Delete linux/ }).click();
+    await page.getByText('There is none yet').waitFor();
+    await page.reload();
+    await page.getByText('There is none yet').waitFor();
   });
 
   t.test('where there is no counterexample it says so', async (t) => {

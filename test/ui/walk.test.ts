@@ -8,7 +8,7 @@ const PLACE = '/ui/s/matrix-linux-7.2.6-k3-late/walk';
 const WINDOW = '0/0/0/0/0/0/0/0/0/1/0/0/0/0';
 
 t.test('the walk', { skip }, async (t) => {
-  const { origin } = await serve(t);
+  const { app, origin } = await serve(t);
   const page = await openPage(t, origin);
   const choices = page.getByRole('region', { name: 'Choices' });
   const state = page.getByRole('region', { name: 'State' });
@@ -64,6 +64,56 @@ t.test('the walk', { skip }, async (t) => {
       .getByRole('link', { name: /k4_list_build/ })
       .click();
     await after(6);
+  });
+
+  t.test('has a map of each CPU', async () => {
+    const model = {
+      cpu_model: 'emerald-rapids',
+      kernel: 'linux-7.2.6',
+      cpus: 2,
+      events: [{ counter: 'PMC0', precise_ip: 2, exclude_guest: true }],
+      vcpus: [{}],
+      actors: [{ kind: 'nmi_throttle' }],
+    };
+    const payload = { model };
+    const headers = { prefer: 'wait=20' };
+    const asked = { method: 'POST', url: '/v1/explorations', headers, payload } as const;
+    const { id } = (await app.inject(asked)).json();
+    await page.goto(`/ui/e/${id}/walk`);
+    const map = page.getByRole('region', { name: 'Map' });
+    await map.getByRole('button', { name: 'CPU 1' }).click();
+    await map.getByRole('heading', { name: 'Map of CPU 1' }).waitFor();
+    const { nodes } = (await app.inject(`/v1/explorations/${id}/map?cpu=1`)).json();
+    await map.getByText(new RegExp(`^${nodes.length} places`)).waitFor();
+    await page.keyboard.press('1');
+    await after(1);
+    await map.getByRole('heading', { name: 'Map of CPU 1' }).waitFor();
+  });
+
+  t.test('goes on with twice the bound where one has cut the search', async (t) => {
+    const search = async (bounds: object) =>
+      (
+        await app.inject({
+          method: 'POST',
+          url: '/v1/explorations',
+          headers: { prefer: 'wait=20' },
+          payload: { scenario: 'matrix-linux-7.2.6-k3-late', bounds },
+        })
+      ).json();
+    const { id } = await search({ depth: 20 });
+    await page.goto(`/ui/e/${id}/ce/I1-0`);
+    await page
+      .getByRole('heading', { name: /^Undecided after .*: cut by the bound on steps$/ })
+      .waitFor();
+    await page.getByRole('link', { name: 'Walk through the world' }).click();
+    await page.getByText('Cut by the bound on steps').waitFor();
+    await page.getByRole('button', { name: `Search further ${id}` }).click();
+    await page.waitForURL(
+      (url) => /\/ui\/e\/exp_\w+\/walk/.test(url.pathname) && !url.pathname.includes(id),
+    );
+    await page.getByRole('heading', { name: 'The first state' }).waitFor();
+    const [found] = (await app.inject('/v1/explorations')).json().items;
+    t.match(found, { verdict: 'violated', depth: 40 });
   });
 
   t.test('says so when a link is about another state', async (t) => {

@@ -40,6 +40,29 @@ export function violatedIn({ cpus }: Frame, cpu: number): string[] {
   return invariantsIn(cpus[cpu]![VIOLATED]!);
 }
 
+/** Registers that hold another value than before, or in which perf wants another. */
+export function registerChanges(
+  { world, addresses }: FrameOrigin,
+  before: Frame,
+  after: Frame,
+): { cpu: number; msr: string; value: string; desired: string }[] {
+  return after.cpus.flatMap((columns, cpu) => {
+    const known = before.cpus[cpu]!;
+    return toldMsrs(world.caps).flatMap((msr) => {
+      const at = TOLD_MSRS.indexOf(msr);
+      const value = columns[VALUE + at]!;
+      const desired = columns[DESIRED + at]!;
+      if (value === known[VALUE + at] && desired === known[DESIRED + at]) return [];
+      return {
+        cpu,
+        msr: msrName(msr),
+        value: formatMsrValue(msr, value, addresses),
+        desired: formatMsrValue(msr, desired, addresses),
+      };
+    });
+  });
+}
+
 /** Registers in which perf wants another value than before. */
 export function desiredChanges(
   { world, addresses }: FrameOrigin,

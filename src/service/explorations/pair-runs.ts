@@ -1,6 +1,8 @@
 /** The schedule that tells two kernels apart as two runs, compared as those of a script are. */
 import type { RunComparison, RunStep } from '../../../schemas/run-comparison.js';
+import { registerChanges, registersItem } from '../../model/render/frame-items.js';
 import type { PairRun, PairStory } from '../../model/render/pair-story.js';
+import { framesOfPath } from '../../model/render/path-frames.js';
 import type { PathStep } from '../../model/render/path-steps.js';
 import { cpuOf, kindOf } from '../../model/steps/index.js';
 import { actorOf } from '../../model/steps/told.js';
@@ -23,8 +25,14 @@ export function pairRuns({ runs, rows }: Pick<PairStory, 'runs' | 'rows'>): RunC
 
 function recordOf(run: PairRun): RunRecord {
   const { world, addresses } = run.model.explored.host;
+  const origin = { world, addresses };
+  const frames = framesOfPath(run.model, run.steps);
   return {
-    steps: run.steps.map((step) => stepOf(run, step)),
+    before: registersItem(origin, frames[0]!),
+    steps: run.steps.map((step, at) => ({
+      ...stepOf(run, step),
+      changed: registerChanges(origin, frames[at]!, frames[at + 1]!),
+    })),
     registers: run.steps.map(({ after, label }) =>
       registerValues(msrViews({ world, state: after, addresses }, cpuOf(label))),
     ),

@@ -4,15 +4,19 @@ import { curl, useHeader } from '../frame/header-content.js';
 import { type Key, useKeys } from '../frame/keys.js';
 import { useLoaded } from '../load.js';
 import { query, setQuery } from '../router.js';
+import type { Lane } from '../timeline/lanes.js';
+import { LanesView } from '../timeline/lanes-view.js';
 import { isWide } from '../timeline/width.js';
 import { ProblemPanel } from '../widgets/problem-panel.js';
 import { Verdict } from '../widgets/verdict.js';
 import { Waiting } from '../widgets/waiting.js';
+import { bothRuns } from './both-runs.js';
 import { Chooser } from './chooser.js';
 import { DifferencePanel } from './difference-panel.js';
 import { firstRow, KINDS, MARKS, type Row, rowsOf } from './rows.js';
 import { RunsView } from './runs-view.js';
 import { type Found, findComparison, sourceOf } from './source.js';
+import '../timeline/timeline.css';
 import './compare.css';
 
 export function Compare() {
@@ -57,6 +61,15 @@ function Runs({ found: { comparison, request, about } }: { readonly found: Found
     const next = nextDifference(rows, current, direction);
     if (next !== undefined) move(next);
   };
+  const { run, lanes } = useMemo(() => bothRuns(comparison, rows, first), [comparison]);
+  const cursor = {
+    step: current + 1,
+    lane: lanes.find(({ id }) => id === query.value.get('pin')),
+    origin: [],
+    bookmarks: [],
+    move: (step: number) => move(step - 1),
+    select: ({ id }: Lane) => setQuery({ pin: id }),
+  };
   useCompareKeys({ current, move, toDifference, isOverlay });
   return (
     <>
@@ -92,11 +105,12 @@ function Runs({ found: { comparison, request, about } }: { readonly found: Found
           </button>
         )}
       </div>
+      {lanes.length > 0 && <LanesView run={run} lanes={lanes} cursor={cursor} />}
       <div class="run-body">
         <div class="run-face">
           <RunsView rows={rows} current={current} move={move} isOverlay={isOverlay} />
         </div>
-        <DifferencePanel row={rows[current]} kernels={kernels} />
+        <DifferencePanel row={rows[current]} kernels={kernels} lanes={lanes} cursor={cursor} />
       </div>
     </>
   );

@@ -1,4 +1,7 @@
 /** What differs at the row of the cursor: who makes the step, which writes, which registers, which verdict. */
+import type { LaneCursor } from '../timeline/cursor.js';
+import type { Lane } from '../timeline/lanes.js';
+import { LaneStates } from '../timeline/step-panel.js';
 import { type Difference, KINDS, plain, type Row, writesOf } from './rows.js';
 
 const WORDS = {
@@ -13,7 +16,12 @@ interface Props {
   readonly kernels: readonly string[];
 }
 
-export function DifferencePanel({ row, kernels }: Props) {
+interface PanelProps extends Props {
+  readonly lanes: readonly Lane[];
+  readonly cursor: LaneCursor;
+}
+
+export function DifferencePanel({ row, kernels, lanes, cursor }: PanelProps) {
   if (row === undefined) return null;
   const [a, b] = row.steps;
   return (
@@ -34,6 +42,7 @@ export function DifferencePanel({ row, kernels }: Props) {
             <One difference={one} row={row} kernels={kernels} />
           </div>
         ))}
+        {lanes.length > 0 && <LaneStates lanes={lanes} cursor={cursor} />}
       </div>
     </section>
   );

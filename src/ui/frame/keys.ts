@@ -6,11 +6,15 @@ import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 
 export interface Key {
-  /** As `KeyboardEvent.key` says it. */
+  /** As `KeyboardEvent.key` says it, or all digits at once. */
   readonly key: string;
   readonly does: string;
-  act(event: KeyboardEvent): void;
+  /** With the digit that was pressed, if it was one. */
+  act(digit: number): void;
 }
+
+export const DIGIT = '1…9';
+export const SHIFT_DIGIT = 'Shift 1…9';
 
 const STORED = 'pebslab.keys';
 
@@ -41,9 +45,13 @@ export function pressed(event: KeyboardEvent): void {
   if ((event.target as Element).closest(TEXT) !== null) return;
   const isLetter = event.key.length === 1;
   if (isLetter && !areOn.value) return;
+  // By its place on the keyboard: with Shift it types something else, and on some layouts a digit only then.
+  const digit = Number(/^(?:Digit)?([1-9])$/.exec(event.code || event.key)?.[1] ?? 0);
+  const digits = digit > 0 && (event.shiftKey ? SHIFT_DIGIT : DIGIT);
   // The innermost view registered last.
-  const key = keys.value.findLast((one) => one.key === event.key);
+  const find = (name: unknown) => keys.value.findLast(({ key }) => key === name);
+  const key = find(digits) ?? find(event.key);
   if (key === undefined) return;
   event.preventDefault();
-  key.act(event);
+  key.act(digit);
 }

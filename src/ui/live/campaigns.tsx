@@ -2,10 +2,10 @@
 import { get, post, remove } from '../api/client.js';
 import { useLoaded } from '../load.js';
 import { query, setQuery } from '../router.js';
-import { short, whole } from '../widgets/numbers.js';
+import { type Act, Acts } from '../widgets/acts.js';
+import { count, short, whole } from '../widgets/numbers.js';
 import { ProblemPanel } from '../widgets/problem-panel.js';
 import { Waiting } from '../widgets/waiting.js';
-import { type Act, Acts } from './acts.js';
 import { Cells } from './cells.js';
 import { TimeLeft } from './time-left.js';
 import type { Campaign, WorkList } from './work.js';
@@ -33,7 +33,7 @@ function Row({ item, list }: { readonly item: Campaign; readonly list: List }) {
           onClick={() => setQuery({ campaign: isOpen ? undefined : id })}
         >
           {name ??
-            `${count(kernels, 'kernel')} × ${count(cpu_models, 'CPU')} × ${count(scenarios, 'scenario')}`}
+            `${count(kernels.length, 'kernel')} × ${count(cpu_models.length, 'CPU')} × ${count(scenarios.length, 'scenario')}`}
         </button>
         <code class="muted">{id}</code>
       </div>
@@ -58,16 +58,13 @@ function Row({ item, list }: { readonly item: Campaign; readonly list: List }) {
         {!isOver && <TimeLeft since={created_at} left={progress.seconds_left} />}
       </div>
       <Acts acts={actsOf(item, list)} of={name ?? id} />
-      {isOpen && <Results id={id} />}
+      {isOpen && <Results campaign={item} />}
     </li>
   );
 }
 
-function count(of: readonly unknown[], what: string): string {
-  return `${of.length} ${what}${of.length === 1 ? '' : 's'}`;
-}
-
-function Results({ id }: { readonly id: string }) {
+function Results({ campaign }: { readonly campaign: Campaign }) {
+  const { id } = campaign;
   const { value, problem, reload } = useLoaded(
     id,
     (signal) => get('/v1/campaigns/{campaign}/results', { path: { campaign: id }, signal }),
@@ -75,7 +72,7 @@ function Results({ id }: { readonly id: string }) {
   );
   if (problem !== undefined) return <ProblemPanel problem={problem} retry={reload} />;
   if (value === undefined) return <Waiting what="The results are loading" lines={3} />;
-  return <Cells results={value} />;
+  return <Cells results={value} campaign={campaign} />;
 }
 
 function actsOf({ id, state }: Campaign, { put, drop }: List): Act[] {

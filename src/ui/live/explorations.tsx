@@ -1,10 +1,12 @@
 /** Searches: what runs, how far it is, and what it found. */
 import { post, remove } from '../api/client.js';
+import { type Act, Acts } from '../widgets/acts.js';
 import { short, whole } from '../widgets/numbers.js';
 import { Verdict } from '../widgets/verdict.js';
+import { doubled } from '../worlds/doubled.js';
 import { type WorldParts, worldPlace, worldTitle } from '../worlds/exploration.js';
+import { whyCut } from '../worlds/further.js';
 import { searchOf } from '../worlds/searches.js';
-import { type Act, Acts } from './acts.js';
 import { Sparkline } from './sparkline.js';
 import { TimeLeft } from './time-left.js';
 import type { Exploration, WorkList } from './work.js';
@@ -46,7 +48,7 @@ function Row({ item, list }: { readonly item: Exploration; readonly list: List }
           <span>{state}</span>
         )}
         {error !== undefined && <p class="field-problem">{error}</p>}
-        {kind === 'undecided' && cut !== null && <p class="muted">stopped: {cut}</p>}
+        {kind === 'undecided' && cut !== null && <p class="muted">cut by {whyCut(cut)}</p>}
       </div>
       <div class="work-numbers number">
         {isOver ? (
@@ -92,7 +94,8 @@ function placeOf(item: Exploration): string {
   return worldPlace(parts, counterexample === undefined ? 'walk' : `ce/${counterexample}`);
 }
 
-function actsOf({ id, state }: Exploration, { put, drop }: List): Act[] {
+function actsOf(item: Exploration, { put, drop }: List): Act[] {
+  const { id, state } = item;
   const path = { exploration: id };
   const cancel: Act = {
     label: 'Cancel',
@@ -115,5 +118,8 @@ function actsOf({ id, state }: Exploration, { put, drop }: List): Act[] {
       drop(id);
     },
   };
-  return [forget];
+  const body = doubled(item);
+  if (body === undefined) return [forget];
+  const further = async () => put(await post('/v1/explorations', { body }));
+  return [{ label: 'Search further', act: further }, forget];
 }

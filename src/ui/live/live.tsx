@@ -1,6 +1,7 @@
 /** What the service works on: searches and campaigns with their progress, what happens, and a form to start more. */
 import { curl, useHeader } from '../frame/header-content.js';
 import { setQuery } from '../router.js';
+import { rememberWorld } from '../worlds/mine.js';
 import { Campaigns } from './campaigns.js';
 import { EventLog } from './event-log.js';
 import { Explorations } from './explorations.js';
@@ -26,8 +27,10 @@ export function Live() {
       <Campaigns list={campaigns} />
       <NewRun
         started={(kind, item) => {
-          if (kind === 'explorations') explorations.put(item as Exploration);
-          else {
+          if (kind === 'explorations') {
+            explorations.put(item as Exploration);
+            void rememberWorld(item as Exploration);
+          } else {
             campaigns.put(item as Campaign);
             setQuery({ campaign: item.id });
           }

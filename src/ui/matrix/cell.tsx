@@ -2,15 +2,16 @@
 import type { Api } from '../api/client.js';
 import { Verdict } from '../widgets/verdict.js';
 import { scenarioAddress } from '../worlds/addresses.js';
+import { FurtherButton } from '../worlds/further.js';
 import type { Search } from '../worlds/searches.js';
 
 export type Scenario = Api['Scenario'];
 
-/** Whether a search has found something else than what is known. */
+/** Whether a search has found something else than what is known. One that a bound has cut has found nothing. */
 export function differs(scenario: Scenario, search: Search | undefined): boolean {
   const { verdict } = scenario.expected;
-  if (verdict === undefined || search?.verdict === undefined) return false;
-  return search.kind !== 'running' && search.verdict !== verdict;
+  const kind = search?.kind;
+  return (kind === 'violated' || kind === 'holds') && verdict !== undefined && kind !== verdict;
 }
 
 interface Props {
@@ -25,20 +26,25 @@ interface Props {
 export function Cell({ scenario, search, label, cell = {}, children }: Props) {
   const expected = scenario.expected.verdict === 'violated' ? 'violated' : 'holds';
   return (
-    <a
-      class="cell"
-      href={scenarioAddress(scenario, search)}
-      data-kind={search?.kind}
-      data-differs={differs(scenario, search) || undefined}
-      {...cell}
-    >
-      <span class="unseen">{label}: </span>
-      {search === undefined ? (
-        <Verdict kind={expected} isExpected />
-      ) : (
-        <Verdict kind={search.kind} number={search.number} />
+    <>
+      <a
+        class="cell"
+        href={scenarioAddress(scenario, search)}
+        data-kind={search?.kind}
+        data-differs={differs(scenario, search) || undefined}
+        {...cell}
+      >
+        <span class="unseen">{label}: </span>
+        {search === undefined ? (
+          <Verdict kind={expected} isExpected />
+        ) : (
+          <Verdict kind={search.kind} number={search.number} />
+        )}
+        {children}
+      </a>
+      {search?.kind === 'undecided' && search.further !== undefined && (
+        <FurtherButton body={search.further} of={label} />
       )}
-      {children}
-    </a>
+    </>
   );
 }

@@ -7,16 +7,19 @@ import { addressOfPlace, go, path } from '../router.js';
 import { ProblemPanel } from '../widgets/problem-panel.js';
 import { Tabs } from '../widgets/tabs.js';
 import { Waiting } from '../widgets/waiting.js';
-import { areLoaded, followSearches, loadSearches } from '../worlds/searches.js';
+import { furtherCurl } from '../worlds/further.js';
+import { areLoaded, followSearches, loadSearches, searches } from '../worlds/searches.js';
 import { Costs } from './costs.js';
 import { Hazards } from './hazards.js';
 import { MainRace } from './main-race.js';
+import { OwnWorlds } from './own-worlds.js';
 import './matrix.css';
 
 const TABS = [
   { id: 'race', label: 'Main race' },
   { id: 'hazards', label: 'Hazards and reports' },
   { id: 'costs', label: 'Costs' },
+  { id: 'mine', label: 'My worlds' },
 ] as const;
 
 type Tab = (typeof TABS)[number]['id'];
@@ -36,6 +39,9 @@ export function Matrix() {
     curl: [
       curl('/v1/scenarios/matrix?limit=1000'),
       curl('/v1/explorations', { scenario: 'matrix-linux-7.2.6-k3-late' }, 'prefer: wait=20'),
+      ...[...searches.value.values()].flatMap(({ further }) =>
+        further === undefined ? [] : [furtherCurl(further)],
+      ),
     ],
   });
   const isThere = value !== undefined && areLoaded.value;
@@ -50,7 +56,8 @@ export function Matrix() {
       />
       {problem !== undefined && <ProblemPanel problem={problem} retry={reload} />}
       {tab === 'costs' && <Costs />}
-      {!isThere && problem === undefined && tab !== 'costs' && (
+      {tab === 'mine' && <OwnWorlds />}
+      {!isThere && problem === undefined && (tab === 'race' || tab === 'hazards') && (
         <Waiting what="The scenarios are loading" lines={10} />
       )}
       {isThere && tab === 'race' && <MainRace scenarios={value} />}

@@ -1,7 +1,7 @@
 /** The one cursor of a run: every face shows it and moves it. It is the step in the address. */
 import { signal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
-import { type Key, useKeys } from '../frame/keys.js';
+import { DIGIT, type Key, SHIFT_DIGIT, useKeys } from '../frame/keys.js';
 import { query, setQuery } from '../router.js';
 import type { Lane } from './lanes.js';
 import { isWriteOf, originOf } from './origin.js';
@@ -20,6 +20,28 @@ export interface Cursor {
   /** To the next write of the chosen lane, or the one before. */
   toWrite(direction: 1 | -1): void;
   readonly canGoBack: boolean;
+  /** The steps that are marked, by their digit less one; they are kept in the address. */
+  readonly bookmarks: readonly (number | undefined)[];
+  /** Marks this step with a digit, or with the first that is free; takes the mark away where it has it. */
+  bookmark(digit?: number): void;
+  /** The mark of a step as text, such as ⚑1. */
+  flagOf(step: number): string;
+}
+
+/** What the picture of the lanes needs of it; not every run knows who wrote what. */
+export type LaneCursor = Pick<
+  Cursor,
+  'step' | 'lane' | 'origin' | 'bookmarks' | 'move' | 'select'
+> &
+  Partial<Pick<Cursor, 'whoWrote'>>;
+
+const BOOKMARKS_MAX = 9;
+
+/** `15..18` marks two steps with 1 and 3. */
+function readBookmarks(text: string | null, last: number): (number | undefined)[] {
+  return (text ?? '')
+    .split('.', BOOKMARKS_MAX)
+    .map((part) => (/^\d+$/.test(part) && Number(part) <= last ? Number(part) : undefined));
 }
 
 /** Where the cursor came from, by "who wrote this". */
@@ -29,6 +51,7 @@ export function useCursor(run: Run, lanes: readonly Lane[], first: number): Curs
   const last = run.steps.length;
   const asked = query.value.get('step');
   const step = asked === null ? first : Math.min(last, Math.max(0, Math.trunc(Number(asked)) || 0));
+  const bookmarks = readBookmarks(query.value.get('marks'), last);
   const lane = lanes.find(({ id }) => id === query.value.get('pin')) ?? lanes[0];
   const origin = useMemo(
     () => (lane === undefined ? [] : originOf(run, lane, step)),
@@ -67,6 +90,21 @@ export function useCursor(run: Run, lanes: readonly Lane[], first: number): Curs
       }
     },
     canGoBack: visited.value.length > 0,
+    bookmarks,
+    bookmark: (digit) => {
+      const own = bookmarks.indexOf(step);
+      const free = [...bookmarks, undefined].indexOf(undefined);
+      const at = digit === undefined ? (own < 0 ? free : own) : digit - 1;
+      if (at >= BOOKMARKS_MAX) return;
+      const next = Array.from({ length: BOOKMARKS_MAX }, (_, one) =>
+        one === at && bookmarks[at] !== step ? step : one === at ? undefined : bookmarks[one],
+      );
+      setQuery({ marks: next.join('.').replace(/\.+$/, '') || undefined });
+    },
+    flagOf: (step) => {
+      const at = bookmarks.indexOf(step);
+      return at < 0 ? '' : `⚑${at + 1}`;
+    },
   };
 }
 
@@ -107,6 +145,16 @@ function cursorKeys(run: Run, lanes: readonly Lane[], now: () => Cursor): Key[] 
     { key: ']', does: 'the next NMI', act: toNmi(1) },
     { key: '[', does: 'the NMI before', act: toNmi(-1) },
     { key: 'w', does: 'who wrote what the chosen lane shows', act: () => now().whoWrote() },
+    {
+      key: DIGIT,
+      does: 'the step with that bookmark',
+      act: (digit) => {
+        const { bookmarks, move } = now();
+        const to = bookmarks[digit - 1];
+        if (to !== undefined) move(to);
+      },
+    },
+    { key: SHIFT_DIGIT, does: 'bookmark this step', act: (digit) => now().bookmark(digit) },
     { key: 'Backspace', does: 'back from there', act: () => now().back() },
     ...(pointOfNoReturn === undefined
       ? []

@@ -1,6 +1,7 @@
 /** Draws the lanes of the timeline. The work grows with the changes on screen, not with the steps. */
 import { ACTOR_GLYPHS } from '../widgets/actor.js';
 import type { BitState } from '../widgets/bit.js';
+import type { LaneCursor } from './cursor.js';
 import { type BitLane, isWanted, type Lane, stateAt, textAt } from './lanes.js';
 import { ACTOR_HEIGHT, AXIS_HEIGHT, type Layout, type Placed } from './layout.js';
 import type { Palette } from './palette.js';
@@ -277,6 +278,7 @@ function drawMarks(view: View): void {
   const { context, run, layout, palette, stepWidth } = view;
   const marks = [
     { column: run.pointOfNoReturn, glyph: '★', dash: [5, 4] },
+    { column: run.parting, glyph: '≠', dash: [5, 4] },
     { column: run.firstViolation, glyph: '▲', dash: [] },
   ];
   for (const { column, glyph, dash } of marks) {
@@ -299,14 +301,13 @@ function drawMarks(view: View): void {
 }
 
 /** The cursor on a canvas of its own, so that moving it draws nothing else. */
-export function drawCursor(
-  view: View,
-  step: number,
-  lane: Placed | undefined,
-  origin: readonly number[],
-): void {
+export function drawCursor(view: View, cursor: LaneCursor, lane: Placed | undefined): void {
   const { context, width, layout, palette, stepWidth } = view;
+  const { step, origin, bookmarks } = cursor;
   context.clearRect(0, 0, width, layout.height);
+  for (const [at, marked] of bookmarks.entries()) {
+    if (marked !== undefined) drawFlag(view, marked, String(at + 1));
+  }
   const x = xOf(view, step);
   context.strokeStyle = palette.focus;
   context.lineWidth = 2;
@@ -324,6 +325,19 @@ export function drawCursor(
     if (from !== to) arc(view, from, to, y, lane.height);
     to = from;
   }
+}
+
+/** Beside where ★ and ▲ stand. */
+function drawFlag(view: View, step: number, digit: string): void {
+  const { context, palette } = view;
+  const x = xOf(view, step);
+  context.fillStyle = palette.accent;
+  context.fillRect(x + 2, 37, 12, 16);
+  context.font = 'bold 11px system-ui, sans-serif';
+  context.textAlign = 'center';
+  context.textBaseline = 'middle';
+  context.fillStyle = palette.ground;
+  context.fillText(digit, x + 8, 45.5);
 }
 
 function arc(view: View, from: number, to: number, y: number, height: number): void {

@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { colours } from '../frame/scheme.js';
 import { ActorMark } from '../widgets/actor.js';
-import type { Cursor } from './cursor.js';
+import type { LaneCursor } from './cursor.js';
 import { drawCursor, drawRun, type View } from './draw.js';
 import type { Lane } from './lanes.js';
 import {
@@ -21,7 +21,7 @@ import { describeStep } from './words.js';
 interface Props {
   readonly run: Run;
   readonly lanes: readonly Lane[];
-  readonly cursor: Cursor;
+  readonly cursor: LaneCursor;
 }
 
 const MOVES: Readonly<Record<string, (step: number, last: number) => number>> = {
@@ -72,8 +72,18 @@ export function LanesView({ run, lanes, cursor }: Props) {
   useLayoutEffect(() => {
     const view = viewOf(overlay.current);
     const lane = layout.lanes.find((placed) => placed.lane === cursor.lane);
-    if (view !== undefined) drawCursor(view, cursor.step, lane, cursor.origin);
-  }, [run, layout, room.value, left.value, stepWidth, colours.value, cursor.step, cursor.lane]);
+    if (view !== undefined) drawCursor(view, cursor, lane);
+  }, [
+    run,
+    layout,
+    room.value,
+    left.value,
+    stepWidth,
+    colours.value,
+    cursor.step,
+    cursor.lane,
+    cursor.bookmarks.join(),
+  ]);
 
   // The cursor stays visible.
   useEffect(() => {
@@ -121,7 +131,8 @@ export function LanesView({ run, lanes, cursor }: Props) {
           +
         </button>
         <span class="muted key-line">
-          thick: hardware · thin line below: what perf wants · ★ from here on unavoidable · ▲
+          thick: hardware · thin line below: what perf wants ·{' '}
+          {run.parting === undefined ? '★ from here on unavoidable' : '≠ the runs part'} · ▲
           violated
         </span>
       </div>
@@ -181,7 +192,7 @@ function LaneNames({
   cursor,
 }: {
   readonly layout: ReturnType<typeof layOut>;
-  readonly cursor: Cursor;
+  readonly cursor: LaneCursor;
 }) {
   return (
     <div class="lane-names">
@@ -194,7 +205,7 @@ function LaneNames({
         </div>
       ))}
       <fieldset>
-        <legend class="unseen">The lane that “who wrote this” is about</legend>
+        <legend class="unseen">The chosen lane</legend>
         {layout.lanes.map(({ lane, height, heading }) => (
           <div key={lane.id}>
             {heading !== undefined && (

@@ -3,6 +3,7 @@ import type { Problem } from '../api/problem.js';
 import { useHeader } from '../frame/header-content.js';
 import { ProblemPanel } from '../widgets/problem-panel.js';
 import { type WorldParts, worldPlace, worldTitle } from '../worlds/exploration.js';
+import { CutShort, whyCut } from '../worlds/further.js';
 import { type Exploration, mainViolation } from '../worlds/searches.js';
 
 interface Props {
@@ -44,6 +45,7 @@ export function NoSuchRun({ parts, exploration }: NoSuchProps) {
           <a href={worldPlace(parts, `ce/${other.id}`)}>Show {other.id}</a>
         </p>
       )}
+      <CutShort exploration={exploration} />
       <p>
         <a class="button" href={worldPlace(parts, 'walk')}>
           Walk through the world
@@ -53,16 +55,10 @@ export function NoSuchRun({ parts, exploration }: NoSuchProps) {
   );
 }
 
-export function verdictText({
-  verdict,
-  complete,
-  distinct_states,
-  cut,
-  state,
-}: Exploration): string {
+function verdictText({ verdict, complete, distinct_states, cut, state }: Exploration): string {
   const states = `${(distinct_states ?? 0).toLocaleString('en')} states`;
   if (state !== 'succeeded') return `The search is ${state}`;
   if (verdict === 'violated') return `Violated, in ${states}`;
   if (verdict === 'holds' && complete) return `Holds in all ${states}`;
-  return `Undecided after ${states}${cut === null ? '' : `: ${cut}`}`;
+  return `Undecided after ${states}${cut === null ? '' : `: cut by ${whyCut(cut)}`}`;
 }

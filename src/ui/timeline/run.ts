@@ -20,9 +20,11 @@ export interface Step {
   readonly decisions: readonly string[];
   /** It writes and changes nothing. */
   readonly isQuiet: boolean;
-  /** The registers before it, where steps in between were not traced. */
-  readonly before?: readonly Api['RegistersBefore'][] | undefined;
+  /** Registers that it does not write, or that steps in between have changed. */
+  readonly before?: readonly Registers[] | undefined;
 }
+
+type Registers = Pick<Api['RegistersBefore'], 'cpu' | 'msrs'>;
 
 /** The values of one register on one CPU, in halves, because a number has 53 bits. */
 export interface Register {
@@ -41,6 +43,8 @@ export interface Run {
   readonly pointOfNoReturn: number | undefined;
   /** The first step with a violation that the run is about. */
   readonly firstViolation: number | undefined;
+  /** The first step in which two compared runs differ. */
+  readonly parting?: number | undefined;
 }
 
 export function stepOfCounterexample(step: Api['CounterexampleStep']): Step {
@@ -78,7 +82,7 @@ export function stepOfTrace(item: Api['TraceItem'], statements: ReadonlyMap<stri
 }
 
 export function decode(
-  before: readonly Api['RegistersBefore'][],
+  before: readonly Registers[],
   steps: readonly Step[],
   property?: string,
   pointOfNoReturn?: number,

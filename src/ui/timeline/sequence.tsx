@@ -71,6 +71,7 @@ export function Sequence({ run, cursor }: Props) {
               run={run}
               row={row}
               isCurrent={shown.first + at === current}
+              flag={cursor.flagOf(row.first)}
               choose={() => cursor.move(row.last)}
             />
           ))}
@@ -95,10 +96,11 @@ interface RowProps {
   readonly run: Run;
   readonly row: Row;
   readonly isCurrent: boolean;
+  readonly flag: string;
   choose(): void;
 }
 
-function SequenceRow({ run, row, isCurrent, choose }: RowProps) {
+function SequenceRow({ run, row, isCurrent, flag, choose }: RowProps) {
   const { first, last, step } = row;
   const names =
     first === last ? (step.at ?? '') : `${run.steps[first - 1]!.at} … ${run.steps[last - 1]!.at}`;
@@ -115,7 +117,8 @@ function SequenceRow({ run, row, isCurrent, choose }: RowProps) {
       >
         <span class="sequence-line">
           <b class="number">{first === last ? first : `${first}–${last}`}</b>{' '}
-          <span class="violated">{mark}</span> <code>{names}</code> {text}
+          <span class="violated">{mark}</span>
+          {flag} <code>{names}</code> {text}
         </span>
         {step.writes.length > 0 && (
           <code class="sequence-line muted">{step.writes.map(describeWrite).join(' · ')}</code>

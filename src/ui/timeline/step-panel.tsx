@@ -1,7 +1,7 @@
 /** The step at the cursor in words, and the state after it. */
 import { ActorMark } from '../widgets/actor.js';
 import { Bit } from '../widgets/bit.js';
-import type { Cursor } from './cursor.js';
+import type { Cursor, LaneCursor } from './cursor.js';
 import { type Lane, stateAt, wordsAt } from './lanes.js';
 import type { Run, Step } from './run.js';
 import { describeStep, describeWrite } from './words.js';
@@ -32,12 +32,7 @@ export function StepPanel({ run, lanes, cursor, walk }: Props) {
         </p>
         {step === undefined ? <p>The registers as they are then.</p> : <What step={step} />}
         <Marks run={run} step={cursor.step} />
-        <h3>After it</h3>
-        <ul class="state-list">
-          {lanes.map((lane) => (
-            <LaneState key={lane.id} lane={lane} cursor={cursor} />
-          ))}
-        </ul>
+        <LaneStates lanes={lanes} cursor={cursor} />
         <div class="row">
           <button type="button" onClick={cursor.whoWrote} disabled={!leadsBack(cursor)}>
             Who wrote this?
@@ -53,6 +48,7 @@ export function StepPanel({ run, lanes, cursor, walk }: Props) {
             </a>
           )}
         </div>
+        <Bookmarks {...cursor} />
       </div>
     </section>
   );
@@ -114,7 +110,47 @@ function Marks({ run, step }: { readonly run: Run; readonly step: number }) {
   return null;
 }
 
-function LaneState({ lane, cursor }: { readonly lane: Lane; readonly cursor: Cursor }) {
+function Bookmarks({ step, bookmarks, bookmark, move, flagOf }: Cursor) {
+  return (
+    <div class="row" role="group" aria-label="Bookmarks">
+      <button
+        type="button"
+        class="small"
+        aria-pressed={flagOf(step) !== ''}
+        onClick={() => bookmark()}
+      >
+        Bookmark
+      </button>
+      {bookmarks.map((marked, at) =>
+        marked === undefined ? null : (
+          <button type="button" class="small" key={at} onClick={() => move(marked)}>
+            ⚑{at + 1} <span class="muted">step {marked}</span>
+          </button>
+        ),
+      )}
+    </div>
+  );
+}
+
+interface LanesProps {
+  readonly lanes: readonly Lane[];
+  readonly cursor: LaneCursor;
+}
+
+export function LaneStates({ lanes, cursor }: LanesProps) {
+  return (
+    <div>
+      <h3>After it</h3>
+      <ul class="state-list">
+        {lanes.map((lane) => (
+          <LaneState key={lane.id} lane={lane} cursor={cursor} />
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+function LaneState({ lane, cursor }: { readonly lane: Lane; readonly cursor: LaneCursor }) {
   const words = wordsAt(lane, cursor.step);
   return (
     <li data-chosen={lane === cursor.lane || undefined}>

@@ -141,6 +141,7 @@ function StepRow({ index, run, step, bits, cursor }: RowProps) {
           <span class="violated" aria-hidden="true">
             {mark}
           </span>
+          {cursor.flagOf(step)}
           <span class="unseen">
             {mark === '★' && ' point of no return'}
             {mark === '▲' && ' first violation'}

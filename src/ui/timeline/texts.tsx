@@ -1,12 +1,12 @@
 /** A run as text: the story for people, and the script that replays it on a host. */
-import { get, text } from '../api/client.js';
+import { get, send } from '../api/client.js';
 import { curl } from '../frame/header-content.js';
 import { useLoaded } from '../load.js';
 import { CopyButton } from '../widgets/copy.js';
 import { ProblemPanel } from '../widgets/problem-panel.js';
 import { Waiting } from '../widgets/waiting.js';
 
-type Counterexample = Awaited<ReturnType<typeof getCounterexample>>;
+export type Counterexample = Awaited<ReturnType<typeof getCounterexample>>;
 
 interface Ids {
   readonly exploration: string;
@@ -17,15 +17,9 @@ export function getCounterexample(path: Ids, signal: AbortSignal) {
   return get('/v1/explorations/{exploration}/counterexamples/{counterexample}', { path, signal });
 }
 
-export function Story(path: Ids) {
-  const { value, problem, reload } = useLoaded(
-    `story ${path.exploration} ${path.counterexample}`,
-    (signal) =>
-      text('/v1/explorations/{exploration}/counterexamples/{counterexample}', {
-        path,
-        query: { format: 'text' },
-        signal,
-      }),
+export function Story({ route }: { readonly route: string }) {
+  const { value, problem, reload } = useLoaded(`story ${route}`, async (signal) =>
+    (await send('GET', `${route}?format=text`, { signal }, '*/*')).text(),
   );
   if (problem !== undefined) return <ProblemPanel problem={problem} retry={reload} />;
   if (value === undefined) return <Waiting what="The story is loading" lines={12} />;

@@ -2,7 +2,7 @@
 import { useMemo } from 'preact/hooks';
 import { type Api, get } from '../api/client.js';
 import { useLoaded } from '../load.js';
-import { go } from '../router.js';
+import { go, query, setQuery } from '../router.js';
 import { useGrid } from '../widgets/grid.js';
 import { ProblemPanel } from '../widgets/problem-panel.js';
 import { Waiting } from '../widgets/waiting.js';
@@ -17,9 +17,11 @@ interface Props {
 
 export function MapView({ exploration, state, place }: Props) {
   const path = { exploration: exploration.id };
-  const map = useLoaded(exploration.id, async (signal) => {
+  const { cpus = 1 } = exploration.model;
+  const cpu = Math.min(cpus - 1, Math.trunc(Number(query.value.get('cpu'))) || 0);
+  const map = useLoaded(`${exploration.id} ${cpu}`, async (signal) => {
     const [map, steps] = await Promise.all([
-      get('/v1/explorations/{exploration}/map', { path, signal }),
+      get('/v1/explorations/{exploration}/map', { path, query: { cpu }, signal }),
       get('/v1/micro-steps', { query: { limit: 100 }, signal }),
     ]);
     return { map, order: new Map(steps.items.map(({ id }, at) => [id, at])) };
@@ -27,7 +29,7 @@ export function MapView({ exploration, state, place }: Props) {
   if (map.problem !== undefined) return <ProblemPanel problem={map.problem} retry={map.reload} />;
   if (map.value === undefined) return <Waiting what="The map is being drawn" lines={6} />;
   const here = state.registers.find(({ cpu }) => cpu === map.value?.map.cpu);
-  return <Drawn {...map.value} here={here} place={place} />;
+  return <Drawn {...map.value} here={here} place={place} cpus={cpus} />;
 }
 
 interface DrawnProps {
@@ -35,15 +37,17 @@ interface DrawnProps {
   readonly order: ReadonlyMap<string, number>;
   readonly here: Api['CpuRegisters'] | undefined;
   readonly place: (path: string) => string;
+  readonly cpus: number;
 }
 
-function Drawn({ map, order, here, place }: DrawnProps) {
+function Drawn({ map, order, here, place, cpus }: DrawnProps) {
   const layout = useMemo(() => layOutMap(map.nodes, order), [map, order]);
   const states = map.nodes.reduce((sum, node) => sum + node.states, 0);
   return (
     <section class="panel" aria-label="Map">
       <header>
         <h2>Map of CPU {map.cpu}</h2>
+        {cpus > 1 && <OtherCpus cpus={cpus} shown={map.cpu} />}
         <span class="muted">
           {map.nodes.length} places, {states.toLocaleString('en')} states,{' '}
           {map.complete ? 'complete' : 'cut by a bound'}
@@ -57,6 +61,24 @@ function Drawn({ map, order, here, place }: DrawnProps) {
         here
       </p>
     </section>
+  );
+}
+
+function OtherCpus({ cpus, shown }: { readonly cpus: number; readonly shown: number }) {
+  return (
+    <div class="row" role="group" aria-label="CPU of the map">
+      {Array.from({ length: cpus }, (_, cpu) => (
+        <button
+          type="button"
+          class="small"
+          key={cpu}
+          aria-pressed={cpu === shown}
+          onClick={() => setQuery({ cpu: cpu === 0 ? undefined : cpu })}
+        >
+          CPU {cpu}
+        </button>
+      ))}
+    </div>
   );
 }
 

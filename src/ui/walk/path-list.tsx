@@ -1,27 +1,27 @@
 /** The way to the state: each step leads back to where it was taken. */
-import { ACTOR_GLYPHS, type Actor } from '../widgets/actor.js';
-
-/** What is used of a line of the `jsonl` export. */
-export interface PathStep {
-  readonly step: number;
-  readonly actor: Actor;
-  readonly at: string;
-  readonly action: string;
-}
+import { ACTOR_GLYPHS } from '../widgets/actor.js';
+import type { PathStep } from './path.js';
 
 interface Props {
   readonly taken: readonly PathStep[];
   readonly path: string;
   readonly place: (path: string) => string;
+  readonly run: string;
 }
 
-export function PathList({ taken, path, place }: Props) {
+export function PathList({ taken, path, place, run }: Props) {
   const parts = path.split('/');
   return (
     <section class="panel path" aria-label="Path">
       <header>
         <h2>Path</h2>
-        <span class="muted number">{taken.length} steps</span>
+        {path === '' ? (
+          <span class="muted">no step yet</span>
+        ) : (
+          <a class="button small" href={run}>
+            As a timeline
+          </a>
+        )}
       </header>
       <ol class="inside">
         <li>

@@ -1,9 +1,9 @@
 /** A walk through a world: the state, what can happen next and where that leads, on a map of all states. */
 import { useSignal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
-import { addressOf, get, text } from '../api/client.js';
+import { addressOf, get } from '../api/client.js';
 import { curl, useHeader } from '../frame/header-content.js';
-import { useKeys } from '../frame/keys.js';
+import { DIGIT, useKeys } from '../frame/keys.js';
 import { useLoaded } from '../load.js';
 import { addressOfPlace, go, query, setQuery } from '../router.js';
 import { isWide } from '../timeline/width.js';
@@ -15,8 +15,10 @@ import {
   useExploration,
   type WorldParts,
   worldKey,
+  worldPlace,
   worldTitle,
 } from '../worlds/exploration.js';
+import { CutShort } from '../worlds/further.js';
 import { lastWalk, useLastPlace } from '../worlds/last-place.js';
 import type { Exploration } from '../worlds/searches.js';
 import { SearchingScreen } from '../worlds/searching-screen.js';
@@ -24,7 +26,8 @@ import { takeOf, usePortableLink } from '../worlds/take.js';
 import { Choices } from './choices.js';
 import { MapView } from './map-view.js';
 import { Neighbourhood } from './neighbourhood.js';
-import { PathList, type PathStep } from './path-list.js';
+import { loadPath } from './path.js';
+import { PathList } from './path-list.js';
 import { StatePanel } from './state-panel.js';
 import './walk.css';
 
@@ -64,18 +67,10 @@ async function loadState(exploration: string, path: string, signal: AbortSignal)
     return { state: await get('/v1/explorations/{exploration}/states', asked), taken: [] };
   }
   const asked = { path: { exploration, path }, query: depth, signal };
-  const [state, lines] = await Promise.all([
+  const [state, taken] = await Promise.all([
     get('/v1/explorations/{exploration}/states/{path}', asked),
-    text('/v1/explorations/{exploration}/states/{path}', {
-      path: { exploration, path },
-      query: { format: 'jsonl' },
-      signal,
-    }),
+    loadPath(exploration, path, signal),
   ]);
-  const taken = lines
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as PathStep);
   return { state, taken };
 }
 
@@ -88,7 +83,10 @@ function World({ exploration, parts, path }: WorldProps) {
     if (loaded.value !== undefined) last.value = loaded.value;
   }, [loaded.value]);
   const shown = loaded.value ?? last.value;
-  const place = (to: string): string => addressOfPlace(`/${worldKey(parts)}/walk${to && `/${to}`}`);
+  // What is looked at stays; the fingerprint is of this state.
+  const { f: _, ...kept } = Object.fromEntries(query.value);
+  const place = (to: string): string =>
+    addressOfPlace(`/${worldKey(parts)}/walk${to && `/${to}`}`, kept);
   useLastPlace(lastWalk, place(path));
 
   const route =
@@ -123,6 +121,7 @@ function World({ exploration, parts, path }: WorldProps) {
       exploration={exploration}
       place={place}
       path={path}
+      run={worldPlace(parts, `run/${path}`)}
       isLoading={loaded.value === undefined}
       {...shown}
     />
@@ -134,14 +133,14 @@ function useWalkKeys(choices: readonly string[], path: string, place: (path: str
   Object.assign(now, { choices, path, place });
   const list = useMemo(
     () => [
-      ...Array.from({ length: 9 }, (_, at) => ({
-        key: String(at + 1),
-        does: `take choice ${at + 1}`,
-        act: () => {
-          const to = now.choices[at];
+      {
+        key: DIGIT,
+        does: 'take that choice',
+        act: (digit: number) => {
+          const to = now.choices[digit - 1];
           if (to !== undefined) go(now.place(to), { isNear: true });
         },
-      })),
+      },
       {
         key: 'u',
         does: 'undo the last step',
@@ -169,16 +168,19 @@ type PanesProps = Awaited<ReturnType<typeof loadState>> & {
   readonly exploration: Exploration;
   readonly place: (path: string) => string;
   readonly path: string;
+  /** The same as a timeline. */
+  readonly run: string;
   readonly isLoading: boolean;
 };
 
-function Panes({ exploration, state, taken, place, path, isLoading }: PanesProps) {
+function Panes({ exploration, state, taken, place, path, run, isLoading }: PanesProps) {
   const chosen = PANES.find(({ id }) => id === query.value.get('pane'))?.id ?? 'state';
   const shows = (pane: string): boolean => isWide.value || pane === chosen;
   return (
     <div class="screen" aria-busy={isLoading}>
       <h1>{path === '' ? 'The first state' : `After ${taken.length} steps`}</h1>
       <Identity id={state.id} isLoading={isLoading} />
+      <CutShort exploration={exploration} />
       {!isWide.value && (
         <Tabs label="Panes" tabs={PANES} chosen={chosen} choose={(pane) => setQuery({ pane })} />
       )}
@@ -197,7 +199,7 @@ function Panes({ exploration, state, taken, place, path, isLoading }: PanesProps
             )}
           </div>
         )}
-        {shows('path') && <PathList taken={taken} path={path} place={place} />}
+        {shows('path') && <PathList taken={taken} path={path} place={place} run={run} />}
       </div>
     </div>
   );

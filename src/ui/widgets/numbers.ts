@@ -31,3 +31,7 @@ export function moment(timestamp: string): string {
   const day = isToday ? '' : `${date.toLocaleDateString('en-CA')} `;
   return day + date.toLocaleTimeString('en-GB');
 }
+
+export function count(number: number, what: string): string {
+  return `${whole(number)} ${what}${number === 1 ? '' : 's'}`;
+}

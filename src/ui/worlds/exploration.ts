@@ -20,9 +20,12 @@ export function worldKey({ scenario, model, exploration }: WorldParts): string {
   return model === undefined ? `e/${exploration}` : `m/${model}`;
 }
 
-export function useExploration(parts: WorldParts): Loaded<Exploration> {
-  const loaded: Loaded<Exploration> = useLoaded(worldKey(parts), (signal) => find(parts, signal), {
-    changes: ({ type, subject }) => subject === loaded.value?.id && type.startsWith('exploration.'),
+/** One walk can be shown without a search of all; where there is no search yet, that of `states` will do. */
+export function useExploration(parts: WorldParts, states?: number): Loaded<Exploration> {
+  const load = (signal: AbortSignal) => find(parts, states, signal);
+  const loaded: Loaded<Exploration> = useLoaded(worldKey(parts), load, {
+    changes: ({ type, subject }) =>
+      subject === (parts.exploration ?? loaded.value?.id) && type.startsWith('exploration.'),
   });
   return loaded;
 }
@@ -32,8 +35,12 @@ export function isUnfinished({ state }: Exploration): boolean {
   return state === 'queued' || state === 'running' || state === 'paused';
 }
 
-async function find({ scenario, model, exploration }: WorldParts, signal: AbortSignal) {
-  if (model !== undefined) return findModel(model, signal);
+async function find(
+  { scenario, model, exploration }: WorldParts,
+  states: number | undefined,
+  signal: AbortSignal,
+) {
+  if (model !== undefined) return findModel(model, states, signal);
   if (exploration !== undefined) {
     return get('/v1/explorations/{exploration}', { path: { exploration }, signal });
   }

@@ -8,7 +8,10 @@ type Model = Api['ExplorationModel'];
 const NEWEST = 20;
 
 /** The part of an address that means the same world on every service: a scenario's name, or the model. */
-export async function portableKey({ scenario, model }: Exploration): Promise<string> {
+export async function portableKey({
+  scenario,
+  model,
+}: Pick<Exploration, 'scenario' | 'model'>): Promise<string> {
   return scenario === undefined ? `m/${await encodeModel(model)}` : `s/${scenario}`;
 }
 
@@ -40,12 +43,17 @@ function canonical(value: unknown): string {
 }
 
 /** The search of such a world: one that is there, or a new one. */
-export async function findModel(text: string, signal: AbortSignal): Promise<Exploration> {
+export async function findModel(
+  text: string,
+  states: number | undefined,
+  signal: AbortSignal,
+): Promise<Exploration> {
   const model = await decodeModel(text);
   const query = { kernel: model.kernel, limit: NEWEST };
   const { items } = await get('/v1/explorations', { query, signal });
   const wanted = canonical(model);
   const known = items.find((one) => one.state === 'succeeded' && canonical(one.model) === wanted);
+  const body = { model, ...(states === undefined ? {} : { bounds: { states } }) };
   const headers = { prefer: 'wait=30' };
-  return known ?? post('/v1/explorations', { body: { model }, headers, signal });
+  return known ?? post('/v1/explorations', { body, headers, signal });
 }

@@ -4,6 +4,7 @@ import { type Api, get, post } from '../api/client.js';
 import { listen } from '../api/events.js';
 import { Problem } from '../api/problem.js';
 import type { VerdictKind } from '../widgets/verdict.js';
+import { doubled, type Further } from './doubled.js';
 
 export type Exploration = Api['Exploration'];
 type Outcome = Api['PropertyOutcome'];
@@ -16,7 +17,8 @@ export interface Search {
   readonly number: number | undefined;
   readonly counterexample: string | undefined;
   readonly pointOfNoReturn: number | undefined;
-  readonly verdict: Api['Verdict'] | undefined;
+  /** What to send to search further; undefined if no bound cut it. */
+  readonly further: Further | undefined;
 }
 
 const PAGE = 100;
@@ -42,7 +44,7 @@ export function searchOf(exploration: Exploration): Search {
     number: shortest?.steps ?? distinct_states ?? undefined,
     counterexample: shortest?.id,
     pointOfNoReturn: shortest?.point_of_no_return,
-    verdict,
+    further: doubled(exploration),
   };
 }
 
@@ -83,6 +85,13 @@ export async function search(scenario: string, signal?: AbortSignal): Promise<Ex
     headers: { prefer: `wait=${WAIT_SECONDS}` },
     ...(signal === undefined ? {} : { signal }),
   });
+  put(exploration);
+  return exploration;
+}
+
+/** Starts a search of which the caller does not wait for the end. */
+export async function searchFurther(body: Further): Promise<Exploration> {
+  const exploration = await post('/v1/explorations', { body });
   put(exploration);
   return exploration;
 }

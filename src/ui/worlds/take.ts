@@ -4,7 +4,7 @@ import type { Take } from '../frame/header-content.js';
 import { useLoaded } from '../load.js';
 import { addressOfPlace, currentPlace } from '../router.js';
 import { type WorldParts, worldKey } from './exploration.js';
-import { portableKey } from './portable.js';
+import { rememberWorld } from './mine.js';
 import type { Exploration } from './searches.js';
 
 const FORMATS = [
@@ -29,7 +29,7 @@ export function takeOf(route: string, name: string): Take[] {
 
 /** A link to what is on screen that other services understand, too: it names the world and not a search of this one. */
 export function usePortableLink(parts: WorldParts, exploration: Exploration): string | undefined {
-  const { value } = useLoaded(exploration.id, () => portableKey(exploration));
+  const { value } = useLoaded(exploration.id, () => rememberWorld(exploration));
   if (value === undefined) return undefined;
   const { path, query } = currentPlace();
   const rest = path.slice(worldKey(parts).length + 1);
