@@ -12,6 +12,7 @@ import {
   LentJobSchema,
   RunIdSchema,
   RunVerdictSchema,
+  TIMEOUT_SECONDS_MAX,
 } from './pool-job.js';
 
 export const LeaseParamsSchema = Type.Object(
@@ -45,7 +46,7 @@ const beatSeconds = Type.Integer({
 });
 const secondsLeft = Type.Number({
   minimum: 0,
-  maximum: 3600,
+  maximum: TIMEOUT_SECONDS_MAX,
   description: 'the time left, for machines whose clock differs',
 });
 

@@ -18,6 +18,8 @@ import { PlatformClassSchema } from './cpu-model.js';
 import { LabelsSchema, MachineNameSchema, PoolNameSchema, RunCountsSchema } from './pool.js';
 
 export const COPIES_MAX = 1000;
+/** A node of PULL_LABS is claimed for so long, too. */
+export const TIMEOUT_SECONDS_MAX = 604_800;
 const SCRIPT_LENGTH_MAX = 65_536;
 
 export const PoolJobIdSchema = Type.String({
@@ -110,7 +112,7 @@ export const PoolTaskSchema = Type.Object(
 
 const timeout = Type.Integer({
   minimum: 10,
-  maximum: 604_800,
+  maximum: TIMEOUT_SECONDS_MAX,
   default: 3600,
   description: 'how long an attempt may take; its lease ends then',
   examples: [3600],

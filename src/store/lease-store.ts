@@ -106,7 +106,7 @@ export class LeaseStore {
       .select(['id', sql<boolean>`expires_at <= now()`.as('isOver')])
       .where('pool', '=', pool)
       .where('machine', '=', machine)
-      .where('state', '=', 'leased')
+      .where(IS_LEASED)
       .executeTakeFirst();
   }
 
@@ -134,7 +134,7 @@ export class LeaseStore {
     const rows = await this.database.query
       .selectFrom('pool_runs')
       .select('id')
-      .where('state', '=', 'leased')
+      .where(IS_LEASED)
       .where(sql<boolean>`expires_at <= now()`)
       .$if(pool !== undefined, (query) => query.where('pool', '=', pool as string))
       .orderBy('expires_at')
@@ -171,34 +171,42 @@ export async function withLocked<Result>(
   return row === undefined ? undefined : act(lockedRun(trx, row));
 }
 
+/** Not as a parameter: with a general plan its value is not known, and so not which index has it. */
+const IS_LEASED = sql<boolean>`state = 'leased'`;
+
 /** As many as are looked after in one go. */
 const OVER_MAX = 100;
 
 /**
  * One statement: two instances never get the same run, since the one that comes second skips the row that is locked. A machine
  * that holds a lease gets nothing; where two instances are asked for it at once, the index pool_runs_held refuses the second.
+ * Jobs are few and runs are many: which jobs fit is found first, and `is true` keeps the planner from joining and sorting all
+ * runs that wait, where the first one of the index will do.
  */
 const CLAIM = (pool: string, machine: string) => sql<{ id: string; job: string }>`
-  with free as (
-    select r.id, r.fence + 1 as fence,
-           now() + make_interval(secs => least(p.lease_seconds, j.timeout_seconds)) as expires_at
+  with fitting as materialized (
+    select j.id, make_interval(secs => least(p.lease_seconds, j.timeout_seconds)) as lasts
       from pool_machines m
       join pools p on p.name = m.pool
-      join pool_runs r on r.pool = m.pool and r.state = 'queued'
-      join pool_jobs j on j.id = r.job_id
+      join pool_jobs j on j.pool = m.pool and j.finished_at is null
      where m.pool = ${pool} and m.name = ${machine} and not p.draining
        and coalesce(j.requires ->> 'machine', m.name) = m.name
        and (j.requires ->> 'platform_class' is null or j.requires ->> 'platform_class' = m.identity ->> 'platform_class')
        and (j.requires ->> 'cpu_model' is null or j.requires ->> 'cpu_model' = m.identity ->> 'cpu_model')
        and (j.requires ->> 'fix_state' is null or j.requires ->> 'fix_state' = m.identity ->> 'fix_state')
        and coalesce(j.requires -> 'labels', '[]') <@ to_jsonb(m.labels)
+  ), free as (
+    select r.id, r.fence + 1 as fence
+      from pool_runs r
+     where r.pool = ${pool} and r.state = 'queued' and exists (select from fitting)
+       and (r.job_id in (select id from fitting)) is true
      order by r.priority desc, r.seq
      limit 1
-     for update of r skip locked
+     for update skip locked
   ), claimed as (
     update pool_runs r
-       set state = 'leased', fence = free.fence, machine = ${machine},
-           acquired_at = now(), renewed_at = null, expires_at = free.expires_at
+       set state = 'leased', fence = free.fence, machine = ${machine}, acquired_at = now(), renewed_at = null,
+           expires_at = now() + (select lasts from fitting where fitting.id = r.job_id)
       from free where r.id = free.id
     returning r.id, r.job_id, r.fence
   ), attempted as (

@@ -222,7 +222,8 @@ export class PoolStore {
         join
           .onRef('r.pool', '=', 'm.pool')
           .onRef('r.machine', '=', 'm.name')
-          .on('r.state', '=', 'leased'),
+          // Not as a parameter, so that the index of leases has it.
+          .on(sql<boolean>`r.state = 'leased'`),
       )
       .select([
         'm.pool',

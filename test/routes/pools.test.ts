@@ -303,6 +303,8 @@ t.test('a lease that is not renewed is over, and a late report is kept', async (
   const { lease } = await claim(t, pool);
   await letExpire(lease);
   problemOf(t, await beat(lease), 'lease_expired');
+  const seen = bodyOf(t, await ask('GET', `leases/${lease.id}`), LeaseSchema);
+  t.match(seen, { state: 'expired', expires_in_seconds: 0 });
   const { lease: second } = await claim(t, pool, 'host-18');
   t.match(second, { id: lease.id, fencing_token: 2, machine: 'host-18' });
   problemOf(t, await beat(lease), 'conflict');

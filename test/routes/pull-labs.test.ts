@@ -1,6 +1,7 @@
 /** The polling surface of PULL_LABS, asked as KernelCI's pollers ask Maestro. */
 import { createHash } from 'node:crypto';
 import t, { type Test } from 'tap';
+import { LeaseSchema } from '../../schemas/lease.js';
 import { ObservationSchema } from '../../schemas/observation.js';
 import { RunPageSchema } from '../../schemas/pool-job.js';
 import {
@@ -163,6 +164,15 @@ t.test('a node is lent as others are: not by a draining pool, and to one at a ti
   await ask('PUT', '/v1/pools/lab-a', { draining: true }, ADMIN);
   problemOf(t, await ask('PUT', path, { state: 'running' }), 'conflict');
   await ask('PUT', '/v1/pools/lab-a', {}, ADMIN);
+  const long = await newNode(t);
+  await sql.query(`update pool_jobs set timeout_seconds = 604800 where pool = 'lab-a'`);
+  t.equal((await ask('PUT', `/latest/node/${long}`, { state: 'running' })).statusCode, 200);
+  const claimed = `/v1/leases/${long.replace('run_', 'lease_')}`;
+  t.ok(
+    bodyOf(t, await ask('GET', claimed, undefined, ADMIN), LeaseSchema).expires_in_seconds >
+      604_000,
+    'for as long as its job allows',
+  );
   // A machine that has the name under which nodes are claimed.
   await sql.query(`update pool_jobs set requires = '{}' where pool = 'lab-a'`);
   const machine = id.replace('run_', 'pull-labs.');

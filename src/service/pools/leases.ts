@@ -140,7 +140,9 @@ export class Leases {
     const run = await this.store.get(runOfLease(lease));
     if (run === undefined || run.fence === 0) missing('lease', lease);
     const attempt = await this.store.attempt(run.id, run.fence);
-    return leaseItem(run, attempt?.state ?? 'held');
+    const { state = 'held' } = attempt ?? {};
+    // Nobody may have noticed yet that it is over.
+    return leaseItem(run, state === 'held' && run.isOver ? 'expired' : state);
   }
 
   /** What is said of a text that a machine sends of what it was lent for: pool and machine are known. */
