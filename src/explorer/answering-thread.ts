@@ -19,6 +19,7 @@ export class AnsweringThread<Task, Answer> {
   private readonly module: URL;
   /** After so long without a task the thread ends, and gives back its memory; never where undefined. */
   private readonly idleMillisMax: number | undefined;
+  private readonly youngMegabytesMax: number;
   private worker: Worker | undefined;
   private idle: NodeJS.Timeout | undefined;
   private readonly waiting = new Map<
@@ -28,9 +29,10 @@ export class AnsweringThread<Task, Answer> {
   private next = 0;
 
   /** `module` answers with `answerTasks`. */
-  constructor(module: URL, idleMillisMax?: number) {
+  constructor(module: URL, idleMillisMax?: number, youngMegabytesMax = YOUNG_MEGABYTES_MAX) {
     this.module = module;
     this.idleMillisMax = idleMillisMax;
+    this.youngMegabytesMax = youngMegabytesMax;
   }
 
   /** Rejects if the task fails or the thread dies. */
@@ -54,7 +56,7 @@ export class AnsweringThread<Task, Answer> {
   private start(): Worker {
     const worker = new Worker(this.module, {
       execArgv: [],
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES_MAX },
+      resourceLimits: { maxYoungGenerationSizeMb: this.youngMegabytesMax },
     });
     worker.on('message', (answer: NumberedAnswer<Answer>) => this.settle(worker, answer));
     worker.on('error', (error) => this.lose(worker, error));

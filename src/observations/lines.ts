@@ -11,6 +11,8 @@ export const MAX_LINE_LENGTH = 16_384;
 export interface Piece {
   readonly text: string;
   readonly bytes: DataView;
+  /** The same, to be looked at one by one. */
+  readonly codes: Uint8Array;
 }
 
 export interface LineSink {
@@ -61,7 +63,12 @@ export class Lines {
   /** The same for a piece in which every byte is a character; answers where what is left begins. */
   private writeCommon(text: string, bytes: Uint8Array): number {
     const { sink } = this;
-    const piece = { text, bytes: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) };
+    const { buffer, byteOffset, length } = bytes;
+    const piece = {
+      text,
+      bytes: new DataView(buffer, byteOffset, length),
+      codes: new Uint8Array(buffer, byteOffset, length),
+    };
     let start = 0;
     for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
       // It may have been begun by the last piece.

@@ -90,7 +90,9 @@ t.test('the common lines are read fast, once one of their shape was seen', async
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const common = new CommonLines();
     common.learn(line);
-    return common.read({ text: `${line}\n`, bytes: view }, 0, line.length, 1) !== null;
+    return (
+      common.read({ text: `${line}\n`, bytes: view, codes: bytes }, 0, line.length, 1) !== null
+    );
   };
   for (const head of HEADS) {
     for (const event of EVENTS) t.ok(isFast(head + event), head + event);

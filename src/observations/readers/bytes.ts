@@ -79,7 +79,10 @@ function areHex(four: number): boolean {
   return (~(decimal | letters) & 0x8080_8080) === 0 && (four & 0x8080_8080) === 0;
 }
 
-export const endOfBlanks = (bytes: DataView, at: number): number => endOf(BLANKS, bytes, at, 24);
+export const BLANK = 0x20;
+export const BLANKS_MAX = 24;
+export const endOfBlanks = (bytes: DataView, at: number): number =>
+  endOf(BLANKS, bytes, at, BLANKS_MAX);
 
 export function numberAt(base: 10 | 16, bytes: DataView, at: number, end: number): number {
   let value = 0;

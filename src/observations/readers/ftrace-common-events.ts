@@ -3,6 +3,8 @@ import type { Piece } from '../lines.js';
 import type { ObservedRecord, RecordKind } from '../record.js';
 import { ZERO } from '../value.js';
 import {
+  BLANK,
+  BLANKS_MAX,
   CAPITALS,
   DECIMAL,
   endOf,
@@ -39,15 +41,15 @@ const FIELDS = [
 export function readEvent(piece: Piece, at: number, end: number, record: ObservedRecord): boolean {
   clear(record);
   const { bytes } = piece;
-  const written = endOfBlanks(bytes, WRITE.after(bytes, at, end));
-  if (written >= 0) return access('write', bytes, written, end, record);
-  const exited = endOfBlanks(bytes, EXIT.after(bytes, at, end));
+  const written = WRITE.after(bytes, at, end);
+  if (written >= 0) return access('write', piece, written, end, record);
+  const exited = EXIT.after(bytes, at, end);
   if (exited >= 0) return exit(piece, exited, end, record);
-  const entered = endOfBlanks(bytes, ENTRY.after(bytes, at, end));
-  if (entered >= 0) return entry(bytes, entered, end, record);
-  const read = endOfBlanks(bytes, READ.after(bytes, at, end));
-  if (read >= 0) return access('reading', bytes, read, end, record);
-  const handled = endOfBlanks(bytes, NMI.after(bytes, at, end));
+  const entered = ENTRY.after(bytes, at, end);
+  if (entered >= 0) return entry(piece, entered, end, record);
+  const read = READ.after(bytes, at, end);
+  if (read >= 0) return access('reading', piece, read, end, record);
+  const handled = NMI.after(bytes, at, end);
   if (handled >= 0) return nmi(piece, handled, end, record);
   return other(piece, at, end, record);
 }
@@ -65,32 +67,41 @@ function clear(record: ObservedRecord): void {
   record.text = null;
 }
 
+/** Written out, as what follows from `name:` on, since most lines are such: calls would take as long as the rest. */
 function access(
   kind: RecordKind,
-  bytes: DataView,
-  at: number,
+  { bytes, codes }: Piece,
+  blanks: number,
   end: number,
   record: ObservedRecord,
 ): boolean {
-  const msrEnd = endOf(HEX, bytes, at, 8);
-  const valueStart = VALUE.after(bytes, msrEnd, end);
-  if (valueStart < 0 || valueStart === end || end > valueStart + 16) return false;
-  const middle = Math.max(valueStart, end - 8);
+  let at = blanks;
+  while (codes[at] === BLANK) at += 1;
+  if (at === blanks || at > blanks + BLANKS_MAX) return false;
+  const msrStart = at;
+  let msr = 0;
+  for (let digit = HEX[codes[at]!]!; digit !== NONE; digit = HEX[codes[at]!]!) {
+    msr = msr * 16 + digit;
+    at += 1;
+  }
+  if (at === msrStart || at > msrStart + 8) return false;
+  at = VALUE.after(bytes, at, end);
+  if (at < 0 || at === end || end > at + 16) return false;
   let [high, low] = [0, 0];
-  for (let here = valueStart; here < end; here += 1) {
-    const digit = HEX[bytes.getUint8(here)]!;
+  for (; at < end; at += 1) {
+    const digit = HEX[codes[at]!]!;
     if (digit === NONE) return false;
-    if (here < middle) high = (high << 4) | digit;
-    else low = (low << 4) | digit;
+    high = (high << 4) | (low >>> 28);
+    low = (low << 4) | digit;
   }
   record.kind = kind;
-  record.msr = numberAt(16, bytes, at, msrEnd);
+  record.msr = msr;
   record.value = (high | low) === 0 ? ZERO : { hi: high >>> 0, lo: low >>> 0 };
   return true;
 }
 
-function entry(bytes: DataView, at: number, end: number, record: ObservedRecord): boolean {
-  const vcpu = VCPU.after(bytes, at, end);
+function entry({ bytes }: Piece, blanks: number, end: number, record: ObservedRecord): boolean {
+  const vcpu = VCPU.after(bytes, endOfBlanks(bytes, blanks), end);
   const vcpuEnd = endOf(DECIMAL, bytes, vcpu, 9);
   const rip = endOfHex(bytes, ENTRY_RIP.after(bytes, vcpuEnd, end), end, 16);
   const fields = rip < 0 ? -1 : endOfFields(bytes, rip, end);
@@ -101,8 +112,9 @@ function entry(bytes: DataView, at: number, end: number, record: ObservedRecord)
 }
 
 /** Before 5.10 an exit does not name its vCPU. */
-function exit(piece: Piece, at: number, end: number, record: ObservedRecord): boolean {
+function exit(piece: Piece, blanks: number, end: number, record: ObservedRecord): boolean {
   const { bytes } = piece;
+  const at = endOfBlanks(bytes, blanks);
   const vcpu = VCPU.after(bytes, at, end);
   const vcpuEnd = endOf(DECIMAL, bytes, vcpu, 9);
   const isNamed = vcpuEnd >= 0 && bytes.getUint8(vcpuEnd) === 0x20;
@@ -124,8 +136,9 @@ function endOfFields(bytes: DataView, at: number, end: number): number {
   return here;
 }
 
-function nmi(piece: Piece, at: number, end: number, record: ObservedRecord): boolean {
+function nmi(piece: Piece, blanks: number, end: number, record: ObservedRecord): boolean {
   const { bytes, text } = piece;
+  const at = endOfBlanks(bytes, blanks);
   const nameEnd = endOf(NAME, bytes, at, 64);
   const delta = DELTA.after(bytes, nameEnd, end);
   const deltaEnd = endOf(DECIMAL, bytes, delta, 15);

@@ -4,7 +4,7 @@
  */
 import type { Piece } from '../lines.js';
 import { ObservedRecord } from '../record.js';
-import { DECIMAL, endOf, endOfBlanks, Word } from './bytes.js';
+import { BLANK, BLANKS_MAX, DECIMAL, NONE, Word } from './bytes.js';
 import { readEvent } from './ftrace-common-events.js';
 import { type Head, headOf } from './ftrace-head.js';
 
@@ -12,6 +12,7 @@ import { type Head, headOf } from './ftrace-head.js';
 const HEAD =
   /^(?=.{16}-)( *[a-zA-Z0-9<].{0,15}-\d{1,9} +(?:\( *[\d-]+\) +)?\[\d{3}\](?: +[a-zA-Z.][\w.]{3,7})?) +\d+(?:\.\d+)?: \S/;
 const PLACES = 1024;
+const [POINT, COLON] = [0x2e, 0x3a];
 
 interface KnownHead {
   readonly columns: Word;
@@ -34,12 +35,23 @@ export class CommonLines {
 
   /** The record of an ordinary line, until the next but one is read; or null where the careful reader must look at it. */
   read(piece: Piece, start: number, end: number, line: number): ObservedRecord | null {
-    const { bytes } = piece;
     const headEnd = start + this.headLength;
     if (headEnd === start || headEnd + 20 > end) return null;
-    const timeStart = endOfBlanks(bytes, headEnd);
-    const timeEnd = endOfTime(bytes, timeStart);
-    if (timeEnd < 0) return null;
+    const { codes } = piece;
+    let at = headEnd;
+    while (codes[at] === BLANK) at += 1;
+    const timeStart = at;
+    if (timeStart === headEnd || timeStart > headEnd + BLANKS_MAX) return null;
+    while (DECIMAL[codes[at]!] !== NONE) at += 1;
+    const wholeEnd = at;
+    if (wholeEnd === timeStart || wholeEnd > timeStart + 20) return null;
+    if (codes[at] === POINT) {
+      at += 1;
+      while (DECIMAL[codes[at]!] !== NONE) at += 1;
+      if (at === wholeEnd + 1 || at > wholeEnd + 10) return null;
+    }
+    const timeEnd = at;
+    if (codes[at] !== COLON || codes[at + 1] !== BLANK) return null;
     const record = this.spare;
     if (!readEvent(piece, timeEnd + 2, end, record)) return null;
     const head = this.head(piece, start, headEnd);
@@ -71,15 +83,4 @@ export class CommonLines {
     if (head !== null) this.known[place] = { columns: new Word(columns), head };
     return head;
   }
-}
-
-/** Where the time ends, before `: `, or -1. */
-function endOfTime(bytes: DataView, at: number): number {
-  const whole = endOf(DECIMAL, bytes, at, 20);
-  if (whole < 0) return -1;
-  const isFraction = bytes.getUint8(whole) === 0x2e;
-  const time = isFraction ? endOf(DECIMAL, bytes, whole + 1, 9) : whole;
-  return time >= 0 && bytes.getUint8(time) === 0x3a && bytes.getUint8(time + 1) === 0x20
-    ? time
-    : -1;
 }

@@ -26,6 +26,8 @@ export interface ReadingAnswer {
 
 const THREADS_MAX = 4;
 const IDLE_MILLIS_MAX = 60_000;
+/** Lines become strings that nobody keeps: with less room they would be cleared away a thousand times in a gigabyte. */
+const YOUNG_MEGABYTES_MAX = 16;
 /** So many texts wait for a thread, for so long. */
 const WAITING_MAX = 64;
 const WAIT_MILLIS_MAX = 20_000;
@@ -39,6 +41,7 @@ export class ReadingThread {
   private readonly thread = new AnsweringThread<ReadingTask, ReadingAnswer>(
     new URL('./reading-worker.js', import.meta.url),
     IDLE_MILLIS_MAX,
+    YOUNG_MEGABYTES_MAX,
   );
 
   async begin(options: PieceOptions): Promise<void> {
