@@ -2,7 +2,6 @@
 import { signal } from '@preact/signals';
 import { type Api, get, post } from '../api/client.js';
 import { listen } from '../api/events.js';
-import { Problem } from '../api/problem.js';
 import type { VerdictKind } from '../widgets/verdict.js';
 import { doubled, type Further } from './doubled.js';
 
@@ -111,9 +110,8 @@ export function followSearches(): () => void {
 async function refresh(id: string): Promise<void> {
   try {
     put(await get('/v1/explorations/{exploration}', { path: { exploration: id } }));
-  } catch (error) {
-    // Deleted in the meantime: another event says so.
-    if (!(error instanceof Problem) || error.status !== 404) throw error;
+  } catch {
+    // Deleted in the meantime, or the service is away: another event says so, or the stream when it is back.
   }
 }
 
