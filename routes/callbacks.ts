@@ -13,6 +13,8 @@ import { changeProblems } from '../schemas/problem.js';
 import { replay, sendReply } from '../src/http/read/idempotency.js';
 import { TextBody, takeTexts } from '../src/http/read/text-body.js';
 import type { Addressed } from '../src/service/observations/callbacks.js';
+import { isLease } from '../src/service/pools/observed.js';
+import { queryRefused } from '../src/service/problem-error.js';
 
 const JSON_TYPE = 'application/json';
 const FORM_TYPE = 'application/x-www-form-urlencoded';
@@ -23,7 +25,7 @@ const response = {
 };
 
 const AS_SENT =
-  'The body is stored as an observation and answered within a second; sent again for the same job, it is answered as before. The token may stand alone in `Authorization`, or behind `Token` or `Bearer`, or in `X-Auth-Token`.';
+  'The body is stored as an observation and answered within a second; sent again for the same job, it is answered as before. With `fencing_token` it is the report that ends the lease. The access token may stand alone in `Authorization`, or behind `Token` or `Bearer`, or in `X-Auth-Token`.';
 
 export const callbackRoutes: FastifyPluginAsyncTypebox = async (app) => {
   const { callbacks, leases } = app.services;
@@ -36,11 +38,14 @@ export const callbackRoutes: FastifyPluginAsyncTypebox = async (app) => {
   ): Promise<FastifyReply> => {
     const body = new TextBody(request);
     try {
-      const { job, machine, pool, lease } = request.query as CallbackQuery;
+      const { job, machine, pool, lease, fencing_token: token } = request.query as CallbackQuery;
       const sender = request.principal?.name ?? '';
       const said = { format, machine, pool, lease, facts: {} };
       const about = await leases.about(said, request.principal?.pools);
-      const addressed = { format, job, machine: about.machine, pool: about.pool, lease };
+      if (token !== undefined && (lease === undefined || !isLease(lease))) {
+        throw queryRefused('rule_violated', 'fencing_token', 'needs the lease that it is of');
+      }
+      const addressed = { format, job, machine: about.machine, pool: about.pool, lease, token };
       const taken = await callbacks.take(addressed, body, sender);
       if ('before' in taken) return replay(reply, taken.before);
       return reply.send(sendReply(reply, taken.reply));

@@ -88,7 +88,7 @@ export const pullLabsRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'putPullLabsNode',
         summary: 'Claim or end a run as a poller of PULL_LABS',
         description:
-          'With `state` running or a `data.job_id` it claims the run for as long as its job allows: 409 if another has it. With `state` done and a `result` it ends it; `incomplete` is the fault of the lab.',
+          'With `state` running or a `data.job_id` it claims the run for as long as its job allows: 409 if another has it, or the pool is draining. With `state` done and a `result` it ends it; `incomplete` is the fault of the lab.',
         params: NodeParamsSchema,
         body: NodeRequestSchema,
         response: {

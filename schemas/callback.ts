@@ -1,6 +1,7 @@
 /** What labs post when a job has ended, as they post it. */
 import { type Static, Type } from 'typebox';
 import { NameSchema, ref } from './common.js';
+import { FencingTokenSchema } from './pool-job.js';
 
 const BODY_BYTES_MAX = 16_777_216;
 
@@ -124,6 +125,9 @@ export const CallbackQuerySchema = Type.Object(
     machine: Type.Optional(ref(NameSchema, 'the machine, instead of the one that the body names')),
     pool: Type.Optional(ref(NameSchema, 'the pool that it belongs to')),
     lease: Type.Optional(ref(NameSchema, 'what the machine was lent for: a job, a run')),
+    fencing_token: Type.Optional(
+      ref(FencingTokenSchema, 'of the lease: what the callback says is its result, and ends it'),
+    ),
   },
   {
     $id: 'CallbackQuery',

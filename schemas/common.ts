@@ -82,6 +82,9 @@ export function prose(
   return Type.String({ minLength: 1, maxLength: 2000, description, ...options });
 }
 
+/** For texts of clients that are stored: the database takes no NUL, and no half of a surrogate pair. */
+export const STORABLE_TEXT = '^[^\\u0000\\ud800-\\udfff]*$';
+
 export const U64InputSchema = Type.Unsafe<string | number>({
   $id: 'U64Input',
   type: ['string', 'integer'],

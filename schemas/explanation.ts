@@ -15,7 +15,8 @@ import {
 import { ExplorationModelSchema } from './exploration-model.js';
 import { propertyId } from './exploration-request.js';
 import { HostCreateSchema } from './host.js';
-import { cpuOrNull, ObservationIdSchema } from './observation.js';
+import { ObservationIdSchema } from './observation.js';
+import { cpuOrNull } from './observation-lists.js';
 import { ScriptActionSchema } from './script.js';
 
 export const KERNELS_EXPLAINED_MAX = 16;

@@ -27,6 +27,7 @@ import * as metrics from './metrics.js';
 import * as monitoring from './monitoring.js';
 import * as msr from './msr.js';
 import * as observation from './observation.js';
+import * as observationLists from './observation-lists.js';
 import * as observationRequest from './observation-request.js';
 import * as observedRecord from './observed-record.js';
 import * as perfEvent from './perf-event.js';
@@ -82,6 +83,7 @@ const MODULES: readonly object[] = [
   scenario,
   observedRecord,
   observationRequest,
+  observationLists,
   observation,
   callback,
   explanation,

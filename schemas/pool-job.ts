@@ -10,6 +10,7 @@ import {
   pageOf,
   ref,
   SlugSchema,
+  STORABLE_TEXT,
   TimestampSchema,
 } from './common.js';
 import { CounterexampleParamsSchema } from './counterexample.js';
@@ -90,6 +91,7 @@ export const PoolTaskSchema = Type.Object(
     counterexample: Type.Optional(ref(CounterexampleParamsSchema, 'a counterexample')),
     script: Type.Optional(
       Type.String({
+        pattern: STORABLE_TEXT,
         minLength: 1,
         maxLength: SCRIPT_LENGTH_MAX,
         description: 'a text that the machine makes something of, such as a shell script',

@@ -10,6 +10,7 @@ import {
   prose,
   ref,
   SlugSchema,
+  STORABLE_TEXT,
   TimestampSchema,
 } from './common.js';
 import { PlatformClassSchema } from './cpu-model.js';
@@ -72,7 +73,11 @@ export const MachineParamsSchema = Type.Object(
   },
 );
 
-const title = prose('what people call it', { maxLength: 200, examples: ['Lab A, rack 3'] });
+const title = prose('what people call it', {
+  pattern: STORABLE_TEXT,
+  maxLength: 200,
+  examples: ['Lab A, rack 3'],
+});
 
 export const PoolRequestSchema = Type.Object(
   {

@@ -225,7 +225,7 @@ export const PullLabsJobSchema = Type.Object(
         ],
         environment: { platform: 'any', arch: 'x86_64', requirements: [] },
         callback: {
-          url: 'https://pebslab.example/v1/callbacks/pull-labs?pool=lab-a&lease=lease_1a',
+          url: 'https://pebslab.example/v1/callbacks/pull-labs?pool=lab-a&lease=lease_1a&fencing_token=1',
           token_name: 'pebslab',
         },
         parameters: { script: 'uname -a\n' },

@@ -33,8 +33,8 @@ export class AnsweringThread<Task, Answer> {
     this.idleMillisMax = idleMillisMax;
   }
 
-  /** Rejects if the task fails or the thread dies. The thread takes over what is to be transferred. */
-  ask(task: Task, transfer: ArrayBuffer[] = []): Promise<Answer> {
+  /** Rejects if the task fails or the thread dies. */
+  ask(task: Task): Promise<Answer> {
     clearTimeout(this.idle);
     this.worker ??= this.start();
     const numbered: Numbered<Task> = { number: this.next++, task };
@@ -42,7 +42,7 @@ export class AnsweringThread<Task, Answer> {
       this.waiting.set(numbered.number, { resolve, reject });
     });
     this.worker.ref();
-    this.worker.postMessage(numbered, transfer);
+    this.worker.postMessage(numbered);
     return answer;
   }
 

@@ -62,12 +62,14 @@ export class MachineModel implements Model {
   private readonly looksAt: Uint8Array;
   private readonly goals: readonly ((typeof COVERAGE_GOALS)[number] | undefined)[];
 
-  constructor(explored: ExploredWorld, properties: readonly string[]) {
+  /** `moreSuccessors` than the world's steps have. */
+  constructor(explored: ExploredWorld, properties: readonly string[], moreSuccessors = 0) {
     const { world, initial } = explored;
     this.explored = explored;
     const findsOverflows = explored.spec.nmi_overflows === 'on_arrival';
-    this.successorsMax = findsOverflows ? WITH_OVERFLOWS_MAX : SUCCESSORS_MAX;
-    this.labels = new Int32Array(this.successorsMax);
+    const stepsMax = findsOverflows ? WITH_OVERFLOWS_MAX : SUCCESSORS_MAX;
+    this.successorsMax = stepsMax + moreSuccessors;
+    this.labels = new Int32Array(stepsMax);
     this.steps = new Steps(explored);
     this.layout = new Layout(world, initial, layoutOptions(explored));
     this.words = this.layout.words;

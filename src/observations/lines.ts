@@ -64,8 +64,12 @@ export class Lines {
     const piece = { text, bytes: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) };
     let start = 0;
     for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
-      // The first line may have been begun by the last piece.
-      const whole = start > 0 && bytes[start - 1] === LINE_FEED && bytes[end] === LINE_FEED;
+      // It may have been begun by the last piece.
+      const whole =
+        this.rest === '' &&
+        !this.skipping &&
+        bytes[end] === LINE_FEED &&
+        end - start <= MAX_LINE_LENGTH;
       const last = bytes[end - 1] === CARRIAGE_RETURN ? end - 1 : end;
       if (whole && sink.common?.(piece, start, last, this.number + 1) === true) this.number += 1;
       else this.ended(text.slice(start, end));

@@ -28,7 +28,7 @@ export interface ReadingOptions {
   readonly unpack?: (base64: string) => string;
 }
 
-/** Gets every record. */
+/** Gets every record; one that is to be kept must be copied. */
 export interface RecordTap {
   record(record: ObservedRecord): void;
 }

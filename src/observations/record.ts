@@ -53,13 +53,14 @@ export class ObservedRecord {
   attributes: Readonly<Record<string, string>> | null = null;
 
   constructor(
-    readonly line: number,
-    readonly kind: RecordKind,
+    public line: number,
+    public kind: RecordKind,
   ) {}
 }
 
 /** Where readers put what they find. */
 export interface RecordSink {
+  /** The record may be filled anew for a later line: whoever keeps it keeps a copy. */
   record(record: ObservedRecord): void;
   /** A line that should have given a value and does not; with the CPU, where the line gives that much. */
   reject(line: number, reason: string, cpu?: number): void;

@@ -96,16 +96,18 @@ export class LeaseStore {
     }
   }
 
-  /** Whether a machine holds a lease. */
-  async runOf(pool: string, machine: string): Promise<string | undefined> {
-    const row = await this.database.query
+  /** The run that a machine holds a lease of. */
+  async runOf(
+    pool: string,
+    machine: string,
+  ): Promise<{ readonly id: string; readonly isOver: boolean } | undefined> {
+    return this.database.query
       .selectFrom('pool_runs')
-      .select('id')
+      .select(['id', sql<boolean>`expires_at <= now()`.as('isOver')])
       .where('pool', '=', pool)
       .where('machine', '=', machine)
       .where('state', '=', 'leased')
       .executeTakeFirst();
-    return row?.id;
   }
 
   async get(run: string): Promise<LentRow | undefined> {
@@ -147,18 +149,26 @@ export class LeaseStore {
     lock: 'run' | 'job',
     act: (run: LockedRun) => Promise<Result>,
   ): Promise<Result | undefined> {
-    return this.database.query.transaction().execute(async (trx) => {
-      if (lock === 'job') {
-        await sql`
-          select from pool_jobs where id = (select job_id from pool_runs where id = ${run}) for update`.execute(
-          trx,
-        );
-      }
-      await sql`select from pool_runs where id = ${run} for update`.execute(trx);
-      const row = await lent(trx, run);
-      return row === undefined ? undefined : act(lockedRun(trx, row));
-    });
+    return this.database.query.transaction().execute((trx) => withLocked(trx, run, lock, act));
   }
+}
+
+/** The same as a part of what else is to happen, or not to. */
+export async function withLocked<Result>(
+  trx: Kysely<Tables>,
+  run: string,
+  lock: 'run' | 'job',
+  act: (run: LockedRun) => Promise<Result>,
+): Promise<Result | undefined> {
+  if (lock === 'job') {
+    await sql`
+      select from pool_jobs where id = (select job_id from pool_runs where id = ${run}) for update`.execute(
+      trx,
+    );
+  }
+  await sql`select from pool_runs where id = ${run} for update`.execute(trx);
+  const row = await lent(trx, run);
+  return row === undefined ? undefined : act(lockedRun(trx, row));
 }
 
 /** As many as are looked after in one go. */
@@ -256,9 +266,13 @@ function lockedRun(trx: Kysely<Tables>, row: LentRow): LockedRun {
           state,
           result,
           error_code: hasEnded && result !== null ? (report?.errorCode ?? null) : null,
+          // What was the lab's fault is no verdict on the next attempt.
           ...(hasEnded
             ? { finished_at: sql<Date>`now()` }
-            : { queued_at: sql<Date>`clock_timestamp()` }),
+            : {
+                queued_at: sql<Date>`clock_timestamp()`,
+                observed: sql`nullif(observed, 'error')`,
+              }),
         })
         .where('id', '=', id)
         .execute();

@@ -1,6 +1,7 @@
 /** Runs as PULL_LABS has them: nodes that are listed as they become available, and claimed one by one. */
 import { sql } from 'kysely';
 import type { Database } from './database.js';
+import { isMachineBusy } from './database-errors.js';
 import type { RunResult, RunState } from './vocabulary.js';
 
 export interface NodeRow {
@@ -55,21 +56,31 @@ export class NodeStore {
     return rows[0];
   }
 
-  /** Claims one that is available, for as long as its job allows; false where another has it. */
+  /** Claims one that is available, for as long as its job allows; false where another has it, or nothing is lent. */
   async claim(run: string, holder: string): Promise<boolean> {
-    const { rows } = await sql`
+    try {
+      const { rows } = await this.claiming(run, holder).execute(this.database.query);
+      return rows.length > 0;
+    } catch (error) {
+      // A machine has this name, and holds a lease.
+      if (isMachineBusy(error)) return false;
+      throw error;
+    }
+  }
+
+  private claiming(run: string, holder: string) {
+    return sql`
       with claimed as (
         update pool_runs r
            set state = 'leased', fence = fence + 1, machine = ${holder}, acquired_at = now(), renewed_at = null,
                expires_at = now() + make_interval(secs => j.timeout_seconds)
-          from pool_jobs j
-         where r.id = ${run} and j.id = r.job_id and r.state = 'queued'
+          from pool_jobs j, pools p
+         where r.id = ${run} and j.id = r.job_id and r.state = 'queued' and p.name = r.pool and not p.draining
         returning r.id, r.fence
       ), attempted as (
         insert into pool_attempts (run_id, fence, machine) select id, fence, ${holder} from claimed
       )
-      select from claimed`.execute(this.database.query);
-    return rows.length > 0;
+      select from claimed`;
   }
 }
 

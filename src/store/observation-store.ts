@@ -1,11 +1,9 @@
 /** The texts of real machines and what was read in them. An instance reads a text while it arrives, and stores it in pieces. */
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { Database } from './database.js';
 import { type EventInput, insertEvents } from './event-store.js';
 import { insertAnswer, type StoredAnswer } from './idempotency-store.js';
-import { observeRun } from './pool-job-store.js';
-import type { ObservationState } from './tables.js';
-import type { RunResult } from './vocabulary.js';
+import type { ObservationState, Tables } from './tables.js';
 import { finished, notify } from './work-store.js';
 
 export interface ObservationRow {
@@ -73,13 +71,13 @@ export class ObservationStore {
     });
   }
 
-  /** False where it has been deleted meanwhile. `shown`: what it says of a run. */
+  /** False where it has been deleted meanwhile. `settle`: what follows for its run. */
   async finish(
     id: string,
     { answer, textBytes, storedBytes, crc }: Read,
     event: EventInput,
     answerOf: AnswerOf,
-    shown?: { readonly run: string; readonly result: RunResult },
+    settle?: (trx: Kysely<Tables>) => Promise<void>,
   ): Promise<boolean> {
     return this.database.query.transaction().execute(async (trx) => {
       const row = await trx
@@ -97,7 +95,7 @@ export class ObservationStore {
         .returning(OBSERVATION_COLUMNS)
         .executeTakeFirst();
       if (row === undefined) return false;
-      if (shown !== undefined) await observeRun(trx, shown.run, shown.result);
+      await settle?.(trx);
       await insertAnswer(trx, answerOf(row));
       await insertEvents(trx, [event]);
       await notify(trx, finished(id));

@@ -91,6 +91,18 @@ export class PoolStore {
       .executeTakeFirst();
   }
 
+  /** Whether there is a pool, and whether it has something to lend. */
+  async work(name: string): Promise<{ readonly isThere: boolean; readonly hasQueued: boolean }> {
+    const { rows } = await sql<{ isThere: boolean; hasQueued: boolean }>`
+      select p.name is not null as "isThere",
+             coalesce(not p.draining and exists (
+               select from pool_runs r where r.pool = p.name and r.state = 'queued'), false) as "hasQueued"
+        from (values (${name}::text)) asked (name) left join pools p on p.name = asked.name`.execute(
+      this.database.query,
+    );
+    return rows[0] as (typeof rows)[number];
+  }
+
   async list(after: number, limit: number): Promise<PoolRow[]> {
     return this.database.query
       .selectFrom('pools')

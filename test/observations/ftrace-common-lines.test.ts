@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import t from 'tap';
+import { MAX_LINE_LENGTH } from '../../src/observations/lines.js';
 import { makeFtraceReader } from '../../src/observations/readers/ftrace.js';
 import { CommonLines } from '../../src/observations/readers/ftrace-common-lines.js';
 import { capture } from './captures.js';
@@ -73,6 +74,14 @@ t.test('of what is read fast, the careful reader says the same', async () => {
     }),
     { numRuns: 1000 },
   );
+});
+
+t.test('a line that is too long is rejected in both ways', async (t) => {
+  const long = `${HEADS[0]}kvm_pio: ${'x'.repeat(MAX_LINE_LENGTH)}`;
+  const text = `${FIRST}${HEADS[0]}${EVENTS[0]}\n${long}\n${HEADS[0]}${EVENTS[1]}\n`;
+  const fast = readPieces(makeFtraceReader, [{ text, bytes: Buffer.from(text) }]);
+  t.strictSame(fast, readText(makeFtraceReader, text));
+  t.strictSame(fast.rejected, [{ line: 3, reason: 'too long' }]);
 });
 
 t.test('the common lines are read fast, once one of their shape was seen', async (t) => {

@@ -17,7 +17,7 @@ export interface TextPiece {
 export function readPieces(make: MakeReader, pieces: readonly TextPiece[]): Read {
   const read: Read = { records: [], rejected: [] };
   const reader = make({
-    record: (record) => read.records.push(record),
+    record: (record) => read.records.push({ ...record }),
     reject: (line, reason) => read.rejected.push({ line, reason }),
     fact: () => {},
     refuse: () => {},

@@ -132,7 +132,7 @@ t.test('v1 does fail in the walk: its entries go stale', async (t) => {
 });
 
 /** With NMIs anywhere but in PMU sections, and throttling event by event, so that H1 to H4 stay out of it. */
-function failingWithNmis(kernel: string, model: string, seeds = 30): string[] {
+function failingWithNmis(kernel: string, model: string, seeds = 14): string[] {
   const failed = new Set<string>();
   for (let seed = 0; seed < seeds; seed += 1) {
     const options = {
@@ -184,7 +184,7 @@ t.test('before the series, and without isolation, the same NMIs leave bits stuck
     [BASE, K1],
     [LANDED, K1],
   ] as const) {
-    const failed = failingWithNmis(kernel, model, 24);
+    const failed = failingWithNmis(kernel, model);
     t.ok(
       failed.includes('I1') && failed.includes('I8'),
       `${kernel} on ${model}: ${failed.join(' ')}`,

@@ -124,6 +124,8 @@ t.test('pools', async (t) => {
     [{ lease_seconds: 3601 }, '/lease_seconds'],
     [{ drain: true }, '/drain'],
     [{ title: '' }, '/title'],
+    [{ title: 'a\0b' }, '/title'],
+    [{ title: '\ud800' }, '/title'],
   ] as const) {
     const { errors } = problemOf(t, await ask('PUT', 'pools/lab-x', body), 'validation');
     t.equal(errors[0]?.pointer, pointer);
@@ -208,6 +210,8 @@ t.test('a job says what it wants, or is refused', async (t) => {
     [{ pool, run: SCRIPT, timeout_seconds: 9 }, 'validation', '/timeout_seconds'],
     [{ pool, run: SCRIPT, requires: { class: 'K3' } }, 'validation', '/requires/class'],
     [{ pool, run: { script: 'x'.repeat(65_537) } }, 'validation', '/run/script'],
+    [{ pool, run: { script: 'a\0b' } }, 'validation', '/run/script'],
+    [{ pool, run: { script: '\ud800' } }, 'validation', '/run/script'],
     [{ run: SCRIPT }, 'validation', '/pool'],
   ] as const) {
     const { errors } = problemOf(t, await ask('POST', 'pool-jobs', body), code);
@@ -437,6 +441,14 @@ t.test('who prefers to wait is told as soon as there is something', async (t) =>
     { prefer: 'wait=1' },
   );
   t.equal(brief.statusCode, 204);
+  const vain = [wait('host-4'), wait('host-5')];
+  await eventually(
+    async () => (await ask('GET', `pools/${pool}/machines/host-5`)).statusCode,
+    (status) => status === 200,
+  );
+  await sleep(50);
+  t.equal((await ask('DELETE', `pools/${pool}`)).statusCode, 204);
+  for (const answer of await Promise.all(vain)) problemOf(t, answer, 'not_found');
 });
 
 t.test('who hangs up gets nothing', async (t) => {
@@ -529,6 +541,20 @@ t.test('what a machine sends under its lease is what its run showed', async (t) 
     },
   ]);
   t.match(page.disagreements, [{ machine: 'host-17', kind: 'unexpected_stuck' }]);
+});
+
+t.test('what an attempt showed that the lab failed is tried again with it', async (t) => {
+  const pool = await newPool(t);
+  const job = await newJob(t, pool);
+  const { lease } = await claim(t, pool);
+  const lossy = await upload(`lease=${lease.id}`, 'cpu=3 3f1=1\n');
+  t.equal(bodyOf(t, lossy, ObservationSchema, 201).verdict, 'inconclusive');
+  t.match(await theRun(t, job), { observed: 'error' });
+  await complete(lease, 'error');
+  const { lease: second } = await claim(t, pool);
+  await upload(`lease=${lease.id}`, CLEAN);
+  await complete(second, 'pass');
+  t.match(await theRun(t, job), { observed: 'pass', verdict: 'pass' });
 });
 
 t.test('a callback under a lease decides its run, too', async (t) => {

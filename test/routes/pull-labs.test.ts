@@ -1,6 +1,7 @@
 /** The polling surface of PULL_LABS, asked as KernelCI's pollers ask Maestro. */
 import { createHash } from 'node:crypto';
 import t, { type Test } from 'tap';
+import { ObservationSchema } from '../../schemas/observation.js';
 import { RunPageSchema } from '../../schemas/pool-job.js';
 import {
   PullLabsEventsSchema,
@@ -76,7 +77,16 @@ t.test('what is available is listed once, whichever state is asked for', async (
   t.strictSame(await poll(t, events[2]?.timestamp), []);
   const other = await ask('GET', '/latest/events?kind=checkout');
   t.strictSame(other.json(), []);
-  problemOf(t, await ask('GET', '/latest/events?from=yesterday'), 'validation');
+  for (const from of [
+    'yesterday',
+    '2026-99-99T99:99:99',
+    '2026-02-30T00:00:00',
+    '0000-01-01T00:00:00',
+  ]) {
+    const refused = await ask('GET', `/latest/events?from=${from}`);
+    const { errors } = problemOf(t, refused, 'validation');
+    t.match(errors, [{ pointer: '/from', in: 'query' }], from);
+  }
 });
 
 t.test('a node is claimed once, carried out and done', async (t) => {
@@ -134,6 +144,94 @@ t.test('a node is claimed once, carried out and done', async (t) => {
     [null, ['error']],
     [null, []],
   ]);
+});
+
+/** A node of its own for a test. */
+async function newNode(t: Test): Promise<string> {
+  const id = await newJob('lab-a', 1);
+  const runs = await ask('GET', `/v1/pool-jobs/${id}/runs`, undefined, ADMIN);
+  return bodyOf(t, runs, RunPageSchema).items[0]?.id ?? '';
+}
+
+async function nodeOf(t: Test, id: string) {
+  return bodyOf(t, await ask('GET', `/latest/node/${id}`), PullLabsNodeSchema);
+}
+
+t.test('a node is lent as others are: not by a draining pool, and to one at a time', async (t) => {
+  const id = await newNode(t);
+  const path = `/latest/node/${id}`;
+  await ask('PUT', '/v1/pools/lab-a', { draining: true }, ADMIN);
+  problemOf(t, await ask('PUT', path, { state: 'running' }), 'conflict');
+  await ask('PUT', '/v1/pools/lab-a', {}, ADMIN);
+  // A machine that has the name under which nodes are claimed.
+  await sql.query(`update pool_jobs set requires = '{}' where pool = 'lab-a'`);
+  const machine = id.replace('run_', 'pull-labs.');
+  const lent = (await ask('POST', '/v1/pools/lab-a/leases', { machine })).json();
+  t.not(lent.run.id, id);
+  problemOf(t, await ask('PUT', path, { state: 'running' }), 'conflict');
+  const theirs = await ask('PUT', `/latest/node/${lent.run.id}`, { state: 'done', result: 'pass' });
+  t.match(problemOf(t, theirs, 'conflict').detail, /holds it/, 'without its fencing token');
+  const { id: lease, fencing_token } = lent.lease;
+  const report = { fencing_token, result: 'skip' };
+  t.equal((await ask('POST', `/v1/leases/${lease}/complete`, report)).json().counts, true);
+});
+
+t.test('what a lab posts to the address in its job ends its claim', async (t) => {
+  const ids = [await newNode(t), await newNode(t)];
+  const claim = async (id: string) => {
+    t.equal((await ask('PUT', `/latest/node/${id}`, { data: { job_id: 'mine' } })).statusCode, 200);
+  };
+  const address = async (id: string) => {
+    const job = await ask('GET', `/latest/job-definition/${id}`);
+    const { pathname, search } = new URL(bodyOf(t, job, PullLabsJobSchema).callback.url);
+    return pathname + search;
+  };
+  const tests = (status: string) => ({
+    metadata: { system: 'host-17' },
+    tests: { 'pebs-stuck': { status } },
+  });
+  const broken = { metadata: { system: 'host-17', error_code: 'Infrastructure' }, tests: {} };
+  const post = async (url: string, body: object) =>
+    bodyOf(t, await ask('POST', url, body), ObservationSchema, 202);
+
+  const [id = '', other = ''] = ids;
+  const early = await address(id);
+  for (const one of ids) await claim(one);
+  t.equal(await address(id), early, 'it is for the attempt to come, or that is under way');
+  await post(early, broken);
+  t.match(await nodeOf(t, id), { state: 'available', result: null }, 'the lab may fail');
+  await claim(id);
+  await post(early, broken);
+  t.match(await nodeOf(t, id), { state: 'running' }, 'sent twice, it is of the first attempt');
+  const sent = await post(await address(id), tests('pass'));
+  t.match(sent, { machine: 'host-17', pool: 'lab-a' }, 'the lab knows its machines');
+  t.match(await nodeOf(t, id), { state: 'done', result: 'pass' });
+  await post(await address(other), tests('fail'));
+  t.match(await nodeOf(t, other), { state: 'done', result: 'fail' });
+
+  const next = await newNode(t);
+  await claim(next);
+  const same = await post(await address(next), tests('pass'));
+  t.not(same.id, sent.id, 'the same body for another run is another report');
+  t.match(await nodeOf(t, next), { state: 'done', result: 'pass' });
+  const homeless = await ask('POST', '/v1/callbacks/pull-labs?fencing_token=1', tests('pass'));
+  problemOf(t, homeless, 'forbidden');
+  const unled = '/v1/callbacks/pull-labs?fencing_token=1';
+  const refused = await ask('POST', unled, tests('pass'), ADMIN);
+  t.match(problemOf(t, refused, 'rule_violated').errors, [{ pointer: '/fencing_token' }]);
+
+  const slow = await newNode(t);
+  await claim(slow);
+  const lava = (await address(slow)).replace('pull-labs?', 'lava?');
+  const state = (status_string: string) => ({
+    id: 7,
+    status_string,
+    results: { '0_pebs-stuck': '- {name: cpu3, suite: 0_pebs-stuck, result: pass}\n' },
+  });
+  await post(lava, state('running'));
+  t.match(await nodeOf(t, slow), { state: 'running' }, 'not yet the end');
+  await post(lava, state('complete'));
+  t.match(await nodeOf(t, slow), { state: 'done', result: 'pass' });
 });
 
 t.test('nodes of other pools are not there', async (t) => {

@@ -3,18 +3,18 @@ import { initialState, type Path, successorsOf } from '../../explorer/path.js';
 import { GUEST } from '../../pmu/machine/micro-step.js';
 import { IDLE, type MachineState } from '../../pmu/machine/state.js';
 import { OFF } from '../../pmu/perf/perf-event.js';
-import type { MachineModel } from '../machine-model.js';
 import { kindOf, targetOf } from '../steps/index.js';
 import { ADVANCE } from '../steps/operation.js';
 import { RUN } from '../steps/vcpus.js';
+import type { ObservedMachine } from './observed-machine.js';
 
 /** All events are closed, one after the other. Empty where none is open, or none may be closed. */
-export function allClosed(model: MachineModel): Path {
+export function allClosed(model: ObservedMachine): Path {
   return pathBy(model, isClose, () => false);
 }
 
 /** Events that are off are closed. */
-export function othersClosed(model: MachineModel): Path {
+export function othersClosed(model: ObservedMachine): Path {
   return pathBy(
     model,
     (label, { events }) => isClose(label) && events[targetOf(label)]!.status === OFF,
@@ -27,7 +27,7 @@ function isClose(label: number): boolean {
 }
 
 /** A vCPU is in its guest. */
-export function inGuest(model: MachineModel): Path {
+export function inGuest(model: ObservedMachine): Path {
   return pathBy(
     model,
     (label) => kindOf(label) === RUN,
@@ -37,7 +37,7 @@ export function inGuest(model: MachineModel): Path {
 
 /** Takes the first step of a kind whenever the CPU is idle, and lets what it begins go on, until there is none or it is there. */
 function pathBy(
-  model: MachineModel,
+  model: ObservedMachine,
   begins: (label: number, state: MachineState) => boolean,
   isThere: (state: MachineState) => boolean,
 ): Path {
@@ -50,8 +50,9 @@ function pathBy(
       isIdle ? begins(label, state) : kindOf(label) === ADVANCE,
     );
     if (step === undefined) return path;
-    path.push(step.index);
-    words = step.state;
+    path.push(step.label);
+    words = words.slice();
+    model.take(words, 0, step.label, words);
   }
   return path;
 }

@@ -1,10 +1,17 @@
-/** The machine of a search as someone sees it who traces one of its CPUs. */
+/**
+ * The machine of a search as someone sees it who traces one of its CPUs.
+ *
+ * It forgets how often perf used the places of its list, unless it is told not to: states that differ in that alone nearly always go
+ * on alike, and there are many. Where they need not it goes on in every way (`guesses`), so that it has all runs of the machine
+ * and maybe more.
+ */
 
 import type { Successors } from '../../explorer/model.js';
 import { EMITTED_MAX, MISSING, type Observation } from '../../explorer/observation.js';
 import { readMsr } from '../../pmu/arch/hardware.js';
 import { FIXED_CTR_CTRL, msrIndex } from '../../pmu/arch/msr.js';
 import { WriteSink } from '../../pmu/arch/write-sink.js';
+import { answerUses, askedUses, forgetAfter } from '../../pmu/machine/forget.js';
 import { isInGuest } from '../../pmu/machine/micro-step.js';
 import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
 import { ADDED, STOPPED } from '../../pmu/perf/perf-event.js';
@@ -25,17 +32,34 @@ export class ObservedMachine extends MachineModel {
   private readonly nextNmi: NextNmi;
   /** The symbols of writes that were seen before, by MSR, value and context. */
   private readonly writes = new Map<number, number>();
-  /** What the steps to the successors show that were written last, and where that of each begins. */
+  /** What the steps to the successors show that were written last, and by successor where that begins and ends. */
   private readonly shown: Int32Array;
   private readonly shownFrom: Int32Array;
+  private readonly shownTo: Int32Array;
+  /** It forgets what it would keep otherwise. */
+  readonly forgets: boolean;
+  /** How often it went on in more than one way with the same step. */
+  guesses = 0;
 
   /** Traced is CPU 0. */
-  constructor(explored: ExploredWorld, symbols: Symbols, calmBefore = false) {
-    super(explored, []);
+  constructor(
+    explored: ExploredWorld,
+    symbols: Symbols,
+    private readonly calmBefore = false,
+    forgets = true,
+  ) {
+    super(explored, [], forgets ? GUESSED_MAX : 0);
     this.symbols = symbols;
     this.nextNmi = new NextNmi(symbols, calmBefore);
-    this.shown = new Int32Array(this.successorsMax * SHOWN_ROOM + EMITTED_MAX);
-    this.shownFrom = new Int32Array(this.successorsMax + 1);
+    this.forgets = forgets && (this.layout.keepsUses || explored.initial.vcpus.length > 0);
+    this.shown = new Int32Array(this.labels.length * SHOWN_ROOM + EMITTED_MAX);
+    this.shownFrom = new Int32Array(this.successorsMax);
+    this.shownTo = new Int32Array(this.successorsMax);
+  }
+
+  /** The same machine, which forgets nothing. */
+  get exact(): ObservedMachine {
+    return new ObservedMachine(this.explored, this.symbols, this.calmBefore, false);
   }
 
   expects(recording: Observation, position: number): void {
@@ -43,27 +67,44 @@ export class ObservedMachine extends MachineModel {
   }
 
   override expand(states: Int32Array, at: number, out: Successors): void {
-    const { base, next, spent, nextSpent, labels, words, nextNmi } = this;
+    const { base, next, spent, nextSpent, labels, nextNmi } = this;
     this.layout.unpack(states, at, base, spent);
     const found = nextNmi.narrowed(base, labels, this.steps.find(base, spent, labels));
-    const { count } = out;
+    const first = out.count;
     let shown = 0;
     for (let nth = 0; nth < found; nth += 1) {
-      const label = labels[nth]!;
-      this.shownFrom[nth] = shown;
+      const from = shown;
       next.copyFrom(base);
       nextSpent.set(spent);
-      shown = this.show(next, nextSpent, label, shown);
-      this.layout.pack(next, nextSpent, out.words, (count + nth) * words);
-      out.labels[count + nth] = label;
+      shown = this.show(next, nextSpent, labels[nth]!, from);
+      const before = out.count;
+      if (this.forgets) this.addForgetful(labels[nth]!, out);
+      else this.add(labels[nth]!, out);
+      this.shownFrom.fill(from, before - first, out.count - first);
+      this.shownTo.fill(shown, before - first, out.count - first);
     }
-    this.shownFrom[found] = shown;
-    out.count = count + found;
+  }
+
+  private add(label: number, out: Successors): void {
+    this.layout.pack(this.next, this.nextSpent, out.words, out.count * this.words);
+    out.labels[out.count++] = label;
+  }
+
+  private addForgetful(label: number, out: Successors): void {
+    forgetAfter(this.base, this.next);
+    const asked = askedUses(this.next);
+    if (asked !== 0) this.guesses += 1;
+    // All sets of those that are asked for, the empty one last.
+    for (let latest = asked; ; latest = (latest - 1) & asked) {
+      answerUses(this.next, asked, latest);
+      this.add(label, out);
+      if (latest === 0) return;
+    }
   }
 
   emits(nth: number, out: Int32Array): number {
     const from = this.shownFrom[nth]!;
-    const length = this.shownFrom[nth + 1]! - from;
+    const length = this.shownTo[nth]! - from;
     for (let at = 0; at < length; at += 1) {
       out[at] = this.shown[from + at]!;
     }
@@ -149,5 +190,7 @@ export class ObservedMachine extends MachineModel {
   }
 }
 
+/** No more than eight events run that moved up before another is added; few operations go on in several ways. */
+const GUESSED_MAX = 1024;
 /** Most steps show one symbol or none, and an NMI a dozen. */
 const SHOWN_ROOM = 24;

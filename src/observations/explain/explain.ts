@@ -8,6 +8,8 @@ import { MISSING } from '../../explorer/observation.js';
 import type { Path } from '../../explorer/path.js';
 import type { MachineModel } from '../../model/machine-model.js';
 import { allClosed, inGuest, othersClosed } from '../../model/recordings/beginnings.js';
+import { followRecording } from '../../model/recordings/follow-recording.js';
+import type { ObservedMachine } from '../../model/recordings/observed-machine.js';
 import { quietStates } from '../../model/recordings/quiet-states.js';
 import type { Seen, Symbols } from '../../model/recordings/symbols.js';
 import { violationsAlong } from '../../model/recordings/violations.js';
@@ -183,10 +185,7 @@ class Explainer {
   }
 
   private followed(candidate: Candidate): Explanation {
-    const found = followed(candidate, this.run, this.symbols, {
-      ...this.options,
-      limits: this.limits(),
-    });
+    const found = followed(candidate, this.run, this.symbols, this.options, () => this.limits());
     this.states += found.states;
     return found;
   }
@@ -212,18 +211,20 @@ function followed(
   { machine, inference, beginning }: Candidate,
   run: RecordedRun,
   symbols: Symbols,
-  { limits, stop, onProgress }: ExplanationOptions,
+  { stop, onProgress }: ExplanationOptions,
+  limits: () => Limits,
 ): Explanation {
   const isAnywhere = beginning === 'anywhere';
   const before = isAnywhere ? 1 : 0;
   const recording = isAnywhere ? Int32Array.from([MISSING, ...run.symbols]) : run.symbols;
-  const found = follow(machine, recording, {
-    start: startOf(machine, beginning),
-    limits,
+  const start = startOf(machine, beginning);
+  const found = followRecording(machine, recording, () => ({
+    start,
+    limits: limits(),
     ...(isAnywhere ? { widthMax: WIDTH_MAX } : {}),
     ...(stop === undefined ? {} : { stop }),
     onProgress: (position) => onProgress?.(Math.max(0, position - before)),
-  });
+  }));
   return {
     verdict: found.verdict,
     reason: found.reason,
@@ -237,7 +238,7 @@ function followed(
   };
 }
 
-function startOf(model: MachineModel, beginning: Beginning): Path {
+function startOf(model: ObservedMachine, beginning: Beginning): Path {
   switch (beginning) {
     case 'closed':
       return allClosed(model);

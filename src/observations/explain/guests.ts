@@ -7,6 +7,8 @@ export interface Guests {
   readonly vcpus: VcpuSpec[];
   /** The counters that they use. */
   readonly counters: CounterSet;
+  /** Whether they write registers of their PMUs while it is recorded. */
+  readonly write: boolean;
   /** In words. */
   readonly said: string;
 }
@@ -22,14 +24,15 @@ export function* guestsOf(
   const counting = counted(counters, pebs);
   const later = countedLater(counters, pebs);
   if (counters !== 0 && count > 0) {
-    yield guests(count, counters, counting, 'uses');
+    yield { ...guests(count, counters, counting, 'uses'), write: false };
+    yield guests(count, counters, counting, 'switches on and off');
     yield guests(count, counters, later, 'begins to use');
   }
   yield guests(count, 0);
   // Where no entry is recorded, entries may not have been traced at all.
   if (count === 0) {
     yield guests(1, 0);
-    if (counters !== 0) yield guests(1, counters, counting, 'uses');
+    if (counters !== 0) yield guests(1, counters, counting, 'switches on and off');
   }
 }
 
@@ -41,7 +44,7 @@ function guests(count: number, counters: CounterSet, wrmsr?: Wrmsrs, verb = 'use
   const used = counters === 0 ? 'no counter' : counterNames(counters).join(', ');
   const run = count === 1 ? '1 vCPU runs, and its' : `${count} vCPUs run, and each`;
   const said = count === 0 ? 'no vCPU runs' : `${run} guest ${verb} ${used}`;
-  return { vcpus, counters, said };
+  return { vcpus, counters, write: wrmsr !== undefined, said };
 }
 
 /** What a guest writes to count cycles on some counters, on some of them with PEBS. */

@@ -68,6 +68,8 @@ export const VCPUS_MAX = 4;
 interface Wish {
   readonly events: EventSpec[];
   readonly vcpus: VcpuSpec[];
+  /** Whether guests write registers of their PMUs. */
+  readonly guestsWrite: boolean;
   readonly said: readonly string[];
   /** Whether some of its events were on, and off, when the recording began; all null where nothing tells. */
   readonly wereOn: readonly (boolean | null)[];
@@ -136,15 +138,16 @@ function disabled(wish: Wish): Wish {
 function machineOf(
   given: GivenWorld,
   clues: Clues,
-  { events, vcpus }: Wish,
+  wish: Wish,
   isAnywhere: boolean,
   symbols: Symbols,
 ): ObservedMachine | null {
+  const { events, vcpus } = wish;
   const spec: WorldSpec = {
     ...given,
     events,
     vcpus,
-    actors: given.actors ?? actorsOf(clues, vcpus, isAnywhere).map((kind) => ({ kind })),
+    actors: given.actors ?? actorsOf(clues, wish, isAnywhere).map((kind) => ({ kind })),
     nmi_timing: 'late',
     nmi_throttles: 'any',
     nmi_overflows: 'on_arrival',
@@ -164,9 +167,9 @@ function* wishesOf(
   vcpuCount: number,
 ): Generator<Wish> {
   const absent = absentFromHost(caps, clues);
-  const known = given.vcpus && [{ vcpus: given.vcpus, counters: absent, said: '' }];
+  const known = given.vcpus && [{ vcpus: given.vcpus, counters: absent, write: true, said: '' }];
   for (const guests of known ?? guestsOf(vcpuCount, absent, absent & clues.pebsBits)) {
-    const { vcpus, counters } = guests;
+    const { vcpus, counters, write: guestsWrite } = guests;
     for (const { ofEvents, ...ofHost } of eventsOf(
       given,
       caps,
@@ -178,7 +181,7 @@ function* wishesOf(
         ...(given.vcpus === undefined ? [guests.said] : []),
         ...(given.events === undefined ? ofEvents : []),
       ];
-      yield { ...ofHost, vcpus, said };
+      yield { ...ofHost, vcpus, guestsWrite, said };
     }
   }
 }
@@ -403,7 +406,7 @@ function* smallGroups(events: readonly EventClue[]): Generator<number[]> {
 }
 
 /** Whom the recording shows; in the middle of a run anyone may have acted before. */
-function actorsOf(clues: Clues, vcpus: readonly VcpuSpec[], isAnywhere: boolean): ActorKind[] {
+function actorsOf(clues: Clues, { vcpus, guestsWrite }: Wish, isAnywhere: boolean): ActorKind[] {
   const isOpen = isAnywhere || clues.hasGaps;
   const hasSections = clues.hasSections || vcpus.length === 0;
   const acts: Partial<Record<ActorKind, boolean>> = {
@@ -417,7 +420,7 @@ function actorsOf(clues: Clues, vcpus: readonly VcpuSpec[], isAnywhere: boolean)
     event_del: hasSections || isOpen,
     event_enable: hasSections || isOpen,
     event_disable: hasSections || isOpen,
-    guest_wrmsr: vcpus.some(({ wrmsr }) => wrmsr !== undefined),
+    guest_wrmsr: guestsWrite && vcpus.some(({ wrmsr }) => wrmsr !== undefined),
     fastpath_reenter: clues.hasFastExits,
     vmfail: clues.hasFailedEntries,
   };

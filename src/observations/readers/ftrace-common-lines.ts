@@ -3,9 +3,9 @@
  * in any way unusual is left to the careful reader; of what is read here, both say the same.
  */
 import type { Piece } from '../lines.js';
-import type { ObservedRecord } from '../record.js';
+import { ObservedRecord } from '../record.js';
 import { DECIMAL, endOf, endOfBlanks, Word } from './bytes.js';
-import { commonEvent } from './ftrace-common-events.js';
+import { readEvent } from './ftrace-common-events.js';
 import { type Head, headOf } from './ftrace-head.js';
 
 /** `       CPU 0/KVM-4242    [003] d..1.`: task, pid, CPU, and flags or none, in the columns of an ordinary trace. */
@@ -23,13 +23,16 @@ export class CommonLines {
   private headLength = 0;
   /** Few heads are in a trace: tasks on their CPUs, with some flags. They are looked up by their bytes. */
   private readonly known: (KnownHead | undefined)[] = new Array(PLACES).fill(undefined);
+  /** Two records take turns: while one waits for its stack, the other is filled. Millions would be much to clear away. */
+  private filled = new ObservedRecord(0, 'event');
+  private spare = new ObservedRecord(0, 'event');
 
   /** A line that the careful reader had to look at: the next ones may have the same columns. */
   learn(text: string): void {
     this.headLength = HEAD.exec(text)?.[1]?.length ?? this.headLength;
   }
 
-  /** The record of an ordinary line, or null where the careful reader must look at it. */
+  /** The record of an ordinary line, until the next but one is read; or null where the careful reader must look at it. */
   read(piece: Piece, start: number, end: number, line: number): ObservedRecord | null {
     const { bytes } = piece;
     const headEnd = start + this.headLength;
@@ -37,16 +40,19 @@ export class CommonLines {
     const timeStart = endOfBlanks(bytes, headEnd);
     const timeEnd = endOfTime(bytes, timeStart);
     if (timeEnd < 0) return null;
-    const record = commonEvent(piece, timeEnd + 2, end, line);
-    if (record === null) return null;
+    const record = this.spare;
+    if (!readEvent(piece, timeEnd + 2, end, record)) return null;
     const head = this.head(piece, start, headEnd);
     if (head === null) return null;
+    record.line = line;
     record.cpu = head.cpu;
     record.pid = head.pid;
     record.tgid = head.tgid;
     record.comm = head.comm;
     if (record.context === 'unknown') record.context = head.context;
     record.at = piece.text.slice(timeStart, timeEnd);
+    this.spare = this.filled;
+    this.filled = record;
     return record;
   }
 

@@ -69,11 +69,14 @@ export class Layout {
   readonly pack: Pack;
   /** Reads the state at `words[at…]` into a state of the same world. */
   readonly unpack: Unpack;
+  /** Whether it keeps how often the places of perf's list were used. */
+  readonly keepsUses: boolean;
   /** By CPU: where its `pc` is packed. */
   private readonly pcs: readonly Placed[];
 
   constructor(world: World, initial: MachineState, options: LayoutOptions) {
     const kept = keptIn(world, options);
+    this.keepsUses = kept.has('mixes');
     const codes = codesOf(world, initial, options);
     const records = recordsOf(initial);
     const values = [

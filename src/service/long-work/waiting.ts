@@ -12,7 +12,6 @@ export async function waitFor<Item>(
   millis: number,
   read: () => Promise<Item>,
   isOver: (item: Item) => boolean,
-  lookMillis = LOOK_MILLIS,
 ): Promise<Item> {
   const until = performance.now() + millis;
   for (;;) {
@@ -20,7 +19,7 @@ export async function waitFor<Item>(
     const listening = new AbortController();
     try {
       // Listening comes before looking, so that no end falls in between.
-      const heard = notices.next(notice, Math.min(left, lookMillis), listening.signal, closing);
+      const heard = notices.next(notice, Math.min(left, LOOK_MILLIS), listening.signal, closing);
       const item = await read();
       if (left <= 0 || closing.aborted || isOver(item)) return item;
       await heard;

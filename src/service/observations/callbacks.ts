@@ -17,6 +17,7 @@ import {
   type Reply,
   type Ticket,
 } from '../idempotency.js';
+import type { Reports } from '../pools/observed.js';
 import { ProblemError } from '../problem-error.js';
 import type { Observations } from './observations.js';
 import { ReadingThread } from './reading-thread.js';
@@ -38,6 +39,8 @@ export interface Addressed {
   readonly machine?: string | undefined;
   readonly pool?: string | undefined;
   readonly lease?: string | undefined;
+  /** With it the callback is what the holder of the lease reports. */
+  readonly token?: number | undefined;
 }
 
 /** A reply, or what was answered when it was sent before. */
@@ -53,7 +56,7 @@ export class Callbacks {
   ) {}
 
   async take(
-    { format, job, machine, pool, lease }: Addressed,
+    { format, job, machine, pool, lease, token }: Addressed,
     body: TextBody,
     sender: string,
   ): Promise<Taken> {
@@ -61,12 +64,15 @@ export class Callbacks {
     const callback = await this.callbackOf(format, bytes);
     const known = job ?? callback.job ?? createHash('sha256').update(bytes).digest('base64url');
     // No name of a token has a slash, so that no key of a client's is meant.
-    const claim = await this.idempotency.claim(`callbacks/${sender}`, `${format} ${known}`, '');
+    const attempt = lease === undefined ? '' : `${lease} ${token ?? ''} `;
+    const key = `${format} ${attempt}${known}`;
+    const claim = await this.idempotency.claim(`callbacks/${sender}`, key, '');
     if (!isTicket(claim)) return { before: claim };
     try {
       const of = machine ?? nameIn(callback.machine);
       const about: About = { format, machine: of, pool, lease, facts: {} };
-      return { reply: await this.store(about, bytes, claim) };
+      const reports = isLast(format, callback) ? token : 'later';
+      return { reply: await this.store(about, bytes, claim, reports) };
     } finally {
       await this.idempotency.release(claim);
     }
@@ -76,7 +82,12 @@ export class Callbacks {
     return this.thread.close();
   }
 
-  private store(about: About, bytes: Buffer, ticket: Ticket): Promise<Reply<Observation>> {
+  private store(
+    about: About,
+    bytes: Buffer,
+    ticket: Ticket,
+    reports: Reports,
+  ): Promise<Reply<Observation>> {
     const body: TextBody = {
       isEncoded: false,
       bytes: bytes.length,
@@ -84,7 +95,7 @@ export class Callbacks {
         yield bytes;
       },
     };
-    const terms = { patienceMillis: PATIENCE_MILLIS, doneStatus: 202 };
+    const terms = { patienceMillis: PATIENCE_MILLIS, doneStatus: 202, reports };
     return this.observations.create(about, body, () => ticket, terms);
   }
 
@@ -99,6 +110,11 @@ export class Callbacks {
       throw new ProblemError('unreadable_text', message, errors);
     }
   }
+}
+
+/** LAVA may tell of the states before the end, too. */
+function isLast(format: CallbackFormat, { job }: Callback): boolean {
+  return format !== 'lava-callback' || /(complete|canceled|finished)$/i.test(job ?? '');
 }
 
 async function wholeBody(body: TextBody): Promise<Buffer> {

@@ -47,7 +47,7 @@ export class DocumentRecords implements ReadableRecords {
   private async read(thread: ReadingThread): Promise<void> {
     await thread.begin({ ...this.options, keeps: false, holds: true });
     for await (const piece of plainText(this.store, this.id)) {
-      await thread.read(new Uint8Array(piece));
+      await thread.read([piece]);
     }
     await thread.end();
   }

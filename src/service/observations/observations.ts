@@ -16,6 +16,7 @@ import { finished } from '../../store/work-store.js';
 import type { Reply, Ticket } from '../idempotency.js';
 import { waitFor } from '../long-work/waiting.js';
 import type { Meters } from '../metrics/meters.js';
+import type { Reports } from '../pools/observed.js';
 import { ProblemError, tryLater } from '../problem-error.js';
 import { missing } from '../refusals.js';
 import { DocumentRecords } from './document-records.js';
@@ -41,6 +42,7 @@ interface Terms {
   readonly patienceMillis: number;
   /** The status where the text has been read by then. */
   readonly doneStatus: number;
+  readonly reports?: Reports;
 }
 
 export const uploadTerms = (waitMillis: number): Terms => ({
@@ -108,10 +110,10 @@ export class Observations {
     about: About,
     body: TextBody,
     ticketOf: () => Ticket | undefined,
-    { patienceMillis, doneStatus }: Terms,
+    { patienceMillis, doneStatus, reports }: Terms,
   ): Promise<Reply<Observation>> {
     const stores = { observations: this.observations, texts: this.texts };
-    const receiving = new Receiving(stores, about, ticketOf, doneStatus);
+    const receiving = new Receiving(stores, about, ticketOf, doneStatus, reports);
     const reading = this.watch(receiving, body);
     await Promise.race([reading, receiving.arrived]);
     const patience = sleep(patienceMillis, undefined, { ref: false });

@@ -12,6 +12,8 @@ import { Decoding, endOfLines, packed } from './text-pieces.js';
 /** Lines longer than this are cut between pieces; no tool prints one, and readers reject what is far shorter. */
 const LINE_BYTES_MAX = 4 * 2 ** 20;
 const RECORDS_PREVIEWED = 1000;
+/** What is decoded at once: it fits into the cache, and is no garbage for long. */
+const PART_BYTES = 64 * 1024;
 
 export interface PieceOptions extends ReadingOptions {
   /** Whether the pieces are to be stored; otherwise the first records are to be shown. */
@@ -39,7 +41,7 @@ export class PieceReading {
   /** Of the piece that is being read. */
   private check = new RecordCheck();
   /** The beginning of a line that has not ended. */
-  private rest: Uint8Array[] = [];
+  private rest: Buffer[] = [];
   private restBytes = 0;
   private pieces = 0;
   private records = 0;
@@ -70,14 +72,15 @@ export class PieceReading {
     this.rest = [];
     this.restBytes = 0;
     if (whole.length < bytes.length) this.putBy(bytes.subarray(end));
-    return this.readPiece(piece, () => this.reading.write(this.decoding.decode(piece), piece));
+    return this.readPiece(piece, () => this.write(piece));
   }
 
   async end(): Promise<ReadText> {
     const piece = Buffer.concat(this.rest);
     let answer: Answer | undefined;
     const last = await this.readPiece(piece, () => {
-      this.reading.write(this.decoding.decode(piece) + this.decoding.end());
+      this.write(piece);
+      this.reading.write(this.decoding.end());
       answer = this.reading.end();
     });
     const { reading, textBytes, crc, preview } = this;
@@ -85,9 +88,16 @@ export class PieceReading {
     return { answer: answer as Answer, last, lines, textBytes, crc, preview };
   }
 
-  private putBy(bytes: Uint8Array): void {
-    this.rest.push(bytes);
+  /** A copy, since other bytes take the place of these. */
+  private putBy(bytes: Buffer): void {
+    this.rest.push(Buffer.from(bytes));
     this.restBytes += bytes.length;
+  }
+
+  private write(piece: Buffer): void {
+    for (const { text, bytes } of this.decoding.decode(piece, PART_BYTES)) {
+      this.reading.write(text, bytes);
+    }
   }
 
   private async readPiece(piece: Buffer, read: () => void): Promise<TextPiece | undefined> {
@@ -111,7 +121,7 @@ export class PieceReading {
 
   private see(record: ObservedRecord): void {
     if (this.keeps) this.check.add(record, record.line);
-    else if (this.holding !== undefined) this.holding.push(record);
+    else if (this.holding !== undefined) this.holding.push({ ...record });
     else if (this.preview.length < RECORDS_PREVIEWED) this.preview.push(recordView(record));
   }
 }

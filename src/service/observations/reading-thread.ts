@@ -8,7 +8,7 @@ import type { PieceOptions, ReadText } from './piece-reading.js';
 
 export type ReadingTask =
   | { readonly kind: 'begin'; readonly options: PieceOptions }
-  | { readonly kind: 'read'; readonly bytes: ArrayBuffer }
+  | { readonly kind: 'read'; readonly bytes: Uint8Array }
   | { readonly kind: 'end' }
   | { readonly kind: 'callback'; readonly format: CallbackFormat; readonly bytes: Uint8Array }
   | { readonly kind: 'records'; readonly after: number; readonly limit: number };
@@ -30,9 +30,12 @@ const IDLE_MILLIS_MAX = 60_000;
 const WAITING_MAX = 64;
 const WAIT_MILLIS_MAX = 20_000;
 const RETRY_SECONDS = 5;
+const MEBIBYTE = 2 ** 20;
 
 /** One text being read. */
 export class ReadingThread {
+  /** What is to be read is put where the thread sees it, batch after batch, so that none is garbage in two heaps. */
+  private shared = Buffer.from(new SharedArrayBuffer(0));
   private readonly thread = new AnsweringThread<ReadingTask, ReadingAnswer>(
     new URL('./reading-worker.js', import.meta.url),
     IDLE_MILLIS_MAX,
@@ -42,9 +45,9 @@ export class ReadingThread {
     await this.ask({ kind: 'begin', options });
   }
 
-  /** The bytes must have a buffer of their own, which goes to the thread. */
-  async read({ buffer }: Uint8Array<ArrayBuffer>): Promise<TextPiece | undefined> {
-    return (await this.ask({ kind: 'read', bytes: buffer }, [buffer])).piece;
+  /** Not before what was given to it last has been read. */
+  async read(batch: readonly Uint8Array[]): Promise<TextPiece | undefined> {
+    return (await this.ask({ kind: 'read', bytes: this.share(batch) })).piece;
   }
 
   async end(): Promise<ReadText> {
@@ -68,8 +71,24 @@ export class ReadingThread {
     return this.thread.close();
   }
 
-  private async ask(task: ReadingTask, transfer: ArrayBuffer[] = []): Promise<ReadingAnswer> {
-    const answer = await this.thread.ask(task, transfer);
+  private share(batch: readonly Uint8Array[]): Uint8Array {
+    const bytes = batch.reduce((sum, { length }) => sum + length, 0);
+    if (bytes > this.shared.length) {
+      const mebibytes = Math.ceil(bytes / MEBIBYTE);
+      this.shared = Buffer.from(new SharedArrayBuffer(mebibytes * MEBIBYTE));
+    }
+    let at = 0;
+    for (const chunk of batch) {
+      const end = at + chunk.length;
+      // V8's own ways of copying into shared memory (set, copy) take several times as long.
+      if (end > at) this.shared.fill(chunk, at, end);
+      at = end;
+    }
+    return this.shared.subarray(0, bytes);
+  }
+
+  private async ask(task: ReadingTask): Promise<ReadingAnswer> {
+    const answer = await this.thread.ask(task);
     if (answer.refused === undefined) return answer;
     const { refused, pointer = '' } = answer;
     const errors = pointer === '' ? [] : [{ pointer, detail: refused }];

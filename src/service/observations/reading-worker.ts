@@ -19,18 +19,21 @@ answerTasks<ReadingTask, ReadingAnswer>(async (task) => {
   }
 });
 
+const bytesOf = ({ buffer, byteOffset, length }: Uint8Array): Buffer =>
+  Buffer.from(buffer, byteOffset, length);
+
 async function carryOut(task: ReadingTask): Promise<ReadingAnswer> {
   switch (task.kind) {
     case 'begin':
       text = new PieceReading(task.options);
       return {};
     case 'read':
-      return { piece: await text?.read(Buffer.from(task.bytes)) };
+      return { piece: await text?.read(bytesOf(task.bytes)) };
     case 'end':
       return { read: await text?.end() };
     case 'callback':
       return {
-        callback: callbackOf(task.format, Buffer.from(task.bytes).toString('utf8')),
+        callback: callbackOf(task.format, bytesOf(task.bytes).toString('utf8')),
       };
     case 'records':
       return { records: text?.held(task.after, task.limit) ?? [] };

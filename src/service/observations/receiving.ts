@@ -7,7 +7,7 @@ import type { ObservationRow, ObservationStore } from '../../store/observation-s
 import type { TextPiece, TextStore } from '../../store/text-store.js';
 import { type Reply, storedAnswer, type Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
-import { shownOfRun } from '../pools/observed.js';
+import { type Reports, settlesRun } from '../pools/observed.js';
 import type { ReadText } from './piece-reading.js';
 import type { ReadingThread, ReadingThreads } from './reading-thread.js';
 import { batchesOf, TEXT_BYTES_MAX, textOf, textTooLong } from './text-source.js';
@@ -84,6 +84,7 @@ export class Receiving {
     private readonly about: About,
     private readonly ticketOf: () => Ticket | undefined,
     private readonly doneStatus: number,
+    private readonly reports: Reports,
   ) {
     let resolved: () => void = () => {};
     this.arrived = new Promise((resolve) => {
@@ -140,13 +141,13 @@ export class Receiving {
     let reply = accepted;
     const read = { answer, textBytes, crc, storedBytes: this.storedBytes };
     const event = endedEvent(this.id, this.about, answer);
-    const shown = shownOfRun(this.about.lease, answer);
+    const settle = settlesRun(this.about.lease, this.reports, answer);
     const answerOf = (row: ObservationRow) => {
       if (accepted !== undefined) return undefined;
       reply = this.replyOf(this.doneStatus, row);
       return this.answerOf(reply);
     };
-    await this.stores.observations.finish(this.id, read, event, answerOf, shown);
+    await this.stores.observations.finish(this.id, read, event, answerOf, settle);
     return reply;
   }
 

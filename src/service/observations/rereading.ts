@@ -5,8 +5,8 @@ import type { TextStore } from '../../store/text-store.js';
 import { Slices } from '../slices.js';
 import { Decoding, unpacked } from './text-pieces.js';
 
-/** What is read at once: a few milliseconds. */
-const SLICE_CHARACTERS = 128 * 1024;
+/** What is read at once: a millisecond or two, in any format. */
+const PART_BYTES = 16 * 1024;
 
 /** A record with the number of its line in the whole text. */
 export interface Placed {
@@ -28,29 +28,37 @@ export class Rereading {
     private readonly pieces: number,
     options: ReadingOptions,
   ) {
-    this.reading = new Reading(options, { record: (record) => void this.found.push(record) });
+    this.reading = new Reading(options, {
+      record: (record) => void this.found.push({ ...record }),
+    });
   }
 
-  /** The records of a piece; `firstLine` is the number of its first line, where pieces before it were left out. */
-  async read(n: number, firstLine = this.reading.lineCount + 1): Promise<Placed[]> {
+  /**
+   * The records of a piece, as many as are read at once; `firstLine` is the number of its first line, where pieces before it
+   * were left out.
+   */
+  async *read(n: number, firstLine = this.reading.lineCount + 1): AsyncGenerator<Placed[]> {
     const piece = await this.store.text(this.id, n);
     // It is being deleted.
-    if (piece === undefined) return [];
+    if (piece === undefined) return;
     const bytes = await unpacked(piece);
     const leftOut = firstLine - 1 - this.reading.lineCount;
-    this.found = [];
-    const text = this.decoding.decode(bytes);
-    const isPlain = text.length === bytes.length;
-    for (let at = 0; at < text.length; at += SLICE_CHARACTERS) {
-      const end = at + SLICE_CHARACTERS;
-      this.reading.write(text.slice(at, end), isPlain ? bytes.subarray(at, end) : undefined);
+    for (const part of this.decoding.decode(bytes, PART_BYTES)) {
+      this.reading.write(part.text, part.bytes);
+      yield this.take(leftOut);
       await this.slices.pause();
     }
     if (n === this.pieces - 1) {
       this.reading.write(this.decoding.end());
       this.reading.end();
+      yield this.take(leftOut);
     }
     this.next = n + 1;
-    return this.found.map((record) => ({ record, line: record.line + leftOut }));
+  }
+
+  private take(leftOut: number): Placed[] {
+    const found = this.found.map((record) => ({ record, line: record.line + leftOut }));
+    this.found = [];
+    return found;
   }
 }

@@ -22,7 +22,7 @@ export interface RecordPage {
 }
 
 export interface ReadableRecords {
-  /** All records, piece by piece. */
+  /** All records, some at a time. */
   all(): AsyncGenerator<readonly NumberedRecord[]>;
   /** At most `limit` records behind so many, at least one where there are any. */
   page(after: number, limit: number): Promise<RecordPage>;
@@ -40,9 +40,10 @@ export class StoredRecords implements ReadableRecords {
     const rereading = new Rereading(this.store, this.id, pieces, this.options);
     let before = 0;
     for (let n = 0; n < pieces; n += 1) {
-      const records = numbered(await rereading.read(n), before);
-      before += records.length;
-      yield records;
+      for await (const records of rereading.read(n)) {
+        yield numbered(records, before);
+        before += records.length;
+      }
     }
   }
 
@@ -53,17 +54,20 @@ export class StoredRecords implements ReadableRecords {
     );
     const last = needed.at(-1);
     if (last === undefined) return { records: [], hasMore: false };
-    const found = await this.ofPieces(needed);
-    if (found === undefined) return this.fromBeginning(after, limit);
-    const records = found.filter(({ number }) => number > after).slice(0, limit);
+    const records = await this.ofPieces(needed, after, limit);
+    if (records === undefined) return this.fromBeginning(after, limit);
     const isCut = after + records.length < last.firstRecord + last.records;
     return { records, hasMore: isCut || metas.length > needed.length };
   }
 
   /** Undefined where they are not those that were read at first. */
-  private async ofPieces(metas: readonly PieceMeta[]): Promise<NumberedRecord[] | undefined> {
+  private async ofPieces(
+    metas: readonly PieceMeta[],
+    after: number,
+    limit: number,
+  ): Promise<NumberedRecord[] | undefined> {
     try {
-      return await this.readPieces(metas);
+      return await this.readPieces(metas, after, limit);
     } catch (error) {
       // In parts of it, the reader may not see what makes it readable.
       if (error instanceof RefusedText) return undefined;
@@ -71,19 +75,27 @@ export class StoredRecords implements ReadableRecords {
     }
   }
 
-  private async readPieces(metas: readonly PieceMeta[]): Promise<NumberedRecord[] | undefined> {
+  private async readPieces(
+    metas: readonly PieceMeta[],
+    after: number,
+    limit: number,
+  ): Promise<NumberedRecord[] | undefined> {
     const pieces = await this.store.count(this.id);
     const rereading = new Rereading(this.store, this.id, pieces, this.options);
     const found: NumberedRecord[] = [];
     for (const { n, firstLine, firstRecord, records, check } of metas) {
       // The head of the text, and what comes just before.
-      if (rereading.next === 0 && n > 0) await rereading.read(0);
-      if (rereading.next < n) await rereading.read(n - 1);
-      const read = await rereading.read(n, firstLine);
+      if (rereading.next === 0 && n > 0) await toEnd(rereading.read(0));
+      if (rereading.next < n) await toEnd(rereading.read(n - 1));
       const sum = new RecordCheck();
-      for (const { record, line } of read) sum.add(record, line);
+      for await (const some of rereading.read(n, firstLine)) {
+        for (const { record, line } of some) {
+          sum.add(record, line);
+          const number = firstRecord + sum.count;
+          if (number > after && found.length < limit) found.push({ record, line, number });
+        }
+      }
       if (sum.count !== records || sum.sum !== check) return undefined;
-      found.push(...numbered(read, firstRecord));
     }
     return found;
   }
@@ -96,6 +108,10 @@ export class StoredRecords implements ReadableRecords {
     }
     return { records: records.slice(0, limit), hasMore: records.length > limit };
   }
+}
+
+async function toEnd(records: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of records);
 }
 
 function numbered(records: readonly Placed[], before: number): NumberedRecord[] {

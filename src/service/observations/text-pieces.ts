@@ -26,16 +26,30 @@ export function endOfLines(bytes: Buffer): number {
   return bytes.lastIndexOf(NEWLINE) + 1;
 }
 
+/** A part of a text; with its bytes, where every one of them is a character. */
+export interface DecodedPart {
+  readonly text: string;
+  readonly bytes?: Buffer;
+}
+
 /** Makes strings of the pieces of a text. What is plain ASCII, as most of them are, need not be decoded. */
 export class Decoding {
   private readonly decoder = new StringDecoder('utf8');
   /** Whether no character has been begun and not ended. */
   private isWhole = true;
 
-  decode(piece: Buffer): string {
-    if (this.isWhole && isAscii(piece)) return piece.toString('latin1');
-    this.isWhole = piece.at(-1) === NEWLINE;
-    return this.decoder.write(piece);
+  /** In parts of so many bytes at most, which end where lines do, if lines end in them. */
+  *decode(piece: Buffer, bytesMax: number): Generator<DecodedPart> {
+    const isPlain = this.isWhole && isAscii(piece);
+    this.isWhole = isPlain || piece.at(-1) === NEWLINE;
+    for (let at = 0; at < piece.length; ) {
+      const most = piece.subarray(at, at + bytesMax);
+      const bytes = most.subarray(0, endOfLines(most) || most.length);
+      yield isPlain
+        ? { text: bytes.toString('latin1'), bytes }
+        : { text: this.decoder.write(bytes) };
+      at += bytes.length;
+    }
   }
 
   /** What was begun and not ended. */

@@ -3,6 +3,7 @@ import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { binaryFormat } from '../../observations/formats.js';
 import { ProblemError } from '../problem-error.js';
+import { endOfLines } from './text-pieces.js';
 
 const MEBIBYTE = 2 ** 20;
 export const TEXT_BYTES_MAX = 2 ** 31;
@@ -35,22 +36,25 @@ export async function* textOf(
   yield* all;
 }
 
-/** Batches with a buffer of their own each. Throws where the text is too long. */
-export async function* batchesOf(text: Bytes): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  let chunks: Buffer[] = [];
+/** Batches that end where lines do, if lines end in them. Throws where the text is too long. */
+export async function* batchesOf(text: Bytes): AsyncGenerator<readonly Buffer[]> {
+  let batch: Buffer[] = [];
   let bytes = 0;
   let total = 0;
   for await (const chunk of text) {
     total += chunk.length;
     if (total > TEXT_BYTES_MAX) throw textTooLong();
-    chunks.push(chunk);
     bytes += chunk.length;
-    if (bytes < BATCH_BYTES) continue;
-    yield joined(chunks, bytes);
-    chunks = [];
-    bytes = 0;
+    if (bytes < BATCH_BYTES) {
+      batch.push(chunk);
+      continue;
+    }
+    const end = endOfLines(chunk) || chunk.length;
+    yield [...batch, chunk.subarray(0, end)];
+    batch = [chunk.subarray(end)];
+    bytes = chunk.length - end;
   }
-  if (bytes > 0) yield joined(chunks, bytes);
+  if (bytes > 0) yield batch;
 }
 
 export function textTooLong(): ProblemError {
@@ -58,16 +62,6 @@ export function textTooLong(): ProblemError {
     'body_too_large',
     `A text may have ${TEXT_BYTES_MAX} bytes (2 GiB), uncompressed. Send a part of it: cut it between lines, or trace fewer events.`,
   );
-}
-
-function joined(chunks: readonly Buffer[], bytes: number): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(bytes);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
 }
 
 async function* gunzipped(source: Bytes): AsyncGenerator<Buffer> {

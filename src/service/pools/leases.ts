@@ -14,34 +14,35 @@ import type { Database } from '../../store/database.js';
 import { type ClaimedRow, LeaseStore, type LockedRun } from '../../store/lease-store.js';
 import { lendable, PoolStore } from '../../store/pool-store.js';
 import { type Reply, storedAnswer, type Ticket } from '../idempotency.js';
-import { waitFor } from '../long-work/waiting.js';
 import type { About } from '../observations/views.js';
 import { ProblemError, queryRefused } from '../problem-error.js';
 import { missing } from '../refusals.js';
-import { runAfter, standingOf, worthOf } from './lease-rules.js';
+import { runAfter, standingOf } from './lease-rules.js';
 import { isLease } from './observed.js';
 import {
-  attemptReported,
   beatItem,
   completionItem,
   leaseItem,
   leaseOfRun,
   lentItem,
+  nodeHolder,
   runOfLease,
 } from './pool-views.js';
 import { fullOfMachines } from './pools.js';
 import { assertReached, type Reach } from './reach.js';
+import { endIfOver, takeReport } from './reports.js';
+import { WaitingLine } from './waiting-line.js';
 
 /** How many machines may wait at once on one instance; others are told at once that there is nothing. */
 const WAITING_MAX = 1000;
-/** A notice may be lost with its connection; machines look anyway, but seldom: there may be many. */
-const LOOK_MILLIS = 15_000;
 /** How often leases that nobody renewed are looked for. */
 const SWEEP_MILLIS = 5000;
 
 export class Leases {
   private readonly store: LeaseStore;
   private readonly pools: PoolStore;
+  /** By pool; without those where nobody waits. */
+  private readonly lines = new Map<string, WaitingLine>();
   private waiting = 0;
   private sweeping: NodeJS.Timeout | undefined;
 
@@ -76,22 +77,16 @@ export class Leases {
     const seen = await this.pools.seeMachine(pool, machine, labels, MACHINES_MAX);
     if (seen === 'no pool') missing('pool', pool);
     if (seen === 'full') throw fullOfMachines(pool);
-    await this.sweep(pool);
-    const millis = this.waiting < WAITING_MAX ? waitMillis : 0;
-    this.waiting += 1;
-    try {
-      return await waitFor(
-        this.database,
-        lendable(pool),
-        end,
-        millis,
-        () => (end.aborted ? Promise.resolve(undefined) : this.lend(pool, machine, ticket)),
-        (found) => found !== undefined,
-        LOOK_MILLIS,
-      );
-    } finally {
-      this.waiting -= 1;
+    const look = () =>
+      end.aborted ? Promise.resolve(undefined) : this.lend(pool, machine, ticket);
+    const found = await look();
+    if (found !== undefined) return found;
+    // There may be one whose lease is over, and nobody has noticed yet.
+    const hasMore = (await this.sweep(pool)) > 0;
+    if (waitMillis > 0 && this.waiting < WAITING_MAX) {
+      return this.wait(pool, look, waitMillis, end);
     }
+    return hasMore ? look() : undefined;
   }
 
   /** The holder renews its lease. */
@@ -110,10 +105,9 @@ export class Leases {
     { fencing_token: token, result, error_code: errorCode }: CompletionRequest,
     reach: Reach,
   ): Promise<Completion> {
-    const report = { result, errorCode };
     return this.on(lease, 'job', reach, async (run) => {
+      const worth = await takeReport(run, token, { result, errorCode });
       const attempt = await run.attempt(token);
-      const worth = worthOf(run, attempt, token, result);
       if (attempt === undefined || worth === 'stale') throw refused(lease, token, 'stale');
       if (worth === 'other') {
         const detail = `${lease} was completed before, with result ${attempt.result}.`;
@@ -121,16 +115,7 @@ export class Leases {
           { pointer: '/result', detail: 'differs from what was reported before' },
         ]);
       }
-      if (worth === 'again') return completionItem(run.id, token, attempt);
-      if (worth === 'late') {
-        await run.report(token, report);
-        // Nobody may have noticed yet that its lease is over.
-        if (token === run.fence) await endIfOver(run);
-        const { state } = (await run.attempt(token)) ?? attempt;
-        return completionItem(run.id, token, attemptReported(state, report));
-      }
-      await run.end('completed', runAfter(run.fence, run.isCancelled, result), report);
-      return completionItem(run.id, token, attemptReported('completed', report));
+      return completionItem(run.id, token, attempt);
     });
   }
 
@@ -141,13 +126,13 @@ export class Leases {
     const ended =
       held === undefined
         ? false
-        : await this.store.locked(held, 'job', async (run) => {
+        : await this.store.locked(held.id, 'job', async (run) => {
             // Meanwhile it may have been given to another.
             if (run.state !== 'leased' || run.machine !== machine) return false;
             await run.end('reset', runAfter(run.fence, run.isCancelled));
             return true;
           });
-    return { machine, ended: held !== undefined && ended === true ? [leaseOfRun(held)] : [] };
+    return { machine, ended: held !== undefined && ended === true ? [leaseOfRun(held.id)] : [] };
   }
 
   /** How the newest attempt at the run of a lease stands. */
@@ -176,6 +161,8 @@ export class Leases {
     if (machines[0] === undefined) {
       throw queryRefused('rule_violated', 'lease', 'has been given to no machine yet');
     }
+    // A lab that has claimed a node knows by itself which of its machines it was.
+    if (machines[0] === nodeHolder(run.id)) return { ...said, pool: run.pool };
     if (machine !== undefined && !machines.includes(machine)) {
       const detail = `has not held the lease (${machines.join(', ')} has)`;
       throw queryRefused('rule_violated', 'machine', detail);
@@ -183,10 +170,33 @@ export class Leases {
     return { ...said, pool: run.pool, machine: machine ?? machines[0] };
   }
 
-  /** Ends the leases that have not been renewed in time. */
-  private async sweep(pool?: string): Promise<void> {
-    for (const id of await this.store.over(pool)) {
-      await this.store.locked(id, 'job', endIfOver);
+  /** Ends the leases that have not been renewed in time. Returns how many there were. */
+  private async sweep(pool?: string): Promise<number> {
+    const over = await this.store.over(pool);
+    for (const id of over) await this.store.locked(id, 'job', endIfOver);
+    return over.length;
+  }
+
+  private async wait<Found>(
+    pool: string,
+    look: () => Promise<Found | undefined>,
+    millis: number,
+    end: AbortSignal,
+  ): Promise<Found | undefined> {
+    const hasWork = async (): Promise<boolean> => {
+      const { isThere, hasQueued } = await this.pools.work(pool);
+      if (!isThere) missing('pool', pool);
+      return hasQueued;
+    };
+    const line =
+      this.lines.get(pool) ?? new WaitingLine(this.database.notices, lendable(pool), hasWork);
+    this.lines.set(pool, line);
+    this.waiting += 1;
+    try {
+      return await line.wait(look, millis, end);
+    } finally {
+      this.waiting -= 1;
+      if (line.isEmpty) this.lines.delete(pool);
     }
   }
 
@@ -196,7 +206,8 @@ export class Leases {
     ticket: Ticket | undefined,
   ): Promise<Reply<Lent> | undefined> {
     const held = await this.store.runOf(pool, machine);
-    if (held !== undefined) throw busy(machine, held);
+    if (held !== undefined && !held.isOver) throw busy(machine, held.id);
+    if (held !== undefined) await this.store.locked(held.id, 'job', endIfOver);
     const replyOf = (row: ClaimedRow): Reply<Lent> => ({
       status: 201,
       headers: { location: `/v1/leases/${leaseOfRun(row.id)}` },
@@ -224,11 +235,6 @@ export class Leases {
     });
     return done ?? missing('lease', lease);
   }
-}
-
-async function endIfOver(run: LockedRun): Promise<void> {
-  if (run.state !== 'leased' || !run.isOver) return;
-  await run.end('expired', runAfter(run.fence, run.isCancelled));
 }
 
 function busy(machine: string, held?: string): ProblemError {

@@ -1,7 +1,12 @@
 /** What an observation says of the run that its machine was lent for. */
+import type { Kysely } from 'kysely';
+import { withLocked } from '../../store/lease-store.js';
+import { observeRun } from '../../store/pool-job-store.js';
+import type { Tables } from '../../store/tables.js';
 import type { RunResult } from '../../store/vocabulary.js';
 import { type Judged, observationStatus, type Status } from '../reports/status.js';
 import { runOfLease } from './pool-views.js';
+import { takeReport } from './reports.js';
 
 const RESULTS: Readonly<Record<Status, RunResult>> = {
   FAIL: 'fail',
@@ -12,17 +17,37 @@ const RESULTS: Readonly<Record<Status, RunResult>> = {
   SKIP: 'skip',
 };
 
-/** Undefined where it belongs to no run, or shows nothing. */
-export function shownOfRun(
+/** The fencing token with which a text is also what the holder of a lease reports; `later`: that is yet to come. */
+export type Reports = number | 'later' | undefined;
+
+/** Undefined where it belongs to no run, or changes nothing for it. */
+export function settlesRun(
   lease: string | undefined,
+  reports: Reports,
   answer: Omit<Judged, 'state'>,
-): { run: string; result: RunResult } | undefined {
-  if (lease === undefined || !isLease(lease)) return undefined;
+): ((trx: Kysely<Tables>) => Promise<void>) | undefined {
+  if (lease === undefined || !isLease(lease) || reports === 'later') return undefined;
+  const run = runOfLease(lease);
+  const shown = resultOf(answer);
+  if (reports === undefined) {
+    return shown === undefined ? undefined : (trx) => observeRun(trx, run, shown);
+  }
+  // A report without a result is the lab's fault.
+  const report = { result: shown ?? 'error', errorCode: undefined };
+  return async (trx) => {
+    await withLocked(trx, run, 'job', async (row) => {
+      if (shown !== undefined) await observeRun(trx, run, shown);
+      await takeReport(row, reports, report);
+    });
+  };
+}
+
+/** Undefined where it shows nothing. */
+function resultOf(answer: Omit<Judged, 'state'>): RunResult | undefined {
   const { verdict, class: whose, test_counts } = answer;
   const tests = Object.values(test_counts ?? {}).reduce((sum, count) => sum + count, 0);
   if (verdict === 'none' && whose !== 'harness' && tests === 0) return undefined;
-  const result = RESULTS[observationStatus({ ...answer, state: 'done' })];
-  return { run: runOfLease(lease), result };
+  return RESULTS[observationStatus({ ...answer, state: 'done' })];
 }
 
 /** Observations may name the leases of other services, too. */

@@ -2,7 +2,7 @@
 import type { Beat, Completion, Lease, Lent } from '../../../schemas/lease.js';
 import type { Machine, PoolSummary } from '../../../schemas/pool.js';
 import type { PoolJob, Run } from '../../../schemas/pool-job.js';
-import type { Attempt, ClaimedRow, LentRow, Report } from '../../store/lease-store.js';
+import type { Attempt, ClaimedRow, LentRow } from '../../store/lease-store.js';
 import type { JobAsked, JobRow, RunCounts, RunRow } from '../../store/pool-job-store.js';
 import type { MachineRow, PoolRow } from '../../store/pool-store.js';
 import { RUN_RESULTS, type RunResult } from '../../store/vocabulary.js';
@@ -163,6 +163,7 @@ export function completionItem(
   };
 }
 
-export function attemptReported(state: Attempt['state'], report: Report): Attempt {
-  return { state, result: report.result, errorCode: report.errorCode ?? null };
+/** Who holds a run that was claimed as a node: Maestro does not ask for a machine. */
+export function nodeHolder(run: string): string {
+  return run.replace(/^run_/, 'pull-labs.');
 }

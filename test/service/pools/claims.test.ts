@@ -5,6 +5,7 @@ import type { Explorations } from '../../../src/service/explorations/exploration
 import { Leases } from '../../../src/service/pools/leases.js';
 import { PoolJobs } from '../../../src/service/pools/pool-jobs.js';
 import { Pools } from '../../../src/service/pools/pools.js';
+import { WaitingLine } from '../../../src/service/pools/waiting-line.js';
 import { openDatabase } from '../../../src/store/database.js';
 import { emptyDatabase, meddler } from '../../instances.js';
 
@@ -146,4 +147,53 @@ t.test('no run is given twice, and none is lost', async (t) => {
     [1, 2, 3].map(() => [0, true]),
     'and counted once',
   );
+});
+
+t.test('of many that wait, as many look as there is something for', async (t) => {
+  const { database } = await instance();
+  const sql = await meddler(t, url);
+  const notify = () => sql.query(`select pg_notify('pebslab', 'pool:line')`);
+  let left = 0;
+  let looks = 0;
+  let isGone = false;
+  const hasWork = async (): Promise<boolean> => {
+    if (isGone) throw new Error('the pool is gone');
+    return left > 0;
+  };
+  const line = new WaitingLine(database.notices, 'pool:line', hasWork);
+  const served: number[] = [];
+  const wait = (n: number, millis = 30_000): Promise<number | undefined> =>
+    line.wait(
+      async () => {
+        looks += 1;
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        if (left === 0) return undefined;
+        left -= 1;
+        served.push(n);
+        return n;
+      },
+      millis,
+      never,
+    );
+  const waiting = Array.from({ length: 60 }, (_, n) => wait(n));
+  t.equal(await wait(60, 20), undefined, 'the time is up');
+  t.equal(looks, 62, 'everybody has looked once, and at the end');
+  left = 2;
+  await notify();
+  t.strictSame((await Promise.all(waiting.slice(0, 2))).sort(), [0, 1], 'the longest waiting');
+  t.ok(looks <= 66, `${looks} looks`);
+  left = 30;
+  await notify();
+  await Promise.all(waiting.slice(2, 32));
+  t.equal(left, 0);
+  t.strictSame(
+    served.sort((a, b) => a - b),
+    Array.from({ length: 32 }, (_, n) => n),
+  );
+  isGone = true;
+  const ending = Promise.allSettled(waiting.slice(32));
+  await notify();
+  const ended = await ending;
+  t.ok(ended.every(({ status }) => status === 'rejected'));
+  t.ok(line.isEmpty);
 });

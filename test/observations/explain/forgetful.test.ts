@@ -1,0 +1,201 @@
+/** A machine that forgets how often perf used the places of its list, beside one that does not. */
+import t from 'tap';
+import { follow } from '../../../src/explorer/follow.js';
+import { expandInto, successorsFor } from '../../../src/explorer/model.js';
+import { MISSING } from '../../../src/explorer/observation.js';
+import { initialState } from '../../../src/explorer/path.js';
+import { Random } from '../../../src/explorer/prng.js';
+import { exploredWorld } from '../../../src/model/explored-world.js';
+import { followRecording } from '../../../src/model/recordings/follow-recording.js';
+import { ObservedMachine } from '../../../src/model/recordings/observed-machine.js';
+import { OneRun } from '../../../src/model/recordings/one-run.js';
+import { Symbols } from '../../../src/model/recordings/symbols.js';
+import type { EventSpec, VcpuSpec, WorldSpec } from '../../../src/model/world-spec.js';
+import { ObservedRecord } from '../../../src/observations/record.js';
+import { answerUses, forget } from '../../../src/pmu/machine/forget.js';
+import { ACTIVE } from '../../../src/pmu/perf/perf-event.js';
+import { modelOf, pick, randomPath, randomWorld, tracedText } from './random-runs.js';
+import { explanationOf, recordsOf } from './recordings.js';
+
+const KERNELS = ['linux-7.3.4', 'linux-7.2.6', 'linux-6.12.117', 'upstream-base'];
+const PERIOD = 100003;
+const PEBS: EventSpec = { counter: 'PMC0', precise_ip: 2, sample_period: PERIOD };
+const PLAIN: EventSpec = { counter: 'PMC1', sample_period: PERIOD };
+const EVENTS: readonly EventSpec[][] = [
+  [PEBS],
+  [PEBS, PLAIN],
+  [
+    { ...PLAIN, name: 'e0' },
+    { ...PEBS, group_leader: 'e0' },
+  ],
+];
+
+/** A guest that counts on some counters, on all of them with PEBS. */
+function guest(...counters: number[]): VcpuSpec {
+  const set = counters.reduce((all, counter) => all | (1 << counter), 0);
+  return {
+    wrmsr: [
+      { msr: 'IA32_DS_AREA', value: '0xffff888000049000' },
+      { msr: 'IA32_PEBS_ENABLE', value: set },
+      ...counters.map((counter) => ({ msr: `IA32_PERFEVTSEL${counter}`, value: '0x43003c' })),
+      { msr: 'IA32_PERF_GLOBAL_CTRL', value: set },
+    ],
+  };
+}
+
+const GUESTS = [guest(2), guest(2, 3), guest(2, 3, 4)];
+
+function machineOf(dice: Random, guests: readonly VcpuSpec[], symbols: Symbols): ObservedMachine {
+  const actors = [
+    'event_add',
+    'event_del',
+    'event_enable',
+    'event_disable',
+    'guest_wrmsr',
+  ] as const;
+  const spec: WorldSpec = {
+    cpu_model: 'emerald-rapids',
+    kernel: pick(dice, KERNELS),
+    events: pick(dice, EVENTS),
+    vcpus: [pick(dice, guests)],
+    actors: actors.map((kind) => ({ kind })),
+    nmi_timing: 'late',
+  };
+  symbols.showsRuns = true;
+  return new ObservedMachine(exploredWorld(spec), symbols);
+}
+
+/** The steps of a state: label, what it shows, and the state after it. */
+function stepsOf(machine: ObservedMachine, state: Int32Array) {
+  const out = successorsFor(machine, 1);
+  machine.expects(Int32Array.of(MISSING), 0);
+  expandInto(machine, state, 0, out);
+  const shown = new Int32Array(256);
+  return Array.from({ length: out.count }, (_, nth) => ({
+    label: out.labels[nth]!,
+    shows: String(shown.subarray(0, machine.emits(nth, shown))),
+    state: out.words.slice(nth * machine.words, (nth + 1) * machine.words),
+  }));
+}
+
+/** Whether a state of the forgetful machine stands for a state of the exact one, among others. */
+function standsFor(machine: ObservedMachine, forgetful: Int32Array, exact: Int32Array): boolean {
+  const [one, other] = [forgetful, exact].map((words) => machine.unpacked(words));
+  forget(other!.state);
+  const { events } = one!.state;
+  // What it does not know is as it may be.
+  for (const [at, { tag, status }] of events.entries()) {
+    const isUnknown = status >= ACTIVE && tag === UNKNOWN;
+    const isLatest = other!.state.events[at]!.tag === 0;
+    if (isUnknown) answerUses(one!.state, 1 << at, isLatest ? 1 << at : 0);
+  }
+  const packed = [one!, other!].map(({ state, spent }) => {
+    const words = new Int32Array(machine.words);
+    machine.layout.pack(state, spent, words, 0);
+    return String(words);
+  });
+  return packed[0] === packed[1];
+}
+
+/** More than any tag on one CPU. */
+const UNKNOWN = 8;
+const WALKS = 16;
+const STEPS = 250;
+
+t.test('whatever a machine does, the one that forgets does as well', async (t) => {
+  let guesses = 0;
+  for (let seed = 0; seed < WALKS; seed += 1) {
+    const dice = new Random(seed, 1);
+    const machine = machineOf(dice, GUESTS, new Symbols());
+    const { exact } = machine;
+    t.ok(machine.forgets, 'there is something to forget');
+    let [forgetful, state] = [initialState(machine), initialState(exact)];
+    let isFollowed = true;
+    for (let nth = 0; nth < STEPS && isFollowed; nth += 1) {
+      const steps = stepsOf(exact, state);
+      const step = dice.below(2) === 0 ? steps[0]! : pick(dice, steps);
+      const others = stepsOf(machine, forgetful);
+      const labels = new Set(others.map(({ label }) => label));
+      const same = others.find(
+        (other) =>
+          other.label === step.label &&
+          other.shows === step.shows &&
+          standsFor(machine, other.state, step.state),
+      );
+      isFollowed = same !== undefined && labels.size === steps.length;
+      state = step.state;
+      forgetful = same?.state ?? forgetful;
+    }
+    t.ok(isFollowed, `walk ${seed}`);
+    guesses += machine.guesses;
+  }
+  t.ok(guesses > 0, `it had to guess ${guesses} times`);
+});
+
+/** By hand 300. */
+const RECORDINGS = 20;
+const LIMITS = { limits: { statesMax: 20_000 } };
+
+t.test(
+  'verdicts and shortest schedules are those of the machine that forgets nothing',
+  async (t) => {
+    const verdicts = new Map<string, number>();
+    let guesses = 0;
+    for (let seed = 0; seed < RECORDINGS; seed += 1) {
+      const dice = new Random(seed, 2);
+      const machine = machineOf(dice, GUESTS, new Symbols());
+      const { exact } = machine;
+      const recording = recordingOf(exact, dice);
+      const found = followRecording(machine, recording, () => LIMITS);
+      const wanted = follow(exact, recording, LIMITS);
+      guesses += machine.guesses;
+      const both = `${wanted.verdict}, ${found.verdict}`;
+      verdicts.set(both, (verdicts.get(both) ?? 0) + 1);
+      const run = new OneRun(exact, initialState(exact), found.path);
+      t.ok(
+        follow(run, recording, { limits: {} }).position >= found.position,
+        `${seed}: it is a run`,
+      );
+      if (wanted.verdict === 'undecided') continue;
+      t.equal(found.verdict, wanted.verdict, `${seed}: ${wanted.verdict}`);
+      t.equal(found.position, wanted.position);
+      t.same(new Set(found.instead), new Set(wanted.instead));
+      if (wanted.verdict === 'explained') t.equal(found.path.length, wanted.path.length);
+      t.ok(found.states <= wanted.states || machine.guesses > 0, 'and takes no more states');
+    }
+    t.comment([...verdicts].map(([both, count]) => `${both}: ${count}`).join('; '), guesses);
+  },
+);
+
+/** What a random run shows, with a few symbols left out, and here and there one that was made elsewhere. */
+function recordingOf(exact: ObservedMachine, dice: Random): Int32Array {
+  const shown: number[] = [];
+  let state = initialState(exact);
+  while (shown.length < 40) {
+    const steps = stepsOf(exact, state);
+    const step = dice.below(2) === 0 ? steps[0]! : pick(dice, steps);
+    if (step.shows !== '') shown.push(...step.shows.split(',').map(Number));
+    state = step.state;
+  }
+  const [from, count] = [dice.below(shown.length), dice.below(4)];
+  if (dice.below(2) === 0) shown.splice(from, count, MISSING);
+  if (dice.below(2) === 0) shown[dice.below(shown.length)] = pick(dice, shown);
+  return Int32Array.from(shown);
+}
+
+t.test('a recording of guest PEBS with a declared loss is decided', async (t) => {
+  for (const seed of [3, 4]) {
+    const dice = new Random(seed, 7);
+    const kernel = pick(dice, KERNELS);
+    const world = { ...randomWorld(dice, 'emerald-rapids', kernel), vcpus: [guest(0)] };
+    const model = modelOf(world);
+    const records = recordsOf(await tracedText(model, randomPath(model, dice, 150)));
+    const first = dice.below(records.length);
+    const lost = new ObservedRecord(records[first]!.line, 'loss');
+    lost.cpu = 0;
+    records.splice(first, 1 + dice.below(Math.ceil(records.length / 3)), lost);
+    const found = explanationOf(records, { kernel, cpu_model: 'emerald-rapids' });
+    t.equal(found.verdict, 'explained');
+    t.comment(`${Math.round(found.millis)} ms, ${found.states} states`);
+  }
+});
