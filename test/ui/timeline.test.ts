@@ -128,6 +128,7 @@ t.test('the timeline', { skip }, async (t) => {
     t.equal(await row.getByRole('img', { name: 'PMC0 stuck' }).count(), 1);
     await page.getByRole('checkbox', { name: /^Only what writes/ }).check();
     t.equal(await page.getByRole('button', { name: 'Step 12' }).count(), 0, 'it only marks time');
+    t.equal(await page.getByRole('button', { name: /^Step 24/ }).count(), 1, 'it has a mark');
     await page.getByRole('button', { name: /^Step 15/ }).click();
     await at(15);
     await checkLooks(t, page, 'table');
@@ -206,7 +207,16 @@ t.test('the timeline', { skip }, async (t) => {
         }
       }
     }
-    await page.emulateMedia({ colorScheme: 'light' });
+    await page.emulateMedia({ colorScheme: 'light', forcedColors: 'active' });
+    await page.getByRole('tab', { name: 'Timeline' }).click();
+    await slider.waitFor();
+    const colours = await page.evaluate(`(() => {
+      const { width, height } = document.querySelector('canvas');
+      const context = document.querySelector('canvas').getContext('2d');
+      return new Set(new Uint32Array(context.getImageData(0, 0, width, height).data.buffer)).size;
+    })()`);
+    t.ok(Number(colours) > 2, `a picture in the colours of the system: ${colours}`);
+    await page.emulateMedia({ forcedColors: 'none' });
     await page.setViewportSize({ width: 1280, height: 800 });
   });
 

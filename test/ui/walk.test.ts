@@ -13,7 +13,13 @@ t.test('the walk', { skip }, async (t) => {
   const choices = page.getByRole('region', { name: 'Choices' });
   const state = page.getByRole('region', { name: 'State' });
   const after = (steps: number) =>
-    page.getByRole('heading', { level: 1, name: `After ${steps} steps`, exact: true }).waitFor();
+    page
+      .getByRole('heading', {
+        level: 1,
+        name: `After ${steps} step${steps === 1 ? '' : 's'}`,
+        exact: true,
+      })
+      .waitFor();
 
   t.test('begins at the first state, and takes choices by digits and clicks', async (t) => {
     await page.goto(PLACE);

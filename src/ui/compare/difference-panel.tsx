@@ -42,7 +42,7 @@ export function DifferencePanel({ row, kernels, lanes, cursor }: PanelProps) {
             <One difference={one} row={row} kernels={kernels} />
           </div>
         ))}
-        {lanes.length > 0 && <LaneStates lanes={lanes} cursor={cursor} />}
+        <LaneStates lanes={lanes} cursor={cursor} />
       </div>
     </section>
   );

@@ -46,7 +46,8 @@ export function pressed(event: KeyboardEvent): void {
   const isLetter = event.key.length === 1;
   if (isLetter && !areOn.value) return;
   // By its place on the keyboard: with Shift it types something else, and on some layouts a digit only then.
-  const digit = Number(/^(?:Digit)?([1-9])$/.exec(event.code || event.key)?.[1] ?? 0);
+  const found = /^Digit([1-9])$/.exec(event.code) ?? /^([1-9])$/.exec(event.key);
+  const digit = Number(found?.[1] ?? 0);
   const digits = digit > 0 && (event.shiftKey ? SHIFT_DIGIT : DIGIT);
   // The innermost view registered last.
   const find = (name: unknown) => keys.value.findLast(({ key }) => key === name);

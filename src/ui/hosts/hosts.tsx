@@ -5,6 +5,7 @@ import { asProblem, type Problem } from '../api/problem.js';
 import { curl, useHeader } from '../frame/header-content.js';
 import { useLoaded } from '../load.js';
 import { addressOfPlace, go } from '../router.js';
+import { List } from '../widgets/list.js';
 import { NameSelect } from '../widgets/name-select.js';
 import { moment, whole } from '../widgets/numbers.js';
 import { ProblemPanel } from '../widgets/problem-panel.js';
@@ -16,10 +17,10 @@ import './hosts.css';
 const SHOWN = 50;
 
 export function Hosts({ parts }: { readonly parts: { readonly host?: string } }) {
-  return parts.host === undefined ? <List /> : <HostView key={parts.host} id={parts.host} />;
+  return parts.host === undefined ? <AllHosts /> : <HostView key={parts.host} id={parts.host} />;
 }
 
-function List() {
+function AllHosts() {
   const hosts = useLoaded(
     'hosts',
     (signal) => get('/v1/hosts', { query: { limit: SHOWN }, signal }),
@@ -41,37 +42,21 @@ function List() {
         </p>
       )}
       {value !== undefined && value.items.length > 0 && (
-        <table class="list">
-          <thead>
-            <tr>
-              <th scope="col">Host</th>
-              <th scope="col">Kernel</th>
-              <th scope="col">CPU</th>
-              <th scope="col">Events, vCPUs</th>
-              <th scope="col">Micro-steps</th>
-              <th scope="col">Made</th>
-            </tr>
-          </thead>
-          <tbody>
-            {value.items.map((host) => (
-              <tr key={host.id}>
-                <th scope="row">
-                  <a href={`/ui/h/${host.id}`}>{host.name ?? host.id}</a>
-                </th>
-                <td>{host.kernel}</td>
-                <td>
-                  {host.cpus > 1 && `${host.cpus} × `}
-                  {host.cpu_model} ({host.platform_class})
-                </td>
-                <td>
-                  {host.events}, {host.vcpus}
-                </td>
-                <td class="number">{whole(host.micro_steps)}</td>
-                <td class="number">{moment(host.created_at)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <List
+          heads={['Host', 'Kernel', 'CPU', 'Events', 'vCPUs', 'Micro-steps', 'Made']}
+          rows={value.items.map((host) => ({
+            key: host.id,
+            cells: [
+              <a href={`/ui/h/${host.id}`}>{host.name ?? host.id}</a>,
+              host.kernel,
+              `${host.cpus > 1 ? `${host.cpus} × ` : ''}${host.cpu_model} (${host.platform_class})`,
+              host.events,
+              host.vcpus,
+              whole(host.micro_steps),
+              moment(host.created_at),
+            ],
+          }))}
+        />
       )}
       {value?.has_more && <p class="muted">Only the newest {SHOWN} are listed.</p>}
       <NewHost />

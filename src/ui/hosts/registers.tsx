@@ -62,12 +62,6 @@ function Register({ view }: { readonly view: Api['MsrView'] }) {
 
 function Value({ of, label }: { readonly of: string | undefined; readonly label: string }) {
   return (
-    <td data-label={label}>
-      {of === undefined ? (
-        <span class="muted">–</span>
-      ) : (
-        <code>{of.replace(/^0x0+(?=.)/, '0x')}</code>
-      )}
-    </td>
+    <td data-label={label}>{of !== undefined && <code>{of.replace(/^0x0+(?=.)/, '0x')}</code>}</td>
   );
 }

@@ -1,7 +1,9 @@
 /** The cells of a campaign: kernels against CPUs, each the rate of what goes wrong most often, with its 95 % interval. */
+
 import { type Api, get } from '../api/client.js';
 import { useLoaded } from '../load.js';
 import { addressOfPlace } from '../router.js';
+import { count } from '../widgets/numbers.js';
 import { portableKey } from '../worlds/portable.js';
 
 type Results = Api['CampaignResults'];
@@ -128,7 +130,7 @@ interface FirstProps extends Pick<Api['CampaignViolation'], 'walk' | 'steps' | '
 /** The first walk that went wrong, on the timeline. */
 function FirstWalk({ model, property, walk, steps, path }: FirstProps) {
   const { value } = useLoaded(model && JSON.stringify(model), () => portableKey({ model: model! }));
-  const words = `walk ${walk}, ${steps} steps`;
+  const words = `walk ${walk}, ${count(steps, 'step')}`;
   return value === undefined ? (
     words
   ) : (

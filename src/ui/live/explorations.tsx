@@ -70,7 +70,7 @@ const OUTCOMES = {
   violated: 'steps to a violation',
   holds: 'states, holds',
   running: '',
-  undecided: 'undecided',
+  undecided: 'states, undecided',
   failed: '',
   none: '',
 } as const;

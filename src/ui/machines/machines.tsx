@@ -4,6 +4,7 @@ import { get, remove } from '../api/client.js';
 import { curl, useHeader } from '../frame/header-content.js';
 import { useLoaded } from '../load.js';
 import { addressOfPlace, go } from '../router.js';
+import { List } from '../widgets/list.js';
 import { moment } from '../widgets/numbers.js';
 import { ProblemPanel } from '../widgets/problem-panel.js';
 import { Waiting, WaitingScreen } from '../widgets/waiting.js';
@@ -63,31 +64,19 @@ function Kept() {
   if (value === undefined) return <Waiting what="What was kept is loading" lines={3} />;
   if (value.items.length === 0) return <p class="muted">Nothing is kept here yet.</p>;
   return (
-    <table class="list">
-      <caption>Kept</caption>
-      <thead>
-        <tr>
-          <th scope="col">Machine</th>
-          <th scope="col">Verdict</th>
-          <th scope="col">Format</th>
-          <th scope="col">Sent</th>
-        </tr>
-      </thead>
-      <tbody>
-        {value.items.map(({ id, machine, verdict, format, created_at }) => (
-          <tr key={id}>
-            <th scope="row">
-              <a href={`/ui/machines/${id}`}>{machine ?? id}</a>
-            </th>
-            <td>
-              <MachineMark verdict={verdict} />
-            </td>
-            <td>{format}</td>
-            <td class="number">{moment(created_at)}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+    <List
+      caption="Kept"
+      heads={['Machine', 'Verdict', 'Format', 'Sent']}
+      rows={value.items.map(({ id, machine, verdict, format, created_at }) => ({
+        key: id,
+        cells: [
+          <a href={`/ui/machines/${id}`}>{machine ?? id}</a>,
+          <MachineMark verdict={verdict} />,
+          format,
+          moment(created_at),
+        ],
+      }))}
+    />
   );
 }
 

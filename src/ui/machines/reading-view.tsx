@@ -64,7 +64,7 @@ export function ReadingView({ reading, lines }: Props) {
               {ranked.slice(0, CPUS_SHOWN).map(({ cpu, verdict, reason }) => (
                 <li key={cpu}>
                   <strong>{cpu}</strong> <MachineMark verdict={verdict} />{' '}
-                  <span class="muted">{reason}</span>
+                  <span class="muted">{reason.replace(/^Inconclusive: /, '')}</span>
                 </li>
               ))}
             </ul>

@@ -1,5 +1,6 @@
 /** Worlds of one's own: no scenarios, but models that were searched or opened in this browser. */
 import { addressOfPlace } from '../router.js';
+import { List } from '../widgets/list.js';
 import { moment } from '../widgets/numbers.js';
 import { forgetWorld, ownWorlds } from '../worlds/mine.js';
 
@@ -14,38 +15,24 @@ export function OwnWorlds() {
     );
   }
   return (
-    <table class="list">
-      <thead>
-        <tr>
-          <th scope="col">World</th>
-          <th scope="col">What is in it</th>
-          <th scope="col">Last opened</th>
-          <th scope="col">
-            <span class="unseen">Delete</span>
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {worlds.map(({ key, title, content, seen_at }) => (
-          <tr key={key}>
-            <th scope="row">
-              <a href={addressOfPlace(`/${key}/walk`)}>{title}</a>
-            </th>
-            <td>{content}</td>
-            <td class="number">{moment(seen_at)}</td>
-            <td>
-              <button
-                type="button"
-                class="small"
-                aria-label={`Delete ${title}, ${content}`}
-                onClick={() => forgetWorld(key)}
-              >
-                Delete
-              </button>
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+    <List
+      heads={['World', 'What is in it', 'Last opened', '']}
+      rows={worlds.map(({ key, title, content, seen_at }) => ({
+        key,
+        cells: [
+          <a href={addressOfPlace(`/${key}/walk`)}>{title}</a>,
+          content,
+          moment(seen_at),
+          <button
+            type="button"
+            class="small"
+            aria-label={`Delete ${title}, ${content}`}
+            onClick={() => forgetWorld(key)}
+          >
+            Delete
+          </button>,
+        ],
+      }))}
+    />
   );
 }

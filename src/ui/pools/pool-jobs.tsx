@@ -2,6 +2,7 @@
 import { get } from '../api/client.js';
 import { useLoaded } from '../load.js';
 import { query, setQuery } from '../router.js';
+import { List } from '../widgets/list.js';
 import { moment } from '../widgets/numbers.js';
 import { ProblemPanel } from '../widgets/problem-panel.js';
 
@@ -16,47 +17,28 @@ export function PoolJobs({ pool }: { readonly pool: string }) {
   if (value === undefined) return null;
   if (value.items.length === 0) return <p class="muted">No job waits for this pool.</p>;
   return (
-    <table class="list">
-      <caption>Jobs</caption>
-      <thead>
-        <tr>
-          <th scope="col">Job</th>
-          <th scope="col">State</th>
-          <th scope="col">Verdict</th>
-          <th scope="col">Copies</th>
-          <th scope="col">Made</th>
-        </tr>
-      </thead>
-      <tbody>
-        {value.items.map(({ id, state, verdict, copies, created_at }) => (
-          <>
-            <tr key={id}>
-              <th scope="row">
-                <button
-                  type="button"
-                  class="link"
-                  aria-expanded={open === id}
-                  onClick={() => setQuery({ job: open === id ? undefined : id })}
-                >
-                  {id}
-                </button>
-              </th>
-              <td>{state}</td>
-              <td>{verdict ?? '–'}</td>
-              <td class="number">{copies}</td>
-              <td class="number">{moment(created_at)}</td>
-            </tr>
-            {open === id && (
-              <tr key={`${id} runs`}>
-                <td colSpan={5}>
-                  <Runs job={id} />
-                </td>
-              </tr>
-            )}
-          </>
-        ))}
-      </tbody>
-    </table>
+    <List
+      caption="Jobs"
+      heads={['Job', 'State', 'Verdict', 'Copies', 'Made']}
+      rows={value.items.map(({ id, state, verdict, copies, created_at }) => ({
+        key: id,
+        cells: [
+          <button
+            type="button"
+            class="link"
+            aria-expanded={open === id}
+            onClick={() => setQuery({ job: open === id ? undefined : id })}
+          >
+            {id}
+          </button>,
+          state,
+          verdict ?? '–',
+          copies,
+          moment(created_at),
+        ],
+        below: open === id ? <Runs job={id} /> : undefined,
+      }))}
+    />
   );
 }
 
@@ -65,31 +47,15 @@ function Runs({ job }: { readonly job: string }) {
     get('/v1/pool-jobs/{job}/runs', { path: { job }, query: SHOWN, signal }),
   );
   if (problem !== undefined) return <ProblemPanel problem={problem} retry={reload} />;
+  if (value === undefined) return null;
   return (
-    <table class="list">
-      <caption>Runs and leases</caption>
-      <thead>
-        <tr>
-          <th scope="col">Run</th>
-          <th scope="col">State</th>
-          <th scope="col">Verdict</th>
-          <th scope="col">Lease</th>
-          <th scope="col">Attempts</th>
-        </tr>
-      </thead>
-      <tbody>
-        {value?.items.map(({ id, state, verdict, lease, attempts }) => (
-          <tr key={id}>
-            <th scope="row">{id}</th>
-            <td>{state}</td>
-            <td>{verdict ?? '–'}</td>
-            <td>
-              <code>{lease}</code>
-            </td>
-            <td class="number">{attempts.length}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+    <List
+      caption="Runs and leases"
+      heads={['Run', 'State', 'Verdict', 'Lease', 'Attempts']}
+      rows={value.items.map(({ id, state, verdict, lease, attempts }) => ({
+        key: id,
+        cells: [id, state, verdict ?? '–', <code>{lease ?? '–'}</code>, attempts.length],
+      }))}
+    />
   );
 }

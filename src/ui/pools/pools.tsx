@@ -1,8 +1,9 @@
 /** Pools of real machines as tables: who holds a lease, what each machine is, what it has shown, and what does not fit the model. */
-import { get } from '../api/client.js';
+import { type Api, get } from '../api/client.js';
 import { curl, useHeader } from '../frame/header-content.js';
 import { useLoaded } from '../load.js';
-import { moment, whole } from '../widgets/numbers.js';
+import { List } from '../widgets/list.js';
+import { duration, moment, whole } from '../widgets/numbers.js';
 import { ProblemPanel } from '../widgets/problem-panel.js';
 import { Waiting } from '../widgets/waiting.js';
 import { PoolJobs } from './pool-jobs.js';
@@ -13,12 +14,12 @@ const ALL = { limit: 100 };
 export function Pools({ parts }: { readonly parts: { readonly pool?: string } }) {
   return (
     <div class="screen">
-      {parts.pool === undefined ? <List /> : <Pool key={parts.pool} pool={parts.pool} />}
+      {parts.pool === undefined ? <AllPools /> : <Pool key={parts.pool} pool={parts.pool} />}
     </div>
   );
 }
 
-function List() {
+function AllPools() {
   useHeader({ title: 'Pools', curl: [curl('/v1/pools')] });
   const { value, problem, reload } = useLoaded('pools', (signal) =>
     get('/v1/pools', { query: ALL, signal }),
@@ -37,31 +38,18 @@ function List() {
         </p>
       )}
       {value !== undefined && value.items.length > 0 && (
-        <table class="list">
-          <thead>
-            <tr>
-              <th scope="col">Pool</th>
-              <th scope="col">Title</th>
-              <th scope="col">A lease lasts</th>
-              <th scope="col">Made</th>
-            </tr>
-          </thead>
-          <tbody>
-            {value.items.map(({ name, title, lease_seconds, draining, created_at }) => (
-              <tr key={name}>
-                <th scope="row">
-                  <a href={`/ui/pools/${name}`}>{name}</a>
-                </th>
-                <td>
-                  {title ?? '–'}
-                  {draining && ' (draining)'}
-                </td>
-                <td class="number">{lease_seconds} s</td>
-                <td class="number">{moment(created_at)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <List
+          heads={['Pool', 'Title', 'A lease lasts', 'Made']}
+          rows={value.items.map(({ name, title, lease_seconds, draining, created_at }) => ({
+            key: name,
+            cells: [
+              <a href={`/ui/pools/${name}`}>{name}</a>,
+              `${title ?? '–'}${draining ? ' (draining)' : ''}`,
+              duration(lease_seconds),
+              moment(created_at),
+            ],
+          }))}
+        />
       )}
     </>
   );
@@ -116,50 +104,34 @@ function Pool({ pool }: { readonly pool: string }) {
       {machines.length === 0 ? (
         <p class="muted">No machine has come to this pool yet.</p>
       ) : (
-        <table class="list">
-          <caption>Machines</caption>
-          <thead>
-            <tr>
-              <th scope="col">Machine</th>
-              <th scope="col">Lease</th>
-              <th scope="col">Last seen</th>
-              <th scope="col">CPU</th>
-              <th scope="col">Kernel</th>
-              <th scope="col">Loads the register: predicted, shown</th>
-              <th scope="col">Stuck</th>
-            </tr>
-          </thead>
-          <tbody>
-            {machines.map((one) => (
-              <tr key={one.name}>
-                <th scope="row">{one.name}</th>
-                <td data-label="lease">
-                  <code>{one.lease ?? '–'}</code>
-                </td>
-                <td data-label="seen" class="number">
-                  {one.seen_at === undefined ? '–' : moment(one.seen_at)}
-                </td>
-                <td data-label="CPU">
-                  {one.cpu_model ?? 'unknown'}
-                  {one.platform_class !== null && ` (${one.platform_class})`}
-                </td>
-                <td data-label="kernel">
-                  {one.kernel ?? 'unknown'} ({one.fix_state})
-                </td>
-                <td data-label="predicted, shown">
-                  {one.predicted_path}, {one.shown_autoload} yes, {one.shown_none} no, of{' '}
-                  {one.observations}
-                </td>
-                <td data-label="stuck" class={one.shown_stuck > 0 ? 'violated' : ''}>
-                  {one.shown_stuck > 0 && '▲ '}
-                  {one.shown_stuck}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <List
+          caption="Machines"
+          heads={['Machine', 'Lease', 'Last seen', 'CPU', 'Kernel', 'Loads the register', 'Stuck']}
+          rows={machines.map((one) => ({
+            key: one.name,
+            cells: [
+              one.name,
+              <code>{one.lease ?? '–'}</code>,
+              one.seen_at === undefined ? '–' : moment(one.seen_at),
+              `${one.cpu_model ?? 'unknown'}${one.platform_class === null ? '' : ` (${one.platform_class})`}`,
+              one.kernel === undefined ? 'unknown' : `${one.kernel} (${one.fix_state})`,
+              pathWords(one),
+              one.shown_stuck > 0 ? <span class="violated">▲ {one.shown_stuck}</span> : 0,
+            ],
+          }))}
+        />
       )}
       <PoolJobs pool={pool} />
     </>
   );
+}
+
+/** What the model says of a machine, and what recordings have shown. */
+function pathWords(machine: Api['PoolMachine']): string {
+  const { predicted_path, shown_autoload, shown_none, observations } = machine;
+  const shown =
+    observations === 0
+      ? 'nothing shown yet'
+      : `shown: ${shown_autoload} yes, ${shown_none} no, of ${observations}`;
+  return `predicted ${predicted_path}; ${shown}`;
 }

@@ -327,17 +327,17 @@ export function drawCursor(view: View, cursor: LaneCursor, lane: Placed | undefi
   }
 }
 
-/** Beside where ★ and ▲ stand. */
+/** In the place of the number, which is said elsewhere. */
 function drawFlag(view: View, step: number, digit: string): void {
-  const { context, palette } = view;
-  const x = xOf(view, step);
+  const { context, palette, stepWidth } = view;
+  const [x, width] = [xOf(view, step), Math.max(12, stepWidth)];
   context.fillStyle = palette.accent;
-  context.fillRect(x + 2, 37, 12, 16);
+  context.fillRect(x + 1, 2, width - 2, 17);
   context.font = 'bold 11px system-ui, sans-serif';
   context.textAlign = 'center';
   context.textBaseline = 'middle';
   context.fillStyle = palette.ground;
-  context.fillText(digit, x + 8, 45.5);
+  context.fillText(width < 24 ? digit : `⚑${digit}`, x + width / 2, 11);
 }
 
 function arc(view: View, from: number, to: number, y: number, height: number): void {

@@ -131,9 +131,10 @@ export function LanesView({ run, lanes, cursor }: Props) {
           +
         </button>
         <span class="muted key-line">
-          thick: hardware · thin line below: what perf wants ·{' '}
-          {run.parting === undefined ? '★ from here on unavoidable' : '≠ the runs part'} · ▲
-          violated
+          thick: hardware · thin line below: what perf wants
+          {run.pointOfNoReturn !== undefined && ' · ★ from here on unavoidable'}
+          {run.parting !== undefined && ' · ≠ the runs part'}
+          {run.firstViolation !== undefined && ' · ▲ violated'}
         </span>
       </div>
       <div class="lanes-body" style={{ height: layout.height }}>

@@ -22,6 +22,8 @@ export type Palette = Readonly<Record<(typeof NAMES)[number], string>>;
 /** As they are now, by scheme and contrast. */
 export function readPalette(element: HTMLElement): Palette {
   const probe = document.createElement('span');
+  // Where colours are forced, all text has one, and the ground is not that of text.
+  probe.style.setProperty('forced-color-adjust', 'none');
   element.append(probe);
   const entries = NAMES.map((name) => {
     probe.style.color = `var(--${name})`;

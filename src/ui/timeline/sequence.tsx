@@ -1,5 +1,6 @@
 /** The steps as messages between those who act: a row for each step that writes or changes something. */
 import { useMemo } from 'preact/hooks';
+import { ACTOR_GLYPHS } from '../widgets/actor.js';
 import { useWindow } from '../widgets/window.js';
 import type { Cursor } from './cursor.js';
 import type { Run, Step } from './run.js';
@@ -8,6 +9,9 @@ import { describeWrite } from './words.js';
 
 const LANES = ['perf', 'kvm', 'nmi', 'cpu', 'areas', 'guest', 'host'] as const;
 type LaneName = (typeof LANES)[number];
+
+/** Where names have no room. */
+const LANE_GLYPHS: Readonly<Record<LaneName, string>> = { ...ACTOR_GLYPHS, areas: '▤' };
 
 const ROW_HEIGHT = 44;
 const LANE_WIDTHS = { wide: 46, narrow: 22 } as const;
@@ -86,7 +90,7 @@ function Heads() {
   return (
     <div class="sequence-heads" aria-hidden="true">
       {LANES.map((name) => (
-        <span key={name}>{name}</span>
+        <span key={name}>{isWide.value ? name : LANE_GLYPHS[name]}</span>
       ))}
     </div>
   );

@@ -138,6 +138,7 @@ interface LanesProps {
 }
 
 export function LaneStates({ lanes, cursor }: LanesProps) {
+  if (lanes.length === 0) return null;
   return (
     <div>
       <h3>After it</h3>

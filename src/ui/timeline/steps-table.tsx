@@ -27,9 +27,10 @@ export function StepsTable({ run, lanes, cursor }: Props) {
   const bits = lanes.filter((lane): lane is BitLane => lane.kind === 'bit').slice(0, BITS_MAX);
   const shown = useMemo(
     () =>
-      [...run.steps.keys()].flatMap((at) =>
-        onlyChanges.value && run.steps[at]!.isQuiet ? [] : [at + 1],
-      ),
+      run.steps.flatMap(({ isQuiet }, at) => {
+        const isMarked = at + 1 === run.pointOfNoReturn || at + 1 === run.firstViolation;
+        return onlyChanges.value && isQuiet && !isMarked ? [] : [at + 1];
+      }),
     [run, onlyChanges.value],
   );
   const rows = useWindow(shown.length, ROW_HEIGHT, nearest(shown, cursor.step));
@@ -141,7 +142,7 @@ function StepRow({ index, run, step, bits, cursor }: RowProps) {
           <span class="violated" aria-hidden="true">
             {mark}
           </span>
-          {cursor.flagOf(step)}
+          <small>{cursor.flagOf(step)}</small>
           <span class="unseen">
             {mark === '★' && ' point of no return'}
             {mark === '▲' && ' first violation'}

@@ -1,6 +1,8 @@
 /** A counterexample or a walk: hardware beside what perf wants, step by step. */
+
 import { useMemo } from 'preact/hooks';
 import { useLoaded } from '../load.js';
+import { count } from '../widgets/numbers.js';
 import { WaitingScreen } from '../widgets/waiting.js';
 import { isUnfinished, useExploration, type WorldParts } from '../worlds/exploration.js';
 import type { Exploration } from '../worlds/searches.js';
@@ -79,7 +81,7 @@ function ViolatingRun({ exploration, parts, counterexample }: RunProps) {
       counterexample={counterexample}
     >
       <h1>
-        <span class="violated">▲</span> {property} after {run.steps.length} steps
+        <span class="violated">▲</span> {property} after {count(run.steps.length, 'step')}
       </h1>
       <p>{summary}</p>
     </Faces>

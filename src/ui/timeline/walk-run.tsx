@@ -1,9 +1,11 @@
 /** Any walk as a run: the way to a state, from the first one. */
+
 import { useMemo } from 'preact/hooks';
 import { get } from '../api/client.js';
 import { useLoaded } from '../load.js';
 import { query } from '../router.js';
 import { loadPath, type PathStep } from '../walk/path.js';
+import { count } from '../widgets/numbers.js';
 import { WaitingScreen } from '../widgets/waiting.js';
 import type { WorldParts } from '../worlds/exploration.js';
 import type { Exploration } from '../worlds/searches.js';
@@ -51,7 +53,7 @@ export function WalkRun({ exploration, parts, path }: Props) {
       name={`walk_${exploration.scenario ?? id}`}
     >
       <h1>
-        A walk of {steps.length} steps
+        A walk of {count(steps.length, 'step')}
         {violated !== undefined && (
           <span class="violated"> ▲ {property ?? violated.join(' ')}</span>
         )}

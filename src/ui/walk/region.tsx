@@ -1,5 +1,7 @@
 /** Whether a violation can still be avoided in a state. */
+
 import type { Api } from '../api/client.js';
+import { count } from '../widgets/numbers.js';
 
 interface Props {
   readonly region: Api['Region'] | null;
@@ -26,9 +28,8 @@ export function RegionMark({ region, steps, isLong = false }: Props) {
 }
 
 function words(region: Api['Region'], steps: number | null): string {
+  const far = `${count(steps ?? 0, 'step')} on`;
   if (region === 'violating') return 'violated here';
-  if (region === 'doomed') return `unavoidable: violated ${steps} steps on at the earliest`;
-  return steps === null
-    ? 'no violation ahead'
-    : `avoidable; the nearest violation is ${steps} steps on`;
+  if (region === 'doomed') return `unavoidable: violated ${far} at the earliest`;
+  return steps === null ? 'no violation ahead' : `avoidable; the nearest violation is ${far}`;
 }

@@ -1,4 +1,5 @@
 /** A walk through a world: the state, what can happen next and where that leads, on a map of all states. */
+
 import { useSignal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 import { addressOf, get } from '../api/client.js';
@@ -7,6 +8,7 @@ import { DIGIT, useKeys } from '../frame/keys.js';
 import { useLoaded } from '../load.js';
 import { addressOfPlace, go, query, setQuery } from '../router.js';
 import { isWide } from '../timeline/width.js';
+import { count } from '../widgets/numbers.js';
 import { ProblemPanel } from '../widgets/problem-panel.js';
 import { Tabs } from '../widgets/tabs.js';
 import { WaitingScreen } from '../widgets/waiting.js';
@@ -178,7 +180,7 @@ function Panes({ exploration, state, taken, place, path, run, isLoading }: Panes
   const shows = (pane: string): boolean => isWide.value || pane === chosen;
   return (
     <div class="screen" aria-busy={isLoading}>
-      <h1>{path === '' ? 'The first state' : `After ${taken.length} steps`}</h1>
+      <h1>{path === '' ? 'The first state' : `After ${count(taken.length, 'step')}`}</h1>
       <Identity id={state.id} isLoading={isLoading} />
       <CutShort exploration={exploration} />
       {!isWide.value && (

@@ -43,7 +43,7 @@ export function CutShort({ exploration }: { readonly exploration: Exploration })
   const body = doubled(exploration);
   if (body === undefined || cut === null) return null;
   return (
-    <div class="row" role="note">
+    <div class="row cut" role="note">
       <span>Cut by {whyCut(cut)}: a part of the world is not known.</span>
       <FurtherButton
         body={body}
