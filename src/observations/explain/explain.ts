@@ -86,6 +86,7 @@ export function explain(
 class Explainer {
   private readonly deadline: number;
   private states = 0;
+  private guestWrites: Clues['guestWrites'] = [];
 
   constructor(
     private readonly given: GivenWorld,
@@ -101,6 +102,7 @@ class Explainer {
   explain(): Explanation {
     const { symbols } = this.run;
     const whole = cluesOf(symbols, this.symbols);
+    this.guestWrites = whole.guestWrites;
     let clues = whole;
     let best = this.knownBeginnings(clues);
     const tried = new Set([JSON.stringify(clues)]);
@@ -180,7 +182,9 @@ class Explainer {
   }
 
   private candidates(clues: Clues, beginnings: readonly Beginning[]): Generator<Candidate> {
-    const recorded = { clues, vcpus: this.run.vcpus, symbols: this.symbols };
+    const { vcpus } = this.run;
+    const { guestWrites, symbols } = this;
+    const recorded = { clues, vcpus, symbols, guestWrites };
     return candidatesOf(this.given, this.kernel, this.model, recorded, beginnings);
   }
 

@@ -6,6 +6,7 @@
 import { exploredWorld } from '../../model/explored-world.js';
 import { ObservedMachine } from '../../model/recordings/observed-machine.js';
 import type { Symbols } from '../../model/recordings/symbols.js';
+import { formatU64 } from '../../model/values.js';
 import { ACTOR_KINDS, type ActorKind } from '../../model/vocabulary.js';
 import { WorldError } from '../../model/world-error.js';
 import type { EventSpec, HostSpec, VcpuSpec, WorldSpec } from '../../model/world-spec.js';
@@ -23,7 +24,7 @@ import type { KernelVariant } from '../../pmu/kernels/kernel-variant.js';
 import { capsOf } from '../../pmu/kernels/pmu-support.js';
 import type { Clues } from './clues.js';
 import type { EventClue } from './event-clues.js';
-import { guestsOf } from './guests.js';
+import { type GuestWrite, guestsOf, writingGuests } from './guests.js';
 
 /** What is known of the machine besides its recording. What is absent is inferred. */
 export interface GivenWorld extends HostSpec, Pick<WorldSpec, 'events' | 'vcpus' | 'actors'> {}
@@ -77,14 +78,23 @@ interface Wish {
   readonly isLikely: boolean;
 }
 
+/** What is recorded: the clues may be those of its beginning alone. */
+export interface Recorded {
+  readonly clues: Clues;
+  readonly vcpus: number;
+  readonly symbols: Symbols;
+  readonly guestWrites: readonly GuestWrite[];
+}
+
 /** All of them, one after the other. */
 export function* candidatesOf(
   given: GivenWorld,
   kernel: KernelVariant,
   model: CpuModel,
-  { clues, vcpus, symbols }: { clues: Clues; vcpus: number; symbols: Symbols },
+  recorded: Recorded,
   beginnings: readonly Beginning[],
 ): Generator<Candidate> {
+  const { clues, vcpus, symbols } = recorded;
   const wishes = [...wishesOf(given, capsOf(kernel, model), clues, vcpus)];
   const machines = new Map<Wish, ObservedMachine | null>();
   for (const beginning of beginnings) {
@@ -93,8 +103,7 @@ export function* candidatesOf(
       if (!mayBeginSo(beginning, wish, clues)) continue;
       const known = beginning === 'disabled' ? undefined : machines.get(wish);
       const wanted = beginning === 'disabled' ? disabled(wish) : wish;
-      const machine =
-        known === undefined ? machineOf(given, clues, wanted, isAnywhere, symbols) : known;
+      const machine = known === undefined ? machineOf(given, recorded, wanted, isAnywhere) : known;
       if (wanted === wish) machines.set(wish, machine);
       if (machine === null) continue;
       const filtered = symbols.isFiltered ? [FILTERED] : [];
@@ -137,10 +146,9 @@ function disabled(wish: Wish): Wish {
 /** Null where a world cannot be: a kernel that takes no such event has not made the recording with it. */
 function machineOf(
   given: GivenWorld,
-  clues: Clues,
+  { clues, symbols, guestWrites }: Recorded,
   wish: Wish,
   isAnywhere: boolean,
-  symbols: Symbols,
 ): ObservedMachine | null {
   const { events, vcpus } = wish;
   const spec: WorldSpec = {
@@ -151,6 +159,10 @@ function machineOf(
     nmi_timing: 'late',
     nmi_throttles: 'any',
     nmi_overflows: 'on_arrival',
+    guest_writes: guestWrites.map(({ of, value }) => ({
+      msr: `0x${of.toString(16)}`,
+      value: formatU64(value),
+    })),
   };
   try {
     return new ObservedMachine(exploredWorld(spec), symbols, isAnywhere);
@@ -168,7 +180,11 @@ function* wishesOf(
 ): Generator<Wish> {
   const absent = absentFromHost(caps, clues);
   const known = given.vcpus && [{ vcpus: given.vcpus, counters: absent, write: true, said: '' }];
-  for (const guests of known ?? guestsOf(vcpuCount, absent, absent & clues.pebsBits)) {
+  const inferred =
+    clues.guestWrites.length > 0
+      ? writingGuests(vcpuCount, absent, clues.guestWrites)
+      : guestsOf(vcpuCount, absent, absent & clues.pebsBits);
+  for (const guests of known ?? inferred) {
     const { vcpus, counters, write: guestsWrite } = guests;
     for (const { ofEvents, ...ofHost } of eventsOf(
       given,
@@ -420,7 +436,7 @@ function actorsOf(clues: Clues, { vcpus, guestsWrite }: Wish, isAnywhere: boolea
     event_del: hasSections || isOpen,
     event_enable: hasSections || isOpen,
     event_disable: hasSections || isOpen,
-    guest_wrmsr: guestsWrite && vcpus.some(({ wrmsr }) => wrmsr !== undefined),
+    guest_wrmsr: clues.guestWrites.length > 0 || (guestsWrite && vcpus.some(({ wrmsr }) => wrmsr)),
     fastpath_reenter: clues.hasFastExits,
     vmfail: clues.hasFailedEntries,
   };
