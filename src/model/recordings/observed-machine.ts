@@ -80,8 +80,10 @@ export class ObservedMachine extends MachineModel {
       const before = out.count;
       if (this.forgets) this.addForgetful(labels[nth]!, out);
       else this.add(labels[nth]!, out);
-      this.shownFrom.fill(from, before - first, out.count - first);
-      this.shownTo.fill(shown, before - first, out.count - first);
+      for (let added = before - first; added < out.count - first; added += 1) {
+        this.shownFrom[added] = from;
+        this.shownTo[added] = shown;
+      }
     }
   }
 
