@@ -63,8 +63,8 @@ const NOTHING: Explanation = {
   states: 0,
 };
 
-/** What each world may take at first, and then: one that is not the machine's may have many more states than the one that is. At last there is no bound. */
-const STATES_MAX = [20_000, 300_000];
+/** What each world may take at first: one that is not the machine's may have many more states than the one that is. At last there is no bound. */
+const STATES_MAX = 1_000_000;
 /** Of beginnings anywhere in a run, and between operations. */
 const WIDTH_MAX = 200_000;
 const QUIET_MAX = 4_000;
@@ -152,12 +152,10 @@ class Explainer {
   ): Generator<{ readonly candidate: Candidate; readonly statesMax: number }> {
     const large: Candidate[] = [];
     for (const isRare of [false, true]) {
-      let candidates: Iterable<Candidate> = this.candidates(clues, KNOWN_BEGINNINGS, isRare);
-      for (const statesMax of STATES_MAX) {
-        for (const candidate of candidates) yield { candidate, statesMax };
-        candidates = left.splice(0);
+      for (const candidate of this.candidates(clues, KNOWN_BEGINNINGS, isRare)) {
+        yield { candidate, statesMax: STATES_MAX };
       }
-      large.push(...candidates);
+      large.push(...left.splice(0));
     }
     for (const candidate of large) yield { candidate, statesMax: Number.POSITIVE_INFINITY };
   }
