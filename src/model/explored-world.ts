@@ -1,11 +1,13 @@
 /**
  * The world of a search: a host set up by the same operations as a live one, and the actors that may act on it.
  */
-import { type CounterSet, GENERAL_PURPOSE } from '../pmu/arch/counter-set.js';
+import { type CounterSet, GENERAL_PURPOSE, type U64 } from '../pmu/arch/counter-set.js';
+import { msrCode } from '../pmu/arch/msr.js';
 import type { MachineState } from '../pmu/machine/state.js';
 import type { World } from '../pmu/machine/world.js';
 import { HOST_OWNED } from '../pmu/perf/perf-event.js';
 import { type ModelHost, setUp } from './set-up.js';
+import { readU64 } from './values.js';
 import { ACTOR_KINDS, type ActorKind } from './vocabulary.js';
 import { refusedWorld } from './world-error.js';
 import type { WorldSpec } from './world-spec.js';
@@ -23,8 +25,16 @@ export interface ExploredWorld {
   /** Counters that events may be on, host's and guests'. */
   readonly counters: CounterSet;
   readonly guestCounters: CounterSet;
+  /** What each vCPU's guest may write, vCPU by vCPU. */
+  readonly guestWrites: readonly GuestWrite[];
   /** Counters can be on for no active event, or off for one: after a reset, or by the fault of a kernel. */
   readonly strays: boolean;
+}
+
+export interface GuestWrite {
+  readonly vcpu: number;
+  readonly msr: number;
+  readonly value: U64;
 }
 
 export const UNLIMITED = -1;
@@ -61,6 +71,7 @@ export function exploredWorld(spec: WorldSpec): ExploredWorld {
     nmiInE3: spec.nmi_in_e3 ?? true,
     counters,
     guestCounters: guestCountersOf(world),
+    guestWrites: state.vcpus.flatMap((_, vcpu) => guestWritesOf(spec, vcpu)),
     strays: budgets.nmi_reset !== 0 || world.perfOptions.throttlesIdleMembers,
   };
 }
@@ -93,6 +104,15 @@ function budgetsOf(spec: WorldSpec): Record<ActorKind, number> {
     );
   }
   return budgets;
+}
+
+/** Those of MSRs that the engine has. */
+function guestWritesOf({ guest_writes = [] }: WorldSpec, vcpu: number): GuestWrite[] {
+  return guest_writes.flatMap(({ msr: name, value: text }) => {
+    const msr = msrCode(name);
+    const value = readU64(text);
+    return msr === undefined || typeof value === 'string' ? [] : [{ vcpu, msr, value }];
+  });
 }
 
 function countersOf(world: World): CounterSet {

@@ -70,4 +70,6 @@ export interface WorldSpec extends HostSpec {
    * before. Requests cannot ask for it.
    */
   nmi_overflows?: 'on_arrival';
+  /** What guests may write to registers of their PMUs, instead of flipping bits. Requests cannot ask for it. */
+  guest_writes?: WrmsrSpec[];
 }

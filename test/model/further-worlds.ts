@@ -52,6 +52,18 @@ export const FURTHER: Readonly<Record<string, WorldSpec>> = {
     actors: actors('nmi_throttle', 'foreign_nmi', 'event_disable', 'event_enable', 'event_add'),
     nmi_in_e3: false,
   },
+  'a guest that writes what is told': {
+    cpu_model: 'emerald-rapids',
+    kernel: 'linux-7.3.4',
+    vcpus: [GUEST],
+    actors: actors('guest_wrmsr', 'tick'),
+    guest_writes: [
+      { msr: 'IA32_PERF_GLOBAL_CTRL', value: '0x3' },
+      { msr: 'IA32_PERF_GLOBAL_CTRL', value: '0x0' },
+      { msr: 'IA32_PERFEVTSEL0', value: '0x13003c' },
+      { msr: 'IA32_PEBS_ENABLE', value: '0x8000000' },
+    ],
+  },
   'NMIs that find any overflows': {
     cpu_model: 'emerald-rapids',
     kernel: 'linux-7.3.4',

@@ -32,7 +32,10 @@ const GROUP = [
 
 /** Worlds that between them use every field of a state. */
 const WORLDS: Readonly<
-  Record<string, ExplorationModel & Pick<WorldSpec, 'nmi_throttles' | 'nmi_overflows'>>
+  Record<
+    string,
+    ExplorationModel & Pick<WorldSpec, 'nmi_throttles' | 'nmi_overflows' | 'guest_writes'>
+  >
 > = {
   'K1, late': {
     cpu_model: 'haswell-x',
@@ -59,6 +62,19 @@ const WORLDS: Readonly<
     actors: EVERYBODY,
     nmi_timing: 'late',
     nmi_overflows: 'on_arrival',
+  },
+  'a guest that writes what is told': {
+    cpu_model: 'emerald-rapids',
+    kernel: 'linux-7.3.4',
+    events: [HOST],
+    vcpus: [GUEST],
+    actors: EVERYBODY,
+    guest_writes: [
+      { msr: 'IA32_PEBS_ENABLE', value: '0x1' },
+      { msr: 'IA32_PEBS_ENABLE', value: '0x0' },
+      { msr: 'IA32_PERFEVTSEL0', value: '0x53003c' },
+      { msr: 'IA32_PERFEVTSEL0', value: '0x13003c' },
+    ],
   },
   'K2, prompt, budgets': {
     cpu_model: 'ice-lake',

@@ -4,6 +4,7 @@
  */
 import type { ExploredWorld } from '../../src/model/explored-world.js';
 import { ACTOR_KINDS, type ActorKind } from '../../src/model/vocabulary.js';
+import { PEBS_ENABLE } from '../../src/pmu/arch/msr.js';
 import {
   E3_READ_PEBS_ENABLED,
   GUEST,
@@ -146,6 +147,16 @@ export const REASONS: readonly (readonly [RegExp, Truth])[] = [
       const { owner, guestCounter } = explored.world.eventConfigs[target]!;
       const { pebs, adaptive } = explored.world.guestCaps[owner]!;
       return !pebs || (guestCounter >= 16 && !adaptive);
+    },
+  ],
+  [
+    /^the WRMSR is a #GP: only general-purpose counters may use PEBS/,
+    ({ explored, target }) => {
+      const { vcpu, msr, value } = explored.guestWrites[target]!;
+      const { adaptive, generalPurpose } = explored.world.guestCaps[vcpu]!;
+      return (
+        msr === PEBS_ENABLE && !adaptive && (value.hi !== 0 || value.lo >>> generalPurpose !== 0)
+      );
     },
   ],
   // The host.

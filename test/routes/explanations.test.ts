@@ -75,6 +75,39 @@ t.test('a recording is explained by its kernel, and the schedule can be replayed
   t.strictSame(bodyOf(t, read, ExplanationSchema), found);
 });
 
+t.test('what the guest writes is followed', async (t) => {
+  const kvm = (said: string): string =>
+    `       CPU 0/KVM-4200    [000] .....     0.000001: ${said}`;
+  const write = (said: string): string =>
+    `       CPU 0/KVM-4200    [000] d..1.     0.000002: write_msr: ${said}`;
+  const exit =
+    'kvm_exit: vcpu 0 reason HLT rip 0x0 info1 0x0 info2 0x0 intr_info 0x0 error_code 0x0';
+  const trace = [
+    kvm(exit),
+    kvm('kvm_msr: msr_write 38f = 0x0'),
+    write('38f, value 0'),
+    write('3f1, value 0'),
+    write('186, value 40003003c'),
+    write('38f, value 1000f000000ff'),
+    kvm('kvm_entry: vcpu 0, rip 0x0'),
+    kvm(exit),
+    kvm('kvm_msr: msr_write 3f1 = 0x0'),
+    kvm('kvm_msr: msr_read 3f1 = 0x0'),
+    kvm('kvm_entry: vcpu 0, rip 0x0'),
+  ];
+  const asked = { kernel: 'linux-7.3.4', cpu_model: 'emerald-rapids' };
+  const id = await observationOf(trace);
+  const found = bodyOf(t, await ask(id, asked), ExplanationSchema);
+  const skipped = [{ what: 'guest_access', count: 1 }];
+  t.match(found, { verdict: 'explained', records: 10, skipped });
+  const [item] = found.kernels;
+  t.match(item!.story, /the guest writes 0x0000000000000000 to its IA32_PEBS_ENABLE/);
+  const made = await app.inject({ method: 'POST', url: '/v1/hosts', payload: item!.host! });
+  const url = `/v1/hosts/${bodyOf(t, made, HostSchema, 201).id}/scripts`;
+  const run = await app.inject({ method: 'POST', url, payload: { actions: item!.script } });
+  t.equal(run.statusCode, 200, run.body.slice(0, 500));
+});
+
 /** What the tracepoints of a host print from its beginning on. */
 async function traceOf(kernel: string, actions: readonly object[]): Promise<string[]> {
   const asked = { cpu_model: 'emerald-rapids', kernel };

@@ -1,6 +1,6 @@
 /**
  * The trace that Linux would print of the same steps, to lay beside one of a real machine: `write_msr` for what perf and KVM
- * write, `kvm_entry` and `kvm_exit` where vmx_vcpu_run() traces them (recordings/traced.ts). What hardware loads has no tracepoint and is marked
+ * write, `kvm_entry` and `kvm_exit` where vmx_vcpu_run() traces them (recordings/traced.ts), `kvm_msr` for what a guest writes. What hardware loads has no tracepoint and is marked
  * as if written to trace_marker. A step is a microsecond; instruction pointers are not modelled and are 0.
  */
 import { msrIndex, VIA_NAMES } from '../../pmu/arch/msr.js';
@@ -9,6 +9,7 @@ import { stepCode } from '../../pmu/machine/micro-step.js';
 import { NO_EXIT } from '../../pmu/machine/state.js';
 import { EXIT_REASON } from '../../pmu/stepping/frame.js';
 import { isInNmi, tracesEntry, tracesExit, tracesWrite } from '../recordings/traced.js';
+import { formatU64 } from '../values.js';
 import { hexOf, type RecordedStep, type Recording, violationsBegun } from './recording.js';
 
 /** By exit reason, as `kvm_exit` prints it, and the interruption information. */
@@ -47,7 +48,7 @@ function header(entries: number, cpus: number): string[] {
 }
 
 /** The vCPU's thread, as QEMU names it; or whoever uses perf, or nobody. */
-function taskOf({ vcpu, cpu, actor }: RecordedStep): string {
+function taskOf({ guestWrite, cpu, actor, vcpu = guestWrite?.vcpu }: RecordedStep): string {
   const [comm, pid] =
     vcpu !== undefined
       ? [`CPU ${vcpu}/KVM`, 4200 + vcpu]
@@ -57,8 +58,9 @@ function taskOf({ vcpu, cpu, actor }: RecordedStep): string {
   return `${comm.padStart(16)}-${String(pid).padEnd(7)}`;
 }
 
-/** Interrupts are off in all that is modelled; Z is an NMI. */
-function flagsOf({ actor, at }: RecordedStep): string {
+/** Interrupts are off in all that is modelled but a guest's WRMSR; Z is an NMI. */
+function flagsOf({ actor, at, guestWrite }: RecordedStep): string {
+  if (guestWrite !== undefined) return '.....';
   // The trace of a host says that a branch snapshot is perf's, which is true as well.
   const inNmi = isInNmi(actor, stepCode(at)) || at === 'bpf_snapshot';
   return inNmi ? 'd.Z1.' : 'd..1.';
@@ -74,6 +76,7 @@ function eventsOf(recording: Recording, step: RecordedStep): string[] {
   return [
     ...(tracesEntry(executes) ? [`kvm_entry: vcpu ${step.vcpu}, rip 0x0`] : []),
     ...exitOf(step),
+    ...guestWriteOf(step),
     ...(step.actor === 'nmi' ? [mark(step.action)] : []),
     ...step.writes.map((write) => writeOf(recording, write)),
     ...violationsBegun(step).map((id) => mark(`${id} violated`)),
@@ -90,6 +93,16 @@ function exitOf({ at, cpu, vcpu, before }: RecordedStep): string[] {
   return [
     `kvm_exit: vcpu ${vcpu} reason ${name} rip 0x0 info1 ${zero} info2 ${zero} intr_info ${information} error_code 0x00000000`,
   ];
+}
+
+/** As `trace_kvm_msr_write` prints it (Linux arch/x86/kvm/trace.h). */
+function guestWriteOf({ guestWrite }: RecordedStep): string[] {
+  if (guestWrite === undefined) return [];
+  const { msr, value } = guestWrite;
+  const hex = formatU64(value)
+    .slice(2)
+    .replace(/^0+(?=.)/, '');
+  return [`kvm_msr: msr_write ${msrIndex(msr).toString(16)} = 0x${hex}`];
 }
 
 function writeOf(recording: Recording, { msr, via, value }: MsrWrite): string {

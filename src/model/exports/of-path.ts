@@ -9,7 +9,7 @@ import { type PathStep, stepsAlongPath } from '../render/path-steps.js';
 import { type RenderedStep, renderStep } from '../render/rendered-steps.js';
 import { summarise } from '../render/summary.js';
 import type { Story } from '../render/text.js';
-import { cpuOf, kindOf } from '../steps/index.js';
+import { cpuOf, kindOf, targetOf } from '../steps/index.js';
 import { actionOf, actorOf } from '../steps/told.js';
 import type { RecordedStep, Recording } from './recording.js';
 
@@ -71,7 +71,7 @@ function recorded(
   { number, label, executes, before, after, writes }: PathStep,
 ): Omit<RecordedStep, 'before' | 'after'> {
   const cpu = cpuOf(label);
-  const { actor, by, tracedAs = actor ?? by } = kindOf(label);
+  const { actor, by, tracedAs = actor ?? by, guestWrite } = kindOf(label);
   const runs = [before, after].map(({ cpus }) => cpus[cpu]!);
   return {
     number,
@@ -81,5 +81,6 @@ function recorded(
     at: executes === undefined ? tracedAs : STEP_NAMES[executes]!,
     action: actionOf(explored, before, label),
     writes,
+    guestWrite: guestWrite?.(explored, before, before.cpus[cpu]!, targetOf(label)),
   };
 }

@@ -8,6 +8,7 @@ import type { MsrWrite } from '../../pmu/arch/write-sink.js';
 import { invariantsIn } from '../../pmu/invariants/index.js';
 import { TOLD_MSRS, toldMsrs } from '../../pmu/machine/registers.js';
 import { DESIRED, type Frame, OF_GUEST, VALUE, VIOLATED } from '../../pmu/stepping/frame.js';
+import type { GuestWrite } from '../explored-world.js';
 import type { FrameOrigin } from '../render/frame-items.js';
 import { formatMsrValue } from '../values.js';
 import type { StoryActor } from '../vocabulary.js';
@@ -32,6 +33,8 @@ export interface RecordedStep {
   /** What happens, in words. */
   readonly action: string;
   readonly writes: readonly MsrWrite[];
+  /** What a guest's WRMSR writes, where the step is one. */
+  readonly guestWrite?: GuestWrite | undefined;
   /** Null where the trace does not tell them: what lay before it. */
   readonly before: Frame | null;
   readonly after: Frame | null;

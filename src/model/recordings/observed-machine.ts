@@ -80,8 +80,10 @@ export class ObservedMachine extends MachineModel {
       const before = out.count;
       if (this.forgets) this.addForgetful(labels[nth]!, out);
       else this.add(labels[nth]!, out);
-      this.shownFrom.fill(from, before - first, out.count - first);
-      this.shownTo.fill(shown, before - first, out.count - first);
+      for (let added = before - first; added < out.count - first; added += 1) {
+        this.shownFrom[added] = from;
+        this.shownTo[added] = shown;
+      }
     }
   }
 
@@ -147,11 +149,15 @@ export class ObservedMachine extends MachineModel {
   private show(state: MachineState, used: Int32Array, label: number, from: number): number {
     const { explored, symbols, traced, shown } = this;
     const cpu = state.cpus[cpuOf(label)]!;
-    const { by, executes: ask } = kindOf(label);
+    const { by, executes: ask, guestWrite } = kindOf(label);
     const isTraced = cpu.index === 0;
     const executes = isTraced ? ask?.(explored, state, cpu, targetOf(label)) : undefined;
     let count = from;
     if (isTraced && symbols.showsRuns) count = this.showRun(executes, cpu, count);
+    if (isTraced && symbols.showsGuestWrites && guestWrite !== undefined) {
+      const { msr, value } = guestWrite(explored, state, cpu, targetOf(label));
+      shown[count++] = symbols.guestWrite(msrIndex(msr), value);
+    }
     const context = isInNmi(by, executes) ? IN_NMI : NOT_IN_NMI;
     traced.listed = [];
     this.steps.take(state, used, label, traced);

@@ -30,7 +30,15 @@ export const EXIT_FAILED_ENTRY = 8;
 
 export interface Seen {
   /** The last three say something of the machine at their place, and no step shows them. */
-  readonly what: 'write' | 'vm_entry' | 'vm_exit' | 'nmi' | 'reading' | 'throttle' | 'unthrottle';
+  readonly what:
+    | 'write'
+    | 'vm_entry'
+    | 'vm_exit'
+    | 'nmi'
+    | 'guest_write'
+    | 'reading'
+    | 'throttle'
+    | 'unthrottle';
   /** Index of the MSR, or number of the vCPU; 0 of an NMI. */
   readonly of: number;
   readonly value: U64;
@@ -66,6 +74,16 @@ const READ: ReadonlyMap<number, number> = new Map(
   ]),
 );
 
+/** By index, the MSRs of a guest whose values KVM acts on, but for addresses. */
+const GUEST_WRITTEN: ReadonlySet<number> = new Set(
+  [
+    msr.GLOBAL_CTRL,
+    msr.PEBS_ENABLE,
+    msr.FIXED_CTR_CTRL,
+    ...Array.from({ length: 8 }, (_, counter) => msr.EVENTSEL + counter),
+  ].map((code) => msr.msrIndex(code)),
+);
+
 /** The MSR of a reading that is compared. */
 export function codeOfReading(index: number): number | undefined {
   return READ.get(index);
@@ -80,6 +98,7 @@ export interface SymbolsData {
   readonly seen: readonly Seen[];
   readonly showsNmis: boolean;
   readonly showsRuns: boolean;
+  readonly showsGuestWrites: boolean;
   readonly written: readonly number[];
 }
 
@@ -91,21 +110,24 @@ export class Symbols {
   /** The recording has records of NMIs, or of entries and exits, so that one without a record is none. */
   showsNmis = false;
   showsRuns = false;
+  /** The recording has what guests write. */
+  showsGuestWrites = false;
   /** The MSRs that the recording has writes of, by index. */
   private readonly written = new Set<number>();
 
-  static of({ seen, showsNmis, showsRuns, written }: SymbolsData): Symbols {
+  static of({ seen, showsNmis, showsRuns, showsGuestWrites, written }: SymbolsData): Symbols {
     const symbols = new Symbols();
     for (const index of written) symbols.written.add(index);
     for (const { what, of, value, facets } of seen) symbols.symbol(what, of, value, facets);
     symbols.showsNmis = showsNmis;
     symbols.showsRuns = showsRuns;
+    symbols.showsGuestWrites = showsGuestWrites;
     return symbols;
   }
 
   get data(): SymbolsData {
-    const { seen, showsNmis, showsRuns, written } = this;
-    return { seen, showsNmis, showsRuns, written: [...written] };
+    const { seen, showsNmis, showsRuns, showsGuestWrites, written } = this;
+    return { seen, showsNmis, showsRuns, showsGuestWrites, written: [...written] };
   }
 
   /** A write is in the recording: its symbol, or 0 where it is not compared. */
@@ -148,6 +170,11 @@ export class Symbols {
 
   exit(vcpu: number, facets: number): number {
     return this.symbol('vm_exit', vcpu, NOTHING, facets);
+  }
+
+  /** A guest's own WRMSR of its PMU, or 0 where it is none that the model has. */
+  guestWrite(index: number, value: U64): number {
+    return GUEST_WRITTEN.has(index) ? this.symbol('guest_write', index, value, NOT_IN_NMI) : 0;
   }
 
   /** perf's NMI handler has returned. */

@@ -84,7 +84,7 @@ ${branches.join('\n')}
 
 /** How rows are looped over; those that stand together and share their loop take turns in it. */
 const LOOPS: Readonly<
-  Record<About, 'cpu' | 'operation' | 'vcpus' | 'events' | 'counters' | 'overflows'>
+  Record<About, 'cpu' | 'operation' | 'vcpus' | 'events' | 'writes' | 'counters' | 'overflows'>
 > = {
   cpu: 'cpu',
   machine: 'cpu',
@@ -93,6 +93,7 @@ const LOOPS: Readonly<
   vcpu_elsewhere: 'vcpus',
   host_event: 'events',
   guest_event: 'events',
+  guest_write: 'writes',
   counter: 'counters',
   overflows: 'overflows',
 };
@@ -159,6 +160,12 @@ ${about('host_event')}
 }
 } else if (state.vcpus[config.owner].cpu === cpu.index) {
 ${about('guest_event')}
+}
+}`;
+      case 'writes':
+        return `for (let at = 0; at < explored.guestWrites.length; at += 1) {
+if (state.vcpus[explored.guestWrites[at].vcpu].cpu === cpu.index) {
+${about('guest_write')}
 }
 }`;
       case 'counters':

@@ -3,7 +3,7 @@
  * targets are of one sort (events, vCPUs) take turns target by target.
  */
 import { EVENT_STEPS } from './events.js';
-import { GUEST_STEPS } from './guests.js';
+import { GUEST_STEPS, GUEST_WRITE } from './guests.js';
 import { LOAD_MICROCODE, SECTION, TICK } from './host.js';
 import { NMI_STEPS } from './nmis.js';
 import { OPERATION_STEPS } from './operation.js';
@@ -19,6 +19,7 @@ export const STEP_KINDS: readonly StepKind[] = [
   SECTION,
   ...NMI_STEPS,
   LOAD_MICROCODE,
+  GUEST_WRITE,
 ];
 
 /** The label of a step: its kind's place in the list in bits 0–4, its CPU in bits 5–7, its target from bit 8 on. */

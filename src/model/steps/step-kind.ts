@@ -6,7 +6,7 @@
 import type { CounterSet } from '../../pmu/arch/counter-set.js';
 import type { WriteSink } from '../../pmu/arch/write-sink.js';
 import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
-import type { ExploredWorld } from '../explored-world.js';
+import type { ExploredWorld, GuestWrite } from '../explored-world.js';
 import type { ActorKind, StoryActor } from '../vocabulary.js';
 
 export interface StepKind {
@@ -33,6 +33,8 @@ export interface StepKind {
   readonly source?: string;
   /** The micro-step that its CPU executes; without it, the step happens at once. */
   readonly executes?: Ask<number>;
+  /** What a guest's WRMSR writes, where the step is one. */
+  readonly guestWrite?: Ask<GuestWrite>;
   readonly script: (
     script: StepScript,
     explored: ExploredWorld,
@@ -54,6 +56,8 @@ export type About =
   | 'host_event'
   /** Events of the vCPUs that belong to the CPU. */
   | 'guest_event'
+  /** What the guests of a world may write, by its place in the list. */
+  | 'guest_write'
   /** Counters that events of the CPU hold, or held last. */
   | 'counter'
   /** Sets of counters with an active event that overflow together, and of them those that are throttled; none is no set. */

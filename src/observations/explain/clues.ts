@@ -26,6 +26,7 @@ import {
   PEBS_ENABLE,
 } from '../../pmu/arch/msr.js';
 import { type EventClue, EventClues } from './event-clues.js';
+import type { GuestWrite } from './guests.js';
 
 /** What is or is not there. */
 interface Signs {
@@ -54,6 +55,8 @@ export interface Clues extends Readonly<Signs> {
   readonly events: readonly EventClue[];
   /** What IA32_PERF_GLOBAL_CTRL was set to, without 0. */
   readonly globalCtrls: readonly U64[];
+  /** What guests wrote, by index of the MSR, each once and in order. */
+  readonly guestWrites: readonly GuestWrite[];
   /** Counters that an NMI's handler stopped together, or that a disable took out together, in order but for fixed ones. */
   readonly stoppedTogether: readonly (readonly number[])[];
 }
@@ -91,6 +94,7 @@ class ClueReader {
     hasFailedEntries: false,
   };
   private readonly events = new EventClues();
+  private readonly guestWrites = new Map<string, GuestWrite>();
   private readonly globalCtrls = new Map<string, U64>();
   private readonly groups = new Map<string, number[]>();
   /** Counters that the handler under way has stopped. */
@@ -107,6 +111,9 @@ class ClueReader {
       this.isEntered = false;
       signs.hasFastExits ||= (facets & EXIT_FAST) !== 0;
       signs.hasFailedEntries ||= facets === EXIT_FAILED_ENTRY;
+    } else if (what === 'guest_write') {
+      const { of, value } = seen;
+      this.guestWrites.set(`${of} ${value.hi} ${value.lo}`, { of, value });
     } else if (what === 'write') {
       signs.hasNmis ||= (facets & IN_NMI) !== 0;
       this.write(seen);
@@ -115,12 +122,13 @@ class ClueReader {
 
   finish(): Clues {
     this.endNmi();
-    const { signs, events, globalCtrls, groups } = this;
+    const { signs, events, globalCtrls, groups, guestWrites } = this;
     for (const stops of events.takenOut) groups.set(stops.join(), stops);
     return {
       ...signs,
       events: events.all,
       globalCtrls: [...globalCtrls.values()],
+      guestWrites: [...guestWrites.values()],
       stoppedTogether: [...groups.values()],
     };
   }

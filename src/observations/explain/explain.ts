@@ -63,6 +63,8 @@ const NOTHING: Explanation = {
   states: 0,
 };
 
+/** What each world may take at first: one that is not the machine's may have many more states than the one that is. At last there is no bound. */
+const STATES_MAX = 1_000_000;
 /** Of beginnings anywhere in a run, and between operations. */
 const WIDTH_MAX = 200_000;
 const QUIET_MAX = 4_000;
@@ -86,6 +88,7 @@ export function explain(
 class Explainer {
   private readonly deadline: number;
   private states = 0;
+  private guestWrites: Clues['guestWrites'] = [];
 
   constructor(
     private readonly given: GivenWorld,
@@ -101,6 +104,7 @@ class Explainer {
   explain(): Explanation {
     const { symbols } = this.run;
     const whole = cluesOf(symbols, this.symbols);
+    this.guestWrites = whole.guestWrites;
     let clues = whole;
     let best = this.knownBeginnings(clues);
     const tried = new Set([JSON.stringify(clues)]);
@@ -128,15 +132,32 @@ class Explainer {
     if (clues.events.length > EVENTS_MAX) return { ...NOTHING, reason: 'too_many_events' };
     let best: Explanation = NOTHING;
     let cut: Explanation['reason'] = null;
-    for (const candidate of this.candidates(clues, KNOWN_BEGINNINGS)) {
-      const found = this.followed(candidate);
+    const left: Candidate[] = [];
+    for (const { candidate, statesMax } of this.attempts(clues, left)) {
+      const found = this.followed(candidate, statesMax);
       if (found.verdict === 'explained') return found;
-      cut = found.reason ?? cut;
       if (isFurther(found, best)) best = found;
+      if (found.reason === 'statesMax') left.push(candidate);
+      else cut = found.reason ?? cut;
       if (cut === 'millisMax' || cut === 'cancelled') break;
     }
     if (best.model === null) return { ...NOTHING, reason: cut ?? 'no_world' };
     return { ...best, verdict: cut === null ? 'unexplained' : 'undecided', reason: cut };
+  }
+
+  /** What is tried; whoever tries puts into `left` the worlds that need more states than they were given. */
+  private *attempts(
+    clues: Clues,
+    left: Candidate[],
+  ): Generator<{ readonly candidate: Candidate; readonly statesMax: number }> {
+    const large: Candidate[] = [];
+    for (const isRare of [false, true]) {
+      for (const candidate of this.candidates(clues, KNOWN_BEGINNINGS, isRare)) {
+        yield { candidate, statesMax: STATES_MAX };
+      }
+      large.push(...left.splice(0));
+    }
+    for (const candidate of large) yield { candidate, statesMax: Number.POSITIVE_INFINITY };
   }
 
   /** What comes closest, or an explanation from a beginning in the middle of a run. */
@@ -179,13 +200,20 @@ class Explainer {
     return stop !== undefined && Atomics.load(stop, 0) !== 0;
   }
 
-  private candidates(clues: Clues, beginnings: readonly Beginning[]): Generator<Candidate> {
-    const recorded = { clues, vcpus: this.run.vcpus, symbols: this.symbols };
-    return candidatesOf(this.given, this.kernel, this.model, recorded, beginnings);
+  private candidates(
+    clues: Clues,
+    beginnings: readonly Beginning[],
+    isRare = false,
+  ): Generator<Candidate> {
+    const { vcpus } = this.run;
+    const { guestWrites, symbols } = this;
+    const recorded = { clues, vcpus, symbols, guestWrites };
+    return candidatesOf(this.given, this.kernel, this.model, recorded, beginnings, isRare);
   }
 
-  private followed(candidate: Candidate): Explanation {
-    const found = followed(candidate, this.run, this.symbols, this.options, () => this.limits());
+  private followed(candidate: Candidate, statesMax = Number.POSITIVE_INFINITY): Explanation {
+    const limits = (): Limits => ({ ...this.limits(), statesMax });
+    const found = followed(candidate, this.run, this.symbols, this.options, limits);
     this.states += found.states;
     return found;
   }

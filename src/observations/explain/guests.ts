@@ -1,7 +1,22 @@
 /** The guests that may have run in a recording. */
 import { formatCounterSet } from '../../model/values.js';
 import type { VcpuSpec } from '../../model/world-spec.js';
-import { type CounterSet, counterNames, FIXED_BIT } from '../../pmu/arch/counter-set.js';
+import {
+  COUNTERS,
+  type CounterSet,
+  counterNames,
+  FIXED_BIT,
+  fromU64,
+  GENERAL_PURPOSE,
+  type U64,
+} from '../../pmu/arch/counter-set.js';
+import {
+  EVENTSEL,
+  FIXED_CTR_CTRL,
+  GLOBAL_CTRL,
+  msrIndex,
+  PEBS_ENABLE,
+} from '../../pmu/arch/msr.js';
 
 export interface Guests {
   readonly vcpus: VcpuSpec[];
@@ -47,6 +62,69 @@ function guests(count: number, counters: CounterSet, wrmsr?: Wrmsrs, verb = 'use
   return { vcpus, counters, write: wrmsr !== undefined, said };
 }
 
+/** What a guest wrote, by the MSR's index. */
+export interface GuestWrite {
+  readonly of: number;
+  readonly value: U64;
+}
+
+/** Guests whose writes are recorded. What their registers held before is not; `taken` are the host's counters that they had. */
+export function* writingGuests(
+  count: number,
+  taken: CounterSet,
+  writes: readonly GuestWrite[],
+): Generator<Guests> {
+  const values = (msr: number): CounterSet[] =>
+    writes.filter(({ of }) => of === msrIndex(msr)).map(({ value }) => fromU64(value).set);
+  const [globals, pebs] = [values(GLOBAL_CTRL), values(PEBS_ENABLE)];
+  const selected = writes.reduce((all, write) => all | selectedBy(write), 0);
+  // Guests enable counters that they do not use.
+  const counters = (selected | union(pebs) || union(globals) || taken) & COUNTERS;
+  for (const pebsEnable of heldBefore(pebs, counters & GENERAL_PURPOSE)) {
+    const setUp = counted(counters, pebsEnable);
+    for (const isSelected of selected === 0 ? [true] : [true, false]) {
+      for (const globalCtrl of heldBefore(globals, counters)) {
+        const held: Wrmsrs = [
+          ...setUp,
+          STOP,
+          ...(isSelected ? [] : setUp.filter(({ msr }) => /SEL|FIXED/.test(msr)).map(cleared)),
+          { msr: 'IA32_PERF_GLOBAL_CTRL', value: formatCounterSet(globalCtrl) },
+        ];
+        const { vcpus } = guests(Math.max(1, count), 0, held);
+        const said = `guests write to their PMUs what is recorded, which begin with IA32_PERF_GLOBAL_CTRL ${formatCounterSet(globalCtrl)} and IA32_PEBS_ENABLE ${formatCounterSet(pebsEnable)}`;
+        yield { vcpus, counters: taken, write: true, said };
+      }
+    }
+  }
+}
+
+/** What a register may have held before the first value that is recorded: another bit, all or nothing, or the same. */
+function heldBefore([first]: readonly CounterSet[], all: CounterSet): CounterSet[] {
+  if (first === undefined) return [all, 0];
+  const bits = Array.from({ length: 32 }, (_, bit) => 1 << bit).filter((bit) => all & bit);
+  return [...new Set([...bits.map((bit) => first ^ bit), 0, all, first])];
+}
+
+function union(sets: readonly CounterSet[]): CounterSet {
+  return sets.reduce((all, set) => all | set, 0);
+}
+
+/** Counters that a write to a selector or to IA32_FIXED_CTR_CTRL turns on. */
+function selectedBy({ of, value }: GuestWrite): CounterSet {
+  if (of === msrIndex(FIXED_CTR_CTRL)) {
+    const fixed = Array.from({ length: 8 }, (_, counter) => counter);
+    return fixed
+      .filter((counter) => (value.lo >>> (4 * counter)) & 3)
+      .reduce((all, counter) => all | (1 << (FIXED_BIT + counter)), 0);
+  }
+  const counter = of - msrIndex(EVENTSEL);
+  return counter >= 0 && counter < 8 && value.lo & (1 << 22) ? 1 << counter : 0;
+}
+
+function cleared({ msr }: Wrmsrs[number]): Wrmsrs[number] {
+  return { msr, value: '0x0' };
+}
+
 /** What a guest writes to count cycles on some counters, on some of them with PEBS. */
 function counted(counters: CounterSet, pebs: CounterSet): Wrmsrs {
   const bits = Array.from({ length: 32 }, (_, bit) => bit).filter((bit) => counters & (1 << bit));
@@ -74,8 +152,9 @@ const STOP = { msr: 'IA32_PERF_GLOBAL_CTRL', value: '0x0' };
 
 function pebsOf(pebs: CounterSet): Wrmsrs {
   if (pebs === 0) return [];
-  return [
-    { msr: 'IA32_DS_AREA', value: '0xffff888000049000' },
-    { msr: 'IA32_PEBS_ENABLE', value: formatCounterSet(pebs) },
-  ];
+  return [{ msr: 'IA32_DS_AREA', value: '0xffff888000049000' }, pebsEnabled(pebs)];
+}
+
+function pebsEnabled(pebs: CounterSet): Wrmsrs[number] {
+  return { msr: 'IA32_PEBS_ENABLE', value: formatCounterSet(pebs) };
 }

@@ -108,6 +108,8 @@ export class RunRecorder {
       case 'throttle':
       case 'unthrottle':
         return record.at === null ? record.kind : this.symbols.throttle(record.kind);
+      case 'guest_access':
+        return this.guestWriteOf(record);
       case 'loss':
         return MISSING;
       default:
@@ -121,6 +123,15 @@ export class RunRecorder {
     if (refused) return 'refused write';
     const symbol = this.symbols.recorded(msr, value, CONTEXTS[context]);
     return symbol === 0 ? `write of 0x${msr.toString(16)}` : symbol;
+  }
+
+  /** What a guest writes is followed where KVM acts on it; its reads change nothing, nor do its writes that fault. */
+  private guestWriteOf({ msr, value, writes, refused }: ObservedRecord): number | string {
+    if (!writes || refused || msr === null || value === null) return 'guest_access';
+    const symbol = this.symbols.guestWrite(msr, value);
+    if (symbol === 0) return `guest_access of 0x${msr.toString(16)}`;
+    this.symbols.showsGuestWrites = true;
+    return symbol;
   }
 
   /** What was read while the trace was made: of other readings nobody knows what happened in between. */

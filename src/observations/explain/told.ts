@@ -17,6 +17,8 @@ export function toldSeen({ what, of, value, facets }: Seen): string {
         facets === IN_NMI ? ' in an NMI' : facets === NOT_IN_NMI ? ' outside any NMI' : '';
       return `${nameOfIndex(of) ?? `0x${of.toString(16)}`} := ${formatU64(value)}${context}`;
     }
+    case 'guest_write':
+      return `the guest's ${nameOfIndex(of) ?? `0x${of.toString(16)}`} := ${formatU64(value)}`;
     case 'vm_entry':
       return `entry of vCPU ${of}`;
     case 'vm_exit':

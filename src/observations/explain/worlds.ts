@@ -6,6 +6,7 @@
 import { exploredWorld } from '../../model/explored-world.js';
 import { ObservedMachine } from '../../model/recordings/observed-machine.js';
 import type { Symbols } from '../../model/recordings/symbols.js';
+import { formatU64 } from '../../model/values.js';
 import { ACTOR_KINDS, type ActorKind } from '../../model/vocabulary.js';
 import { WorldError } from '../../model/world-error.js';
 import type { EventSpec, HostSpec, VcpuSpec, WorldSpec } from '../../model/world-spec.js';
@@ -23,7 +24,8 @@ import type { KernelVariant } from '../../pmu/kernels/kernel-variant.js';
 import { capsOf } from '../../pmu/kernels/pmu-support.js';
 import type { Clues } from './clues.js';
 import type { EventClue } from './event-clues.js';
-import { guestsOf } from './guests.js';
+import { type Groups, groupsOf, stoppedGroups } from './groups.js';
+import { type GuestWrite, guestsOf, writingGuests } from './guests.js';
 
 /** What is known of the machine besides its recording. What is absent is inferred. */
 export interface GivenWorld extends HostSpec, Pick<WorldSpec, 'events' | 'vcpus' | 'actors'> {}
@@ -75,6 +77,16 @@ interface Wish {
   readonly wereOn: readonly (boolean | null)[];
   /** Whether anything in the recording speaks for its group, if it has one. */
   readonly isLikely: boolean;
+  /** One of many that are tried once nothing else fits. */
+  readonly isRare: boolean;
+}
+
+/** What is recorded: the clues may be those of its beginning alone. */
+export interface Recorded {
+  readonly clues: Clues;
+  readonly vcpus: number;
+  readonly symbols: Symbols;
+  readonly guestWrites: readonly GuestWrite[];
 }
 
 /** All of them, one after the other. */
@@ -82,10 +94,14 @@ export function* candidatesOf(
   given: GivenWorld,
   kernel: KernelVariant,
   model: CpuModel,
-  { clues, vcpus, symbols }: { clues: Clues; vcpus: number; symbols: Symbols },
+  recorded: Recorded,
   beginnings: readonly Beginning[],
+  isRare: boolean,
 ): Generator<Candidate> {
-  const wishes = [...wishesOf(given, capsOf(kernel, model), clues, vcpus)];
+  const { clues, vcpus, symbols } = recorded;
+  const wishes = [...wishesOf(given, capsOf(kernel, model), clues, vcpus)].filter(
+    (wish) => wish.isRare === isRare,
+  );
   const machines = new Map<Wish, ObservedMachine | null>();
   for (const beginning of beginnings) {
     const isAnywhere = beginning === 'anywhere';
@@ -93,8 +109,7 @@ export function* candidatesOf(
       if (!mayBeginSo(beginning, wish, clues)) continue;
       const known = beginning === 'disabled' ? undefined : machines.get(wish);
       const wanted = beginning === 'disabled' ? disabled(wish) : wish;
-      const machine =
-        known === undefined ? machineOf(given, clues, wanted, isAnywhere, symbols) : known;
+      const machine = known === undefined ? machineOf(given, recorded, wanted, isAnywhere) : known;
       if (wanted === wish) machines.set(wish, machine);
       if (machine === null) continue;
       const filtered = symbols.isFiltered ? [FILTERED] : [];
@@ -137,10 +152,9 @@ function disabled(wish: Wish): Wish {
 /** Null where a world cannot be: a kernel that takes no such event has not made the recording with it. */
 function machineOf(
   given: GivenWorld,
-  clues: Clues,
+  { clues, symbols, guestWrites }: Recorded,
   wish: Wish,
   isAnywhere: boolean,
-  symbols: Symbols,
 ): ObservedMachine | null {
   const { events, vcpus } = wish;
   const spec: WorldSpec = {
@@ -151,6 +165,10 @@ function machineOf(
     nmi_timing: 'late',
     nmi_throttles: 'any',
     nmi_overflows: 'on_arrival',
+    guest_writes: guestWrites.map(({ of, value }) => ({
+      msr: `0x${of.toString(16)}`,
+      value: formatU64(value),
+    })),
   };
   try {
     return new ObservedMachine(exploredWorld(spec), symbols, isAnywhere);
@@ -168,7 +186,11 @@ function* wishesOf(
 ): Generator<Wish> {
   const absent = absentFromHost(caps, clues);
   const known = given.vcpus && [{ vcpus: given.vcpus, counters: absent, write: true, said: '' }];
-  for (const guests of known ?? guestsOf(vcpuCount, absent, absent & clues.pebsBits)) {
+  const inferred =
+    clues.guestWrites.length > 0
+      ? writingGuests(vcpuCount, absent, clues.guestWrites)
+      : guestsOf(vcpuCount, absent, absent & clues.pebsBits);
+  for (const guests of known ?? inferred) {
     const { vcpus, counters, write: guestsWrite } = guests;
     for (const { ofEvents, ...ofHost } of eventsOf(
       given,
@@ -196,7 +218,7 @@ function absentFromHost(caps: PmuCaps, { globalCtrls }: Clues): CounterSet {
   return possible.reduce((all, set) => all | (caps.intelCtrl & ~set), 0);
 }
 
-interface HostEvents extends Pick<Wish, 'events' | 'wereOn' | 'isLikely'> {
+interface HostEvents extends Pick<Wish, 'events' | 'wereOn' | 'isLikely' | 'isRare'> {
   /** In words. */
   readonly ofEvents: readonly string[];
 }
@@ -210,7 +232,7 @@ function* eventsOf(
   ofGuests: CounterSet,
 ): Generator<HostEvents> {
   if (events !== undefined) {
-    yield { events, ofEvents: [], wereOn: [], isLikely: true };
+    yield { events, ofEvents: [], wereOn: [], isLikely: true, isRare: false };
     return;
   }
   for (const all of clueEvents(caps, clues)) {
@@ -249,21 +271,22 @@ function* arranged(
   const isTold = seen.every(({ adjusted, notAdjusted }) => adjusted || notAdjusted);
   const freqs = clues.hasSections && !isTold ? [false, true] : [false];
   const told = new Set([...stoppedGroups(seen, clues)].map(String));
-  for (const group of groupsOf(seen, clues)) {
+  for (const { groups, isRare } of groupsOf(seen, clues)) {
     for (const freq of freqs) {
       for (const excludeGuest of hasGuests && precise ? [true, false] : [true]) {
         for (const moverFirst of movers) {
-          const how = { caps, clues, freq, excludeGuest, group, moverFirst };
+          const how = { caps, clues, freq, excludeGuest, groups, moverFirst };
           const specs = seen
             .flatMap((event, at) => variantsOf(event, at, how))
             .slice(0, VARIANTS_MAX)
             .map(disabledWhereTaken);
-          const events = inOrder(specs, group);
+          const events = inOrder(specs, groups);
           yield {
             events,
             ofEvents: specs.map(toldEvent),
             wereOn: wereOn(seen, clues),
-            isLikely: group.length === 0 || told.has(String(group)),
+            isLikely: !isRare && groups.every((group) => told.has(String(group))),
+            isRare,
           };
         }
       }
@@ -281,7 +304,7 @@ interface Arrangement {
   readonly clues: Clues;
   readonly freq: boolean;
   readonly excludeGuest: boolean;
-  readonly group: readonly number[];
+  readonly groups: Groups;
   /** An event that moved was there from the beginning. */
   readonly moverFirst: boolean;
 }
@@ -290,13 +313,13 @@ interface Arrangement {
 function variantsOf(
   { counter, precise, guestOnly, dataCfgs, adjusted, notAdjusted, moved, wasOn }: EventClue,
   at: number,
-  { caps, clues, freq, excludeGuest, group, moverFirst }: Arrangement,
+  { caps, clues, freq, excludeGuest, groups, moverFirst }: Arrangement,
 ): EventSpec[] {
   const cfgs = precise && caps.pebsBaseline ? dataCfgs : [undefined];
   const freqs = adjusted && notAdjusted ? [true, false] : [adjusted || (freq && !notAdjusted)];
   const counters = moved ? [counterName(counter), undefined] : [counterName(counter)];
   if (moverFirst) counters.reverse();
-  const place = group.indexOf(at);
+  const [leader] = groups.find((group) => group.includes(at)) ?? [at];
   const specs = counters.flatMap((name) =>
     cfgs.flatMap((dataCfg) =>
       freqs.map(
@@ -309,7 +332,7 @@ function variantsOf(
           ...(dataCfg === undefined ? {} : { pebs_data_cfg: dataCfg }),
           ...(precise && clues.pebsBits & PEBS_VIA_PT ? { aux_output: true } : {}),
           ...(wasOn === false && !clues.hasGaps ? { disabled: true } : {}),
-          ...(place > 0 ? { group_leader: `e${group[0]}` } : {}),
+          ...(leader === at ? {} : { group_leader: `e${leader}` }),
         }),
       ),
     ),
@@ -327,8 +350,9 @@ function disabledWhereTaken(spec: EventSpec, at: number, all: readonly EventSpec
 }
 
 /** The leader of a group is opened before its members. */
-function inOrder(specs: readonly EventSpec[], [leader]: readonly number[]): EventSpec[] {
-  const isLeader = ({ name }: EventSpec): boolean => name === `e${leader}`;
+function inOrder(specs: readonly EventSpec[], groups: Groups): EventSpec[] {
+  const leaders = groups.map(([leader]) => `e${leader}`);
+  const isLeader = ({ name }: EventSpec): boolean => leaders.includes(name!);
   return [...specs.filter(isLeader), ...specs.filter((spec) => !isLeader(spec))];
 }
 
@@ -360,51 +384,6 @@ function* clueEvents(caps: PmuCaps, clues: Clues): Generator<EventClue[]> {
   }
 }
 
-/** Groups of events, each with its leader first; the empty one is no group. Those that handlers stopped together come first. */
-function* groupsOf(events: readonly EventClue[], clues: Clues): Generator<readonly number[]> {
-  yield [];
-  const told = new Set<string>();
-  const groups = [...stoppedGroups(events, clues), ...smallGroups(events)];
-  for (const group of groups) {
-    if (group.length < 2 || told.has(group.join())) continue;
-    told.add(group.join());
-    yield group;
-  }
-}
-
-/** Those stopped together, and what such groups have in common taken as one. */
-function* stoppedGroups(events: readonly EventClue[], clues: Clues): Generator<number[]> {
-  const stopped = clues.stoppedTogether.map((counters) =>
-    counters.flatMap((counter) => {
-      const at = events.findIndex((event) => event.counter === counter);
-      return at < 0 ? [] : [at];
-    }),
-  );
-  const joined = [...stopped];
-  for (const members of stopped) {
-    const others = stopped.filter((other) => other.some((at) => members.includes(at)));
-    joined.unshift([...new Set([...members, ...others.flat()])]);
-  }
-  for (const members of joined) {
-    // Fixed counters are stopped last, whatever their place.
-    const isFixed = (at: number): boolean => events[at]!.counter >= FIXED_BIT;
-    yield members;
-    for (const leader of members.filter(isFixed)) {
-      yield [leader, ...members.filter((at) => at !== leader)];
-    }
-  }
-}
-
-/** Every way in which two or three events can be a group. */
-function* smallGroups(events: readonly EventClue[]): Generator<number[]> {
-  if (events.length > 3) return;
-  for (const leader of events.keys()) {
-    const others = [...events.keys()].filter((at) => at !== leader);
-    yield [leader, ...others];
-    if (others.length > 1) for (const other of others) yield [leader, other];
-  }
-}
-
 /** Whom the recording shows; in the middle of a run anyone may have acted before. */
 function actorsOf(clues: Clues, { vcpus, guestsWrite }: Wish, isAnywhere: boolean): ActorKind[] {
   const isOpen = isAnywhere || clues.hasGaps;
@@ -420,7 +399,7 @@ function actorsOf(clues: Clues, { vcpus, guestsWrite }: Wish, isAnywhere: boolea
     event_del: hasSections || isOpen,
     event_enable: hasSections || isOpen,
     event_disable: hasSections || isOpen,
-    guest_wrmsr: guestsWrite && vcpus.some(({ wrmsr }) => wrmsr !== undefined),
+    guest_wrmsr: clues.guestWrites.length > 0 || (guestsWrite && vcpus.some(({ wrmsr }) => wrmsr)),
     fastpath_reenter: clues.hasFastExits,
     vmfail: clues.hasFailedEntries,
   };

@@ -36,7 +36,7 @@ export async function explanationItem(
 /** Without what requests cannot say. */
 function modelItem({ model }: Explanation): Model {
   if (model === null) return null;
-  const { nmi_throttles: _, nmi_overflows: __, ...spec } = model.explored.spec;
+  const { nmi_throttles: _, nmi_overflows: __, guest_writes: ___, ...spec } = model.explored.spec;
   return spec as Model;
 }
 

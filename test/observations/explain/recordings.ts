@@ -20,6 +20,7 @@ const KINDS: Readonly<Record<string, RecordKind>> = {
   throttle: 'throttle',
   kvm_entry: 'vm_entry',
   kvm_exit: 'vm_exit',
+  kvm_msr: 'guest_access',
 };
 
 /** The records of a text with nothing else in it. */
@@ -42,6 +43,13 @@ export function recordsOf(text: string): ObservedRecord[] {
     if (write !== null) {
       record.msr = Number.parseInt(write[1]!, 16);
       record.value = valueOfHex(write[2]!);
+    }
+    const access = /^msr_(read|write) ([0-9a-f]+) = 0x([0-9a-f]+)( \(#GP\))?$/.exec(said!);
+    if (access !== null) {
+      record.writes = access[1] === 'write';
+      record.msr = Number.parseInt(access[2]!, 16);
+      record.value = valueOfHex(access[3]!);
+      record.refused = access[4] !== undefined;
     }
     return [record];
   });
