@@ -7,7 +7,7 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import { FOREIGN_ROUTES, ROOT_ROUTES, V1_ROUTES } from '../routes/index.js';
-import { compose, type Services, type Storage } from './compose.js';
+import { compose, type Services } from './compose.js';
 import { type Config, DEFAULT_CONFIG } from './config/configuration.js';
 import { admit } from './http/admit/index.js';
 import { answer } from './http/answer/index.js';
@@ -18,6 +18,7 @@ import { requestIdGenerator } from './http/identify/request-id.js';
 import { monitor } from './http/monitor/index.js';
 import { describe } from './http/openapi/index.js';
 import { read } from './http/read/index.js';
+import type { Storage } from './storage.js';
 
 declare module 'fastify' {
   interface FastifyInstance {

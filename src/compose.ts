@@ -1,9 +1,8 @@
-/** The one place that opens the database and the queue, and creates the services and the worker. */
+/** The one place that opens the queue, and creates the services and the worker. */
 import type { Config } from './config/configuration.js';
 import { GraphThread } from './explorer/graph-thread.js';
 import { WarmSearchThread } from './explorer/warm-search-thread.js';
 import { type AddJobs, LANES, WorkQueue } from './jobs/work-queue.js';
-import { startEmbeddedPostgres } from './private-postgres/server.js';
 import { CAMPAIGN_CHUNK, CAMPAIGN_END, CampaignWork } from './service/campaigns/campaign-work.js';
 import { Campaigns } from './service/campaigns/campaigns.js';
 import { WalkPool } from './service/campaigns/walk-pool.js';
@@ -32,64 +31,12 @@ import { Leases } from './service/pools/leases.js';
 import { PoolJobs } from './service/pools/pool-jobs.js';
 import { Pools } from './service/pools/pools.js';
 import { PullLabs } from './service/pools/pull-labs.js';
-import { type Database, openDatabase } from './store/database.js';
+import type { Storage } from './storage.js';
+import type { Database } from './store/database.js';
 import { ExporterSeat } from './store/database-values.js';
 import { HostStore } from './store/host-store.js';
 import { IdempotencyStore } from './store/idempotency-store.js';
-import { SchemaTooNewError } from './store/migrations/index.js';
 import type { OnEnded, WorkTableName } from './store/work-store.js';
-
-/** The database. */
-export interface Storage {
-  readonly database: Database;
-  /** Whether no other instance uses it. */
-  readonly isPrivate: boolean;
-}
-
-interface OpenStorage extends Storage {
-  close(): Promise<void>;
-}
-
-/**
- * Opens the configured database: an existing server, or a private one that is started and stopped here. Rejects with an error
- * whose message is for the operator.
- */
-export async function openStorage(
-  { databaseUrl, dataDir }: Config,
-  log: (line: string) => void,
-): Promise<OpenStorage> {
-  const onError = (error: Error): void => log(`the database is unavailable: ${error.message}`);
-  if (databaseUrl !== undefined) {
-    const database = await openDatabase(databaseUrl, onError).catch((error) => {
-      throw explained(error);
-    });
-    return { database, isPrivate: false, close: () => database.close() };
-  }
-  const server = await startEmbeddedPostgres({ dataDir, name: 'pebslab', onLog: log });
-  try {
-    const database = await openDatabase(server.url, onError);
-    return {
-      database,
-      isPrivate: true,
-      close: async () => {
-        await database.close();
-        await server.stop();
-      },
-    };
-  } catch (error) {
-    await server.stop();
-    throw error;
-  }
-}
-
-/** Without the URL, which holds a password. */
-function explained(error: unknown): Error {
-  if (error instanceof SchemaTooNewError) return error;
-  // A name with several addresses fails with one error per address and no message of its own.
-  const first = error instanceof AggregateError ? error.errors[0] : error;
-  const reason = first instanceof Error ? first.message : String(first);
-  return new Error(`The database of DATABASE_URL cannot be used: ${reason}`, { cause: error });
-}
 
 /** The services that the routes use; each use case of src/service is a member. */
 export interface Services {

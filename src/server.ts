@@ -30,12 +30,12 @@ async function serve(config: Config): Promise<void> {
   // A signal during start-up takes effect when there is something complete to stop.
   const stop = stopSignal((signal) => logger?.info({ signal }, 'stopping'));
   await assertPortIsFree(config);
-  // Only now: loading the service takes a second or two, and --version or a wrong setting is answered without.
-  const { buildApp } = await import('./app.js');
-  const { openStorage } = await import('./compose.js');
+  // Only now: loading takes a second or two, and who is told that something is wrong need not wait for it.
+  const { openStorage } = await import('./storage.js');
   const storage = await openStorage(config, (line) => logger?.info(line));
   let app: FastifyInstance | undefined;
   try {
+    const { buildApp } = await import('./app.js');
     app = await buildApp({
       config,
       storage,

@@ -7,8 +7,8 @@ import { ALL_SCHEMAS } from '../schemas/index.js';
 import { type Problem, ProblemSchema } from '../schemas/problem.js';
 import { PROBLEMS, type ProblemCode } from '../schemas/problem-codes.js';
 import { type BuildOptions, buildApp } from '../src/app.js';
-import type { Storage } from '../src/compose.js';
 import { DEFAULT_CONFIG } from '../src/config/configuration.js';
+import type { Storage } from '../src/storage.js';
 import { openDatabase } from '../src/store/database.js';
 import { createDatabase, dropDatabase } from './postgres.js';
 

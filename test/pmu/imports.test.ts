@@ -167,16 +167,17 @@ t.test('only wire.ts may use both the shapes of JSON and the values of the engin
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/ui': [],
   'src/bundle-page': [],
-  'src/server': ['src/app', 'src/compose', 'src/config'],
-  'src/app': ['routes', 'src/http', 'src/compose', 'src/config'],
+  'src/server': ['src/app', 'src/storage', 'src/config'],
+  'src/app': ['routes', 'src/http', 'src/compose', 'src/storage', 'src/config'],
   'src/compose': [
     'src/service',
+    'src/storage',
     'src/store',
     'src/jobs',
     'src/explorer',
     'src/config',
-    'src/private-postgres',
   ],
+  'src/storage': ['src/store', 'src/config', 'src/private-postgres'],
   routes: ['src/http', 'src/service', 'schemas'],
   'src/http': ['src/service', 'src/config', 'schemas'],
   'src/service': [

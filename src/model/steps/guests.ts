@@ -3,7 +3,7 @@ import { FIXED_BIT, GENERAL_PURPOSE } from '../../pmu/arch/counter-set.js';
 import { GLOBAL_CTRL, msrName, PEBS_ENABLE } from '../../pmu/arch/msr.js';
 import { writeGuestMsr } from '../../pmu/kvm/guest-msrs.js';
 import { VcpuPmu } from '../../pmu/kvm/vcpu-pmu.js';
-import { guestWrmsr } from '../../pmu/machine/actions.js';
+import { guestWrmsr, guestWrmsrOfEnables } from '../../pmu/machine/actions.js';
 import { refuseAbsentThread } from '../../pmu/machine/guards.js';
 import type { MachineState } from '../../pmu/machine/state.js';
 import type { ExploredWorld, GuestWrite } from '../explored-world.js';
@@ -130,15 +130,9 @@ const TAKES_WRITE: Guard = {
     `the WRMSR is a #GP: ${faultOf(explored, state, target) ?? ''}`,
 };
 
-/** Searches do not tell apart how a counter that counts is set up: what else a selector says stays as it is. */
 function writeAsked(explored: ExploredWorld, state: MachineState, target: number): void {
-  const { vcpu: at, msr, value } = writeOf(explored, target);
-  const vcpu = state.vcpus[at]!;
-  const { counterInt, inTransaction, checkpointed } = vcpu;
-  guestWrmsr(explored.world, state, at, msr, value, noAddress);
-  vcpu.counterInt = counterInt;
-  vcpu.inTransaction = inTransaction;
-  vcpu.checkpointed = checkpointed;
+  const { vcpu, msr, value } = writeOf(explored, target);
+  guestWrmsrOfEnables(explored.world, state, vcpu, msr, value, noAddress);
 }
 
 /** Only recordings have it: a search of one's own flips bits. */

@@ -274,6 +274,23 @@ export function guestWrmsr(
   return writeGuestMsr(world.guestCaps[vcpu]!, state.vcpus[vcpu]!, msr, value, identify);
 }
 
+/** The same for searches, which do not tell apart how a counter that counts is set up: what else a selector says stays as it is. */
+export function guestWrmsrOfEnables(
+  world: World,
+  state: MachineState,
+  at: number,
+  msr: number,
+  value: U64,
+  identify: (address: U64) => number,
+): void {
+  const vcpu = state.vcpus[at]!;
+  const { counterInt, inTransaction, checkpointed } = vcpu;
+  guestWrmsr(world, state, at, msr, value, identify);
+  vcpu.counterInt = counterInt;
+  vcpu.inTransaction = inTransaction;
+  vcpu.checkpointed = checkpointed;
+}
+
 function deliverNmi(
   world: World,
   state: MachineState,
