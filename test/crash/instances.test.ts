@@ -5,7 +5,7 @@ import { runShort } from './short.js';
 
 t.test('instances that share a database and are killed lose and double nothing', (t) =>
   runShort(t, (options) => killInstances(options, { create: createDatabase, drop: dropDatabase }), {
-    rounds: 2,
+    rounds: 1,
     clients: 4,
   }),
 );

@@ -19,10 +19,10 @@ const GIVEN_UP = /without giving it back/;
 const CPU_MODELS = ['emerald-rapids', 'ice-lake-sp', 'skylake-sp', 'haswell-x'];
 
 export const SMALL_WORK: WorkSize = {
-  depth: 40,
+  depth: 34,
   cpuModels: CPU_MODELS.slice(0, 2),
   kernels: ['upstream-base', 'linux-6.12.117', 'pebs-v1'],
-  walks: 75,
+  walks: 40,
 };
 
 export const LARGE_WORK: WorkSize = {
