@@ -289,9 +289,9 @@ function asks(document: Document, ids: Readonly<Record<string, string>>): Ask[] 
       const bytes = name === 'calculateRoundTrips' ? 512 * KIB : 256 * KIB;
       // All read their bodies in the same way, so two of them stand for all that cannot be read.
       const isTried = name === 'calculateRoundTrips' || name === 'createHost';
-      // A route gets every other of them, and the next one the others.
+      // A route gets a third of them, and the next ones the others.
       turn += 1;
-      const wrong = Object.entries(WRONG).filter((_, at) => isTried || (at + turn) % 2 === 0);
+      const wrong = Object.entries(WRONG).filter((_, at) => isTried || (at + turn) % 3 === 0);
       const unreadable = isTried ? Object.entries(hostileBodies(bytes)) : [];
       const hostile = [...wrong, ...unreadable].map(([what, body]) => ({
         name: `${name}, ${what}`,

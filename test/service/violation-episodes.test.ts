@@ -125,7 +125,7 @@ function counted({ tally, violated }: Host): object {
 
 t.test('round trips, micro-steps and vCPUs that look on make no difference', async (t) => {
   const seen = new Set<string>();
-  for (let seed = 0; seed < 16; seed += 1) {
+  for (let seed = 0; seed < 8; seed += 1) {
     const host = await history(seed, 0, byRoundTrip);
     t.strictSame(
       counted(await history(seed, 0, byMicroSteps)),
@@ -191,7 +191,7 @@ t.test('an episode ends where an event is closed at once', async (t) => {
 t.test(
   'looking after every micro-step, also after those that change nothing, counts the same',
   async (t) => {
-    for (let seed = 0; seed < 20; seed += 1) {
+    for (let seed = 0; seed < 10; seed += 1) {
       const dice = new Dice(seed);
       const m = machine(dice.pick(MODELS), dice.pick(KERNELS));
       m.event({ counter: 'PMC0', preciseIp: 2, excludeGuest: true }).event({
