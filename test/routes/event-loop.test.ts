@@ -456,7 +456,7 @@ t.test('no request holds the event loop', async (t) => {
   const ids = await furnish(t);
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as AddressInfo;
-  const limit = await measureLimit();
+  let limit = await measureLimit();
   const told: { name: string; hold: number }[] = [];
   for (const ask of asks(app.swagger() as unknown as Document, ids)) {
     let status = 0;
@@ -468,6 +468,8 @@ t.test('no request holds the event loop', async (t) => {
     const isRight = status >= 200 && status < (ask.below ?? 500);
     if (!isRight) t.fail(`${ask.name}: ${status}`);
     for (let again = 1; again < TRIES && best > limit; again += 1) {
+      // The machine may have become slower since.
+      if (again === TRIES / 2) limit = Math.max(limit, await measureLimit());
       best = Math.min(best, await hold());
     }
     told.push({ name: ask.name, hold: best });
