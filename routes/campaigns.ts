@@ -16,7 +16,7 @@ import { ReportQuerySchema, ReportTextSchema } from '../schemas/report.js';
 import { preferredWaitMillis } from '../src/http/read/prefer.js';
 import { campaignCsv } from '../src/service/campaigns/formats/csv.js';
 import { REPORT_TYPES, reportFile } from '../src/service/reports/formats.js';
-import { answerOf, reportAsked, reportFormats, sendFile } from './exports.js';
+import { answerOf, reportAsked, reportFormats, sendFile, sendReported } from './exports.js';
 import { sendStarted, sendWorks } from './long-work.js';
 
 const JSON_TYPE = 'application/json';
@@ -87,9 +87,7 @@ export const campaignRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async ({ params, headers }, reply) => {
       const campaign = await campaigns.wait(params.campaign, preferredWaitMillis(headers.prefer));
-      const asked = reportAsked(reply);
-      if (asked === null) return reply.type(JSON_TYPE).send(campaign);
-      return sendFile(reply, reportFile(asked, await campaigns.report(params.campaign)));
+      return sendReported(reply, campaign, () => campaigns.report(params.campaign));
     },
   );
 

@@ -8,7 +8,8 @@ import {
   GRAPH_TYPES,
   type GraphFormat,
 } from '../src/service/exports.js';
-import { REPORT_TYPES, type ReportFormat } from '../src/service/reports/formats.js';
+import { REPORT_TYPES, type ReportFormat, reportFile } from '../src/service/reports/formats.js';
+import type { Report } from '../src/service/reports/report.js';
 
 const JSON_TYPE = 'application/json';
 
@@ -58,6 +59,17 @@ function askedOf<Format extends string>(
 /** Whether the steps that only mark time are spelt out. */
 export function wantsAll({ steps }: ExportQuery): boolean {
   return steps === 'all';
+}
+
+/** What a route answers as JSON, unless it is asked for as a report. */
+export async function sendReported(
+  reply: FastifyReply,
+  item: object,
+  report: () => Report | Promise<Report>,
+): Promise<FastifyReply> {
+  const asked = reportAsked(reply);
+  if (asked === null) return reply.type(JSON_TYPE).send(item);
+  return sendFile(reply, reportFile(asked, await report()));
 }
 
 export function sendFile(reply: FastifyReply, { name, text }: ExportFile): FastifyReply {

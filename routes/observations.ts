@@ -21,12 +21,11 @@ import {
 import { takesGzip } from '../src/http/answer/encoding.js';
 import { linkNext, sendRows, sendSome } from '../src/http/answer/paging.js';
 import { preferredWaitMillis } from '../src/http/read/prefer.js';
-import { REPORT_TYPES, reportFile } from '../src/service/reports/formats.js';
+import { REPORT_TYPES } from '../src/service/reports/formats.js';
 import { observationReport } from '../src/service/reports/of-observation.js';
-import { answerOf, reportAsked, reportFormats, sendFile } from './exports.js';
+import { answerOf, reportFormats, sendReported } from './exports.js';
 import { uploadRoute } from './observation-upload.js';
 
-const JSON_TYPE = 'application/json';
 const TEXT_TYPE = 'text/plain';
 /** More on a page would hold the event loop for too long. */
 const RECORDS_MAX = 500;
@@ -80,9 +79,7 @@ export const observationRoutes: FastifyPluginAsyncTypebox = async (app) => {
         params.observation,
         preferredWaitMillis(headers.prefer),
       );
-      const asked = reportAsked(reply);
-      if (asked === null) return reply.type(JSON_TYPE).send(observation);
-      return sendFile(reply, reportFile(asked, observationReport(observation)));
+      return sendReported(reply, observation, () => observationReport(observation));
     },
   );
 

@@ -14,11 +14,10 @@ import { ReportQuerySchema, ReportTextSchema } from '../schemas/report.js';
 import { sendRows } from '../src/http/answer/paging.js';
 import { sendReply } from '../src/http/read/idempotency.js';
 import { preferredWaitMillis } from '../src/http/read/prefer.js';
-import { REPORT_TYPES, reportFile } from '../src/service/reports/formats.js';
-import { answerOf, reportAsked, reportFormats, sendFile } from './exports.js';
+import { REPORT_TYPES } from '../src/service/reports/formats.js';
+import { answerOf, reportFormats, sendReported } from './exports.js';
 
 const tags = ['pools'];
-const JSON_TYPE = 'application/json';
 
 /** A job has a script of up to 64 KiB. */
 const JOBS_ON_PAGE = 50;
@@ -87,9 +86,7 @@ export const poolJobRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async ({ params, headers }, reply) => {
       const job = await poolJobs.wait(params.job, preferredWaitMillis(headers.prefer));
-      const asked = reportAsked(reply);
-      if (asked === null) return reply.type(JSON_TYPE).send(job);
-      return sendFile(reply, reportFile(asked, await poolJobs.report(params.job)));
+      return sendReported(reply, job, () => poolJobs.report(params.job));
     },
   );
 

@@ -1,7 +1,7 @@
 /** The results of a campaign as a report: a test for each cell, grouped by kernel. A violated cell has failed. */
 import type { Campaign, CampaignCell, CampaignResults } from '../../../schemas/campaign.js';
 import { firstLine, incompleteReason, rateLine, violatedOf } from '../campaigns/formats/prose.js';
-import type { Environment, Report, ReportedTest } from './report.js';
+import { type Environment, type Report, type ReportedTest, secondsBetween } from './report.js';
 import { statusOf } from './status.js';
 
 /** `seconds`: by cell, how long threads walked in it. */
@@ -12,12 +12,11 @@ export function campaignReport(
   now: Date,
 ): Report {
   const { id, name, state, seed, walks, steps_per_walk } = results;
-  const ended = finished_at === undefined ? now.getTime() : Date.parse(finished_at);
   return {
     id,
     label: name,
     started_at: created_at,
-    duration_seconds: Math.max(0, ended - Date.parse(created_at)) / 1000,
+    duration_seconds: secondsBetween(created_at, finished_at, now),
     about: { campaign: id, state, seed, walks, steps_per_walk },
     tests: results.cells.map((cell, at) => cellTest(results, cell, seconds[at])),
   };

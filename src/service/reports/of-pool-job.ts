@@ -1,7 +1,7 @@
 /** A pool job as a report: each of its copies is a test. */
 import type { PoolJob, Run } from '../../../schemas/pool-job.js';
 import { environmentOf } from './of-observation.js';
-import type { Report, ReportedTest } from './report.js';
+import { type Report, type ReportedTest, secondsBetween } from './report.js';
 import { type Status, statusOf } from './status.js';
 
 /** What is known of machines, by name. */
@@ -10,7 +10,6 @@ export type MachineFacts = ReadonlyMap<string, Readonly<Record<string, string>>>
 /** What became of the last attempt, where it brought no result. */
 const ENDED = {
   held: 'has not reported',
-  completed: 'has reported',
   expired: 'did not renew its lease in time',
   reset: 'began afresh',
 } as const;
@@ -74,9 +73,4 @@ function outcomeOf({ state, verdict, result, observed, error_code, attempts }: R
       ? `its observations show ${observed}`
       : (error_code ?? `${machine} reported ${result}`);
   return { status: statusOf(verdict), reason };
-}
-
-function secondsBetween(from: string, to: string | undefined, now: Date): number {
-  const end = to === undefined ? now.getTime() : Date.parse(to);
-  return Math.max(0, end - Date.parse(from)) / 1000;
 }

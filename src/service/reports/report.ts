@@ -68,3 +68,9 @@ export function words(values: Readonly<Record<string, string | number>>): string
     .map(([name, value]) => `${name}=${value}`)
     .join(' ');
 }
+
+/** Until now, of what has not ended. */
+export function secondsBetween(from: string, to: string | undefined, now: Date): number {
+  const end = to === undefined ? now.getTime() : Date.parse(to);
+  return Math.max(0, end - Date.parse(from)) / 1000;
+}
