@@ -30,7 +30,7 @@ async function serve(config: Config): Promise<void> {
   // A signal during start-up takes effect when there is something complete to stop.
   const stop = stopSignal((signal) => logger?.info({ signal }, 'stopping'));
   await assertPortIsFree(config);
-  // Only now: loading takes a second or two, and who is told that something is wrong need not wait for it.
+  // Only now: loading takes a second or two, and errors until here are reported without it.
   const { openStorage } = await import('./storage.js');
   const storage = await openStorage(config, (line) => logger?.info(line));
   let app: FastifyInstance | undefined;

@@ -104,13 +104,9 @@ export async function useDocument(app: FastifyInstance): Promise<void> {
       return JSON.parse(JSON.stringify(finished)) as typeof document.openapiObject;
     },
   });
-  // Generated at start-up: it takes too long to make the first request wait for it.
-  const keep = whenNeeded(app);
-  keep(() => app.swagger());
-  app.decorate(
-    'openApiYaml',
-    keep(() => dump(app.swagger(), { noRefs: true, lineWidth: 100 })),
-  );
+  // Made at start-up, and the document with it: both take too long to make the first request wait for them.
+  const made = whenNeeded(app)(() => dump(app.swagger(), { noRefs: true, lineWidth: 100 }));
+  app.decorate('openApiYaml', made);
 }
 
 /** A wildcard parameter is called `*` in routes, which the document cannot express; there it is `path`. */

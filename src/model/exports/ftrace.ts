@@ -99,14 +99,16 @@ function exitOf({ at, cpu, vcpu, before }: RecordedStep): string[] {
 function guestWriteOf({ guestWrite }: RecordedStep): string[] {
   if (guestWrite === undefined) return [];
   const { msr, value } = guestWrite;
-  const hex = formatU64(value)
-    .slice(2)
-    .replace(/^0+(?=.)/, '');
+  const hex = withoutZeros(formatU64(value).slice(2));
   return [`kvm_msr: msr_write ${msrIndex(msr).toString(16)} = 0x${hex}`];
 }
 
+function withoutZeros(hex: string): string {
+  return hex.replace(/^0+(?=.)/, '');
+}
+
 function writeOf(recording: Recording, { msr, via, value }: MsrWrite): string {
-  const what = `${msrIndex(msr).toString(16)}, value ${hexOf(recording, msr, value).replace(/^0+(?=.)/, '')}`;
+  const what = `${msrIndex(msr).toString(16)}, value ${withoutZeros(hexOf(recording, msr, value))}`;
   return tracesWrite(via) ? `write_msr: ${what}` : mark(`${VIA_NAMES[via]}: ${what}`);
 }
 

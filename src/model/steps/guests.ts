@@ -118,10 +118,10 @@ const WRITER_ON_CPU: Guard = {
 
 const tried = new VcpuPmu();
 
-function faultOf({ world, guestWrites }: ExploredWorld, state: MachineState, target: number) {
-  const { vcpu, msr, value } = guestWrites[target]!;
+function faultOf(explored: ExploredWorld, state: MachineState, target: number) {
+  const { vcpu, msr, value } = writeOf(explored, target);
   tried.copyFrom(state.vcpus[vcpu]!);
-  return writeGuestMsr(world.guestCaps[vcpu]!, tried, msr, value, noAddress);
+  return writeGuestMsr(explored.world.guestCaps[vcpu]!, tried, msr, value, noAddress);
 }
 
 const TAKES_WRITE: Guard = {
