@@ -52,7 +52,7 @@ export const FURTHER: Readonly<Record<string, WorldSpec>> = {
     actors: actors('nmi_throttle', 'foreign_nmi', 'event_disable', 'event_enable', 'event_add'),
     nmi_in_e3: false,
   },
-  'a guest that writes what is told': {
+  'a guest with given writes': {
     cpu_model: 'emerald-rapids',
     kernel: 'linux-7.3.4',
     vcpus: [GUEST],

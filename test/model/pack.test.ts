@@ -63,7 +63,7 @@ const WORLDS: Readonly<
     nmi_timing: 'late',
     nmi_overflows: 'on_arrival',
   },
-  'a guest that writes what is told': {
+  'a guest with given writes': {
     cpu_model: 'emerald-rapids',
     kernel: 'linux-7.3.4',
     events: [HOST],

@@ -456,7 +456,7 @@ t.test('no request holds the event loop', async (t) => {
   const ids = await furnish(t);
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as AddressInfo;
-  let limit = await measureLimit();
+  const limit = await measureLimit();
   const told: { name: string; hold: number }[] = [];
   for (const ask of asks(app.swagger() as unknown as Document, ids)) {
     let status = 0;
@@ -465,16 +465,17 @@ t.test('no request holds the event loop', async (t) => {
         status = await send(port, ask);
       });
     let best = await hold();
+    let most = limit;
     const isRight = status >= 200 && status < (ask.below ?? 500);
     if (!isRight) t.fail(`${ask.name}: ${status}`);
-    for (let again = 1; again < TRIES && best > limit; again += 1) {
+    for (let again = 1; again < TRIES && best > most; again += 1) {
       // The machine may have become slower since.
-      if (again === TRIES / 2) limit = Math.max(limit, await measureLimit());
+      if (again === TRIES / 2) most = Math.max(limit, await measureLimit());
       best = Math.min(best, await hold());
     }
     told.push({ name: ask.name, hold: best });
-    if (best > limit) {
-      t.fail(`${ask.name}: ${best.toFixed(1)} ms, more than ${limit.toFixed(1)} ms`);
+    if (best > most) {
+      t.fail(`${ask.name}: ${best.toFixed(1)} ms, more than ${most.toFixed(1)} ms`);
     }
   }
   told.sort((a, b) => b.hold - a.hold);

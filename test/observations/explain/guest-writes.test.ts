@@ -5,26 +5,14 @@ import { Random } from '../../../src/explorer/prng.js';
 import { toFtrace } from '../../../src/model/exports/ftrace.js';
 import { recordingOfPath } from '../../../src/model/exports/of-path.js';
 import type { MachineModel } from '../../../src/model/machine-model.js';
-import type { VcpuSpec, WrmsrSpec } from '../../../src/model/world-spec.js';
+import type { WrmsrSpec } from '../../../src/model/world-spec.js';
 import { msrIndex, PEBS_ENABLE } from '../../../src/pmu/arch/msr.js';
-import { modelOf, pick, randomPath } from './random-runs.js';
+import { modelOf, pebsGuest, pick, randomPath } from './random-runs.js';
 import { explanationOf, recordsOf } from './recordings.js';
 
 const KERNELS = ['linux-7.3.4', 'linux-7.2.6', 'linux-6.12.117', 'upstream-base'];
 const CPU_MODEL = 'emerald-rapids';
 const RUNS = 8;
-
-function guest(...counters: number[]): VcpuSpec {
-  const set = counters.reduce((all, counter) => all | (1 << counter), 0);
-  return {
-    wrmsr: [
-      { msr: 'IA32_DS_AREA', value: '0xffff888000049000' },
-      { msr: 'IA32_PEBS_ENABLE', value: set },
-      ...counters.map((counter) => ({ msr: `IA32_PERFEVTSEL${counter}`, value: '0x43003c' })),
-      { msr: 'IA32_PERF_GLOBAL_CTRL', value: set },
-    ],
-  };
-}
 
 /** What an exploration's path prints, but for marks. */
 async function printed(model: MachineModel, path: Path): Promise<string> {
@@ -52,7 +40,9 @@ async function recorded(seed: number, guest_writes?: readonly WrmsrSpec[]) {
     cpu_model: CPU_MODEL,
     kernel,
     events: [],
-    vcpus: [guest_writes ? guest(0, 1) : pick(dice, [guest(2), guest(0), guest(0, 1)])],
+    vcpus: [
+      guest_writes ? pebsGuest(0, 1) : pick(dice, [pebsGuest(2), pebsGuest(0), pebsGuest(0, 1)]),
+    ],
     actors: [{ kind: 'guest_wrmsr' }],
     ...(guest_writes && { guest_writes: [...guest_writes] }),
   });
@@ -91,7 +81,7 @@ t.test('what follows from another value is not what is recorded', async (t) => {
   // The guest goes on to count, where it stopped.
   const records = recordsOf(text.replace('msr_write 38f = 0x0', 'msr_write 38f = 0x3'));
   const actors = [{ kind: 'guest_wrmsr' as const }];
-  const found = explanationOf(records, { ...given, events: [], vcpus: [guest(0, 1)], actors });
+  const found = explanationOf(records, { ...given, events: [], vcpus: [pebsGuest(0, 1)], actors });
   t.equal(found.verdict, 'unexplained');
 });
 

@@ -62,6 +62,19 @@ export function randomWorld(dice: Random, cpu_model: string, kernel: string): Wo
   };
 }
 
+/** A guest that counts on some counters, on all of them with PEBS. */
+export function pebsGuest(...counters: number[]): VcpuSpec {
+  const set = counters.reduce((all, counter) => all | (1 << counter), 0);
+  return {
+    wrmsr: [
+      { msr: 'IA32_DS_AREA', value: '0xffff888000049000' },
+      { msr: 'IA32_PEBS_ENABLE', value: set },
+      ...counters.map((counter) => ({ msr: `IA32_PERFEVTSEL${counter}`, value: '0x43003c' })),
+      { msr: 'IA32_PERF_GLOBAL_CTRL', value: set },
+    ],
+  };
+}
+
 export function pick<T>(dice: Random, list: readonly T[]): T {
   return list[dice.below(list.length)]!;
 }
