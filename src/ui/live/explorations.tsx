@@ -6,7 +6,7 @@ import { Verdict } from '../widgets/verdict.js';
 import { doubled } from '../worlds/doubled.js';
 import { type WorldParts, worldPlace, worldTitle } from '../worlds/exploration.js';
 import { whyCut } from '../worlds/further.js';
-import { searchOf } from '../worlds/searches.js';
+import { searchFurther, searchOf } from '../worlds/searches.js';
 import { Sparkline } from './sparkline.js';
 import { TimeLeft } from './time-left.js';
 import type { Exploration, WorkList } from './work.js';
@@ -120,6 +120,6 @@ function actsOf(item: Exploration, { put, drop }: List): Act[] {
   };
   const body = doubled(item);
   if (body === undefined) return [forget];
-  const further = async () => put(await post('/v1/explorations', { body }));
+  const further = async () => put(await searchFurther(body));
   return [{ label: 'Search further', act: further }, forget];
 }

@@ -1,7 +1,5 @@
 /** The first visit: a host of one's own, a guest on it, and an NMI at the wrong moment. */
-import { useSignal } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
-import { asProblem, type Problem } from '../api/problem.js';
 import { useHeader } from '../frame/header-content.js';
 import { useLoaded } from '../load.js';
 import { query, setQuery } from '../router.js';
@@ -12,6 +10,7 @@ import { decode, stepOfTrace } from '../timeline/run.js';
 import { StepPanel } from '../timeline/step-panel.js';
 import { StepsTable } from '../timeline/steps-table.js';
 import { isWide } from '../timeline/width.js';
+import { useAct } from '../widgets/acts.js';
 import { ProblemPanel } from '../widgets/problem-panel.js';
 import { counterexampleAddress } from '../worlds/addresses.js';
 import { KERNELS, makeCommands, makeHost, readHost, runCommands, runGuest } from './lab.js';
@@ -23,8 +22,7 @@ type State = Awaited<ReturnType<typeof readHost>>;
 
 export function Story() {
   const host = query.value.get('host') ?? undefined;
-  const isBusy = useSignal(false);
-  const problem = useSignal<Problem | undefined>(undefined);
+  const { problem, isBusy, act } = useAct();
   const state = useLoaded(host, (signal) => readHost(host!, signal));
   const kernel = state.value?.item.kernel ?? KERNELS.faulty;
   const hasRun = (state.value?.item.micro_steps ?? 0) > 0 && ranGuest(state.value);
@@ -34,16 +32,6 @@ export function Story() {
     curl: [...makeCommands(kernel), ...runCommands()],
   });
 
-  const act = async (does: () => Promise<void>): Promise<void> => {
-    isBusy.value = true;
-    problem.value = undefined;
-    try {
-      await does();
-    } catch (error) {
-      problem.value = asProblem(error);
-    }
-    isBusy.value = false;
-  };
   const make = (on: string) => async (): Promise<void> => {
     const { id } = await makeHost(on);
     setQuery({ host: id, step: undefined, pin: undefined });

@@ -7,20 +7,26 @@ export interface Act {
   act(): Promise<void>;
 }
 
-/** `of` names what it is about, for those who do not see the row. */
-export function Acts({ acts, of }: { readonly acts: readonly Act[]; readonly of: string }) {
+/** Does one thing at a time; what it is refused stands until the next. */
+export function useAct() {
   const problem = useSignal<Problem | undefined>(undefined);
-  const busy = useSignal(false);
-  const run = async ({ act }: Act): Promise<void> => {
-    busy.value = true;
+  const isBusy = useSignal(false);
+  const act = async (does: () => Promise<void>): Promise<void> => {
+    isBusy.value = true;
     problem.value = undefined;
     try {
-      await act();
+      await does();
     } catch (error) {
       problem.value = asProblem(error);
     }
-    busy.value = false;
+    isBusy.value = false;
   };
+  return { problem, isBusy, act };
+}
+
+/** `of` names what it is about, for those who do not see the row. */
+export function Acts({ acts, of }: { readonly acts: readonly Act[]; readonly of: string }) {
+  const { problem, isBusy, act } = useAct();
   return (
     <>
       <div class="row work-acts">
@@ -29,9 +35,9 @@ export function Acts({ acts, of }: { readonly acts: readonly Act[]; readonly of:
             type="button"
             class="small"
             key={one.label}
-            disabled={busy.value}
+            disabled={isBusy.value}
             aria-label={`${one.label} ${of}`}
-            onClick={() => run(one)}
+            onClick={() => act(one.act)}
           >
             {one.label}
           </button>
