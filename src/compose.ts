@@ -85,7 +85,10 @@ export async function compose(
   { closing, meters, warn }: Surroundings,
 ): Promise<Composition> {
   const { database } = storage;
-  const onError = (error: Error): void => warn(error, 'the database or the queue is unavailable');
+  // What is abandoned at the end, so that it ends in time, finds its connections gone. That concerns nobody.
+  const onError = (error: Error): void => {
+    if (!closing.aborted) warn(error, 'the database or the queue is unavailable');
+  };
   const queue = await WorkQueue.open({
     databaseUrl: database.url,
     queueUrl: config.queueUrl,
