@@ -21,8 +21,8 @@ export function TokenDialog({ question }: { readonly question: Question }) {
     >
       <form onSubmit={submit} class="dialog">
         <p>{question.detail}</p>
-        <label>
-          Access token{' '}
+        <label class="row">
+          Access token
           <input
             type="password"
             autocomplete="off"
