@@ -26,7 +26,7 @@ t.test('the last stage has an init, time to recover, and no compiler', async (t)
   const [, seconds] = /^HEALTHCHECK .*--start-period=(\d+)s/m.exec(last) ?? [];
   t.ok(Number(seconds) >= 120, 'a database that recovers is not ill');
   const [, removed = ''] =
-    /tsc -p src\/tsconfig\.json +&& node dist\/src\/bundle-page\.js +&& rm -rf (.*)$/m.exec(
+    /tsc -p src\/tsconfig\.json +&& node dist\/src\/build\/index\.js +&& rm -rf (.*)$/m.exec(
       build,
     ) ?? [];
   t.match(removed, /node_modules\/typescript\b/);
