@@ -4,7 +4,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # With install scripts: the database package creates its symbolic links in one.
 RUN npm ci --omit=dev
-COPY tsconfig.json ./
+COPY tsconfig.json openapi.yaml ./
 COPY src ./src
 COPY routes ./routes
 COPY schemas ./schemas

@@ -85,7 +85,7 @@ export async function buildApp(options: BuildOptions = {}): Promise<FastifyInsta
   await answer(app);
 
   monitor(app);
-  await describe(app);
+  await describe(app, options.storage !== undefined && config.role !== 'worker');
   await useServices(app, options.storage);
 
   await addRoutes(app, ROOT_ROUTES);

@@ -36,6 +36,15 @@ t.test('the last stage has an init, time to recover, and no compiler', async (t)
   t.match(last, /^USER node$/m);
 });
 
+t.test('what is copied is there to be copied', async (t) => {
+  const sent = readFileSync('.dockerignore', 'utf8').split('\n');
+  const copied = [...recipe.matchAll(/^COPY (?!--from)(.*) \S+$/gm)].flatMap(([, names = '']) =>
+    names.split(' '),
+  );
+  t.ok(copied.includes('openapi.yaml') && copied.includes('src'), copied.join(' '));
+  for (const name of copied) t.ok(sent.includes(`!${name.split('/', 1)[0]}`), name);
+});
+
 t.test('the last stage has the scripts that it serves', async (t) => {
   t.match(stages.at(-1) ?? '', /^COPY (src\/service\/collectors) \.\/\1$/m);
 });
