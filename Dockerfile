@@ -4,13 +4,13 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # With install scripts: the database package creates its symbolic links in one.
 RUN npm ci --omit=dev
-COPY tsconfig.json ./
+COPY tsconfig.json openapi.yaml ./
 COPY src ./src
 COPY routes ./routes
 COPY schemas ./schemas
 # `npm start` compiles and bundles, so what it needs for that is a dependency; after this it is not needed.
 RUN npx tsc -p src/tsconfig.json \
- && node dist/src/bundle-page.js \
+ && node dist/src/build/index.js \
  && rm -rf node_modules/typescript node_modules/@types node_modules/.bin/tsc node_modules/.bin/tsserver \
     node_modules/esbuild node_modules/@esbuild node_modules/.bin/esbuild node_modules/preact node_modules/@preact
 

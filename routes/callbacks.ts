@@ -1,5 +1,4 @@
 /** Callbacks of labs, whose bodies are taken as they come. */
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
   type CallbackQuery,
@@ -11,7 +10,7 @@ import {
 import { ObservationSchema } from '../schemas/observation.js';
 import { changeProblems } from '../schemas/problem.js';
 import { replay, sendReply } from '../src/http/read/idempotency.js';
-import { TextBody, takeTexts } from '../src/http/read/text-body.js';
+import { TextBody, takingTexts } from '../src/http/read/text-body.js';
 import type { Addressed } from '../src/service/observations/callbacks.js';
 import { isLease } from '../src/service/pools/observed.js';
 import { queryRefused } from '../src/service/problem-error.js';
@@ -27,9 +26,8 @@ const response = {
 const AS_SENT =
   'The body is stored as an observation and answered within a second; sent again for the same job, it is answered as before. With `fencing_token` it is the report that ends the lease. The access token may stand alone in `Authorization`, or behind `Token` or `Bearer`, or in `X-Auth-Token`.';
 
-export const callbackRoutes: FastifyPluginAsyncTypebox = async (app) => {
+export const callbackRoutes = takingTexts(async (app) => {
   const { callbacks, leases } = app.services;
-  takeTexts(app);
 
   const take = async (
     request: FastifyRequest,
@@ -97,4 +95,4 @@ export const callbackRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) => take(request, reply, 'pull-labs'),
   );
-};
+});

@@ -13,7 +13,6 @@ import {
   sendExposition,
   TEXT_TYPE,
 } from '../src/http/monitor/exposition.js';
-import { asOpenApi30 } from '../src/http/openapi/openapi-3.0.js';
 
 export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
@@ -81,20 +80,13 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
         tags: ['operations'],
         operationId: 'getOpenApi',
         summary: 'This document',
-        description: 'The OpenAPI 3.1 document that the running service generates.',
+        description: 'The OpenAPI 3.1 document.',
         response: { 200: OpenApiDocumentSchema, ...problems('bad_request') },
       },
     },
     async () => app.swagger(),
   );
 
-  let asOf30: object | undefined;
-  const openApi30 = (): object => {
-    asOf30 ??= asOpenApi30(app.swagger());
-    return asOf30;
-  };
-  // As the document itself: the first request does not wait for it.
-  app.addHook('onListen', async () => void openApi30());
   app.get(
     '/openapi-3.0.json',
     {
@@ -106,6 +98,6 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: OpenApiDocumentSchema, ...problems('bad_request') },
       },
     },
-    async () => openApi30(),
+    async () => app.openApi30(),
   );
 };

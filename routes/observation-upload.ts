@@ -1,5 +1,4 @@
 /** The upload of a text of any length. */
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { ObservationPreviewSchema, ObservationSchema } from '../schemas/observation.js';
 import {
   FACT_NAMES,
@@ -11,7 +10,7 @@ import {
 import { changeProblems } from '../schemas/problem.js';
 import { addressed, replay, sendReply } from '../src/http/read/idempotency.js';
 import { preferredWaitMillis } from '../src/http/read/prefer.js';
-import { TextBody, takeTexts } from '../src/http/read/text-body.js';
+import { TextBody, takingTexts } from '../src/http/read/text-body.js';
 import type { Answer, Ticket } from '../src/service/idempotency.js';
 import { uploadTerms } from '../src/service/observations/observations.js';
 import type { About } from '../src/service/observations/views.js';
@@ -25,9 +24,8 @@ const takes = {
   'application/yaml': { schema: ObservationTextSchema },
 } as const;
 
-export const uploadRoute: FastifyPluginAsyncTypebox = async (app) => {
+export const uploadRoute = takingTexts(async (app) => {
   const { leases, observations } = app.services;
-  takeTexts(app);
 
   app.post(
     '/observations',
@@ -76,7 +74,7 @@ export const uploadRoute: FastifyPluginAsyncTypebox = async (app) => {
       }
     },
   );
-};
+});
 
 function aboutOf(query: ObservationCreateQuery): About {
   const { format, machine, pool, lease, complete } = query;

@@ -35,7 +35,7 @@ const tags = ['observations'];
 export const observationRoutes: FastifyPluginAsyncTypebox = async (app) => {
   const { observations, kcidbExport } = app.services;
 
-  await app.register(uploadRoute);
+  await uploadRoute(app, {});
 
   app.get(
     '/observations',

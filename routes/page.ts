@@ -6,7 +6,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ProblemError } from '../src/service/problem-error.js';
 
-/** Where src/bundle-page.ts puts it. */
+/** Where src/build/page.ts puts it. */
 const FOLDER = fileURLToPath(new URL('../ui', import.meta.url));
 
 /**

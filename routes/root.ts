@@ -66,6 +66,6 @@ export const rootRoutes: FastifyPluginAsyncTypebox = async (app) => {
         },
       },
     },
-    async (_request, reply) => reply.type(YAML_TYPE).send(app.openApiYaml()),
+    async (_request, reply) => reply.type(YAML_TYPE).send(app.swagger({ yaml: true })),
   );
 };

@@ -85,15 +85,20 @@ export async function buildApp(options: BuildOptions = {}): Promise<FastifyInsta
   await answer(app);
 
   monitor(app);
-  await describe(app);
+  await describe(app, options.storage !== undefined && config.role !== 'worker');
   await useServices(app, options.storage);
 
-  for (const route of ROOT_ROUTES) await app.register(route);
+  await addRoutes(app, ROOT_ROUTES);
   // A worker serves its health routes and the documents.
   if (config.role === 'worker') return app;
-  for (const route of V1_ROUTES) await app.register(route, { prefix: '/v1' });
-  for (const route of FOREIGN_ROUTES) await app.register(route);
+  await app.register(async (v1) => addRoutes(v1, V1_ROUTES), { prefix: '/v1' });
+  await addRoutes(app, FOREIGN_ROUTES);
   return app;
+}
+
+/** Not each as a plugin of its own: they have nothing to keep from each other, and the walls take time to build. */
+async function addRoutes(app: FastifyInstance, all: typeof V1_ROUTES): Promise<void> {
+  for (const routes of all) await routes(app, {});
 }
 
 /** Without a database there are only the routes, for generating the document. */

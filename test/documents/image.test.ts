@@ -26,7 +26,7 @@ t.test('the last stage has an init, time to recover, and no compiler', async (t)
   const [, seconds] = /^HEALTHCHECK .*--start-period=(\d+)s/m.exec(last) ?? [];
   t.ok(Number(seconds) >= 120, 'a database that recovers is not ill');
   const [, removed = ''] =
-    /tsc -p src\/tsconfig\.json +&& node dist\/src\/bundle-page\.js +&& rm -rf (.*)$/m.exec(
+    /tsc -p src\/tsconfig\.json +&& node dist\/src\/build\/index\.js +&& rm -rf (.*)$/m.exec(
       build,
     ) ?? [];
   t.match(removed, /node_modules\/typescript\b/);
@@ -34,6 +34,15 @@ t.test('the last stage has an init, time to recover, and no compiler', async (t)
   t.match(removed, /node_modules\/esbuild\b/);
   t.notMatch(last, /\bnpm\b|\bnpx\b|build-essential|\bgcc\b/);
   t.match(last, /^USER node$/m);
+});
+
+t.test('what is copied is there to be copied', async (t) => {
+  const sent = readFileSync('.dockerignore', 'utf8').split('\n');
+  const copied = [...recipe.matchAll(/^COPY (?!--from)(.*) \S+$/gm)].flatMap(([, names = '']) =>
+    names.split(' '),
+  );
+  t.ok(copied.includes('openapi.yaml') && copied.includes('src'), copied.join(' '));
+  for (const name of copied) t.ok(sent.includes(`!${name.split('/', 1)[0]}`), name);
 });
 
 t.test('the last stage has the scripts that it serves', async (t) => {

@@ -1,6 +1,6 @@
 /** The document in OpenAPI 3.0: valid for tools that we did not write, and it says what the 3.1 document says. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -19,6 +19,12 @@ t.test('GET /openapi-3.0.json', async (t) => {
   t.teardown(() => app.close());
   const old = (await app.inject('/openapi-3.0.json')).json<Document>();
   const now = (await app.inject('/openapi.json')).json<Document>();
+
+  t.test('a service sends what the build made of openapi.yaml: the same documents', async (t) => {
+    const made = (name: string) => JSON.parse(readFileSync(join('dist', name), 'utf8'));
+    t.strictSame(made('openapi.json'), now);
+    t.strictSame(made('openapi-3.0.json'), old);
+  });
 
   t.test('is valid OpenAPI 3.0', async (t) => {
     const directory = mkdtempSync(join(tmpdir(), 'pebslab-openapi-'));

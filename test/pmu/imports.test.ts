@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { LIBRARIES } from '../../src/build/libraries.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -166,7 +167,7 @@ t.test('only wire.ts may use both the shapes of JSON and the values of the engin
 /** The rooms of the house, each with those it may look into. Every file is in one of them: where two fit, in the longer. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/ui': [],
-  'src/bundle-page': [],
+  'src/build': ['src/http'],
   'src/server': ['src/app', 'src/storage', 'src/config'],
   'src/app': ['routes', 'src/http', 'src/compose', 'src/storage', 'src/config'],
   'src/compose': [
@@ -268,6 +269,25 @@ t.test('no clock, no luck and no BigInt where states are made', async (t) => {
     'src/explorer',
   );
 });
+
+t.test(
+  'libraries that are bundled are loaded as such, and by nothing but the service',
+  async (t) => {
+    for (const name of LIBRARIES) {
+      t.match(import.meta.resolve(name), `/dist/node_modules/${name}/index.js`);
+    }
+    const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { dependencies?: object }>;
+    };
+    const { '': ours = {}, ...others } = packages;
+    t.ok(LIBRARIES.every((name) => name in (ours.dependencies ?? {})));
+    for (const [path, { dependencies = {} }] of Object.entries(others)) {
+      for (const name of LIBRARIES) {
+        if (name in dependencies) t.fail(`${path} would load another ${name}`);
+      }
+    }
+  },
+);
 
 /** The text without its comments and quoted strings. */
 function code(text: string): string {

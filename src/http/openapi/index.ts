@@ -4,7 +4,7 @@ import { useDocument } from './document.js';
 import { usePages } from './pages.js';
 
 /** Register before the first route, because the document is generated from the routes. */
-export async function describe(app: FastifyInstance): Promise<void> {
-  await useDocument(app);
+export async function describe(app: FastifyInstance, hasAllRoutes: boolean): Promise<void> {
+  await useDocument(app, hasAllRoutes);
   await usePages(app);
 }

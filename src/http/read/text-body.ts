@@ -1,7 +1,8 @@
 /** Bodies that are texts of any length: their routes read them as they arrive, and no part of them is kept here. */
 import { createHash, type Hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ProblemError, tryLater } from '../../service/problem-error.js';
 
 declare module 'fastify' {
@@ -17,15 +18,20 @@ const UNTOLD = ['', 'application/x-www-form-urlencoded'];
 const DISCARDED_BYTES_MAX = 64 * 2 ** 20;
 const DISCARDING_MILLIS_MAX = 10_000;
 
-/** For a plugin whose routes all take such bodies. */
-export function takeTexts(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', (request, _payload, done) => {
-    const types = Object.keys(request.routeOptions.config.takes ?? {});
-    const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
-    if (types.concat(UNTOLD).includes(type ?? '')) return done(null, undefined);
-    done(unknownType(String(type), types), undefined);
-  });
+/** Routes that all take such bodies, walled off from those that take JSON. */
+export function takingTexts(routes: FastifyPluginAsyncTypebox): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    await app.register(async (own: typeof app) => {
+      own.removeAllContentTypeParsers();
+      own.addContentTypeParser('*', (request, _payload, done) => {
+        const types = Object.keys(request.routeOptions.config.takes ?? {});
+        const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
+        if (types.concat(UNTOLD).includes(type ?? '')) return done(null, undefined);
+        done(unknownType(String(type), types), undefined);
+      });
+      await routes(own, {});
+    });
+  };
 }
 
 export class TextBody {

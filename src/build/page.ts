@@ -1,17 +1,16 @@
 /** Bundles the page of src/ui into dist/ui: hashed names, with `.br` and `.gz` beside each file that gets smaller. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const SOURCE = join(ROOT, 'src/ui');
 const TARGET = join(ROOT, 'dist/ui');
 const ADDRESS = '/ui/';
 
-async function bundle(): Promise<void> {
+export async function bundlePage(): Promise<void> {
   rmSync(TARGET, { recursive: true, force: true });
   const { metafile, outputFiles } = await build({
     absWorkingDir: ROOT,
@@ -49,8 +48,3 @@ function put(path: string, contents: Uint8Array): void {
     if (small.length < contents.length) writeFileSync(`${path}.${ending}`, small);
   }
 }
-
-await bundle().catch((error: unknown) => {
-  process.stderr.write(`pebslab: the page cannot be bundled: ${String(error)}\n`);
-  process.exitCode = 1;
-});
