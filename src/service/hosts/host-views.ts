@@ -7,18 +7,13 @@ import { GENERAL_PURPOSE_MAX } from '../../pmu/arch/counter-set.js';
 import {
   EVENTSEL,
   FIXED_CTR_CTRL,
-  KVM_WRMSR,
   MSR_CODES,
   msrName,
-  PERF_WRMSR,
   VIA_CODES,
   VIA_NAMES,
-  VM_ENTRY_LOAD,
-  VM_EXIT_LOAD,
-  VMCS_FIELD,
 } from '../../pmu/arch/msr.js';
 import { statusToU64 } from '../../pmu/arch/selector.js';
-import { CAUSE_NAMES, ROUND_TRIP, type WriteSink } from '../../pmu/arch/write-sink.js';
+import { CAUSE_NAMES, ROUND_TRIP } from '../../pmu/arch/write-sink.js';
 import { DEFAULT_COST_MODEL, estimateCycles } from '../../pmu/cost-cases/cycle-cost.js';
 import { INVARIANTS } from '../../pmu/invariants/index.js';
 import { guestPmuCaps } from '../../pmu/kvm/guest-msrs.js';
@@ -171,16 +166,12 @@ export function violationItems(host: Host, tally: Tally): Violation[] {
 export function metricsItem(host: Host): HostMetrics {
   const { tally } = host;
   const { sink } = tally;
-  const causes = CAUSE_NAMES.map((name, cause) => [name, causeItem(sink, cause)] as const);
+  const causes = CAUSE_NAMES.map((name, cause) => [name, sink.byVia(cause)]);
   const byCause = Object.fromEntries(causes) as HostMetrics['writes_by_cause'];
   const writes = byCause.round_trip;
-  const cycles = estimateCycles(DEFAULT_COST_MODEL, tally.roundTrips, {
-    kvmWrmsr: writes.kvm_wrmsr,
-    vmEntryLoad: writes.vm_entry_load,
-    vmExitLoad: writes.vm_exit_load,
-    vmcsField: writes.vmcs_field,
-  });
+  const cycles = estimateCycles(DEFAULT_COST_MODEL, tally.roundTrips, writes);
   const each = (value: number): number => (tally.roundTrips === 0 ? 0 : value / tally.roundTrips);
+  const averages = Object.entries(writes).map(([via, count]) => [via, each(count)]);
   const ofRoundTrips = msrWriteItems(tally, (msr, via) => sink.countOf(ROUND_TRIP, msr, via));
   return {
     msr_writes: msrWriteItems(tally),
@@ -195,22 +186,8 @@ export function metricsItem(host: Host): HostMetrics {
         tally.roundTrips === 0
           ? []
           : ofRoundTrips.map((item) => ({ ...item, count: each(item.count) })),
-      kvm_wrmsr: each(writes.kvm_wrmsr),
-      perf_wrmsr: each(writes.perf_wrmsr),
-      vm_entry_load: each(writes.vm_entry_load),
-      vm_exit_load: each(writes.vm_exit_load),
-      vmcs_field: each(writes.vmcs_field),
+      ...(Object.fromEntries(averages) as typeof writes),
       estimated_cycles: each(cycles),
     },
-  };
-}
-
-function causeItem(sink: WriteSink, cause: number): HostMetrics['writes_by_cause']['nmi'] {
-  return {
-    kvm_wrmsr: sink.totalOf(cause, KVM_WRMSR),
-    perf_wrmsr: sink.totalOf(cause, PERF_WRMSR),
-    vm_entry_load: sink.totalOf(cause, VM_ENTRY_LOAD),
-    vm_exit_load: sink.totalOf(cause, VM_EXIT_LOAD),
-    vmcs_field: sink.totalOf(cause, VMCS_FIELD),
   };
 }
