@@ -19,7 +19,7 @@ import {
   standingOf,
   type WorkKind,
 } from '../long-work/long-works.js';
-import { ProblemError, ruleViolated } from '../problem-error.js';
+import { fieldRefused, ruleViolated } from '../problem-error.js';
 import { isMaybeSmall } from './bounded-search.js';
 import { explorationJob, pausedEvent } from './exploration-work.js';
 import { type AskedExploration, askedExploration, type StoredRequest } from './request.js';
@@ -88,9 +88,8 @@ export class Explorations extends LongWorks<Exploration> {
 
 function assertMegabytes(asked: number | undefined, most: number): void {
   if (asked === undefined || asked <= most) return;
-  const pointer = '/bounds/megabytes';
   const detail = `may be at most ${most} here, since every search that runs at once has its share of the memory`;
-  throw new ProblemError('value_out_of_range', `${pointer} ${detail}.`, [{ pointer, detail }]);
+  throw fieldRefused('value_out_of_range', '/bounds/megabytes', detail);
 }
 
 function newResource(

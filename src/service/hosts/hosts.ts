@@ -18,6 +18,7 @@ import type { StoredAnswer } from '../../store/idempotency-store.js';
 import { problemAnswer, type Reply, storedAnswer, type Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
 import { cpuModelById, kernelById, namesOfKernel } from '../lookups.js';
+import { numbered } from '../numbered.js';
 import { ProblemError } from '../problem-error.js';
 import { ambiguous, missing, refusalsAsProblems } from '../refusals.js';
 import { parseU64 } from '../wire.js';
@@ -129,13 +130,9 @@ export class Hosts {
   }
 
   /** The hosts that follow a sequence number and are wanted, with their numbers. */
-  async list(
-    { sort, ...filter }: HostQuery,
-    after: number,
-    limit: number,
-  ): Promise<{ seq: number; item: HostItem }[]> {
+  async list({ sort, ...filter }: HostQuery, after: number, limit: number) {
     const rows = await this.store.list(after, limit, sort === 'newest', wantedBy(filter));
-    return rows.map((row) => ({ seq: row.seq, item: listedItem(row) }));
+    return numbered(rows, listedItem);
   }
 
   /** The newest hosts, newest first. */

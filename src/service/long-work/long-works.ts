@@ -13,6 +13,7 @@ import {
 } from '../../store/work-store.js';
 import { type Reply, storedAnswer, type Ticket } from '../idempotency.js';
 import { namesOfKernel } from '../lookups.js';
+import type { Numbered } from '../numbered.js';
 import { tryLater } from '../problem-error.js';
 import { missing } from '../refusals.js';
 import { waitFor } from './waiting.js';
@@ -58,11 +59,7 @@ export abstract class LongWorks<Item extends LongItem> {
   }
 
   /** The works that follow a number, in the order in which they were asked for or against it, with their numbers. */
-  async list(
-    query: WorkQuery,
-    after: number,
-    limit: number,
-  ): Promise<{ seq: number; item: Item }[]> {
+  async list(query: WorkQuery, after: number, limit: number): Promise<Numbered<Item>[]> {
     const { sort, state, verdict, scenario, name, kernel, observation } = query;
     const kernels = kernel === undefined ? undefined : namesOfKernel(kernel, '/kernel');
     const wanted = { state, verdict, scenario, name, kernels, observation };

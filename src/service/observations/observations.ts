@@ -4,7 +4,6 @@ import type {
   Observation,
   ObservationPreview,
   ObservationQuery,
-  ObservationSummary,
 } from '../../../schemas/observation.js';
 import type { ObservedRecordView } from '../../../schemas/observed-record.js';
 import { DOCUMENTS } from '../../observations/documents/formats.js';
@@ -16,6 +15,7 @@ import { finished } from '../../store/work-store.js';
 import type { Reply, Ticket } from '../idempotency.js';
 import { waitFor } from '../long-work/waiting.js';
 import type { Meters } from '../metrics/meters.js';
+import { type Numbered, numbered } from '../numbered.js';
 import type { Reports } from '../pools/observed.js';
 import { ProblemError, tryLater } from '../problem-error.js';
 import { missing } from '../refusals.js';
@@ -51,7 +51,7 @@ export const uploadTerms = (waitMillis: number): Terms => ({
 });
 
 interface RecordRows {
-  readonly rows: readonly { readonly seq: number; readonly item: ObservedRecordView }[];
+  readonly rows: readonly Numbered<ObservedRecordView>[];
   readonly hasMore: boolean;
 }
 
@@ -123,13 +123,8 @@ export class Observations {
     throw tryLater('unavailable', 'Another instance has taken this one for dead.', 1);
   }
 
-  async list(
-    query: ObservationQuery,
-    before: number,
-    limit: number,
-  ): Promise<{ seq: number; item: ObservationSummary }[]> {
-    const rows = await this.observations.list(before, limit, query);
-    return rows.map((row) => ({ seq: row.seq, item: summaryOf(row) }));
+  async list(query: ObservationQuery, before: number, limit: number) {
+    return numbered(await this.observations.list(before, limit, query), summaryOf);
   }
 
   /** Waits for the end of reading, at most so long. */
