@@ -81,6 +81,18 @@ export class WriteSink {
     return writes;
   }
 
+  /** The counts that are not 0, by MSR and mechanism, of one cause or of all. */
+  counted(cause?: number): { msr: number; via: number; count: number }[] {
+    const found = [];
+    for (let msr = 0; msr < MSR_CODES; msr += 1) {
+      for (let via = 0; via < VIA_CODES; via += 1) {
+        const count = cause === undefined ? this.count(msr, via) : this.countOf(cause, msr, via);
+        if (count > 0) found.push({ msr, via, count });
+      }
+    }
+    return found;
+  }
+
   /** How many went by each mechanism, of one cause or of all. */
   byVia(cause?: number): Record<ViaName, number> {
     const counts = VIA_NAMES.map((name, via) => [

@@ -4,14 +4,7 @@ import type { MsrWriteCount, Violation } from '../../../schemas/msr.js';
 import type { PerfEvent as PerfEventItem } from '../../../schemas/perf-event.js';
 import type { GuestPmu, Vcpu as VcpuItem } from '../../../schemas/vcpu.js';
 import { GENERAL_PURPOSE_MAX } from '../../pmu/arch/counter-set.js';
-import {
-  EVENTSEL,
-  FIXED_CTR_CTRL,
-  MSR_CODES,
-  msrName,
-  VIA_CODES,
-  VIA_NAMES,
-} from '../../pmu/arch/msr.js';
+import { EVENTSEL, FIXED_CTR_CTRL, msrName, VIA_NAMES } from '../../pmu/arch/msr.js';
 import { statusToU64 } from '../../pmu/arch/selector.js';
 import { CAUSE_NAMES, ROUND_TRIP } from '../../pmu/arch/write-sink.js';
 import { DEFAULT_COST_MODEL, estimateCycles } from '../../pmu/cost-cases/cycle-cost.js';
@@ -126,21 +119,11 @@ export function guestPmu(host: Host, at: number): GuestPmu {
   };
 }
 
-/** The non-zero counts of a tally, by MSR and mechanism. */
-export function msrWriteItems(
-  { sink }: Tally,
-  countOf = (msr: number, via: number) => sink.count(msr, via),
-): MsrWriteCount[] {
-  const items: MsrWriteCount[] = [];
-  for (let msr = 0; msr < MSR_CODES; msr += 1) {
-    for (let via = 0; via < VIA_CODES; via += 1) {
-      const count = countOf(msr, via);
-      if (count > 0) {
-        items.push({ msr: msrName(msr), via: VIA_NAMES[via]!, count });
-      }
-    }
-  }
-  return items;
+/** Counts by MSR and mechanism, of one cause or of all. */
+export function msrWriteItems({ sink }: Tally, cause?: number): MsrWriteCount[] {
+  return sink
+    .counted(cause)
+    .map(({ msr, via, count }) => ({ msr: msrName(msr), via: VIA_NAMES[via]!, count }));
 }
 
 export function violationItems(host: Host, tally: Tally): Violation[] {
@@ -172,7 +155,7 @@ export function metricsItem(host: Host): HostMetrics {
   const cycles = estimateCycles(DEFAULT_COST_MODEL, tally.roundTrips, writes);
   const each = (value: number): number => (tally.roundTrips === 0 ? 0 : value / tally.roundTrips);
   const averages = Object.entries(writes).map(([via, count]) => [via, each(count)]);
-  const ofRoundTrips = msrWriteItems(tally, (msr, via) => sink.countOf(ROUND_TRIP, msr, via));
+  const ofRoundTrips = msrWriteItems(tally, ROUND_TRIP);
   return {
     msr_writes: msrWriteItems(tally),
     writes_by_cause: byCause,
