@@ -12,7 +12,7 @@ import type {
 import type { HostScript, ScriptAction } from '../../../schemas/script.js';
 import { type Run, TRACE_MAX, type TraceEntry } from '../../pmu/stepping/run.js';
 import type { Tally } from '../../pmu/stepping/tally.js';
-import type { EventInput } from '../../store/event-store.js';
+import { type EventInput, eventOf } from '../../store/event-store.js';
 import type { HostStore, HostsWanted } from '../../store/host-store.js';
 import type { StoredAnswer } from '../../store/idempotency-store.js';
 import { problemAnswer, type Reply, storedAnswer, type Ticket } from '../idempotency.js';
@@ -121,7 +121,7 @@ export class Hosts {
       createdAt: host.createdAt,
       copied: original && { id: original.id, lastIndex: original.recorded?.actions ?? 0 },
       answer: ticket && storedAnswer(ticket, reply),
-      event: { type: 'host.created', subject: host.id, data: hostConfig(host) },
+      event: eventOf('host.created', host.id, hostConfig(host)),
     });
     if (!isStored) {
       throw new ProblemError('limit_reached', `The service can have at most ${HOSTS_MAX} hosts.`);
@@ -300,9 +300,7 @@ function violationEvents(before: Host, after: Host, counted: Tally): EventInput[
   const known = new Set(violationItems(before, before.tally).map(({ invariant }) => invariant));
   return violationItems(after, after.tally)
     .filter(({ invariant }) => !known.has(invariant))
-    .map(({ invariant, first_at }) => ({
-      type: 'violation.found',
-      subject: before.id,
-      data: { invariant, first_at },
-    }));
+    .map(({ invariant, first_at }) =>
+      eventOf('violation.found', before.id, { invariant, first_at }),
+    );
 }

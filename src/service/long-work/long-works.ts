@@ -2,6 +2,7 @@
 import type { Kysely } from 'kysely';
 import type { WorkQuery } from '../../../schemas/common.js';
 import type { Database } from '../../store/database.js';
+import { eventOf } from '../../store/event-store.js';
 import type { Lane, Tables, WorkState } from '../../store/tables.js';
 import {
   finished,
@@ -87,8 +88,7 @@ export abstract class LongWorks<Item extends LongItem> {
 
   /** Ends it within moments; one that has ended stays as it is. */
   async cancel(id: string): Promise<Item> {
-    const { noun } = this.kind;
-    const event = { type: `${noun}.ended`, subject: id, data: { state: 'cancelled' } };
+    const event = eventOf(`${this.kind.noun}.ended`, id, { state: 'cancelled' });
     await this.store.requestCancel(id, event);
     return this.wait(id, CANCEL_MILLIS);
   }
@@ -97,7 +97,7 @@ export abstract class LongWorks<Item extends LongItem> {
   async delete(id: string): Promise<void> {
     const { finished_at } = await this.get(id);
     if (finished_at === undefined) await this.cancel(id);
-    const event = { type: `${this.kind.noun}.deleted`, subject: id, data: {} };
+    const event = eventOf(`${this.kind.noun}.deleted`, id);
     // A worker that has not stopped by now stops once it hears that the row is gone.
     if (!(await this.store.delete(id, event))) missing(this.kind.noun, id);
   }

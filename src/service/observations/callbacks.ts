@@ -20,7 +20,7 @@ import {
 import type { Reports } from '../pools/observed.js';
 import { ProblemError } from '../problem-error.js';
 import type { Observations } from './observations.js';
-import { ReadingThread } from './reading-thread.js';
+import { ReadingThread, unreadable } from './reading-thread.js';
 import type { TextBody } from './receiving.js';
 import { textOf } from './text-source.js';
 import type { About } from './views.js';
@@ -104,10 +104,7 @@ export class Callbacks {
     try {
       return callbackOf(format, bytes.toString('utf8'));
     } catch (error) {
-      if (!(error instanceof BadDocument)) throw error;
-      const { message, pointer } = error;
-      const errors = pointer === '' ? [] : [{ pointer, detail: message }];
-      throw new ProblemError('unreadable_text', message, errors);
+      throw error instanceof BadDocument ? unreadable(error.message, error.pointer) : error;
     }
   }
 }

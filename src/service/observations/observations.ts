@@ -9,6 +9,7 @@ import type { ObservedRecordView } from '../../../schemas/observed-record.js';
 import { DOCUMENTS } from '../../observations/documents/formats.js';
 import { recordView } from '../../observations/record-view.js';
 import type { Database } from '../../store/database.js';
+import { eventOf } from '../../store/event-store.js';
 import { type ObservationRow, ObservationStore } from '../../store/observation-store.js';
 import { TextStore } from '../../store/text-store.js';
 import { finished } from '../../store/work-store.js';
@@ -141,9 +142,9 @@ export class Observations {
 
   /** Its explanations go with it; those who work at one hear of it. */
   async delete(id: string): Promise<void> {
-    const event = { type: 'observation.deleted', subject: id, data: {} };
-    const eventOf = (subject: string) => ({ type: 'explanation.deleted', subject, data: {} });
-    if (!(await this.observations.delete(id, event, eventOf))) missing('observation', id);
+    const event = eventOf('observation.deleted', id);
+    const eventFor = (explanation: string) => eventOf('explanation.deleted', explanation);
+    if (!(await this.observations.delete(id, event, eventFor))) missing('observation', id);
   }
 
   /** The text as it was sent. */
