@@ -81,7 +81,7 @@ export class Campaigns extends LongWorks<Campaign> {
     return campaignReport(results, campaignStanding(row), seconds, new Date());
   }
 
-  private async found(id: string): Promise<Found> {
+  private async found(id: string) {
     const row = await this.row(id);
     const { name } = row.resource as Campaign;
     const plan = await planCampaign(row.request as CampaignRequest);
@@ -111,12 +111,6 @@ export class Campaigns extends LongWorks<Campaign> {
       },
     };
   }
-}
-
-interface Found {
-  readonly row: WorkRow;
-  readonly chunks: readonly ChunkResult[];
-  readonly results: CampaignResults;
 }
 
 /** Only explorations can be paused. */

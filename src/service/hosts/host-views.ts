@@ -15,6 +15,7 @@ import { vcpuOfRun } from '../../pmu/machine/begin.js';
 import { GUEST, STEP_NAMES } from '../../pmu/machine/micro-step.js';
 import { ADDED, CLOSED, HOST_OWNED, isLeader, statusName } from '../../pmu/perf/perf-event.js';
 import type { Tally } from '../../pmu/stepping/tally.js';
+import { defined } from '../defined.js';
 import { loadAreas } from '../load-areas.js';
 import {
   formatCounter,
@@ -33,12 +34,9 @@ export function eventItem(host: Host, at: number): PerfEventItem {
   const status = statusName(event);
   return {
     id: record.id,
-    ...(record.name === undefined ? {} : { name: record.name }),
+    ...defined({ name: record.name, requested_counter: record.requestedCounter }),
     cpu: guestOwned ? host.state.vcpus[config.owner]!.cpu : config.cpu,
     counter: event.status >= ADDED ? formatCounter(event.counter) : null,
-    ...(record.requestedCounter === undefined
-      ? {}
-      : { requested_counter: record.requestedCounter }),
     precise_ip: event.preciseIp,
     exclude_host: config.excludeHost,
     exclude_guest: config.excludeGuest,
@@ -89,16 +87,12 @@ export function guestPmu(host: Host, at: number): GuestPmu {
   const cpu = host.state.cpus[vcpu.cpu]!;
   const counters = host.state.events.flatMap((event, slot) => {
     const config = host.world.eventConfigs[slot]!;
-    const used = config.owner === at && event.status !== CLOSED;
-    return used
-      ? [
-          {
-            counter: formatCounter(config.guestCounter)!,
-            host_counter: event.status >= ADDED ? formatCounter(event.counter) : null,
-            precise_ip: event.preciseIp,
-          },
-        ]
-      : [];
+    if (config.owner !== at || event.status === CLOSED) return [];
+    return {
+      counter: formatCounter(config.guestCounter)!,
+      host_counter: event.status >= ADDED ? formatCounter(event.counter) : null,
+      precise_ip: event.preciseIp,
+    };
   });
   const generalPurpose = host.world.guests[at]!.vpmu ? host.model.generalPurpose : 0;
   return {
@@ -129,20 +123,13 @@ export function msrWriteItems({ sink }: Tally, cause?: number): MsrWriteCount[] 
 export function violationItems(host: Host, tally: Tally): Violation[] {
   return INVARIANTS.flatMap(({ id }, at) => {
     const first = tally.firstViolations[at];
-    return first === undefined
-      ? []
-      : [
-          {
-            invariant: id,
-            count: tally.violations[at]!,
-            first_at: {
-              micro_step_index: first.index,
-              cpu: first.cpu,
-              ...(first.vcpu === undefined ? {} : { vcpu: host.vcpus[first.vcpu]!.id }),
-              at: first.at,
-            },
-          },
-        ];
+    if (first === undefined) return [];
+    const vcpu = first.vcpu === undefined ? {} : { vcpu: host.vcpus[first.vcpu]!.id };
+    return {
+      invariant: id,
+      count: tally.violations[at]!,
+      first_at: { micro_step_index: first.index, cpu: first.cpu, ...vcpu, at: first.at },
+    };
   });
 }
 

@@ -123,16 +123,14 @@ export class Leases {
   async reset(pool: string, machine: string): Promise<Reset> {
     if ((await this.pools.machine(pool, machine)) === undefined) missing('machine', machine);
     const held = await this.store.runOf(pool, machine);
-    const ended =
-      held === undefined
-        ? false
-        : await this.store.locked(held.id, 'job', async (run) => {
-            // Meanwhile it may have been given to another.
-            if (run.state !== 'leased' || run.machine !== machine) return false;
-            await run.end('reset', runAfter(run.fence, run.isCancelled));
-            return true;
-          });
-    return { machine, ended: held !== undefined && ended === true ? [leaseOfRun(held.id)] : [] };
+    if (held === undefined) return { machine, ended: [] };
+    const hasEnded = await this.store.locked(held.id, 'job', async (run) => {
+      // Meanwhile it may have been given to another.
+      if (run.state !== 'leased' || run.machine !== machine) return false;
+      await run.end('reset', runAfter(run.fence, run.isCancelled));
+      return true;
+    });
+    return { machine, ended: hasEnded === true ? [leaseOfRun(held.id)] : [] };
   }
 
   /** How the newest attempt at the run of a lease stands. */
