@@ -17,7 +17,7 @@ import {
   type Reply,
   type Ticket,
 } from '../idempotency.js';
-import type { Reports } from '../pools/observed.js';
+import type { ResultToken } from '../pools/observed.js';
 import { ProblemError } from '../problem-error.js';
 import type { Observations } from './observations.js';
 import { ReadingThread, unreadable } from './reading-thread.js';
@@ -71,8 +71,8 @@ export class Callbacks {
     try {
       const of = machine ?? nameIn(callback.machine);
       const about: About = { format, machine: of, pool, lease, facts: {} };
-      const reports = isLast(format, callback) ? token : 'later';
-      return { reply: await this.store(about, bytes, claim, reports) };
+      const resultToken = isLast(format, callback) ? token : 'later';
+      return { reply: await this.store(about, bytes, claim, resultToken) };
     } finally {
       await this.idempotency.release(claim);
     }
@@ -86,7 +86,7 @@ export class Callbacks {
     about: About,
     bytes: Buffer,
     ticket: Ticket,
-    reports: Reports,
+    resultToken: ResultToken,
   ): Promise<Reply<Observation>> {
     const body: TextBody = {
       isEncoded: false,
@@ -95,7 +95,7 @@ export class Callbacks {
         yield bytes;
       },
     };
-    const terms = { patienceMillis: PATIENCE_MILLIS, doneStatus: 202, reports };
+    const terms = { patienceMillis: PATIENCE_MILLIS, doneStatus: 202, resultToken };
     return this.observations.create(about, body, () => ticket, terms);
   }
 

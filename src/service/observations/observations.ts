@@ -17,7 +17,7 @@ import type { Reply, Ticket } from '../idempotency.js';
 import { waitFor } from '../long-work/waiting.js';
 import type { Meters } from '../metrics/meters.js';
 import { type Numbered, numbered } from '../numbered.js';
-import type { Reports } from '../pools/observed.js';
+import type { ResultToken } from '../pools/observed.js';
 import { ProblemError, tryLater } from '../problem-error.js';
 import { missing } from '../refusals.js';
 import { DocumentRecords } from './document-records.js';
@@ -43,7 +43,7 @@ interface Terms {
   readonly patienceMillis: number;
   /** The status where the text has been read by then. */
   readonly doneStatus: number;
-  readonly reports?: Reports;
+  readonly resultToken?: ResultToken;
 }
 
 export const uploadTerms = (waitMillis: number): Terms => ({
@@ -111,10 +111,10 @@ export class Observations {
     about: About,
     body: TextBody,
     ticketOf: () => Ticket | undefined,
-    { patienceMillis, doneStatus, reports }: Terms,
+    { patienceMillis, doneStatus, resultToken }: Terms,
   ): Promise<Reply<Observation>> {
     const stores = { observations: this.observations, texts: this.texts };
-    const receiving = new Receiving(stores, about, ticketOf, doneStatus, reports);
+    const receiving = new Receiving(stores, about, ticketOf, doneStatus, resultToken);
     const reading = this.watch(receiving, body);
     await Promise.race([reading, receiving.arrived]);
     const patience = sleep(patienceMillis, undefined, { ref: false });

@@ -30,7 +30,7 @@ import {
 } from './pool-views.js';
 import { fullOfMachines } from './pools.js';
 import { assertReached, type Reach } from './reach.js';
-import { endIfOver, takeReport } from './reports.js';
+import { endIfOver, takeResult } from './run-ends.js';
 import { WaitingLine } from './waiting-line.js';
 
 /** How many machines may wait at once on one instance; others are told at once that there is nothing. */
@@ -106,7 +106,7 @@ export class Leases {
     reach: Reach,
   ): Promise<Completion> {
     return this.on(lease, 'job', reach, async (run) => {
-      const worth = await takeReport(run, token, { result, errorCode });
+      const worth = await takeResult(run, token, { result, errorCode });
       const attempt = await run.attempt(token);
       if (attempt === undefined || worth === 'stale') throw refused(lease, token, 'stale');
       if (worth === 'other') {
