@@ -10,7 +10,7 @@ import { WriteSink } from '../pmu/arch/write-sink.js';
 import { INVARIANTS, violatedAt } from '../pmu/invariants/index.js';
 import { nextStep } from '../pmu/machine/advance.js';
 import { K11_RESTORE_PMU, V6_EXIT_LOAD } from '../pmu/machine/micro-step.js';
-import { IDLE, MachineState } from '../pmu/machine/state.js';
+import { IDLE, type LogicalCpu, MachineState } from '../pmu/machine/state.js';
 import { exploredWorld } from './explored-world.js';
 import { MachineModel } from './machine-model.js';
 import { codeOf, labelOf, STEP_KINDS } from './steps/index.js';
@@ -55,8 +55,12 @@ class Side {
     this.next = new MachineState(this.model.explored.initial);
   }
 
-  load(words: Int32Array, at: number): void {
+  unpack(words: Int32Array, at: number): void {
     this.model.layout.unpack(words, at, this.state, this.spent);
+  }
+
+  load(words: Int32Array, at: number): void {
+    this.unpack(words, at);
     this.count = this.model.steps.find(this.state, this.spent, this.labels);
   }
 
@@ -67,6 +71,16 @@ class Side {
       }
     }
     return false;
+  }
+
+  /**
+   * How far a CPU's next micro-step is on its run. The repair after VM-exit may come before k10, so it counts as right after
+   * V6; what has nothing under way waits for the other.
+   */
+  order(cpu: LogicalCpu): number {
+    if (cpu.operation === IDLE) return Number.POSITIVE_INFINITY;
+    const step = nextStep(this.model.explored.world, this.state, cpu);
+    return step === K11_RESTORE_PMU ? V6_EXIT_LOAD : step;
   }
 
   /** Writes the state after a step, or the state itself where there is none to take. */
@@ -118,13 +132,8 @@ export class ProductModel implements Model {
   }
 
   check(states: Int32Array, at: number): number {
-    this.first.model.layout.unpack(states, at, this.first.state, this.first.spent);
-    this.other.model.layout.unpack(
-      states,
-      at + this.first.model.words,
-      this.other.state,
-      this.other.spent,
-    );
+    this.first.unpack(states, at);
+    this.other.unpack(states, at + this.first.model.words);
     if (!this.isAligned()) {
       return 0;
     }
@@ -163,14 +172,8 @@ export class ProductModel implements Model {
     if (a.operation === IDLE && b.operation === IDLE) {
       return;
     }
-    const nextA =
-      a.operation === IDLE
-        ? Number.POSITIVE_INFINITY
-        : order(nextStep(this.first.model.explored.world, this.first.state, a));
-    const nextB =
-      b.operation === IDLE
-        ? Number.POSITIVE_INFINITY
-        : order(nextStep(this.other.model.explored.world, this.other.state, b));
+    const nextA = this.first.order(a);
+    const nextB = this.other.order(b);
     const firstGoes = nextA <= nextB && this.first.allows(label);
     const otherGoes = nextB <= nextA && this.other.allows(label);
     if (firstGoes || otherGoes) {
@@ -196,9 +199,4 @@ export class ProductModel implements Model {
     out.labels[out.count] = label;
     out.count += 1;
   }
-}
-
-/** Micro-steps in the order of a run; the repair after VM-exit may come before k10, so it counts as right after V6. */
-function order(step: number): number {
-  return step === K11_RESTORE_PMU ? V6_EXIT_LOAD : step;
 }

@@ -1,7 +1,7 @@
 /** Worlds with less in them: what may act, exist or happen is dropped one by one, and by kind. */
 import { exploredWorld } from './explored-world.js';
 import { WorldError } from './world-error.js';
-import type { WorldSpec } from './world-spec.js';
+import type { ActorSpec, WorldSpec } from './world-spec.js';
 
 /** A world without something; or several, where one of a kind stays and any may be it. */
 export interface SmallerWorlds {
@@ -34,59 +34,42 @@ const NMI_ACTORS: ReadonlySet<string> = new Set(['nmi_throttle', 'foreign_nmi', 
 
 /** All of a kind but one. */
 function byKind(model: WorldSpec): SmallerWorlds[] {
-  const { actors = [], events = [], vcpus = [] } = model;
+  const { cpus = 1, actors = [], events = [], vcpus = [] } = model;
   const others = actors.filter(({ kind }) => !NMI_ACTORS.has(kind));
   const nmis = actors.filter(({ kind }) => NMI_ACTORS.has(kind));
-  const ways: [boolean, SmallerWorlds][] = [
-    [
-      (model.cpus ?? 1) > 1,
-      {
-        assumption: 'all CPUs but one',
-        worlds: [
-          {
-            ...model,
-            cpus: 1,
-            actors: actors.filter(({ kind }) => kind !== 'migrate'),
-            events: events.filter(({ cpu = 0 }) => cpu === 0),
-            vcpus: vcpus.filter(({ cpu = 0 }) => cpu === 0),
-          },
-        ],
-      },
-    ],
-    [
-      vcpus.length > 1,
-      { assumption: 'all vCPUs but one', worlds: vcpus.map((one) => ({ ...model, vcpus: [one] })) },
-    ],
-    [
-      events.length > 1,
-      {
-        assumption: 'all events but one',
-        worlds: events.map((one) => ({ ...model, events: [one] })),
-      },
-    ],
-    [
-      actors.length > 1,
-      {
-        assumption: 'all actors but one',
-        worlds: actors.map((one) => ({ ...model, actors: [one] })),
-      },
-    ],
-    [
-      nmis.length > 1 || nmis.some(({ budget }) => budget !== 1),
-      {
-        assumption: 'all NMIs but one',
-        worlds: nmis.map(({ kind }) => ({ ...model, actors: [...others, { kind, budget: 1 }] })),
-      },
-    ],
-    [
-      actors.some(({ budget }) => budget !== 1),
-      {
-        assumption: 'all acts of each actor but one',
-        worlds: [{ ...model, actors: actors.map(({ kind }) => ({ kind, budget: 1 })) }],
-      },
-    ],
+  const onFirst = ({ cpu = 0 }: { cpu?: number }): boolean => cpu === 0;
+  const oneCpu = {
+    cpus: 1,
+    actors: actors.filter(({ kind }) => kind !== 'migrate'),
+    events: events.filter(onFirst),
+    vcpus: vcpus.filter(onFirst),
+  };
+  const once = ({ kind }: ActorSpec): ActorSpec => ({ kind, budget: 1 });
+  const isOften = ({ budget }: ActorSpec): boolean => budget !== 1;
+  const way = (is: boolean, what: string, less: readonly Partial<WorldSpec>[]): SmallerWorlds[] =>
+    is
+      ? [{ assumption: `all ${what} but one`, worlds: less.map((one) => ({ ...model, ...one })) }]
+      : [];
+  const alone = (part: 'vcpus' | 'events' | 'actors', what: string): SmallerWorlds[] => {
+    const all = model[part] ?? [];
+    return way(
+      all.length > 1,
+      what,
+      all.map((one) => ({ [part]: [one] })),
+    );
+  };
+  return [
+    ...way(cpus > 1, 'CPUs', [oneCpu]),
+    ...alone('vcpus', 'vCPUs'),
+    ...alone('events', 'events'),
+    ...alone('actors', 'actors'),
+    ...way(
+      nmis.length > 1 || nmis.some(isOften),
+      'NMIs',
+      nmis.map((one) => ({ actors: [...others, once(one)] })),
+    ),
+    ...way(actors.some(isOften), 'acts of each actor', [{ actors: actors.map(once) }]),
   ];
-  return ways.flatMap(([is, way]) => (is ? [way] : []));
 }
 
 /** Without late NMIs, without one actor, event or vCPU. */

@@ -95,7 +95,7 @@ export function differencesOf(runs: readonly RunRecord[], rows: readonly Row[]):
         kind: 'control',
         ...place,
         index: [...row],
-        refused: refusal(side, refused),
+        refused: { side, detail: refused.detail },
       });
     }
     if (steps.some((step, side) => step === null && !stopped[side])) {
@@ -122,14 +122,14 @@ export function differencesOf(runs: readonly RunRecord[], rows: readonly Row[]):
   for (const [side, { refused }] of runs.entries()) {
     if (refused === null || stopped[side]) continue;
     const place = { action: refused.action, actor: null, cpu: null, at: null };
-    const index = runs.map(() => null);
-    differences.push({ kind: 'control', ...place, index, refused: refusal(side, refused) });
+    differences.push({
+      kind: 'control',
+      ...place,
+      index: runs.map(() => null),
+      refused: { side, detail: refused.detail },
+    });
   }
   return differences;
-}
-
-function refusal(side: number, { detail }: RunEnd): { side: number; detail: string } {
-  return { side, detail };
 }
 
 function writeKey({ msr, via, value }: RunStep['writes'][number]): string {

@@ -15,16 +15,13 @@ import { readMsr } from '../pmu/arch/hardware.js';
 import {
   DS_AREA,
   GLOBAL_CTRL,
-  KVM_WRMSR,
   msrName,
   PEBS_DATA_CFG,
   PEBS_ENABLE,
   SWITCHED_MSRS,
-  VM_ENTRY_LOAD,
-  VM_EXIT_LOAD,
-  VMCS_FIELD,
+  switchedIn,
 } from '../pmu/arch/msr.js';
-import type { WriteSink } from '../pmu/arch/write-sink.js';
+import { roundTripWrites } from '../pmu/cost-cases/write-costs.js';
 import type { KernelVariant } from '../pmu/kernels/kernel-variant.js';
 import { ANY_PRECISE, capsOf, isIsolatedOn } from '../pmu/kernels/pmu-support.js';
 import type { PerfInput } from '../pmu/machine/given-state.js';
@@ -170,13 +167,7 @@ function guestOf(guest: KvmPmu | undefined, pointer: string, values: Values): Gu
 }
 
 function listItems(list: SwitchList, kernel: KernelVariant, values: Values): SwitchMsr[] {
-  const items: SwitchMsr[] = [];
-  for (let msr = 0; msr < SWITCHED_MSRS; msr += 1) {
-    if (list.present & (1 << msr)) {
-      items.push(listItem(list, msr, kernel, values));
-    }
-  }
-  return items;
+  return switchedIn(list.present).map((msr) => listItem(list, msr, kernel, values));
 }
 
 function listItem(list: SwitchList, msr: number, kernel: KernelVariant, values: Values): SwitchMsr {
@@ -203,7 +194,7 @@ function stepItem(run: CalculatedRun, kernel: KernelVariant, values: Values): Ro
     after_exit: registers(run.afterExit, values),
     pebs_enabled_at_entry: formatCounterSet(run.pebsEnabledAtEntry),
     stuck: counterNames(run.afterExit.pebsEnable & ~run.pebsEnabledAtEntry),
-    writes: writesByVia(run.tally.sink),
+    writes: roundTripWrites(run.tally.sink),
   };
 }
 
@@ -213,14 +204,4 @@ function registers(hardware: Hardware, values: Values): RoundTripStep['in_guest'
     values.format(msr, readMsr(hardware, msr)),
   ]);
   return Object.fromEntries(entries);
-}
-
-/** Writes of the switched MSRs by mechanism, perf's own left out. */
-function writesByVia(sink: WriteSink): RoundTripStep['writes'] {
-  return {
-    kvm_wrmsr: sink.total(KVM_WRMSR),
-    vm_entry_load: sink.total(VM_ENTRY_LOAD),
-    vm_exit_load: sink.total(VM_EXIT_LOAD),
-    vmcs_field: sink.total(VMCS_FIELD),
-  };
 }

@@ -103,7 +103,7 @@ function costScenarioItem(scenario: CostScenario): ScenarioItem {
     ...openAfter(script),
     actors: [],
     bounds: {},
-    expected: { msr_writes: msrWrites(writes), vmcs_field: writes.vmcsField },
+    expected: { msr_writes: msrWrites(writes), vmcs_field: writes.vmcs_field },
     sources: ['arch/x86/kvm/vmx/vmx.c atomic_switch_perf_msrs()', 'src/pmu/semantics.md §6'],
     set_up: script,
   };

@@ -75,13 +75,7 @@ async function compareCosts(request: ComparisonRequest, signal: AbortSignal): Pr
         kernel: request.kernels[nth]!,
         cpu_model: model.id,
         scenario: scenario.id as CostScenarioId,
-        per_round_trip: {
-          kvm_wrmsr: writes.kvmWrmsr,
-          vm_entry_load: writes.vmEntryLoad,
-          vm_exit_load: writes.vmExitLoad,
-          vmcs_field: writes.vmcsField,
-          msr_writes: written,
-        },
+        per_round_trip: { ...writes, msr_writes: written },
         saved_against_first: (rows[at]?.per_round_trip.msr_writes ?? written) - written,
         estimated_cycles: estimateCycles(DEFAULT_COST_MODEL, 1, writes),
         ...(notes.length === 0 ? {} : { note: notes.join(' ') }),
@@ -109,20 +103,10 @@ const COLUMNS = [
 ] as const;
 
 function cellsOf(row: ComparisonRow): (string | number)[] {
-  const { per_round_trip: writes } = row;
-  return [
-    row.kernel,
-    row.cpu_model,
-    row.scenario,
-    writes.kvm_wrmsr,
-    writes.vm_entry_load,
-    writes.vm_exit_load,
-    writes.vmcs_field,
-    writes.msr_writes,
-    row.saved_against_first,
-    row.estimated_cycles,
-    ...(row.race === undefined ? [] : [row.race.prompt, row.race.late]),
-  ];
+  const { race, per_round_trip, ...rest } = row;
+  const fields = { ...rest, ...per_round_trip };
+  const cells = COLUMNS.map((column) => fields[column]);
+  return race === undefined ? cells : [...cells, race.prompt, race.late];
 }
 
 /** The verdicts have columns only where they were asked for. */

@@ -4,7 +4,7 @@ import type { CpuModel } from '../pmu/arch/cpu-model.js';
 import { CPU_MODELS, findCpuModel } from '../pmu/arch/cpu-models.js';
 import { findKernel, KERNELS } from '../pmu/kernels/index.js';
 import type { KernelVariant } from '../pmu/kernels/kernel-variant.js';
-import { ProblemError } from './problem-error.js';
+import { fieldRefused, ProblemError } from './problem-error.js';
 import { likely } from './spelling.js';
 
 export function cpuModelById(id: string, pointer: string): CpuModel {
@@ -43,7 +43,7 @@ export function unknownName(
   hints: Hints = {},
 ): never {
   const detail = `names no ${what} (${name})${suggestion(name, known, hints)}`;
-  throw new ProblemError('unknown_name', `${pointer} ${detail}.`, [{ pointer, detail }]);
+  throw fieldRefused('unknown_name', pointer, detail);
 }
 
 /** The same for an address. */

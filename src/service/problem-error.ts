@@ -39,8 +39,12 @@ export function tryLater(code: ProblemCode, detail: string, seconds: number): Pr
 }
 
 /** A field of the right type with an invalid value; `detail` continues the sentence after the field's name. */
+export function fieldRefused(code: ProblemCode, pointer: string, detail: string): ProblemError {
+  return new ProblemError(code, `${pointer} ${detail}.`, [{ pointer, detail }]);
+}
+
 export function ruleViolated(pointer: string, detail: string): ProblemError {
-  return new ProblemError('rule_violated', `${pointer} ${detail}.`, [{ pointer, detail }]);
+  return fieldRefused('rule_violated', pointer, detail);
 }
 
 /** The same of a parameter of the query. */

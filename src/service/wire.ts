@@ -13,8 +13,8 @@ import {
   fromU64,
   type U64,
 } from '../pmu/arch/counter-set.js';
-import { GLOBAL_CTRL, msrIndex, PEBS_ENABLE } from '../pmu/arch/msr.js';
-import { ProblemError, ruleViolated } from './problem-error.js';
+import { msrIndex } from '../pmu/arch/msr.js';
+import { fieldRefused, ruleViolated } from './problem-error.js';
 
 export {
   formatCounterSet,
@@ -26,10 +26,6 @@ export {
 /** A 64-bit value as clients send it: hex string, decimal string, or a safe JSON integer. */
 export type U64Input = string | number;
 
-function outOfRange(pointer: string, detail: string): ProblemError {
-  return new ProblemError('value_out_of_range', `${pointer} ${detail}.`, [{ pointer, detail }]);
-}
-
 /** Reads a 64-bit value; `pointer` is the JSON pointer of the field. */
 export function parseU64(value: U64Input, pointer: string): U64 {
   return asRead(readU64(value), pointer);
@@ -38,7 +34,7 @@ export function parseU64(value: U64Input, pointer: string): U64 {
 /** What was read; or the problem that says why it cannot be. */
 function asRead<Value>(value: Value | string, pointer: string): Value {
   if (typeof value === 'string') {
-    throw outOfRange(pointer, value);
+    throw fieldRefused('value_out_of_range', pointer, value);
   }
   return value;
 }
@@ -47,10 +43,9 @@ function asRead<Value>(value: Value | string, pointer: string): Value {
 export function parseCounterSet(value: U64Input, pointer: string): CounterSet {
   const { set, fits } = fromU64(parseU64(value, pointer));
   if (!fits) {
-    throw outOfRange(
-      pointer,
-      'sets a bit that is not defined: the valid ones are 0 to 15, 32 to 42, 48, 58, 60, 61 and 63',
-    );
+    const detail =
+      'sets a bit that is not defined: the valid ones are 0 to 15, 32 to 42, 48, 58, 60, 61 and 63';
+    throw fieldRefused('value_out_of_range', pointer, detail);
   }
   return set;
 }
@@ -76,8 +71,7 @@ export function parseCounters(
 export function parseCounter(name: string, available: CounterSet, pointer: string): number {
   const bit = counterBit(name);
   if (bit === undefined || (available & (1 << bit)) === 0) {
-    const detail = `names ${name}, which this CPU does not have`;
-    throw ruleViolated(pointer, detail);
+    throw ruleViolated(pointer, `names ${name}, which this CPU does not have`);
   }
   return bit;
 }
@@ -95,9 +89,4 @@ export function scriptActions(steps: readonly ScriptStep[]): ScriptAction[] {
 /** `"0x3f1"`. */
 export function formatMsrIndex(msr: number): string {
   return `0x${msrIndex(msr).toString(16)}`;
-}
-
-/** Whether an MSR's value is a set of counters, so that its bits have names. */
-export function isCounterMsr(msr: number): boolean {
-  return msr === GLOBAL_CTRL || msr === PEBS_ENABLE;
 }

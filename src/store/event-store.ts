@@ -12,6 +12,10 @@ export interface EventInput {
   readonly data: object;
 }
 
+export function eventOf(type: string, subject: string, data: object = {}): EventInput {
+  return { type, subject, data };
+}
+
 /** A place between two events. */
 export interface EventPlace {
   readonly xid: string;

@@ -4,7 +4,7 @@
  */
 import { type RawBuilder, sql } from 'kysely';
 import type { Database } from './database.js';
-import { type EventInput, insertEvents } from './event-store.js';
+import { type EventInput, eventOf, insertEvents } from './event-store.js';
 import { GroupCommit, type OnWritten } from './group-commit.js';
 import {
   answerColumns,
@@ -156,7 +156,7 @@ export class HostStore {
       // A separate statement sees what was written while the first one waited for the row.
       await trx.deleteFrom('host_traces').where('host_id', '=', id).execute();
       await trx.deleteFrom('host_actions').where('host_id', '=', id).execute();
-      await insertEvents(trx, [{ type: 'host.deleted', subject: id, data: {} }]);
+      await insertEvents(trx, [eventOf('host.deleted', id)]);
       return true;
     });
   }

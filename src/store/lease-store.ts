@@ -42,7 +42,7 @@ export interface Attempt {
   readonly errorCode: string | null;
 }
 
-export interface Report {
+export interface ReportedResult {
   readonly result: RunResult;
   readonly errorCode: string | undefined;
 }
@@ -57,9 +57,9 @@ export interface LockedRun extends LentRow {
   attempt(fence: number): Promise<Attempt | undefined>;
   renew(): Promise<void>;
   /** Only keeps what was reported. */
-  report(fence: number, report: Report): Promise<void>;
+  report(fence: number, report: ReportedResult): Promise<void>;
   /** Ends the newest attempt, and says what becomes of the run. Only where the job was locked, too. */
-  end(ending: AttemptState, after: RunAfter, report?: Report): Promise<void>;
+  end(ending: AttemptState, after: RunAfter, report?: ReportedResult): Promise<void>;
   /** The row as it is now. */
   again(): Promise<LentRow>;
 }
@@ -238,7 +238,7 @@ function attemptOf(trx: Kysely<Tables>, run: string, fence: number): Promise<Att
 function lockedRun(trx: Kysely<Tables>, row: LentRow): LockedRun {
   const { id, pool, jobId, fence } = row;
   const attempts = trx.updateTable('pool_attempts').where('run_id', '=', id);
-  const reported = ({ result, errorCode }: Report) => ({
+  const reported = ({ result, errorCode }: ReportedResult) => ({
     result,
     error_code: errorCode ?? null,
     reported_at: sql<Date>`now()`,

@@ -39,7 +39,7 @@ function measure(
     present(findCpuModel(model), model),
     present(findKernel(kernel), kernel),
   );
-  return { writes: msrWrites(counted), field: counted.vmcsField };
+  return { writes: msrWrites(counted), field: counted.vmcs_field };
 }
 
 t.test('every scenario of the sheet is there', async (t) => {

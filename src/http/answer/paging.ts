@@ -4,6 +4,7 @@
  */
 import type { FastifyReply } from 'fastify';
 import type { PageQuery } from '../../../schemas/common.js';
+import type { Numbered } from '../../service/numbered.js';
 import { ProblemError } from '../../service/problem-error.js';
 
 export interface Page<T> {
@@ -53,7 +54,7 @@ interface RowsOptions {
 export async function sendRows<T>(
   reply: FastifyReply,
   query: PageQuery,
-  list: (after: number, limit: number) => Promise<readonly Row<T>[]>,
+  list: (after: number, limit: number) => Promise<readonly Numbered<T>[]>,
   { itemsMax = query.limit, isNewestFirst = false }: RowsOptions = {},
 ): Promise<Page<T>> {
   const limit = Math.min(query.limit, itemsMax);
@@ -66,18 +67,20 @@ export async function sendRows<T>(
 export async function sendSome<T>(
   reply: FastifyReply,
   { cursor, limit }: PageQuery,
-  list: (after: number, limit: number) => Promise<{ rows: readonly Row<T>[]; hasMore: boolean }>,
+  list: (
+    after: number,
+    limit: number,
+  ) => Promise<{ rows: readonly Numbered<T>[]; hasMore: boolean }>,
 ): Promise<Page<T>> {
   const { rows, hasMore } = await list(cursor === undefined ? 0 : numberIn(cursor), limit);
   return pageOfRows(reply, rows, hasMore);
 }
 
-interface Row<T> {
-  readonly seq: number;
-  readonly item: T;
-}
-
-function pageOfRows<T>(reply: FastifyReply, rows: readonly Row<T>[], hasMore: boolean): Page<T> {
+function pageOfRows<T>(
+  reply: FastifyReply,
+  rows: readonly Numbered<T>[],
+  hasMore: boolean,
+): Page<T> {
   const cursor = hasMore ? encode(rows.at(-1)?.seq ?? 0, 'seq') : null;
   if (cursor !== null) linkNext(reply, { cursor });
   return { items: rows.map(({ item }) => item), next_cursor: cursor, has_more: hasMore };

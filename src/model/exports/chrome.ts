@@ -13,7 +13,7 @@ import {
 import type { MsrWrite } from '../../pmu/arch/write-sink.js';
 import { K5_SWITCH, STEP_NAMES } from '../../pmu/machine/micro-step.js';
 import type { Frame } from '../../pmu/stepping/frame.js';
-import { violatedIn } from '../render/frame-items.js';
+import { registersIn, violatedIn } from '../render/frame-items.js';
 import { formatMsrValue } from '../values.js';
 import { STORY_ACTORS, type StoryActor } from '../vocabulary.js';
 import {
@@ -21,7 +21,6 @@ import {
   isNmi,
   type RecordedStep,
   type Recording,
-  registersIn,
   tellingBits,
   violationsBegun,
 } from './recording.js';

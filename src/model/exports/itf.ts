@@ -2,17 +2,10 @@
  * Informal Trace Format (Apalache ADR-015), for model checkers and their viewers: a state before the first step and one after
  * each. Registers that are sets of bits are sets of names, the others are #bigint, since they have 64 bits.
  */
+import { isCounterMsr } from '../../pmu/arch/msr.js';
 import type { Frame } from '../../pmu/stepping/frame.js';
-import { violatedIn } from '../render/frame-items.js';
-import {
-  bitsOf,
-  hexOf,
-  isSet,
-  type RecordedStep,
-  type Recording,
-  type Register,
-  registersIn,
-} from './recording.js';
+import { type Register, registersIn, violatedIn } from '../render/frame-items.js';
+import { bitsOf, hexOf, type RecordedStep, type Recording } from './recording.js';
 
 type Value = string | { readonly '#set': readonly string[] } | { readonly '#bigint': string };
 
@@ -77,7 +70,7 @@ function variables(
 }
 
 function valueIn(recording: Recording, msr: number, value: number): Value {
-  return isSet(msr)
+  return isCounterMsr(msr)
     ? { '#set': bitsOf(msr, value) }
     : { '#bigint': decimal(hexOf(recording, msr, value)) };
 }

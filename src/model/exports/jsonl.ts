@@ -1,7 +1,7 @@
 /** JSON Lines, for jq, pandas and DuckDB: a step a line, each with all registers of its CPU after it. */
-import { violatedIn } from '../render/frame-items.js';
-import { formatMsrValue, writeItems } from '../values.js';
-import { type RecordedStep, type Recording, registersIn, wrongBits } from './recording.js';
+import { registersIn, valuesOf, violatedIn } from '../render/frame-items.js';
+import { writeItems } from '../values.js';
+import { type RecordedStep, type Recording, wrongBits } from './recording.js';
 
 export function toJsonLines(recording: Recording): string {
   return recording.steps.map((step) => `${JSON.stringify(line(recording, step))}\n`).join('');
@@ -24,16 +24,10 @@ function line(recording: Recording, step: RecordedStep): object {
 }
 
 function registers(recording: Recording, columns: Int32Array): object {
-  const { addresses } = recording;
   return Object.fromEntries(
-    registersIn(recording).map((register) => {
-      const { msr, name, value, desired } = register;
-      const shown = {
-        value: formatMsrValue(msr, columns[value]!, addresses),
-        desired: formatMsrValue(msr, columns[desired]!, addresses),
-        ...wrongBits(register, columns),
-      };
-      return [name, shown];
-    }),
+    registersIn(recording).map((register) => [
+      register.name,
+      { ...valuesOf(recording, register, columns), ...wrongBits(register, columns) },
+    ]),
   );
 }

@@ -3,13 +3,12 @@
  * frame after a step is the frame before the next, unless the trace has a gap there.
  */
 import { counterNames, FIXED } from '../../pmu/arch/counter-set.js';
-import { FIXED_CTR_CTRL, GLOBAL_CTRL, msrName, PEBS_ENABLE } from '../../pmu/arch/msr.js';
+import { FIXED_CTR_CTRL, isCounterMsr } from '../../pmu/arch/msr.js';
 import type { MsrWrite } from '../../pmu/arch/write-sink.js';
 import { invariantsIn } from '../../pmu/invariants/index.js';
-import { TOLD_MSRS, toldMsrs } from '../../pmu/machine/registers.js';
-import { DESIRED, type Frame, OF_GUEST, VALUE, VIOLATED } from '../../pmu/stepping/frame.js';
+import { type Frame, OF_GUEST, VIOLATED } from '../../pmu/stepping/frame.js';
 import type { GuestWrite } from '../explored-world.js';
-import type { FrameOrigin } from '../render/frame-items.js';
+import type { FrameOrigin, Register } from '../render/frame-items.js';
 import { formatMsrValue } from '../values.js';
 import type { StoryActor } from '../vocabulary.js';
 
@@ -45,33 +44,12 @@ export function isNmi({ at }: RecordedStep): boolean {
   return at === 'nmi' || at === 'nmi_throttle' || at === 'nmi_reset';
 }
 
-/** A register as the formats show it. */
-export interface Register {
-  readonly msr: number;
-  readonly name: string;
-  /** Its columns in a frame of a CPU. */
-  readonly value: number;
-  readonly desired: number;
-}
-
-export function registersIn({ world }: Recording): Register[] {
-  return toldMsrs(world.caps).map((msr) => {
-    const at = TOLD_MSRS.indexOf(msr);
-    return { msr, name: msrName(msr), value: VALUE + at, desired: DESIRED + at };
-  });
-}
-
-/** Whether a register's value is a set of bits with names. */
-export function isSet(msr: number): boolean {
-  return msr === GLOBAL_CTRL || msr === PEBS_ENABLE;
-}
-
 /** The names of a register's bits, or of the counters that IA32_FIXED_CTR_CTRL enables. */
 export function bitsOf(msr: number, value: number): string[] {
   if (msr === FIXED_CTR_CTRL) {
     return counterNames(value & FIXED);
   }
-  return isSet(msr) ? counterNames(value) : [];
+  return isCounterMsr(msr) ? counterNames(value) : [];
 }
 
 /** The bits that are set and not wanted, and those that are wanted and not set; what perf wants is for the host. */

@@ -4,7 +4,7 @@
  *
  * `$var string` is an extension that viewers know; the others skip it.
  */
-import { GLOBAL_CTRL, msrName, PEBS_ENABLE, SWITCHED_MSRS } from '../../pmu/arch/msr.js';
+import { GLOBAL_CTRL, msrName, PEBS_ENABLE, switchedIn } from '../../pmu/arch/msr.js';
 import { INVARIANTS } from '../../pmu/invariants/index.js';
 import {
   ENABLED,
@@ -20,6 +20,7 @@ import {
   LISTED,
   VIOLATED,
 } from '../../pmu/stepping/frame.js';
+import { type Register, registersIn } from '../render/frame-items.js';
 import {
   bitsOf,
   framesOf,
@@ -29,8 +30,6 @@ import {
   maskOver,
   type RecordedStep,
   type Recording,
-  type Register,
-  registersIn,
   usedBits,
   violatedEver,
   wrongBits,
@@ -239,7 +238,7 @@ function violatedSignal(id: string): Signal {
 /** The list that perf hands KVM: the entries that are ever on it. */
 function listScope(recording: Recording): Scope[] {
   const listed = maskOver(framesOf(recording), (cpu) => cpu[LISTED]!);
-  const signals = msrsIn(listed).flatMap((msr) => [
+  const signals = switchedIn(listed).flatMap((msr) => [
     entry(recording, `${msrName(msr)}_host`, msr, LISTED, LIST_HOST),
     entry(recording, `${msrName(msr)}_guest`, msr, LISTED, LIST_GUEST),
   ]);
@@ -249,7 +248,7 @@ function listScope(recording: Recording): Scope[] {
 /** What VM-entry and VM-exit would load for a vCPU. */
 function vcpuScope(recording: Recording, name: string, at: number): Scope {
   const frames = framesOf(recording).flatMap(({ vcpus }) => vcpus[at] ?? []);
-  const used = msrsIn(frames.reduce((all, columns) => all | columns[IN_AREAS]!, 0));
+  const used = switchedIn(frames.reduce((all, columns) => all | columns[IN_AREAS]!, 0));
   const hasFields = frames.some((columns) => columns[FIELDS_USED] !== 0);
   const side = (area: number, field: number): Signal[] => [
     ...(hasFields
@@ -287,8 +286,4 @@ function entry(
     read: (columns) =>
       columns[present]! & (1 << msr) ? digits(recording, msr, columns[values + msr]!) : 'z',
   };
-}
-
-function msrsIn(mask: number): number[] {
-  return Array.from({ length: SWITCHED_MSRS }, (_, msr) => msr).filter((msr) => mask & (1 << msr));
 }

@@ -9,7 +9,7 @@ import {
   GLOBAL_CTRL,
   msrName,
   PEBS_ENABLE,
-  SWITCHED_MSRS,
+  switchedIn,
 } from '../../pmu/arch/msr.js';
 import type { VcpuPmu } from '../../pmu/kvm/vcpu-pmu.js';
 import * as code from '../../pmu/machine/micro-step.js';
@@ -48,7 +48,7 @@ export function decisionLine({ reason, outcome }: Decision): string {
   return `${reason}: ${outcome}`;
 }
 
-const EVERY_SWITCHED = Array.from({ length: SWITCHED_MSRS }, (_, msr) => msr);
+const EVERY_SWITCHED = switchedIn();
 
 function of(
   is: boolean,

@@ -7,7 +7,7 @@ import {
   msrName,
   PEBS_DATA_CFG,
   PEBS_ENABLE,
-  SWITCHED_MSRS,
+  switchedIn,
 } from '../../pmu/arch/msr.js';
 import { DS_BUFFER_OVERFLOW } from '../../pmu/arch/selector.js';
 import type { Field, Kind } from '../../pmu/fields/field.js';
@@ -50,7 +50,7 @@ function itemsOf({ fields }: RecordInState): Item[] {
     const { kind, name, at, length } = field;
     if (kind === 'msr_values' || kind === 'area_values') {
       const listing = fields.find((other) => other.kind === 'msrs' && isBeside(other, field))!;
-      return Array.from({ length: SWITCHED_MSRS }, (_, msr) => ({
+      return switchedIn().map((msr) => ({
         field,
         at: at + msr,
         name: `${name}, ${msrName(msr)}`,
@@ -94,7 +94,7 @@ export function bitsChanged(item: Item, before: Int32Array, after: Int32Array): 
 
 function bitNames(kind: Kind, set: number): string[] {
   if (kind === 'msrs') {
-    return [...Array(SWITCHED_MSRS).keys()].filter((msr) => set & (1 << msr)).map(msrName);
+    return switchedIn(set).map(msrName);
   }
   if (kind === 'guest_counters' && set & DS_BUFFER_OVERFLOW) {
     return [...counterNames(set & ~DS_BUFFER_OVERFLOW), 'bit 62'];

@@ -19,18 +19,41 @@ export interface RegistersItem {
   violated: string[];
 }
 
+/** A register that is told of a CPU, with its columns in a frame. */
+export interface Register {
+  readonly msr: number;
+  readonly name: string;
+  readonly value: number;
+  readonly desired: number;
+}
+
+export function registersIn({ world }: FrameOrigin): Register[] {
+  return toldMsrs(world.caps).map((msr) => {
+    const at = TOLD_MSRS.indexOf(msr);
+    return { msr, name: msrName(msr), value: VALUE + at, desired: DESIRED + at };
+  });
+}
+
+export function valuesOf(
+  { addresses }: FrameOrigin,
+  { msr, value, desired }: Register,
+  columns: Int32Array,
+): { value: string; desired: string } {
+  return {
+    value: formatMsrValue(msr, columns[value]!, addresses),
+    desired: formatMsrValue(msr, columns[desired]!, addresses),
+  };
+}
+
 /** All registers, CPU by CPU. */
-export function registersItem({ world, addresses }: FrameOrigin, frame: Frame): RegistersItem[] {
+export function registersItem(origin: FrameOrigin, frame: Frame): RegistersItem[] {
+  const registers = registersIn(origin);
   return frame.cpus.map((columns, cpu) => ({
     cpu,
-    msrs: toldMsrs(world.caps).map((msr) => {
-      const at = TOLD_MSRS.indexOf(msr);
-      return {
-        msr: msrName(msr),
-        value: formatMsrValue(msr, columns[VALUE + at]!, addresses),
-        desired: formatMsrValue(msr, columns[DESIRED + at]!, addresses),
-      };
-    }),
+    msrs: registers.map((register) => ({
+      msr: register.name,
+      ...valuesOf(origin, register, columns),
+    })),
     violated: violatedIn(frame, cpu),
   }));
 }
@@ -42,40 +65,33 @@ export function violatedIn({ cpus }: Frame, cpu: number): string[] {
 
 /** Registers that hold another value than before, or in which perf wants another. */
 export function registerChanges(
-  { world, addresses }: FrameOrigin,
+  origin: FrameOrigin,
   before: Frame,
   after: Frame,
 ): { cpu: number; msr: string; value: string; desired: string }[] {
+  const registers = registersIn(origin);
   return after.cpus.flatMap((columns, cpu) => {
-    const known = before.cpus[cpu]!;
-    return toldMsrs(world.caps).flatMap((msr) => {
-      const at = TOLD_MSRS.indexOf(msr);
-      const value = columns[VALUE + at]!;
-      const desired = columns[DESIRED + at]!;
-      if (value === known[VALUE + at] && desired === known[DESIRED + at]) return [];
-      return {
-        cpu,
-        msr: msrName(msr),
-        value: formatMsrValue(msr, value, addresses),
-        desired: formatMsrValue(msr, desired, addresses),
-      };
-    });
+    const differs = (column: number): boolean => columns[column] !== before.cpus[cpu]![column];
+    return registers
+      .filter(({ value, desired }) => differs(value) || differs(desired))
+      .map((register) => ({ cpu, msr: register.name, ...valuesOf(origin, register, columns) }));
   });
 }
 
 /** Registers in which perf wants another value than before. */
 export function desiredChanges(
-  { world, addresses }: FrameOrigin,
+  origin: FrameOrigin,
   before: Frame,
   after: Frame,
 ): { cpu: number; msr: string; value: string }[] {
-  const told = toldMsrs(world.caps);
+  const registers = registersIn(origin);
   return after.cpus.flatMap((columns, cpu) =>
-    TOLD_MSRS.flatMap((msr, at) => {
-      const value = columns[DESIRED + at]!;
-      return value === before.cpus[cpu]![DESIRED + at] || !told.includes(msr)
-        ? []
-        : { cpu, msr: msrName(msr), value: formatMsrValue(msr, value, addresses) };
-    }),
+    registers
+      .filter(({ desired }) => columns[desired] !== before.cpus[cpu]![desired])
+      .map((register) => ({
+        cpu,
+        msr: register.name,
+        value: valuesOf(origin, register, columns).desired,
+      })),
   );
 }

@@ -1,8 +1,8 @@
 /** Two kernels on one schedule: what each step is, where the registers part, and why the one fails. */
 import type { Path } from '../../explorer/path.js';
 import { initialState, replay } from '../../explorer/path.js';
-import { readMsr } from '../../pmu/arch/hardware.js';
-import { FIXED_CTR_CTRL, msrName, SWITCHED_MSRS } from '../../pmu/arch/msr.js';
+import { FIXED_CTR_CTRL, msrName, switchedIn } from '../../pmu/arch/msr.js';
+import { registerValue } from '../../pmu/machine/registers.js';
 import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
 import type { MachineModel } from '../machine-model.js';
 import { createModel, type ProductModelArgs } from '../pair-model.js';
@@ -135,14 +135,12 @@ function differing(
   failing: Side,
   holding: Side,
 ): MsrParting['registers'] {
-  const msrs = [...Array(SWITCHED_MSRS).keys(), FIXED_CTR_CTRL];
-  const value = ({ hardware }: LogicalCpu, msr: number): number =>
-    msr === FIXED_CTR_CTRL ? hardware.fixedCtrl : readMsr(hardware, msr);
+  const msrs = [...switchedIn(), FIXED_CTR_CTRL];
   return msrs
-    .filter((msr) => value(cpu, msr) !== value(same, msr))
+    .filter((msr) => registerValue(cpu, msr) !== registerValue(same, msr))
     .map((msr) => ({
       msr: msrName(msr),
-      kernel: formatMsrValue(msr, value(cpu, msr), failing.model.explored.host.addresses),
-      other: formatMsrValue(msr, value(same, msr), holding.model.explored.host.addresses),
+      kernel: formatMsrValue(msr, registerValue(cpu, msr), failing.model.explored.host.addresses),
+      other: formatMsrValue(msr, registerValue(same, msr), holding.model.explored.host.addresses),
     }));
 }

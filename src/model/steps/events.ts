@@ -1,47 +1,29 @@
 /** What the host's users do to their perf events. */
 import * as actions from '../../pmu/machine/actions.js';
 import type { ExploredWorld } from '../explored-world.js';
+import type { ActorKind } from '../vocabulary.js';
 import { allows } from './guards.js';
-import { act, begin } from './machine-actions.js';
+import { act, begin, begins } from './machine-actions.js';
 import { eventName } from './names.js';
 import { PMU_DISABLE_FIRST } from './operation.js';
 import type { ScriptStep, StepKind } from './step-kind.js';
 
-const ENABLE: StepKind = {
-  actor: 'event_enable',
-  about: 'host_event',
-  ...PMU_DISABLE_FIRST,
-  guards: [allows(actions.START_ENABLE)],
-  effect: (explored, state, cpu, target, sink) =>
-    begin(explored, state, sink, actions.START_ENABLE, cpu, target),
-  words: (explored, _state, _cpu, target) => `enable ${eventName(explored, target)}`,
-  script: (script, explored, _state, cpu, target) =>
-    script.begin(cpu.index, { action: 'enable_event', event: eventName(explored, target) }),
-};
+function changeOf(actor: ActorKind, verb: string, kind: number): StepKind {
+  return {
+    actor,
+    about: 'host_event',
+    ...PMU_DISABLE_FIRST,
+    guards: [allows(kind)],
+    effect: begins(kind),
+    words: (explored, _state, _cpu, target) => `${verb} ${eventName(explored, target)}`,
+    script: (script, explored, _state, cpu, target) =>
+      script.begin(cpu.index, { action: `${verb}_event`, event: eventName(explored, target) }),
+  };
+}
 
-const DISABLE: StepKind = {
-  actor: 'event_disable',
-  about: 'host_event',
-  ...PMU_DISABLE_FIRST,
-  guards: [allows(actions.START_DISABLE)],
-  effect: (explored, state, cpu, target, sink) =>
-    begin(explored, state, sink, actions.START_DISABLE, cpu, target),
-  words: (explored, _state, _cpu, target) => `disable ${eventName(explored, target)}`,
-  script: (script, explored, _state, cpu, target) =>
-    script.begin(cpu.index, { action: 'disable_event', event: eventName(explored, target) }),
-};
-
-const CLOSE: StepKind = {
-  actor: 'event_del',
-  about: 'host_event',
-  ...PMU_DISABLE_FIRST,
-  guards: [allows(actions.START_CLOSE)],
-  effect: (explored, state, cpu, target, sink) =>
-    begin(explored, state, sink, actions.START_CLOSE, cpu, target),
-  words: (explored, _state, _cpu, target) => `close ${eventName(explored, target)}`,
-  script: (script, explored, _state, cpu, target) =>
-    script.begin(cpu.index, { action: 'close_event', event: eventName(explored, target) }),
-};
+const ENABLE = changeOf('event_enable', 'enable', actions.START_ENABLE);
+const DISABLE = changeOf('event_disable', 'disable', actions.START_DISABLE);
+const CLOSE = changeOf('event_del', 'close', actions.START_CLOSE);
 
 /** Opens the event as it was opened before, and enables it. */
 const ADD: StepKind = {

@@ -1,5 +1,5 @@
 /** What the guests themselves do: they flip the bit of a counter in one of their registers, or write what the world says. */
-import { FIXED_BIT, GENERAL_PURPOSE } from '../../pmu/arch/counter-set.js';
+import { FIXED_BIT, GENERAL_PURPOSE, toU64 } from '../../pmu/arch/counter-set.js';
 import { GLOBAL_CTRL, msrName, PEBS_ENABLE } from '../../pmu/arch/msr.js';
 import { writeGuestMsr } from '../../pmu/kvm/guest-msrs.js';
 import { VcpuPmu } from '../../pmu/kvm/vcpu-pmu.js';
@@ -7,10 +7,10 @@ import { guestWrmsr, guestWrmsrOfEnables } from '../../pmu/machine/actions.js';
 import { refuseAbsentThread } from '../../pmu/machine/guards.js';
 import type { MachineState } from '../../pmu/machine/state.js';
 import type { ExploredWorld, GuestWrite } from '../explored-world.js';
-import { formatCounterSet, formatU64 } from '../values.js';
+import { formatU64 } from '../values.js';
 import { AT_REST, OWNER_ON_CPU } from './guards.js';
 import { eventName, vcpuName } from './names.js';
-import type { Guard, StepKind, StepScript } from './step-kind.js';
+import type { Ask, Guard, StepKind } from './step-kind.js';
 
 /** Else the WRMSR is a #GP. */
 const HAS_GUEST_PEBS: Guard = {
@@ -44,65 +44,41 @@ function noAddress(): number {
   return 0;
 }
 
-function writeFlip(
-  script: StepScript,
-  explored: ExploredWorld,
-  state: MachineState,
-  at: number,
-  msr: number,
-): void {
-  const { owner } = explored.world.eventConfigs[at]!;
-  script.act({
-    action: 'wrmsr',
-    vcpu: vcpuName(explored, owner),
-    msr: msrName(msr),
-    value: formatCounterSet(flipped(explored, state, at, msr)),
-    reprogram: false,
-  });
+/** What all WRMSRs of guests have in common; `written` is what they write. */
+function guestStep(written: Ask<GuestWrite>) {
+  return {
+    actor: 'guest_wrmsr',
+    when: AT_REST,
+    by: 'guest',
+    guestWrite: written,
+    script: (script, explored, state, cpu, target) => {
+      const { vcpu, msr, value } = written(explored, state, cpu, target);
+      script.act({
+        action: 'wrmsr',
+        vcpu: vcpuName(explored, vcpu),
+        msr: msrName(msr),
+        value: formatU64(value),
+        reprogram: false,
+      });
+    },
+  } as const satisfies Partial<StepKind>;
 }
 
-/** What both flips have in common. */
-const FLIP = {
-  actor: 'guest_wrmsr',
-  about: 'guest_event',
-  isIn: ({ guestWrites }: ExploredWorld) => guestWrites.length === 0,
-  when: AT_REST,
-  by: 'guest',
-} as const;
-
-/** What a flip writes, as a value of its own. */
-function writes(msr: number): NonNullable<StepKind['guestWrite']> {
-  return (explored, state, _cpu, target) => {
-    const value = flipped(explored, state, target, msr);
-    return {
+function flipOf(msr: number, ...guards: readonly Guard[]): StepKind {
+  return {
+    ...guestStep((explored, state, _cpu, target) => ({
       vcpu: explored.world.eventConfigs[target]!.owner,
       msr,
-      value: { hi: value >>> FIXED_BIT, lo: value & GENERAL_PURPOSE },
-    };
+      value: toU64(flipped(explored, state, target, msr)),
+    })),
+    about: 'guest_event',
+    isIn: ({ guestWrites }) => guestWrites.length === 0,
+    guards: [OWNER_ON_CPU, ...guards],
+    effect: (explored, state, _cpu, target) => flip(explored, state, target, msr),
+    words: (explored, _state, _cpu, target) =>
+      `the guest flips its ${msrName(msr)} for ${eventName(explored, target)}`,
   };
 }
-
-const FLIP_PEBS_ENABLE: StepKind = {
-  ...FLIP,
-  guards: [OWNER_ON_CPU, HAS_GUEST_PEBS],
-  effect: (explored, state, _cpu, target) => flip(explored, state, target, PEBS_ENABLE),
-  guestWrite: writes(PEBS_ENABLE),
-  words: (explored, _state, _cpu, target) =>
-    `the guest flips its IA32_PEBS_ENABLE for ${eventName(explored, target)}`,
-  script: (script, explored, state, _cpu, target) =>
-    writeFlip(script, explored, state, target, PEBS_ENABLE),
-};
-
-const FLIP_GLOBAL_CTRL: StepKind = {
-  ...FLIP,
-  guards: [OWNER_ON_CPU],
-  effect: (explored, state, _cpu, target) => flip(explored, state, target, GLOBAL_CTRL),
-  guestWrite: writes(GLOBAL_CTRL),
-  words: (explored, _state, _cpu, target) =>
-    `the guest flips its IA32_PERF_GLOBAL_CTRL for ${eventName(explored, target)}`,
-  script: (script, explored, state, _cpu, target) =>
-    writeFlip(script, explored, state, target, GLOBAL_CTRL),
-};
 
 /** The write that a step is about. */
 function writeOf({ guestWrites }: ExploredWorld, target: number): GuestWrite {
@@ -137,28 +113,18 @@ function writeAsked(explored: ExploredWorld, state: MachineState, target: number
 
 /** Only recordings have it: a search of one's own flips bits. */
 export const GUEST_WRITE: StepKind = {
-  actor: 'guest_wrmsr',
+  ...guestStep((explored, _state, _cpu, target) => writeOf(explored, target)),
   about: 'guest_write',
   isIn: ({ guestWrites }) => guestWrites.length > 0,
-  when: AT_REST,
   guards: [WRITER_ON_CPU, TAKES_WRITE],
   effect: (explored, state, _cpu, target) => writeAsked(explored, state, target),
   words: (explored, _state, _cpu, target) => {
     const { msr, value } = writeOf(explored, target);
     return `the guest writes ${formatU64(value)} to its ${msrName(msr)}`;
   },
-  by: 'guest',
-  guestWrite: (explored, _state, _cpu, target) => writeOf(explored, target),
-  script: (script, explored, _state, _cpu, target) => {
-    const { vcpu, msr, value } = writeOf(explored, target);
-    script.act({
-      action: 'wrmsr',
-      vcpu: vcpuName(explored, vcpu),
-      msr: msrName(msr),
-      value: formatU64(value),
-      reprogram: false,
-    });
-  },
 };
 
-export const GUEST_STEPS: readonly StepKind[] = [FLIP_PEBS_ENABLE, FLIP_GLOBAL_CTRL];
+export const GUEST_STEPS: readonly StepKind[] = [
+  flipOf(PEBS_ENABLE, HAS_GUEST_PEBS),
+  flipOf(GLOBAL_CTRL),
+];

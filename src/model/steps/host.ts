@@ -2,7 +2,7 @@
 import * as actions from '../../pmu/machine/actions.js';
 import { tickHasWork } from '../../pmu/machine/tick-work.js';
 import { AT_ANY_TIME, allows } from './guards.js';
-import { act, begin } from './machine-actions.js';
+import { acts, begins } from './machine-actions.js';
 import { PMU_DISABLE_FIRST } from './operation.js';
 import type { Guard, StepKind } from './step-kind.js';
 
@@ -16,8 +16,7 @@ export const TICK: StepKind = {
   about: 'cpu',
   ...PMU_DISABLE_FIRST,
   guards: [TICK_HAS_WORK],
-  effect: (explored, state, cpu, _target, sink) =>
-    begin(explored, state, sink, actions.START_TICK, cpu, 0),
+  effect: begins(actions.START_TICK),
   words: () => 'timer tick',
   script: (script, _explored, _state, cpu) =>
     script.begin(cpu.index, { action: 'tick', cpu: cpu.index }),
@@ -28,8 +27,7 @@ export const SECTION: StepKind = {
   about: 'cpu',
   ...PMU_DISABLE_FIRST,
   guards: [],
-  effect: (explored, state, cpu, _target, sink) =>
-    begin(explored, state, sink, actions.START_SECTION, cpu, 0),
+  effect: begins(actions.START_SECTION),
   words: () => 'PMU disable and enable',
   script: (script, _explored, _state, cpu) =>
     script.begin(cpu.index, { action: 'pmu_disable', cpu: cpu.index }),
@@ -40,8 +38,7 @@ export const LOAD_MICROCODE: StepKind = {
   about: 'machine',
   when: AT_ANY_TIME,
   guards: [allows(actions.MICROCODE)],
-  effect: (explored, state, cpu, _target, sink) =>
-    act(explored, state, sink, actions.MICROCODE, cpu, 0),
+  effect: acts(actions.MICROCODE),
   words: () => 'late microcode load',
   by: 'host',
   script: (script) => script.act({ action: 'microcode_load', microcode: '0xffffffff' }),

@@ -4,6 +4,7 @@ import type { WriteSink } from '../../pmu/arch/write-sink.js';
 import * as actions from '../../pmu/machine/actions.js';
 import { IDLE, type LogicalCpu, type MachineState } from '../../pmu/machine/state.js';
 import type { ExploredWorld } from '../explored-world.js';
+import type { Effect } from './step-kind.js';
 
 const action: actions.Action = { kind: 0, cpu: 0, target: 0, value: 0, throttle: 0 };
 
@@ -46,6 +47,16 @@ export function act(
   throttle: CounterSet = 0,
 ): void {
   actions.perform(explored.world, state, aim(kind, cpu, target, value, throttle), sink);
+}
+
+/** The effect of a step that is one of the machine's own actions about its target. */
+export function acts(kind: number): Effect {
+  return (explored, state, cpu, target, sink) => act(explored, state, sink, kind, cpu, target);
+}
+
+/** The effect of a step that begins an operation. */
+export function begins(kind: number): Effect {
+  return (explored, state, cpu, target, sink) => begin(explored, state, sink, kind, cpu, target);
 }
 
 /** Begins an operation, which makes its first micro-step unless it was over at once. */

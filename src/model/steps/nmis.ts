@@ -13,7 +13,7 @@ import { NMI_SOURCE } from '../../pmu/machine/step-sources.js';
 import { ACTIVE } from '../../pmu/perf/perf-event.js';
 import type { ExploredWorld } from '../explored-world.js';
 import { allows, INTERRUPTIBLE, ofCounters } from './guards.js';
-import { act, refusal } from './machine-actions.js';
+import { act, acts, refusal } from './machine-actions.js';
 import type { Guard, StepKind } from './step-kind.js';
 
 /** Overflows whose NMI is on its way. */
@@ -65,18 +65,23 @@ const MAY_THROTTLE: Guard = {
     refusal(explored, state, actions.NMI, cpu, 0, 1 << target) ?? '',
 };
 
+/** An NMI in which the event of one counter is throttled. */
+const THROTTLING_NMI = {
+  ...BY_NMI,
+  about: 'counter',
+  effect: (explored, state, cpu, target, sink) =>
+    act(explored, state, sink, actions.NMI, cpu, 0, 0, 1 << target),
+  script: (script, _explored, _state, cpu, target) =>
+    script.nmi(cpu.index, { throttle: counterNames(1 << target) }),
+} as const satisfies Partial<StepKind>;
+
 const OVERFLOW_AND_THROTTLE: StepKind = {
   actor: 'nmi_throttle',
   isIn: hasPromptNmis,
-  about: 'counter',
-  ...BY_NMI,
+  ...THROTTLING_NMI,
   guards: [COUNTS, HAS_ACTIVE_EVENT, WRITES_RECORDS, MAY_THROTTLE],
-  effect: (explored, state, cpu, target, sink) =>
-    act(explored, state, sink, actions.NMI, cpu, 0, 0, 1 << target),
   words: (_explored, _state, _cpu, target) =>
     `${counterName(target)} overflows and the NMI throttles its event`,
-  script: (script, _explored, _state, cpu, target) =>
-    script.nmi(cpu.index, { throttle: counterNames(1 << target) }),
 };
 
 const NOT_LATCHED = ofCounters(
@@ -109,7 +114,7 @@ const PLAIN_NMI = {
   ...BY_NMI,
   tracedAs: 'nmi',
   about: 'cpu',
-  effect: (explored, state, cpu, _target, sink) => act(explored, state, sink, actions.NMI, cpu, 0),
+  effect: acts(actions.NMI),
   script: (script, _explored, _state, cpu) => script.nmi(cpu.index, {}),
 } as const satisfies Partial<StepKind>;
 
@@ -158,15 +163,10 @@ const OTHERS_ARE_LATCHED = ofCounters((_explored, _state, cpu) => {
 const LATE_NMI_THROTTLES_ONE: StepKind = {
   actor: 'nmi_throttle',
   isIn: ({ spec }) => spec.nmi_timing === 'late' && spec.nmi_throttles === 'any',
-  about: 'counter',
-  ...BY_NMI,
+  ...THROTTLING_NMI,
   guards: [IS_LATCHED, OTHERS_ARE_LATCHED, allows(actions.NMI)],
-  effect: (explored, state, cpu, target, sink) =>
-    act(explored, state, sink, actions.NMI, cpu, 0, 0, 1 << target),
   words: (_explored, _state, _cpu, target) =>
     `the NMI arrives and throttles ${counterName(target)} alone`,
-  script: (script, _explored, _state, cpu, target) =>
-    script.nmi(cpu.index, { throttle: counterNames(1 << target) }),
 };
 
 /** What overflows when an NMI arrives, and what of it is throttled, as a target: eight general-purpose and four fixed counters each. */
@@ -279,8 +279,7 @@ const RESET_NMI: StepKind = {
   about: 'cpu',
   ...BY_NMI,
   guards: [allows(actions.NMI_RESET)],
-  effect: (explored, state, cpu, _target, sink) =>
-    act(explored, state, sink, actions.NMI_RESET, cpu, 0),
+  effect: acts(actions.NMI_RESET),
   words: () => 'an NMI whose status never clears: after 100 loops the handler resets the PMU',
   script: (script, _explored, _state, cpu) => script.nmi(cpu.index, { reset: true }),
 };
@@ -290,8 +289,7 @@ const SNAPSHOT: StepKind = {
   about: 'cpu',
   when: INTERRUPTIBLE,
   guards: [allows(actions.SNAPSHOT), allows(actions.NMI)],
-  effect: (explored, state, cpu, _target, sink) =>
-    act(explored, state, sink, actions.SNAPSHOT, cpu, 0),
+  effect: acts(actions.SNAPSHOT),
   words: () => 'a BPF program takes a branch snapshot',
   by: 'nmi',
   script: (script, _explored, _state, cpu) => script.nmi(cpu.index, { bpf_snapshot: true }),

@@ -9,7 +9,7 @@ import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
 import { NO_EVENT } from '../../pmu/perf/perf-event.js';
 import { type ExploredWorld, mayAct } from '../explored-world.js';
 import { AT_REST, allows, IDLE_CPU, OWNER_ON_CPU } from './guards.js';
-import { act, begin } from './machine-actions.js';
+import { acts, begins } from './machine-actions.js';
 import { eventName, vcpuName } from './names.js';
 import { PMU_DISABLE_FIRST } from './operation.js';
 import { nextToReprogram } from './reprogramming.js';
@@ -40,8 +40,7 @@ export const REPROGRAM: StepKind = {
   about: 'guest_event',
   when: IDLE_CPU,
   guards: [OWNER_ON_CPU, DIFFERS, IS_NEXT],
-  effect: (explored, state, cpu, target, sink) =>
-    begin(explored, state, sink, actions.REPROGRAM, cpu, target),
+  effect: begins(actions.REPROGRAM),
   words: (explored, _state, _cpu, target) => `KVM reprograms ${eventName(explored, target)}`,
   by: 'perf',
   script: (script, _explored, _state, cpu) =>
@@ -64,8 +63,7 @@ export const RUN: StepKind = {
   about: 'vcpu',
   when: AT_REST,
   guards: [allows(actions.START_RUN)],
-  effect: (explored, state, cpu, target, sink) =>
-    begin(explored, state, sink, actions.START_RUN, cpu, target),
+  effect: begins(actions.START_RUN),
   words: (explored, _state, _cpu, target) => `${vcpuName(explored, target)} runs`,
   by: 'kvm',
   executes: firstOfRun,
@@ -90,8 +88,7 @@ const SWITCH_IN: StepKind = {
   about: 'vcpu',
   ...PMU_DISABLE_FIRST,
   guards: [NOT_ON_CPU, HAS_EVENTS_TO_BRING, allows(actions.START_SCHED_IN)],
-  effect: (explored, state, cpu, target, sink) =>
-    begin(explored, state, sink, actions.START_SCHED_IN, cpu, target),
+  effect: begins(actions.START_SCHED_IN),
   words: (explored, _state, _cpu, target) =>
     `the thread of ${vcpuName(explored, target)} is switched in`,
   script: (script, explored, _state, cpu, target) =>
@@ -114,8 +111,7 @@ const SWITCH_OUT: StepKind = {
   about: 'vcpu',
   ...PMU_DISABLE_FIRST,
   guards: [allows(actions.START_SCHED_OUT), HAS_EVENTS_TO_TAKE, HAS_SOMEWHERE_TO_GO],
-  effect: (explored, state, cpu, target, sink) =>
-    begin(explored, state, sink, actions.START_SCHED_OUT, cpu, target),
+  effect: begins(actions.START_SCHED_OUT),
   words: (explored, _state, _cpu, target) =>
     `the thread of ${vcpuName(explored, target)} is switched out`,
   script: (script, explored, _state, cpu, target) =>
@@ -128,8 +124,7 @@ const MIGRATE: StepKind = {
   about: 'vcpu_elsewhere',
   when: AT_REST,
   guards: [allows(actions.MIGRATE)],
-  effect: (explored, state, cpu, target, sink) =>
-    act(explored, state, sink, actions.MIGRATE, cpu, target),
+  effect: acts(actions.MIGRATE),
   words: (explored, _state, cpu, target) =>
     `${vcpuName(explored, target)} migrates to CPU ${cpu.index}`,
   by: 'host',

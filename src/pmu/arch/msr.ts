@@ -13,6 +13,7 @@ export const PEBS_DATA_CFG = 2;
 export const PEBS_ENABLE = 3;
 /** How many MSRs a switch list can name. */
 export const SWITCHED_MSRS = 4;
+const SWITCHED: readonly number[] = [...Array(SWITCHED_MSRS).keys()];
 
 export const GLOBAL_STATUS_RESET = 4;
 export const FIXED_CTR_CTRL = 5;
@@ -69,6 +70,16 @@ function row(code: number): MsrRow | undefined {
     return { name: `IA32_FIXED_CTR${code - COUNTER - 16}`, index: 0x309 + code - COUNTER - 16 };
   }
   return undefined;
+}
+
+/** The switched MSRs with a bit in a mask, in ascending order; all of them by default. */
+export function switchedIn(mask = ~0): number[] {
+  return SWITCHED.filter((msr) => mask & (1 << msr));
+}
+
+/** Whether an MSR's value is a set of counters, so that its bits have names. */
+export function isCounterMsr(msr: number): boolean {
+  return msr === GLOBAL_CTRL || msr === PEBS_ENABLE;
 }
 
 /** The SDM's name of an MSR code. */

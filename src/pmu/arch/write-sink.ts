@@ -3,7 +3,7 @@
  *
  * One class with one shape, so that the call on the hot path stays monomorphic.
  */
-import { MSR_CODES, VIA_CODES } from './msr.js';
+import { MSR_CODES, VIA_CODES, VIA_NAMES, type ViaName } from './msr.js';
 
 /** One MSR write as a trace keeps it. Values of counter-set MSRs are folded sets, of IA32_DS_AREA identities. */
 export interface MsrWrite {
@@ -79,6 +79,27 @@ export class WriteSink {
       writes += this.countOf(cause, msr, via);
     }
     return writes;
+  }
+
+  /** The counts that are not 0, by MSR and mechanism, of one cause or of all. */
+  counted(cause?: number): { msr: number; via: number; count: number }[] {
+    const found = [];
+    for (let msr = 0; msr < MSR_CODES; msr += 1) {
+      for (let via = 0; via < VIA_CODES; via += 1) {
+        const count = cause === undefined ? this.count(msr, via) : this.countOf(cause, msr, via);
+        if (count > 0) found.push({ msr, via, count });
+      }
+    }
+    return found;
+  }
+
+  /** How many went by each mechanism, of one cause or of all. */
+  byVia(cause?: number): Record<ViaName, number> {
+    const counts = VIA_NAMES.map((name, via) => [
+      name,
+      cause === undefined ? this.total(via) : this.totalOf(cause, via),
+    ]);
+    return Object.fromEntries(counts);
   }
 
   /** How often an MSR was written by one mechanism, for whatever cause. */

@@ -50,8 +50,8 @@ export function estimateCycles(
 ): number {
   return (
     roundTrips * model.base +
-    writes.kvmWrmsr * model.wrmsr +
-    (writes.vmEntryLoad + writes.vmExitLoad) * model.load +
-    writes.vmcsField * model.field
+    writes.kvm_wrmsr * model.wrmsr +
+    (writes.vm_entry_load + writes.vm_exit_load) * model.load +
+    writes.vmcs_field * model.field
   );
 }

@@ -1,6 +1,7 @@
 /** The MSR writes of a round trip in a cost scenario: the scenario is set up on a real machine, and counted by running it. */
 import type { CpuModel } from '../arch/cpu-model.js';
-import { KVM_WRMSR, VM_ENTRY_LOAD, VM_EXIT_LOAD, VMCS_FIELD } from '../arch/msr.js';
+import type { ViaName } from '../arch/msr.js';
+import type { WriteSink } from '../arch/write-sink.js';
 import type { KernelVariant } from '../kernels/kernel-variant.js';
 import { capsOf, isIsolatedOn } from '../kernels/pmu-support.js';
 import { DEFAULT_FEATURES } from '../kvm/guest-msrs.js';
@@ -14,18 +15,18 @@ import { type CostScenario, type SetUpStep, setUpOf } from './cost-scenarios.js'
 /** A handle for the guest's DS area that no CPU's has. */
 const GUEST_DS_AREA = 9;
 
-/** Writes of one round trip in the steady state. */
-export interface RoundTripWrites {
-  readonly kvmWrmsr: number;
-  readonly vmEntryLoad: number;
-  readonly vmExitLoad: number;
-  readonly vmcsField: number;
+/** Writes for VM-entries and VM-exits by mechanism: all but perf's own. */
+export type RoundTripWrites = Readonly<Record<Exclude<ViaName, 'perf_wrmsr'>, number>>;
+
+export function roundTripWrites(sink: WriteSink): RoundTripWrites {
+  const { perf_wrmsr: _, ...writes } = sink.byVia();
+  return writes;
 }
 
 /** Round trips before the count: enough for every list to have settled. */
 const SETTLING = 2;
 
-/** Counts the writes of one round trip in the scenario. */
+/** Counts the writes of one round trip in the scenario, in the steady state. */
 export function measureWrites(
   scenario: CostScenario,
   model: CpuModel,
@@ -37,13 +38,7 @@ export function measureWrites(
   }
   const measured = new Run(setUp.world, setUp.state);
   measured.roundTrip(0, EXIT_EXTERNAL_INTERRUPT);
-  const { sink } = measured.tally;
-  return {
-    kvmWrmsr: sink.total(KVM_WRMSR),
-    vmEntryLoad: sink.total(VM_ENTRY_LOAD),
-    vmExitLoad: sink.total(VM_EXIT_LOAD),
-    vmcsField: sink.total(VMCS_FIELD),
-  };
+  return roundTripWrites(measured.tally.sink);
 }
 
 /** A machine with one vCPU, set up for the scenario. */
@@ -91,5 +86,5 @@ function withGuestPdist(kernel: KernelVariant, model: CpuModel): KernelVariant {
 
 /** X+E+L of §6: what the cover letters call MSR writes. */
 export function msrWrites(writes: RoundTripWrites): number {
-  return writes.kvmWrmsr + writes.vmEntryLoad + writes.vmExitLoad;
+  return writes.kvm_wrmsr + writes.vm_entry_load + writes.vm_exit_load;
 }

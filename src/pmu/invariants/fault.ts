@@ -1,4 +1,4 @@
-import { DS_AREA, GLOBAL_CTRL, PEBS_DATA_CFG, PEBS_ENABLE } from '../arch/msr.js';
+import { DS_AREA, GLOBAL_CTRL, PEBS_DATA_CFG } from '../arch/msr.js';
 import type { RecordInState } from '../machine/records.js';
 import type { World } from '../machine/world.js';
 import { hostGlobalCtrl } from '../perf/cpu-hw-events.js';
@@ -153,9 +153,4 @@ export function freshFrom(cpu: SeenCpu, msr: number): Place[] {
     default:
       return [onCpu(cpu, 'cpuc.pebsEnabled')];
   }
-}
-
-/** Whether the value of a switched MSR is a set of bits. */
-export function isSet(msr: number): boolean {
-  return msr === GLOBAL_CTRL || msr === PEBS_ENABLE;
 }

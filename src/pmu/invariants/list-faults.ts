@@ -1,5 +1,5 @@
-import { GLOBAL_CTRL, msrName, SWITCHED_MSRS } from '../arch/msr.js';
-import { type FaultsOf, freshFrom, isSet, onCpu, onVcpu } from './fault.js';
+import { GLOBAL_CTRL, isCounterMsr, msrName, switchedIn } from '../arch/msr.js';
+import { type FaultsOf, freshFrom, onCpu, onVcpu } from './fault.js';
 import { freshHostValue, isListed } from './lists.js';
 
 export const listFaults: Readonly<Record<string, FaultsOf>> = {
@@ -16,7 +16,7 @@ export const listFaults: Readonly<Record<string, FaultsOf>> = {
         return {
           says: `VM-exit is about to load a stale ${msrName(msr)}: {value}, where perf wants {desired}`,
           place: onVcpu(cpu, 'autoload.host', msr),
-          bits: isSet(msr) ? autoload.host[msr]! ^ desired : -1,
+          bits: isCounterMsr(msr) ? autoload.host[msr]! ^ desired : -1,
           desired,
           because: freshFrom(cpu, msr),
         };
@@ -26,7 +26,7 @@ export const listFaults: Readonly<Record<string, FaultsOf>> = {
     if (vcpu === undefined) {
       return [];
     }
-    return Array.from({ length: SWITCHED_MSRS }, (_, msr) => msr)
+    return switchedIn()
       .filter((msr) => !isListed(world, cpu, vcpu.autoload, msr))
       .map((msr) => ({
         says: `The load areas and the list disagree about ${msrName(msr)}`,

@@ -1,13 +1,12 @@
 /** What is wrong where an invariant of pebs-enable.ts is violated. */
 import { COUNTERS } from '../arch/counter-set.js';
 import { running } from '../arch/hardware.js';
-import { msrName, PEBS_ENABLE, SWITCHED_MSRS } from '../arch/msr.js';
+import { isCounterMsr, msrName, PEBS_ENABLE, switchedIn } from '../arch/msr.js';
 import { VMX_ABORT } from '../machine/micro-step.js';
 import { hostPebsBits } from '../perf/cpu-hw-events.js';
 import {
   bitsOf,
   type FaultsOf,
-  isSet,
   MISSING,
   mayStillRecord,
   onCpu,
@@ -46,12 +45,12 @@ export const pebsEnableFaults: Readonly<Record<string, FaultsOf>> = {
   I19: ({ caps }, state, cpu) => {
     if (cpu.pc === VMX_ABORT) {
       const { host, present } = state.vcpus[cpu.target]!.autoload;
-      return Array.from({ length: SWITCHED_MSRS }, (_, msr) => msr)
-        .filter((msr) => present & (1 << msr) && (host[msr]! & caps.reserved[msr]!) !== 0)
+      return switchedIn(present)
+        .filter((msr) => (host[msr]! & caps.reserved[msr]!) !== 0)
         .map((msr) => ({
           says: `VM-exit loads {value} into ${msrName(msr)}, which refuses it (VMX abort)`,
           place: onVcpu(cpu, 'autoload.host', msr),
-          bits: isSet(msr) ? host[msr]! & caps.reserved[msr]! : -1,
+          bits: isCounterMsr(msr) ? host[msr]! & caps.reserved[msr]! : -1,
           desired: host[msr]! & ~caps.reserved[msr]!,
           because: [],
         }));

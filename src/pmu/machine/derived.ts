@@ -3,7 +3,7 @@
  * follow from the active events, an event's counter from its status where it has no choice.
  */
 import { FIXED, GENERAL_PURPOSE } from '../arch/counter-set.js';
-import { SWITCHED_MSRS } from '../arch/msr.js';
+import { SWITCHED_MSRS, switchedIn } from '../arch/msr.js';
 import type { Kept } from '../fields/field.js';
 import { TAGS } from '../perf/cpu-hw-events.js';
 import {
@@ -46,7 +46,7 @@ export function derivedCode(
 /** Which MSRs are listed says how many, and which order to take: ascending. */
 function loadAreas(vcpu: RecordInState): string[] {
   const present = vcpu.word('autoload.present');
-  const places = [...Array(SWITCHED_MSRS).keys()];
+  const places = switchedIn();
   return [
     // Only the guest looks at these, and nobody acts on what it sees.
     `${vcpu.word('globalStatus')} = 0;`,
@@ -59,8 +59,7 @@ function loadAreas(vcpu: RecordInState): string[] {
 /** The nth MSR code of a mask, or 0, looked up in one word: there are sixteen masks and four codes. */
 function nthListed(present: string, nth: number): string {
   const table = [...Array(1 << SWITCHED_MSRS).keys()].map((mask) => {
-    const listed = [...Array(SWITCHED_MSRS).keys()].filter((msr) => mask & (1 << msr));
-    return listed[nth] ?? 0;
+    return switchedIn(mask)[nth] ?? 0;
   });
   const word = table.reduce((all, msr, mask) => all | (msr << (2 * mask)), 0);
   return `${word} >>> 2 * ${present} & 3`;

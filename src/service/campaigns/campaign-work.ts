@@ -3,7 +3,7 @@ import type { CampaignRequest } from '../../../schemas/campaign.js';
 import type { AddJobs, WorkJob } from '../../jobs/work-queue.js';
 import { ChunkStore } from '../../store/chunk-store.js';
 import type { Database } from '../../store/database.js';
-import type { EventInput } from '../../store/event-store.js';
+import { type EventInput, eventOf } from '../../store/event-store.js';
 import { type OnEnded, WorkStore } from '../../store/work-store.js';
 import { Pace } from '../long-work/pace.js';
 import { assertAlive, type Outcome, Pieces } from '../long-work/pieces.js';
@@ -37,10 +37,6 @@ function endJob(id: string): WorkJob {
   return { kind: CAMPAIGN_END, id: `end-${id}`, data: { id }, lane: 'work', priority: 10 };
 }
 
-export function endedEvent(id: string, data: object): EventInput {
-  return { type: 'campaign.ended', subject: id, data };
-}
-
 export class CampaignWork {
   private readonly store: WorkStore;
   private readonly pieces: Pieces;
@@ -56,7 +52,7 @@ export class CampaignWork {
     onEnded: OnEnded,
   ) {
     this.store = new WorkStore(database, 'campaigns', onEnded);
-    const failure = (id: string): EventInput => endedEvent(id, { state: 'failed' });
+    const failure = (id: string) => eventOf('campaign.ended', id, { state: 'failed' });
     this.pieces = new Pieces(database, this.store, failure);
     this.chunks = new ChunkStore(database);
   }
@@ -103,7 +99,7 @@ export class CampaignWork {
       const found = { verdict, violated_cells, progress: { done, total, unit: 'walks' } };
       const events = [
         ...violations.map(({ cell, property }) => violationEvent(id, plan, cell, property)),
-        endedEvent(id, { state: 'succeeded', verdict, violated_cells }),
+        eventOf('campaign.ended', id, { state: 'succeeded', verdict, violated_cells }),
       ];
       await this.store.finish(id, 'succeeded', found, events, (trx) =>
         this.chunks.keepViolations(trx, id, violations),
@@ -141,7 +137,7 @@ export class CampaignWork {
 
   private async tell(id: string, done: number): Promise<void> {
     if (!this.pace.isDue(id)) return;
-    const event = { type: 'campaign.progress', subject: id, data: { done, unit: 'walks' } };
+    const event = eventOf('campaign.progress', id, { done, unit: 'walks' });
     await this.store.progress(id, {}, [event]);
   }
 }
@@ -152,10 +148,7 @@ function violationEvent(
   cell: number,
   property: number,
 ): EventInput {
-  const { kernel, cpuModel, scenario, properties } = plan.cells[cell]!;
-  return {
-    type: 'violation.found',
-    subject: id,
-    data: { invariant: properties[property], kernel, cpu_model: cpuModel, scenario },
-  };
+  const { kernel, cpuModel: cpu_model, scenario, properties } = plan.cells[cell]!;
+  const invariant = properties[property];
+  return eventOf('violation.found', id, { invariant, kernel, cpu_model, scenario });
 }

@@ -6,13 +6,14 @@ import type { Campaign, CampaignRequest, CampaignResults } from '../../../schema
 import type { WorkQueue } from '../../jobs/work-queue.js';
 import { ChunkStore } from '../../store/chunk-store.js';
 import type { Database } from '../../store/database.js';
+import { eventOf } from '../../store/event-store.js';
 import type { OnEnded, WorkRow } from '../../store/work-store.js';
 import type { Reply, Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
 import { LongWorks, type Owner, standingOf, type WorkKind } from '../long-work/long-works.js';
 import { campaignReport } from '../reports/of-campaign.js';
 import type { Report } from '../reports/report.js';
-import { campaignJobs, endedEvent } from './campaign-work.js';
+import { campaignJobs } from './campaign-work.js';
 import { chunksOf, planCampaign } from './plan.js';
 import { mergeChunk, noTotals, resultsOf, type ShrunkViolation, summaryOf } from './totals.js';
 import type { ChunkResult } from './walk-chunk.js';
@@ -62,7 +63,8 @@ export class Campaigns extends LongWorks<Campaign> {
   override async cancel(id: string): Promise<Campaign> {
     const { progress, violated_cells, verdict } = await this.get(id);
     const found = { progress, violated_cells, verdict };
-    await this.store.finish(id, 'cancelled', found, [endedEvent(id, { state: 'cancelled' })]);
+    const event = eventOf('campaign.ended', id, { state: 'cancelled' });
+    await this.store.finish(id, 'cancelled', found, [event]);
     return this.get(id);
   }
 
@@ -79,7 +81,7 @@ export class Campaigns extends LongWorks<Campaign> {
     return campaignReport(results, campaignStanding(row), seconds, new Date());
   }
 
-  private async found(id: string): Promise<Found> {
+  private async found(id: string) {
     const row = await this.row(id);
     const { name } = row.resource as Campaign;
     const plan = await planCampaign(row.request as CampaignRequest);
@@ -109,12 +111,6 @@ export class Campaigns extends LongWorks<Campaign> {
       },
     };
   }
-}
-
-interface Found {
-  readonly row: WorkRow;
-  readonly chunks: readonly ChunkResult[];
-  readonly results: CampaignResults;
 }
 
 /** Only explorations can be paused. */

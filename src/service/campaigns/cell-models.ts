@@ -16,11 +16,7 @@ export function modelOf({ model, properties }: PlannedCell): MachineModel {
   const made = kept.get(key) ?? new MachineModel(exploredWorld(model), properties);
   kept.delete(key);
   kept.set(key, made);
-  for (const [oldest] of kept) {
-    if (kept.size <= KEPT_MAX) {
-      break;
-    }
-    kept.delete(oldest);
-  }
+  const [oldest] = kept.keys();
+  if (kept.size > KEPT_MAX && oldest !== undefined) kept.delete(oldest);
   return made;
 }

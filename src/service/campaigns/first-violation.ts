@@ -36,12 +36,8 @@ export function firstViolation(
   violating: ViolatingWalk,
   signal?: AbortSignal,
 ): Promise<CampaignViolation> {
-  const cell = cells[violating.cell];
-  if (cell === undefined) {
-    return Promise.reject(new Error(`the plan has no cell ${violating.cell}`));
-  }
-  const task: ViolationTask = { cell, violating, stepsPerWalk };
-  return pool.run<ViolationTask, CampaignViolation>('firstViolationHere', task, signal);
+  const cell = cells[violating.cell]!;
+  return pool.run('firstViolationHere', { cell, violating, stepsPerWalk }, signal);
 }
 
 /** The same on the calling thread. */

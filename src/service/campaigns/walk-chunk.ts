@@ -45,8 +45,7 @@ export function walkChunk(
   if (cell === undefined || cell.skipped !== null) {
     return Promise.reject(new Error(`the plan has no walks in cell ${chunk.cell}`));
   }
-  const task: ChunkTask = { cell, chunk, stepsPerWalk };
-  return pool.run<ChunkTask, ChunkResult>('walkChunkHere', task, signal);
+  return pool.run('walkChunkHere', { cell, chunk, stepsPerWalk }, signal);
 }
 
 /** The same on the calling thread. */

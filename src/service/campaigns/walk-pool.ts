@@ -3,8 +3,7 @@ import { Piscina } from 'piscina';
 
 const IDLE_MILLIS = 60_000;
 
-/** What the module `walk-worker.js` exports. */
-type WalkJob = 'walkChunkHere' | 'firstViolationHere';
+type Jobs = typeof import('./walk-worker.js');
 
 export class WalkPool {
   private readonly threads: Piscina;
@@ -25,8 +24,12 @@ export class WalkPool {
    * Runs a job in a thread when one is free. An abort ends the thread in the middle of what it does, and the promise
    * rejects with an `AbortError`; the other threads go on.
    */
-  run<Task, Result>(job: WalkJob, task: Task, signal?: AbortSignal): Promise<Result> {
-    return this.threads.run(task, { name: job, signal: signal ?? null }) as Promise<Result>;
+  run<Name extends keyof Jobs>(
+    name: Name,
+    task: Parameters<Jobs[Name]>[0],
+    signal: AbortSignal | undefined,
+  ): Promise<ReturnType<Jobs[Name]>> {
+    return this.threads.run(task, { name, signal: signal ?? null });
   }
 
   /** Ends the threads and what they are doing. */

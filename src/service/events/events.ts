@@ -3,7 +3,7 @@ import type { EventPage } from '../../../schemas/event.js';
 import { type Database, openQueries } from '../../store/database.js';
 import { awayReason } from '../../store/database-errors.js';
 import { type EventFilter, type EventPlace, EventStore } from '../../store/event-store.js';
-import { ProblemError } from '../problem-error.js';
+import { ProblemError, queryRefused } from '../problem-error.js';
 import { type Batch, EventFollower, READ_MAX } from './event-follower.js';
 import {
   cursorOf,
@@ -148,10 +148,7 @@ function filtered(
 function parseCursor(cursor: string): EventPlace {
   const place = placeOf(cursor);
   if (place !== undefined) return place;
-  const detail = 'is not an event cursor';
-  throw new ProblemError('validation', `after ${detail}.`, [
-    { pointer: '/after', detail, in: 'query' },
-  ]);
+  throw queryRefused('validation', 'after', 'is not an event cursor');
 }
 
 function expired(restart: string): ProblemError {

@@ -2,7 +2,7 @@
 import type { Explanation, KernelExplanation } from '../../../schemas/explanation.js';
 import type { WorkJob } from '../../jobs/work-queue.js';
 import type { Database } from '../../store/database.js';
-import type { EventInput } from '../../store/event-store.js';
+import { eventOf } from '../../store/event-store.js';
 import { type OnEnded, type WaitingWork, type WorkRow, WorkStore } from '../../store/work-store.js';
 import { Pace } from '../long-work/pace.js';
 import { assertAlive, type Outcome, Pieces } from '../long-work/pieces.js';
@@ -20,10 +20,6 @@ const SKIPPED_MAX = 64;
 
 export const explanationJob = (waiting: WaitingWork): WorkJob => workJob(EXPLANATION, waiting);
 
-export function endedEvent(id: string, data: object): EventInput {
-  return { type: 'explanation.ended', subject: id, data };
-}
-
 type RecordsOf = (observation: string) => Promise<ReadableRecords>;
 
 export class ExplanationWork {
@@ -37,7 +33,8 @@ export class ExplanationWork {
 
   constructor(database: Database, recordsOf: RecordsOf, meters: Meters, onEnded: OnEnded) {
     this.store = new WorkStore(database, 'explanations', onEnded);
-    this.pieces = new Pieces(database, this.store, (id) => endedEvent(id, { state: 'failed' }));
+    const failure = (id: string) => eventOf('explanation.ended', id, { state: 'failed' });
+    this.pieces = new Pieces(database, this.store, failure);
     this.recordsOf = recordsOf;
     this.meters = meters;
   }
@@ -55,7 +52,7 @@ export class ExplanationWork {
       if (!unwanted.signal.aborted) signal.throwIfAborted();
       const state = unwanted.signal.aborted ? 'cancelled' : 'succeeded';
       const { fits, verdict } = found;
-      const event = endedEvent(id, { state, fits, ...(verdict && { verdict }) });
+      const event = eventOf('explanation.ended', id, { state, fits, ...(verdict && { verdict }) });
       await this.store.finish(id, state, found, [event]);
     });
   }
@@ -117,8 +114,7 @@ export class ExplanationWork {
     records: number,
   ): Promise<void> {
     const progress = { kernels: items.length, of, records };
-    const event = { type: 'explanation.progress', subject: id, data: progress };
-    const events = this.pace.isDue(id) ? [event] : [];
+    const events = this.pace.isDue(id) ? [eventOf('explanation.progress', id, progress)] : [];
     await this.store.progress(id, { progress }, events).catch(() => {});
   }
 }

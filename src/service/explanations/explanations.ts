@@ -9,6 +9,7 @@ import { identify } from '../../observations/identify.js';
 import type { Database } from '../../store/database.js';
 import { isOwnerGone } from '../../store/database-errors.js';
 import type { OnEnded, WorkRow } from '../../store/work-store.js';
+import { defined } from '../defined.js';
 import { worldOf } from '../explorations/world.js';
 import type { Reply, Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
@@ -66,9 +67,7 @@ export class Explanations extends LongWorks<Explanation> {
       observation,
       kernels,
       cpu_model,
-      ...(model === undefined ? {} : { model }),
-      ...(cpu === undefined ? {} : { cpu }),
-      ...(window === undefined ? {} : { window }),
+      ...defined({ model, cpu, window }),
     };
     const resource = newResource(randomId('exn'), observation, kernels.length);
     const added = { lane: 'work' as const, request: stored, resource };

@@ -2,11 +2,7 @@
 import { Symbols } from '../../model/recordings/symbols.js';
 import { type RecordedRun, RunRecorder } from '../../observations/explain/recorded-run.js';
 import type { ObservedRecord } from '../../observations/record.js';
-
-export interface Placed {
-  readonly line: number;
-  readonly record: ObservedRecord;
-}
+import type { Placed } from '../observations/rereading.js';
 
 interface Wanted {
   readonly cpu: number | undefined;

@@ -4,7 +4,7 @@ import type { Progress } from '../../explorer/explore.js';
 import type { WarmSearchThread } from '../../explorer/warm-search-thread.js';
 import type { AddJobs, WorkJob } from '../../jobs/work-queue.js';
 import type { Database } from '../../store/database.js';
-import type { EventInput } from '../../store/event-store.js';
+import { type EventInput, eventOf } from '../../store/event-store.js';
 import type { Lane } from '../../store/tables.js';
 import { type OnEnded, type WaitingWork, type WorkRow, WorkStore } from '../../store/work-store.js';
 import { Pace } from '../long-work/pace.js';
@@ -22,14 +22,6 @@ export const EXPLORATION = 'exploration';
 const WRITE_MILLIS = 500;
 
 export const explorationJob = (waiting: WaitingWork): WorkJob => workJob(EXPLORATION, waiting);
-
-export function pausedEvent(id: string): EventInput {
-  return { type: 'exploration.paused', subject: id, data: {} };
-}
-
-export function endedEvent(id: string, data: object): EventInput {
-  return { type: 'exploration.ended', subject: id, data };
-}
 
 interface JobData {
   readonly id: string;
@@ -95,7 +87,7 @@ export class ExplorationWork {
   private async pause(id: string, { progress }: Partial<Exploration>): Promise<void> {
     // One that is paused again before it has taken up its levels has come as far as before.
     const found = progress?.done === 0 ? {} : { progress };
-    const state = await this.store.pause(id, found, pausedEvent(id));
+    const state = await this.store.pause(id, found, eventOf('exploration.paused', id));
     if (state === 'queued') await this.queueAgain(id);
   }
 
@@ -167,7 +159,7 @@ class ProgressWriter {
     if (this.isWriting || now - this.writtenAt < WRITE_MILLIS) return;
     this.isWriting = true;
     this.writtenAt = now;
-    const event = { type: 'exploration.progress', subject: this.id, data: this.last };
+    const event = eventOf('exploration.progress', this.id, this.last);
     this.settled = this.store
       .progress(this.id, { progress: this.last }, this.pace.isDue(this.id) ? [event] : [])
       // Progress that cannot be written is written the next time.
@@ -184,18 +176,16 @@ function violatedIn({ properties = [] }: Partial<Exploration>): Exploration['pro
 
 function endEvents(id: string, state: string, found: Partial<Exploration>): EventInput[] {
   return [
-    ...violatedIn(found).map((property) => ({
-      type: 'violation.found',
-      subject: id,
-      data: { invariant: property.id, counterexample: property.counterexample?.id ?? null },
-    })),
+    ...violatedIn(found).map(({ id: invariant, counterexample }) =>
+      eventOf('violation.found', id, { invariant, counterexample: counterexample?.id ?? null }),
+    ),
     endEvent(id, state, found),
   ];
 }
 
 function endEvent(id: string, state: string, found: Partial<Exploration>): EventInput {
   const { verdict = null, distinct_states = null } = found;
-  return endedEvent(id, { state, verdict, distinct_states });
+  return eventOf('exploration.ended', id, { state, verdict, distinct_states });
 }
 
 function progressItem(progress: Progress): Exploration['progress'] {

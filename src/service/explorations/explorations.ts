@@ -9,6 +9,7 @@ import { WORDS_MAX } from '../../explorer/model.js';
 import type { WorkQueue } from '../../jobs/work-queue.js';
 import { MachineModel } from '../../model/machine-model.js';
 import type { Database } from '../../store/database.js';
+import { eventOf } from '../../store/event-store.js';
 import type { OnEnded, WorkRow } from '../../store/work-store.js';
 import type { Reply, Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
@@ -19,9 +20,9 @@ import {
   standingOf,
   type WorkKind,
 } from '../long-work/long-works.js';
-import { ProblemError, ruleViolated } from '../problem-error.js';
+import { fieldRefused, ruleViolated } from '../problem-error.js';
 import { isMaybeSmall } from './bounded-search.js';
-import { explorationJob, pausedEvent } from './exploration-work.js';
+import { explorationJob } from './exploration-work.js';
 import { type AskedExploration, askedExploration, type StoredRequest } from './request.js';
 import { worldOf } from './world.js';
 
@@ -70,7 +71,7 @@ export class Explorations extends LongWorks<Exploration> {
    * again.
    */
   async pause(id: string): Promise<Exploration> {
-    await this.store.requestPause(id, pausedEvent(id));
+    await this.store.requestPause(id, eventOf('exploration.paused', id));
     return this.wait(id, CANCEL_MILLIS, ({ state }) => state === 'paused');
   }
 
@@ -88,9 +89,8 @@ export class Explorations extends LongWorks<Exploration> {
 
 function assertMegabytes(asked: number | undefined, most: number): void {
   if (asked === undefined || asked <= most) return;
-  const pointer = '/bounds/megabytes';
   const detail = `may be at most ${most} here, since every search that runs at once has its share of the memory`;
-  throw new ProblemError('value_out_of_range', `${pointer} ${detail}.`, [{ pointer, detail }]);
+  throw fieldRefused('value_out_of_range', '/bounds/megabytes', detail);
 }
 
 function newResource(

@@ -38,17 +38,16 @@ export function counterexample(row: WorkRow, reference: string): Counterexample 
   const { paragraph, end } = summarise(model, property, steps);
   const { host, script } = replayScript(model, path);
   const frames = framesOfPath(model, steps);
-  const origin = { world: model.explored.world, addresses: model.explored.host.addresses };
   return {
     id,
     property,
     summary: paragraph,
     path: path.join('/'),
     ...(point === undefined ? {} : { point_of_no_return: point }),
-    registers_before: registersItem(origin, frames[0]!),
+    registers_before: registersItem(model.explored.host, frames[0]!),
     steps: renderSteps(model, steps).map(({ number, title: _, ...step }) => ({
       ...step,
-      desired: desiredChanges(origin, frames[number - 1]!, frames[number]!),
+      desired: desiredChanges(model.explored.host, frames[number - 1]!, frames[number]!),
       violated: violatedIn(frames[number]!, step.cpu),
     })),
     end: [...end],

@@ -24,17 +24,16 @@ export function pairRuns({ runs, rows }: Pick<PairStory, 'runs' | 'rows'>): RunC
 }
 
 function recordOf(run: PairRun): RunRecord {
-  const { world, addresses } = run.model.explored.host;
-  const origin = { world, addresses };
+  const { host } = run.model.explored;
   const frames = framesOfPath(run.model, run.steps);
   return {
-    before: registersItem(origin, frames[0]!),
+    before: registersItem(host, frames[0]!),
     steps: run.steps.map((step, at) => ({
       ...stepOf(run, step),
-      changed: registerChanges(origin, frames[at]!, frames[at + 1]!),
+      changed: registerChanges(host, frames[at]!, frames[at + 1]!),
     })),
     registers: run.steps.map(({ after, label }) =>
-      registerValues(msrViews({ world, state: after, addresses }, cpuOf(label))),
+      registerValues(msrViews({ ...host, state: after }, cpuOf(label))),
     ),
     refused: null,
   };

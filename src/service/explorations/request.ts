@@ -85,11 +85,8 @@ function unknownScenario(id: string, pointer: string): never {
 }
 
 function assertProperty(id: string, pointer: string): void {
-  const known = [...INVARIANTS, ...COVERAGE_GOALS].some((property) => property.id === id);
-  if (!known) {
-    const ids = [...INVARIANTS, ...COVERAGE_GOALS].map((property) => property.id);
-    unknownName('invariant or coverage goal', id, pointer, ids);
-  }
+  const known = [...INVARIANTS, ...COVERAGE_GOALS].map((property) => property.id);
+  if (!known.includes(id)) unknownName('invariant or coverage goal', id, pointer, known);
 }
 
 /** MSRs may be named by their index. */
@@ -113,11 +110,12 @@ function withNmiBudget(model: ExplorationModel, nmis: number | undefined): Explo
   if (nmis === undefined) {
     return model;
   }
-  if (!(model.actors ?? []).some(({ kind }) => kind === 'nmi_throttle')) {
+  const { actors = [] } = model;
+  if (!actors.some(({ kind }) => kind === 'nmi_throttle')) {
     throw ruleViolated('/bounds/nmis', 'bounds an actor nmi_throttle, and the world has none');
   }
-  const actors = (model.actors ?? []).map((actor) =>
+  const bounded = actors.map((actor) =>
     actor.kind === 'nmi_throttle' ? { ...actor, budget: actor.budget ?? nmis } : actor,
   );
-  return { ...model, actors };
+  return { ...model, actors: bounded };
 }

@@ -76,11 +76,10 @@ function standingItem(standing: Standing | undefined) {
 }
 
 function registersOf({ explored }: MachineModel, state: MachineState): WalkState['registers'] {
-  const { world, addresses } = explored.host;
   return state.cpus.map((cpu, index) => ({
     cpu: index,
     ...placeNames(placeOf(cpu)),
     mode: cpuMode(cpu),
-    msrs: msrViews({ world, state, addresses }, index),
+    msrs: msrViews({ ...explored.host, state }, index),
   }));
 }

@@ -9,6 +9,7 @@ import { AddressBook } from '../../pmu/arch/address-book.js';
 import type { U64 } from '../../pmu/arch/counter-set.js';
 import type { CpuModel } from '../../pmu/arch/cpu-model.js';
 import { findCpuModel } from '../../pmu/arch/cpu-models.js';
+import type { WriteSink } from '../../pmu/arch/write-sink.js';
 import type { RecordClass, Words } from '../../pmu/fields/record.js';
 import { INVARIANTS } from '../../pmu/invariants/index.js';
 import { findKernel } from '../../pmu/kernels/index.js';
@@ -20,7 +21,7 @@ import { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
 import { withEvents, withGuests } from '../../pmu/machine/world.js';
 import { PerfEvent, type PerfEventConfig } from '../../pmu/perf/perf-event.js';
 import type { FirstViolation, Tally } from '../../pmu/stepping/tally.js';
-import { createHost, type EventRecord, type Host, type Recorded } from './host.js';
+import { createHost, type EventRecord, type Host, type Recorded, type VcpuRecord } from './host.js';
 import { upgradeConfig, upgradeState, upgradeStep } from './host-image-format-1.js';
 import { stepOfStored, storedStep } from './stored-steps.js';
 import type { TraceTail } from './trace-text.js';
@@ -50,14 +51,10 @@ interface StateImage {
   /** Besides `vpmu`; absent in images of versions that had only that. */
   readonly guests?: readonly Omit<GuestFeatures, 'vpmu'>[];
   readonly events: readonly (EventRecord | undefined)[];
-  readonly vcpus: readonly {
-    readonly id: string;
-    readonly name?: string;
-    readonly runs: number;
+  readonly vcpus: readonly (Omit<VcpuRecord, 'pmis' | 'written'> & {
     readonly pmis?: number;
-    readonly gone?: number;
     readonly written: readonly (readonly [number, U64])[];
-  }[];
+  })[];
   readonly addresses: readonly U64[];
   readonly microcode: U64;
   readonly nextId: number;
@@ -70,13 +67,9 @@ interface StateImage {
   readonly violated?: Readonly<Record<string, readonly number[]>>;
 }
 
-interface TallyImage {
-  readonly microSteps: number;
-  readonly happened: number;
-  readonly roundTrips: number;
-  readonly entries: number;
-  readonly nmis: number;
-  readonly throttles: number;
+interface TallyImage
+  extends Pick<Tally, 'microSteps' | 'happened' | 'roundTrips' | 'entries'>,
+    Pick<WriteSink, 'nmis' | 'throttles'> {
   /** Indices and counts of the non-zero counters, alternating. */
   readonly writes: readonly number[];
   readonly violations: Readonly<

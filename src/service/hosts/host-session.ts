@@ -28,9 +28,6 @@ import { parseInjections } from './parse-injections.js';
 import { withEntries } from './trace-text.js';
 import { makeTransitions, type TransitionCounts } from './transitions.js';
 
-/** What is to come during an operation, and where it is to be left. */
-type OperationAsked = EventActionRequest;
-
 export class HostSession {
   /** The host under construction, with a copy of the machine; the run holds the world. */
   readonly draft: Host;
@@ -116,21 +113,16 @@ export class HostSession {
     return at;
   }
 
-  enableEvent(at: number, asked: OperationAsked): void {
-    this.assertHostOwned(at);
-    this.operate(operations.cpuOf(this.run, at), asked, () => operations.enableEvent(this.run, at));
+  enableEvent(at: number, asked: EventActionRequest): void {
+    this.onHostEvent(operations.enableEvent, at, asked);
   }
 
-  disableEvent(at: number, asked: OperationAsked): void {
-    this.assertHostOwned(at);
-    this.operate(operations.cpuOf(this.run, at), asked, () =>
-      operations.disableEvent(this.run, at),
-    );
+  disableEvent(at: number, asked: EventActionRequest): void {
+    this.onHostEvent(operations.disableEvent, at, asked);
   }
 
-  closeEvent(at: number, asked: OperationAsked): void {
-    this.assertHostOwned(at);
-    this.operate(operations.cpuOf(this.run, at), asked, () => operations.closeEvent(this.run, at));
+  closeEvent(at: number, asked: EventActionRequest): void {
+    this.onHostEvent(operations.closeEvent, at, asked);
     this.forgetClosed();
   }
 
@@ -156,7 +148,7 @@ export class HostSession {
     return at;
   }
 
-  removeVcpu(at: number, asked: Pick<OperationAsked, 'inject'>): void {
+  removeVcpu(at: number, asked: Pick<EventActionRequest, 'inject'>): void {
     const cpu = this.cpuOf(at);
     // What KVM has not reprogrammed for its own guest goes with it.
     if (cpu.currentVcpu !== at) {
@@ -168,7 +160,7 @@ export class HostSession {
   }
 
   /** Returns why the guest takes a #GP, or null. */
-  wrmsr(at: number, body: WrmsrRequest & Pick<OperationAsked, 'inject'>): string | null {
+  wrmsr(at: number, body: WrmsrRequest & Pick<EventActionRequest, 'inject'>): string | null {
     const code = msrCode(body.msr);
     const value = parseU64(body.value, '/value');
     if (code === undefined) {
@@ -203,7 +195,7 @@ export class HostSession {
   }
 
   /** The context switch that takes a vCPU's thread off its CPU, or puts it there. */
-  contextSwitch(kind: number, at: number, asked: OperationAsked): void {
+  contextSwitch(kind: number, at: number, asked: EventActionRequest): void {
     const cpu = this.cpuOf(at);
     this.operate(cpu, asked, () => this.run.operate(kind, cpu, at));
   }
@@ -314,10 +306,16 @@ export class HostSession {
     return this.cpu(this.draft.state.vcpus[vcpu]!.cpu);
   }
 
-  private assertHostOwned(at: number): void {
-    if (this.run.world.eventConfigs[at]!.owner !== HOST_OWNED) {
+  private onHostEvent(
+    act: (run: Run, at: number) => void,
+    at: number,
+    asked: EventActionRequest,
+  ): void {
+    const { run } = this;
+    if (run.world.eventConfigs[at]!.owner !== HOST_OWNED) {
       throw new Refused('rule', "KVM owns this event: the guest's counter enables and disables it");
     }
+    this.operate(operations.cpuOf(run, at), asked, () => act(run, at));
   }
 
   private assertReprogrammed(cpu: LogicalCpu): void {
@@ -328,14 +326,14 @@ export class HostSession {
   }
 
   /** Starts something on a CPU. */
-  private operate<Result>(cpu: LogicalCpu, asked: OperationAsked, act: () => Result): Result {
+  private operate<Result>(cpu: LogicalCpu, asked: EventActionRequest, act: () => Result): Result {
     this.assertReprogrammed(cpu);
     return this.underWay(asked, act);
   }
 
   /** Starts an operation or goes on with one, with what comes in between, and leaves it where it is to be left. */
   private underWay<Result>(
-    { inject, micro_steps: microSteps }: OperationAsked,
+    { inject, micro_steps: microSteps }: EventActionRequest,
     act: () => Result,
   ): Result {
     const { run } = this;

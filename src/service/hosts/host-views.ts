@@ -4,21 +4,9 @@ import type { MsrWriteCount, Violation } from '../../../schemas/msr.js';
 import type { PerfEvent as PerfEventItem } from '../../../schemas/perf-event.js';
 import type { GuestPmu, Vcpu as VcpuItem } from '../../../schemas/vcpu.js';
 import { GENERAL_PURPOSE_MAX } from '../../pmu/arch/counter-set.js';
-import {
-  EVENTSEL,
-  FIXED_CTR_CTRL,
-  KVM_WRMSR,
-  MSR_CODES,
-  msrName,
-  PERF_WRMSR,
-  VIA_CODES,
-  VIA_NAMES,
-  VM_ENTRY_LOAD,
-  VM_EXIT_LOAD,
-  VMCS_FIELD,
-} from '../../pmu/arch/msr.js';
+import { EVENTSEL, FIXED_CTR_CTRL, msrName, VIA_NAMES } from '../../pmu/arch/msr.js';
 import { statusToU64 } from '../../pmu/arch/selector.js';
-import { CAUSE_NAMES, ROUND_TRIP, type WriteSink } from '../../pmu/arch/write-sink.js';
+import { CAUSE_NAMES, ROUND_TRIP } from '../../pmu/arch/write-sink.js';
 import { DEFAULT_COST_MODEL, estimateCycles } from '../../pmu/cost-cases/cycle-cost.js';
 import { INVARIANTS } from '../../pmu/invariants/index.js';
 import { guestPmuCaps } from '../../pmu/kvm/guest-msrs.js';
@@ -27,6 +15,7 @@ import { vcpuOfRun } from '../../pmu/machine/begin.js';
 import { GUEST, STEP_NAMES } from '../../pmu/machine/micro-step.js';
 import { ADDED, CLOSED, HOST_OWNED, isLeader, statusName } from '../../pmu/perf/perf-event.js';
 import type { Tally } from '../../pmu/stepping/tally.js';
+import { defined } from '../defined.js';
 import { loadAreas } from '../load-areas.js';
 import {
   formatCounter,
@@ -45,12 +34,9 @@ export function eventItem(host: Host, at: number): PerfEventItem {
   const status = statusName(event);
   return {
     id: record.id,
-    ...(record.name === undefined ? {} : { name: record.name }),
+    ...defined({ name: record.name, requested_counter: record.requestedCounter }),
     cpu: guestOwned ? host.state.vcpus[config.owner]!.cpu : config.cpu,
     counter: event.status >= ADDED ? formatCounter(event.counter) : null,
-    ...(record.requestedCounter === undefined
-      ? {}
-      : { requested_counter: record.requestedCounter }),
     precise_ip: event.preciseIp,
     exclude_host: config.excludeHost,
     exclude_guest: config.excludeGuest,
@@ -101,16 +87,12 @@ export function guestPmu(host: Host, at: number): GuestPmu {
   const cpu = host.state.cpus[vcpu.cpu]!;
   const counters = host.state.events.flatMap((event, slot) => {
     const config = host.world.eventConfigs[slot]!;
-    const used = config.owner === at && event.status !== CLOSED;
-    return used
-      ? [
-          {
-            counter: formatCounter(config.guestCounter)!,
-            host_counter: event.status >= ADDED ? formatCounter(event.counter) : null,
-            precise_ip: event.preciseIp,
-          },
-        ]
-      : [];
+    if (config.owner !== at || event.status === CLOSED) return [];
+    return {
+      counter: formatCounter(config.guestCounter)!,
+      host_counter: event.status >= ADDED ? formatCounter(event.counter) : null,
+      precise_ip: event.preciseIp,
+    };
   });
   const generalPurpose = host.world.guests[at]!.vpmu ? host.model.generalPurpose : 0;
   return {
@@ -131,57 +113,36 @@ export function guestPmu(host: Host, at: number): GuestPmu {
   };
 }
 
-/** The non-zero counts of a tally, by MSR and mechanism. */
-export function msrWriteItems(
-  { sink }: Tally,
-  countOf = (msr: number, via: number) => sink.count(msr, via),
-): MsrWriteCount[] {
-  const items: MsrWriteCount[] = [];
-  for (let msr = 0; msr < MSR_CODES; msr += 1) {
-    for (let via = 0; via < VIA_CODES; via += 1) {
-      const count = countOf(msr, via);
-      if (count > 0) {
-        items.push({ msr: msrName(msr), via: VIA_NAMES[via]!, count });
-      }
-    }
-  }
-  return items;
+/** Counts by MSR and mechanism, of one cause or of all. */
+export function msrWriteItems({ sink }: Tally, cause?: number): MsrWriteCount[] {
+  return sink
+    .counted(cause)
+    .map(({ msr, via, count }) => ({ msr: msrName(msr), via: VIA_NAMES[via]!, count }));
 }
 
 export function violationItems(host: Host, tally: Tally): Violation[] {
   return INVARIANTS.flatMap(({ id }, at) => {
     const first = tally.firstViolations[at];
-    return first === undefined
-      ? []
-      : [
-          {
-            invariant: id,
-            count: tally.violations[at]!,
-            first_at: {
-              micro_step_index: first.index,
-              cpu: first.cpu,
-              ...(first.vcpu === undefined ? {} : { vcpu: host.vcpus[first.vcpu]!.id }),
-              at: first.at,
-            },
-          },
-        ];
+    if (first === undefined) return [];
+    const vcpu = first.vcpu === undefined ? {} : { vcpu: host.vcpus[first.vcpu]!.id };
+    return {
+      invariant: id,
+      count: tally.violations[at]!,
+      first_at: { micro_step_index: first.index, cpu: first.cpu, ...vcpu, at: first.at },
+    };
   });
 }
 
 export function metricsItem(host: Host): HostMetrics {
   const { tally } = host;
   const { sink } = tally;
-  const causes = CAUSE_NAMES.map((name, cause) => [name, causeItem(sink, cause)] as const);
+  const causes = CAUSE_NAMES.map((name, cause) => [name, sink.byVia(cause)]);
   const byCause = Object.fromEntries(causes) as HostMetrics['writes_by_cause'];
   const writes = byCause.round_trip;
-  const cycles = estimateCycles(DEFAULT_COST_MODEL, tally.roundTrips, {
-    kvmWrmsr: writes.kvm_wrmsr,
-    vmEntryLoad: writes.vm_entry_load,
-    vmExitLoad: writes.vm_exit_load,
-    vmcsField: writes.vmcs_field,
-  });
+  const cycles = estimateCycles(DEFAULT_COST_MODEL, tally.roundTrips, writes);
   const each = (value: number): number => (tally.roundTrips === 0 ? 0 : value / tally.roundTrips);
-  const ofRoundTrips = msrWriteItems(tally, (msr, via) => sink.countOf(ROUND_TRIP, msr, via));
+  const averages = Object.entries(writes).map(([via, count]) => [via, each(count)]);
+  const ofRoundTrips = msrWriteItems(tally, ROUND_TRIP);
   return {
     msr_writes: msrWriteItems(tally),
     writes_by_cause: byCause,
@@ -195,22 +156,8 @@ export function metricsItem(host: Host): HostMetrics {
         tally.roundTrips === 0
           ? []
           : ofRoundTrips.map((item) => ({ ...item, count: each(item.count) })),
-      kvm_wrmsr: each(writes.kvm_wrmsr),
-      perf_wrmsr: each(writes.perf_wrmsr),
-      vm_entry_load: each(writes.vm_entry_load),
-      vm_exit_load: each(writes.vm_exit_load),
-      vmcs_field: each(writes.vmcs_field),
+      ...(Object.fromEntries(averages) as typeof writes),
       estimated_cycles: each(cycles),
     },
-  };
-}
-
-function causeItem(sink: WriteSink, cause: number): HostMetrics['writes_by_cause']['nmi'] {
-  return {
-    kvm_wrmsr: sink.totalOf(cause, KVM_WRMSR),
-    perf_wrmsr: sink.totalOf(cause, PERF_WRMSR),
-    vm_entry_load: sink.totalOf(cause, VM_ENTRY_LOAD),
-    vm_exit_load: sink.totalOf(cause, VM_EXIT_LOAD),
-    vmcs_field: sink.totalOf(cause, VMCS_FIELD),
   };
 }

@@ -29,7 +29,7 @@ export interface EventRecord {
   readonly sampling: Sampling;
 }
 
-interface VcpuRecord {
+export interface VcpuRecord {
   readonly id: string;
   readonly name?: string;
   /** Guest entries so far. */
@@ -79,14 +79,8 @@ export interface Host {
   recorded: Recorded | undefined;
 }
 
-interface HostSpec {
-  readonly id: string;
-  readonly name?: string;
-  readonly createdAt: string;
-  readonly model: CpuModel;
-  readonly kernel: KernelVariant;
-  readonly stepping: number;
-  readonly microcode: U64;
+interface HostSpec
+  extends Pick<Host, 'id' | 'name' | 'createdAt' | 'model' | 'kernel' | 'stepping' | 'microcode'> {
   readonly cpus: number;
   readonly options: HostOptions;
 }

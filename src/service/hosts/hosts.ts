@@ -12,12 +12,13 @@ import type {
 import type { HostScript, ScriptAction } from '../../../schemas/script.js';
 import { type Run, TRACE_MAX, type TraceEntry } from '../../pmu/stepping/run.js';
 import type { Tally } from '../../pmu/stepping/tally.js';
-import type { EventInput } from '../../store/event-store.js';
+import { type EventInput, eventOf } from '../../store/event-store.js';
 import type { HostStore, HostsWanted } from '../../store/host-store.js';
 import type { StoredAnswer } from '../../store/idempotency-store.js';
 import { problemAnswer, type Reply, storedAnswer, type Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
 import { cpuModelById, kernelById, namesOfKernel } from '../lookups.js';
+import { numbered } from '../numbered.js';
 import { ProblemError } from '../problem-error.js';
 import { ambiguous, missing, refusalsAsProblems } from '../refusals.js';
 import { parseU64 } from '../wire.js';
@@ -120,7 +121,7 @@ export class Hosts {
       createdAt: host.createdAt,
       copied: original && { id: original.id, lastIndex: original.recorded?.actions ?? 0 },
       answer: ticket && storedAnswer(ticket, reply),
-      event: { type: 'host.created', subject: host.id, data: hostConfig(host) },
+      event: eventOf('host.created', host.id, hostConfig(host)),
     });
     if (!isStored) {
       throw new ProblemError('limit_reached', `The service can have at most ${HOSTS_MAX} hosts.`);
@@ -129,13 +130,9 @@ export class Hosts {
   }
 
   /** The hosts that follow a sequence number and are wanted, with their numbers. */
-  async list(
-    { sort, ...filter }: HostQuery,
-    after: number,
-    limit: number,
-  ): Promise<{ seq: number; item: HostItem }[]> {
+  async list({ sort, ...filter }: HostQuery, after: number, limit: number) {
     const rows = await this.store.list(after, limit, sort === 'newest', wantedBy(filter));
-    return rows.map((row) => ({ seq: row.seq, item: listedItem(row) }));
+    return numbered(rows, listedItem);
   }
 
   /** The newest hosts, newest first. */
@@ -303,9 +300,7 @@ function violationEvents(before: Host, after: Host, counted: Tally): EventInput[
   const known = new Set(violationItems(before, before.tally).map(({ invariant }) => invariant));
   return violationItems(after, after.tally)
     .filter(({ invariant }) => !known.has(invariant))
-    .map(({ invariant, first_at }) => ({
-      type: 'violation.found',
-      subject: before.id,
-      data: { invariant, first_at },
-    }));
+    .map(({ invariant, first_at }) =>
+      eventOf('violation.found', before.id, { invariant, first_at }),
+    );
 }

@@ -3,9 +3,7 @@ import { platformClass } from '../../pmu/arch/cpu-model.js';
 import {
   EVENTSEL,
   KVM_WRMSR,
-  MSR_CODES,
   msrName,
-  VIA_CODES,
   VIA_NAMES,
   VM_ENTRY_LOAD,
   VM_EXIT_LOAD,
@@ -68,14 +66,10 @@ interface Writes {
 export function writesOf(sink: WriteSink): Writes[] {
   const all = new Map<string, Writes>();
   for (const [code, cause] of CAUSE_NAMES.entries()) {
-    for (let msr = 0; msr < MSR_CODES; msr += 1) {
-      for (let via = 0; via < VIA_CODES; via += 1) {
-        const counted = sink.countOf(code, msr, via);
-        if (counted === 0) continue;
-        const labels = { msr: registerLabel(msr), via: VIA_NAMES[via]!, cause };
-        const key = Object.values(labels).join(' ');
-        all.set(key, { labels, writes: counted + (all.get(key)?.writes ?? 0) });
-      }
+    for (const { msr, via, count } of sink.counted(code)) {
+      const labels = { msr: registerLabel(msr), via: VIA_NAMES[via]!, cause };
+      const key = Object.values(labels).join(' ');
+      all.set(key, { labels, writes: count + (all.get(key)?.writes ?? 0) });
     }
   }
   return [...all.values()];

@@ -91,11 +91,11 @@ function transitionOnce(
   const runs = vcpuOfRun(run.world, cpu) === vcpu;
   const reenters = runs && cpu.pc === K12_FASTPATH && cpu.exitReason === EXIT_REENTER;
   const entered = runs && cpu.pc >= GUEST && !reenters && cpu.pc !== VMX_ABORT;
+  if (entered && (kind === 'vm_entry' || kind === 'round_trip')) {
+    throw new Refused('state', 'the vCPU is already past VM-entry', '/kind');
+  }
   switch (kind) {
     case 'vm_entry':
-      if (entered) {
-        throw new Refused('state', 'the vCPU is already past VM-entry', '/kind');
-      }
       if (reenters) {
         run.advance(cpu);
       }
@@ -108,9 +108,6 @@ function transitionOnce(
       run.leave(cpu, exitReason);
       return;
     case 'round_trip':
-      if (entered) {
-        throw new Refused('state', 'the vCPU is already past VM-entry', '/kind');
-      }
       run.roundTrip(vcpu, exitReason);
       return;
     case 'micro_step':

@@ -2,6 +2,7 @@
 import type { Kysely } from 'kysely';
 import type { WorkQuery } from '../../../schemas/common.js';
 import type { Database } from '../../store/database.js';
+import { eventOf } from '../../store/event-store.js';
 import type { Lane, Tables, WorkState } from '../../store/tables.js';
 import {
   finished,
@@ -13,6 +14,7 @@ import {
 } from '../../store/work-store.js';
 import { type Reply, storedAnswer, type Ticket } from '../idempotency.js';
 import { namesOfKernel } from '../lookups.js';
+import type { Numbered } from '../numbered.js';
 import { tryLater } from '../problem-error.js';
 import { missing } from '../refusals.js';
 import { waitFor } from './waiting.js';
@@ -58,11 +60,7 @@ export abstract class LongWorks<Item extends LongItem> {
   }
 
   /** The works that follow a number, in the order in which they were asked for or against it, with their numbers. */
-  async list(
-    query: WorkQuery,
-    after: number,
-    limit: number,
-  ): Promise<{ seq: number; item: Item }[]> {
+  async list(query: WorkQuery, after: number, limit: number): Promise<Numbered<Item>[]> {
     const { sort, state, verdict, scenario, name, kernel, observation } = query;
     const kernels = kernel === undefined ? undefined : namesOfKernel(kernel, '/kernel');
     const wanted = { state, verdict, scenario, name, kernels, observation };
@@ -90,8 +88,7 @@ export abstract class LongWorks<Item extends LongItem> {
 
   /** Ends it within moments; one that has ended stays as it is. */
   async cancel(id: string): Promise<Item> {
-    const { noun } = this.kind;
-    const event = { type: `${noun}.ended`, subject: id, data: { state: 'cancelled' } };
+    const event = eventOf(`${this.kind.noun}.ended`, id, { state: 'cancelled' });
     await this.store.requestCancel(id, event);
     return this.wait(id, CANCEL_MILLIS);
   }
@@ -100,7 +97,7 @@ export abstract class LongWorks<Item extends LongItem> {
   async delete(id: string): Promise<void> {
     const { finished_at } = await this.get(id);
     if (finished_at === undefined) await this.cancel(id);
-    const event = { type: `${this.kind.noun}.deleted`, subject: id, data: {} };
+    const event = eventOf(`${this.kind.noun}.deleted`, id);
     // A worker that has not stopped by now stops once it hears that the row is gone.
     if (!(await this.store.delete(id, event))) missing(this.kind.noun, id);
   }

@@ -17,10 +17,10 @@ import {
   type Reply,
   type Ticket,
 } from '../idempotency.js';
-import type { Reports } from '../pools/observed.js';
+import type { ResultToken } from '../pools/observed.js';
 import { ProblemError } from '../problem-error.js';
 import type { Observations } from './observations.js';
-import { ReadingThread } from './reading-thread.js';
+import { ReadingThread, unreadable } from './reading-thread.js';
 import type { TextBody } from './receiving.js';
 import { textOf } from './text-source.js';
 import type { About } from './views.js';
@@ -71,8 +71,8 @@ export class Callbacks {
     try {
       const of = machine ?? nameIn(callback.machine);
       const about: About = { format, machine: of, pool, lease, facts: {} };
-      const reports = isLast(format, callback) ? token : 'later';
-      return { reply: await this.store(about, bytes, claim, reports) };
+      const resultToken = isLast(format, callback) ? token : 'later';
+      return { reply: await this.store(about, bytes, claim, resultToken) };
     } finally {
       await this.idempotency.release(claim);
     }
@@ -86,7 +86,7 @@ export class Callbacks {
     about: About,
     bytes: Buffer,
     ticket: Ticket,
-    reports: Reports,
+    resultToken: ResultToken,
   ): Promise<Reply<Observation>> {
     const body: TextBody = {
       isEncoded: false,
@@ -95,7 +95,7 @@ export class Callbacks {
         yield bytes;
       },
     };
-    const terms = { patienceMillis: PATIENCE_MILLIS, doneStatus: 202, reports };
+    const terms = { patienceMillis: PATIENCE_MILLIS, doneStatus: 202, resultToken };
     return this.observations.create(about, body, () => ticket, terms);
   }
 
@@ -104,10 +104,7 @@ export class Callbacks {
     try {
       return callbackOf(format, bytes.toString('utf8'));
     } catch (error) {
-      if (!(error instanceof BadDocument)) throw error;
-      const { message, pointer } = error;
-      const errors = pointer === '' ? [] : [{ pointer, detail: message }];
-      throw new ProblemError('unreadable_text', message, errors);
+      throw error instanceof BadDocument ? unreadable(error.message, error.pointer) : error;
     }
   }
 }

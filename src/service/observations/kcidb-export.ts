@@ -3,7 +3,7 @@ import type { KcidbPage } from '../../../schemas/report.js';
 import type { Database } from '../../store/database.js';
 import { type EndedPlace, type EndedRow, EndedStore } from '../../store/ended-store.js';
 import { cursorOf, placeOf } from '../events/event-text.js';
-import { ProblemError } from '../problem-error.js';
+import { queryRefused } from '../problem-error.js';
 import { toKcidb } from '../reports/kcidb.js';
 import { observationReport } from '../reports/of-observation.js';
 import { Slices } from '../slices.js';
@@ -28,7 +28,9 @@ export class KcidbExport {
 
   async page(after: string | undefined, limit: number): Promise<KcidbPage> {
     const place = after === undefined ? { xid: '0', seq: 0 } : placeOf(after);
-    if (place === undefined) throw badCursor();
+    if (place === undefined) {
+      throw queryRefused('validation', 'after', 'is not a cursor of this list');
+    }
     const items: KcidbPage['items'] = [];
     const slices = new Slices();
     let last: EndedPlace = place;
@@ -55,11 +57,4 @@ export class KcidbExport {
       after = last;
     }
   }
-}
-
-function badCursor(): ProblemError {
-  const detail = 'is not a cursor of this list';
-  return new ProblemError('validation', `after ${detail}.`, [
-    { pointer: '/after', detail, in: 'query' },
-  ]);
 }

@@ -4,19 +4,20 @@ import type {
   Observation,
   ObservationPreview,
   ObservationQuery,
-  ObservationSummary,
 } from '../../../schemas/observation.js';
 import type { ObservedRecordView } from '../../../schemas/observed-record.js';
 import { DOCUMENTS } from '../../observations/documents/formats.js';
 import { recordView } from '../../observations/record-view.js';
 import type { Database } from '../../store/database.js';
+import { eventOf } from '../../store/event-store.js';
 import { type ObservationRow, ObservationStore } from '../../store/observation-store.js';
 import { TextStore } from '../../store/text-store.js';
 import { finished } from '../../store/work-store.js';
 import type { Reply, Ticket } from '../idempotency.js';
 import { waitFor } from '../long-work/waiting.js';
 import type { Meters } from '../metrics/meters.js';
-import type { Reports } from '../pools/observed.js';
+import { type Numbered, numbered } from '../numbered.js';
+import type { ResultToken } from '../pools/observed.js';
 import { ProblemError, tryLater } from '../problem-error.js';
 import { missing } from '../refusals.js';
 import { DocumentRecords } from './document-records.js';
@@ -42,7 +43,7 @@ interface Terms {
   readonly patienceMillis: number;
   /** The status where the text has been read by then. */
   readonly doneStatus: number;
-  readonly reports?: Reports;
+  readonly resultToken?: ResultToken;
 }
 
 export const uploadTerms = (waitMillis: number): Terms => ({
@@ -51,7 +52,7 @@ export const uploadTerms = (waitMillis: number): Terms => ({
 });
 
 interface RecordRows {
-  readonly rows: readonly { readonly seq: number; readonly item: ObservedRecordView }[];
+  readonly rows: readonly Numbered<ObservedRecordView>[];
   readonly hasMore: boolean;
 }
 
@@ -110,10 +111,10 @@ export class Observations {
     about: About,
     body: TextBody,
     ticketOf: () => Ticket | undefined,
-    { patienceMillis, doneStatus, reports }: Terms,
+    { patienceMillis, doneStatus, resultToken }: Terms,
   ): Promise<Reply<Observation>> {
     const stores = { observations: this.observations, texts: this.texts };
-    const receiving = new Receiving(stores, about, ticketOf, doneStatus, reports);
+    const receiving = new Receiving(stores, about, ticketOf, doneStatus, resultToken);
     const reading = this.watch(receiving, body);
     await Promise.race([reading, receiving.arrived]);
     const patience = sleep(patienceMillis, undefined, { ref: false });
@@ -123,13 +124,8 @@ export class Observations {
     throw tryLater('unavailable', 'Another instance has taken this one for dead.', 1);
   }
 
-  async list(
-    query: ObservationQuery,
-    before: number,
-    limit: number,
-  ): Promise<{ seq: number; item: ObservationSummary }[]> {
-    const rows = await this.observations.list(before, limit, query);
-    return rows.map((row) => ({ seq: row.seq, item: summaryOf(row) }));
+  async list(query: ObservationQuery, before: number, limit: number) {
+    return numbered(await this.observations.list(before, limit, query), summaryOf);
   }
 
   /** Waits for the end of reading, at most so long. */
@@ -146,9 +142,9 @@ export class Observations {
 
   /** Its explanations go with it; those who work at one hear of it. */
   async delete(id: string): Promise<void> {
-    const event = { type: 'observation.deleted', subject: id, data: {} };
-    const eventOf = (subject: string) => ({ type: 'explanation.deleted', subject, data: {} });
-    if (!(await this.observations.delete(id, event, eventOf))) missing('observation', id);
+    const event = eventOf('observation.deleted', id);
+    const eventFor = (explanation: string) => eventOf('explanation.deleted', explanation);
+    if (!(await this.observations.delete(id, event, eventFor))) missing('observation', id);
   }
 
   /** The text as it was sent. */

@@ -93,10 +93,14 @@ export class ReadingThread {
   private async ask(task: ReadingTask): Promise<ReadingAnswer> {
     const answer = await this.thread.ask(task);
     if (answer.refused === undefined) return answer;
-    const { refused, pointer = '' } = answer;
-    const errors = pointer === '' ? [] : [{ pointer, detail: refused }];
-    throw new ProblemError('unreadable_text', refused, errors);
+    throw unreadable(answer.refused, answer.pointer);
   }
+}
+
+/** `pointer` says where in a document it is wrong. */
+export function unreadable(detail: string, pointer = ''): ProblemError {
+  const errors = pointer === '' ? [] : [{ pointer, detail }];
+  return new ProblemError('unreadable_text', detail, errors);
 }
 
 export class ReadingThreads {

@@ -13,9 +13,8 @@ answerTasks<ReadingTask, ReadingAnswer>(async (task) => {
   try {
     return await carryOut(task);
   } catch (error) {
-    if (error instanceof BadDocument) return { refused: error.message, pointer: error.pointer };
-    if (error instanceof RefusedText) return { refused: error.message, pointer: error.pointer };
-    throw error;
+    if (!(error instanceof BadDocument || error instanceof RefusedText)) throw error;
+    return { refused: error.message, pointer: error.pointer };
   }
 });
 
@@ -32,9 +31,7 @@ async function carryOut(task: ReadingTask): Promise<ReadingAnswer> {
     case 'end':
       return { read: await text?.end() };
     case 'callback':
-      return {
-        callback: callbackOf(task.format, bytesOf(task.bytes).toString('utf8')),
-      };
+      return { callback: callbackOf(task.format, bytesOf(task.bytes).toString('utf8')) };
     case 'records':
       return { records: text?.held(task.after, task.limit) ?? [] };
   }

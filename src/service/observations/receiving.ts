@@ -7,7 +7,7 @@ import type { ObservationRow, ObservationStore } from '../../store/observation-s
 import type { TextPiece, TextStore } from '../../store/text-store.js';
 import { type Reply, storedAnswer, type Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
-import { type Reports, settlesRun } from '../pools/observed.js';
+import { type ResultToken, settlesRun } from '../pools/observed.js';
 import type { ReadText } from './piece-reading.js';
 import type { ReadingThread, ReadingThreads } from './reading-thread.js';
 import { batchesOf, TEXT_BYTES_MAX, textOf, textTooLong } from './text-source.js';
@@ -84,7 +84,7 @@ export class Receiving {
     private readonly about: About,
     private readonly ticketOf: () => Ticket | undefined,
     private readonly doneStatus: number,
-    private readonly reports: Reports,
+    private readonly resultToken: ResultToken,
   ) {
     let resolved: () => void = () => {};
     this.arrived = new Promise((resolve) => {
@@ -141,7 +141,7 @@ export class Receiving {
     let reply = accepted;
     const read = { answer, textBytes, crc, storedBytes: this.storedBytes };
     const event = endedEvent(this.id, this.about, answer);
-    const settle = settlesRun(this.about.lease, this.reports, answer);
+    const settle = settlesRun(this.about.lease, this.resultToken, answer);
     const answerOf = (row: ObservationRow) => {
       if (accepted !== undefined) return undefined;
       reply = this.replyOf(this.doneStatus, row);

@@ -6,8 +6,9 @@ import type {
 } from '../../../schemas/observation.js';
 import type { Answer } from '../../observations/answer.js';
 import { awayReason } from '../../store/database-errors.js';
-import type { EventInput } from '../../store/event-store.js';
+import { type EventInput, eventOf } from '../../store/event-store.js';
 import type { ObservationRow } from '../../store/observation-store.js';
+import { defined } from '../defined.js';
 import { ProblemError } from '../problem-error.js';
 import type { ReadText } from './piece-reading.js';
 
@@ -70,11 +71,6 @@ export function previewOf(
   return read as unknown as ObservationPreview;
 }
 
-function defined<Fields extends object>(fields: Fields): Partial<Fields> {
-  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as Partial<Fields>;
-}
-
 /** `answer` is undefined where it failed. */
 export function endedEvent(
   id: string,
@@ -91,11 +87,7 @@ export function endedEvent(
           class: answer.class,
           path: answer.path,
         };
-  return {
-    type: 'observation.ended',
-    subject: id,
-    data: { ...found, ...defined({ machine, pool, lease }) },
-  };
+  return eventOf('observation.ended', id, { ...found, ...defined({ machine, pool, lease }) });
 }
 
 /** Why a text that had been accepted could not be read. */

@@ -30,7 +30,7 @@ import {
 } from './pool-views.js';
 import { fullOfMachines } from './pools.js';
 import { assertReached, type Reach } from './reach.js';
-import { endIfOver, takeReport } from './reports.js';
+import { endIfOver, takeResult } from './run-ends.js';
 import { WaitingLine } from './waiting-line.js';
 
 /** How many machines may wait at once on one instance; others are told at once that there is nothing. */
@@ -106,7 +106,7 @@ export class Leases {
     reach: Reach,
   ): Promise<Completion> {
     return this.on(lease, 'job', reach, async (run) => {
-      const worth = await takeReport(run, token, { result, errorCode });
+      const worth = await takeResult(run, token, { result, errorCode });
       const attempt = await run.attempt(token);
       if (attempt === undefined || worth === 'stale') throw refused(lease, token, 'stale');
       if (worth === 'other') {
@@ -123,16 +123,14 @@ export class Leases {
   async reset(pool: string, machine: string): Promise<Reset> {
     if ((await this.pools.machine(pool, machine)) === undefined) missing('machine', machine);
     const held = await this.store.runOf(pool, machine);
-    const ended =
-      held === undefined
-        ? false
-        : await this.store.locked(held.id, 'job', async (run) => {
-            // Meanwhile it may have been given to another.
-            if (run.state !== 'leased' || run.machine !== machine) return false;
-            await run.end('reset', runAfter(run.fence, run.isCancelled));
-            return true;
-          });
-    return { machine, ended: held !== undefined && ended === true ? [leaseOfRun(held.id)] : [] };
+    if (held === undefined) return { machine, ended: [] };
+    const hasEnded = await this.store.locked(held.id, 'job', async (run) => {
+      // Meanwhile it may have been given to another.
+      if (run.state !== 'leased' || run.machine !== machine) return false;
+      await run.end('reset', runAfter(run.fence, run.isCancelled));
+      return true;
+    });
+    return { machine, ended: hasEnded === true ? [leaseOfRun(held.id)] : [] };
   }
 
   /** How the newest attempt at the run of a lease stands. */

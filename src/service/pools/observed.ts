@@ -6,7 +6,7 @@ import type { Tables } from '../../store/tables.js';
 import type { RunResult } from '../../store/vocabulary.js';
 import { type Judged, observationStatus, type Status } from '../reports/status.js';
 import { runOfLease } from './pool-views.js';
-import { takeReport } from './reports.js';
+import { takeResult } from './run-ends.js';
 
 const RESULTS: Readonly<Record<Status, RunResult>> = {
   FAIL: 'fail',
@@ -18,26 +18,26 @@ const RESULTS: Readonly<Record<Status, RunResult>> = {
 };
 
 /** The fencing token with which a text is also what the holder of a lease reports; `later`: that is yet to come. */
-export type Reports = number | 'later' | undefined;
+export type ResultToken = number | 'later' | undefined;
 
 /** Undefined where it belongs to no run, or changes nothing for it. */
 export function settlesRun(
   lease: string | undefined,
-  reports: Reports,
+  resultToken: ResultToken,
   answer: Omit<Judged, 'state'>,
 ): ((trx: Kysely<Tables>) => Promise<void>) | undefined {
-  if (lease === undefined || !isLease(lease) || reports === 'later') return undefined;
+  if (lease === undefined || !isLease(lease) || resultToken === 'later') return undefined;
   const run = runOfLease(lease);
   const shown = resultOf(answer);
-  if (reports === undefined) {
+  if (resultToken === undefined) {
     return shown === undefined ? undefined : (trx) => observeRun(trx, run, shown);
   }
   // A report without a result is the lab's fault.
-  const report = { result: shown ?? 'error', errorCode: undefined };
+  const reported = { result: shown ?? 'error', errorCode: undefined };
   return async (trx) => {
     await withLocked(trx, run, 'job', async (row) => {
       if (shown !== undefined) await observeRun(trx, run, shown);
-      await takeReport(row, reports, report);
+      await takeResult(row, resultToken, reported);
     });
   };
 }

@@ -4,7 +4,6 @@ import {
   type PoolJob,
   type PoolJobQuery,
   type PoolJobRequest,
-  type Run,
 } from '../../../schemas/pool-job.js';
 import type { Database } from '../../store/database.js';
 import { type JobRow, PoolJobStore } from '../../store/pool-job-store.js';
@@ -16,7 +15,8 @@ import { type Reply, storedAnswer, type Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
 import { waitFor } from '../long-work/waiting.js';
 import { cpuModelById, kernelById } from '../lookups.js';
-import { ProblemError, ruleViolated, tryLater } from '../problem-error.js';
+import { numbered } from '../numbered.js';
+import { fieldRefused, ProblemError, ruleViolated, tryLater } from '../problem-error.js';
 import { missing } from '../refusals.js';
 import { poolJobReport } from '../reports/of-pool-job.js';
 import type { Report } from '../reports/report.js';
@@ -54,7 +54,7 @@ export class PoolJobs {
       LIMITS,
       (row) => ticket && storedAnswer(ticket, replyOf(row)),
     );
-    if (added === 'no pool') throw unknown('/pool', `names no pool (${pool})`);
+    if (added === 'no pool') throw fieldRefused('unknown_name', '/pool', `names no pool (${pool})`);
     if (added === 'full') {
       const detail = `${pool} has as many jobs or runs waiting as it may have: ${LIMITS.jobs} and ${LIMITS.runs}.`;
       throw tryLater('too_many_requests', detail, RETRY_SECONDS);
@@ -62,13 +62,8 @@ export class PoolJobs {
     return replyOf(added);
   }
 
-  async list(
-    { pool }: PoolJobQuery,
-    before: number,
-    limit: number,
-  ): Promise<{ seq: number; item: PoolJob }[]> {
-    const rows = await this.store.list(before, limit, pool);
-    return rows.map((row) => ({ seq: row.seq, item: jobItem(row) }));
+  async list({ pool }: PoolJobQuery, before: number, limit: number) {
+    return numbered(await this.store.list(before, limit, pool), jobItem);
   }
 
   /** Waits for the end of its last run, at most so long. */
@@ -78,10 +73,9 @@ export class PoolJobs {
     return jobItem(await waitFor(this.database, finished(id), this.closing, millis, read, isOver));
   }
 
-  async runs(id: string, after: number, limit: number): Promise<{ seq: number; item: Run }[]> {
+  async runs(id: string, after: number, limit: number) {
     await this.row(id);
-    const rows = await this.store.runs(id, after, limit);
-    return rows.map((row) => ({ seq: row.seq, item: runItem(row) }));
+    return numbered(await this.store.runs(id, after, limit), runItem);
   }
 
   /** Its copies as tests. */
@@ -125,15 +119,15 @@ export class PoolJobs {
     const pointer = '/run/counterexample';
     const row = await this.explorations.row(exploration).catch((error) => {
       if (!(error instanceof ProblemError) || error.code !== 'not_found') throw error;
-      throw unknown(`${pointer}/exploration`, `names no exploration (${exploration})`);
+      throw fieldRefused(
+        'unknown_name',
+        `${pointer}/exploration`,
+        `names no exploration (${exploration})`,
+      );
     });
     const id = counterexample.includes('-') ? counterexample : `${counterexample}-0`;
     if (counterexamples(row).some((one) => one.id === id)) return;
     const detail = `names no counterexample of ${exploration} (${counterexample})`;
-    throw unknown(`${pointer}/counterexample`, detail);
+    throw fieldRefused('unknown_name', `${pointer}/counterexample`, detail);
   }
-}
-
-function unknown(pointer: string, detail: string): ProblemError {
-  return new ProblemError('unknown_name', `${pointer} ${detail}.`, [{ pointer, detail }]);
 }

@@ -14,6 +14,7 @@ import type { Database } from '../../store/database.js';
 import { PoolJobStore } from '../../store/pool-job-store.js';
 import { type MachineRow, type PoolRow, PoolStore } from '../../store/pool-store.js';
 import { identifyMachine } from '../identification.js';
+import { numbered } from '../numbered.js';
 import { ProblemError } from '../problem-error.js';
 import { missing } from '../refusals.js';
 import { disagreements, NOTHING_SHOWN, type Shown, shownBy } from './disagreements.js';
@@ -58,9 +59,8 @@ export class Pools {
     return { item: poolItem(await this.row(name)), isNew: put === 'made' };
   }
 
-  async list(after: number, limit: number): Promise<{ seq: number; item: PoolSummary }[]> {
-    const rows = await this.store.list(after, limit);
-    return rows.map((row) => ({ seq: row.seq, item: poolItem(row) }));
+  async list(after: number, limit: number) {
+    return numbered(await this.store.list(after, limit), poolItem);
   }
 
   /** The page of a pool: what is expected of its machines, what they showed, and how its runs stand. */
@@ -109,14 +109,9 @@ export class Pools {
     return machineItem((await this.store.machine(pool, name)) ?? missing('machine', name));
   }
 
-  async machines(
-    pool: string,
-    after: number,
-    limit: number,
-  ): Promise<{ seq: number; item: Machine }[]> {
+  async machines(pool: string, after: number, limit: number) {
     await this.row(pool);
-    const rows = await this.store.machines(pool, after, limit);
-    return rows.map((row) => ({ seq: row.seq, item: machineItem(row) }));
+    return numbered(await this.store.machines(pool, after, limit), machineItem);
   }
 
   async deleteMachine(pool: string, name: string): Promise<void> {

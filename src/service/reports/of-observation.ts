@@ -2,6 +2,7 @@
 import type { Observation } from '../../../schemas/observation.js';
 import { FactsBook } from '../../observations/facts-book.js';
 import { identify } from '../../observations/identify.js';
+import { defined } from '../defined.js';
 import { ProblemError } from '../problem-error.js';
 import type { Environment, Report, ReportedTest } from './report.js';
 import { observationStatus, statusOf } from './status.js';
@@ -37,9 +38,7 @@ export function observationReport(observation: Observation): Report {
       format,
       status: observationStatus(observation),
       time_of: isSpan ? 'records' : 'reading',
-      ...(machine === undefined ? {} : { machine }),
-      ...(pool === undefined ? {} : { pool }),
-      ...(lease === undefined ? {} : { lease }),
+      ...defined({ machine, pool, lease }),
     },
     tests,
   };

@@ -1,6 +1,6 @@
 /** Both runs over the aligned steps as one, for the timeline: each bit as hardware has it and as perf wants it on A, then on B. */
 import { type Lane, lanesOf } from '../timeline/lanes.js';
-import { decode, type Run, type Step } from '../timeline/run.js';
+import { decode, type Run, type Step, UNTOLD } from '../timeline/run.js';
 import type { Row, RunStep } from './rows.js';
 import type { Comparison } from './source.js';
 
@@ -28,16 +28,13 @@ export function bothRuns({ sides }: Comparison, rows: readonly Row[], first: num
 function stepOf(step: RunStep | undefined): Step {
   const { actor = 'host', cpu = 0, at, writes = [], violated = [], changed = [] } = step ?? {};
   return {
+    ...UNTOLD,
     actor,
     cpu,
     at,
     action: at ?? '',
-    source: undefined,
     writes,
-    desired: [],
     violated,
-    changes: [],
-    decisions: [],
     isQuiet: writes.length === 0,
     before: changed.map(({ cpu, ...one }) => ({ cpu, msrs: [one] })),
   };

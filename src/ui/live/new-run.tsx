@@ -2,9 +2,10 @@
 import { useSignal } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
 import { get, post } from '../api/client.js';
-import { asProblem, Problem } from '../api/problem.js';
+import { Problem } from '../api/problem.js';
 import { curl } from '../frame/header-content.js';
 import { useLoaded } from '../load.js';
+import { useAct } from '../widgets/acts.js';
 import { CopyButton } from '../widgets/copy.js';
 import { NameSelect } from '../widgets/name-select.js';
 import { ProblemPanel } from '../widgets/problem-panel.js';
@@ -60,8 +61,7 @@ export function NewRun({ started }: Props) {
   const form = useSignal(FIRST);
   /** What was typed into the JSON; the form writes it anew when it is changed. */
   const typed = useSignal<string | undefined>(undefined);
-  const problem = useSignal<Problem | undefined>(undefined);
-  const busy = useSignal(false);
+  const { problem, isBusy, act } = useAct();
   const names = useLoaded('names', async (signal) => {
     const [scenarios, others] = await Promise.all([
       get('/v1/scenarios', { query: { limit: 1000 }, signal }),
@@ -79,11 +79,9 @@ export function NewRun({ started }: Props) {
   const command = useMemo(() => commandOf(kind, json), [kind, json]);
   const { scenarios = [], kernels: allKernels = [], cpuModels: allCpus = [] } = names.value ?? {};
 
-  const submit = async (event: Event): Promise<void> => {
+  const submit = (event: Event): void => {
     event.preventDefault();
-    problem.value = undefined;
-    busy.value = true;
-    try {
+    void act(async () => {
       const body = parse(json);
       started(
         kind,
@@ -91,10 +89,7 @@ export function NewRun({ started }: Props) {
           ? await post('/v1/explorations', { body: body as never })
           : await post('/v1/campaigns', { body: body as never }),
       );
-    } catch (error) {
-      problem.value = asProblem(error);
-    }
-    busy.value = false;
+    });
   };
 
   return (
@@ -197,7 +192,7 @@ export function NewRun({ started }: Props) {
             <ProblemPanel problem={names.problem} retry={names.reload} />
           )}
           <div class="row">
-            <button type="submit" class="primary" disabled={busy.value}>
+            <button type="submit" class="primary" disabled={isBusy.value}>
               Start
             </button>
             <CopyButton text={command} label="Copy as curl" />

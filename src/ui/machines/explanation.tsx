@@ -1,9 +1,8 @@
 /** One explanation: by which schedule each kernel makes the recording, or where it stops being one; it can be run on a host. */
-import { useSignal } from '@preact/signals';
 import { type Api, get, post } from '../api/client.js';
-import { asProblem, type Problem } from '../api/problem.js';
 import { useLoaded } from '../load.js';
 import { addressOfPlace, go } from '../router.js';
+import { useAct } from '../widgets/acts.js';
 import { whole } from '../widgets/numbers.js';
 import { ProblemPanel } from '../widgets/problem-panel.js';
 
@@ -84,22 +83,17 @@ function KernelView({
 
 /** The schedule on a host of its own, where the timeline shows it. */
 function Replay({ found: { host, script } }: { readonly found: Kernel }) {
-  const problem = useSignal<Problem | undefined>(undefined);
+  const { problem, isBusy, act } = useAct();
   if (host === undefined || script === undefined) return null;
   const run = async (): Promise<void> => {
-    problem.value = undefined;
-    try {
-      const { id } = await post('/v1/hosts', { body: host });
-      await post('/v1/hosts/{host}/scripts', { path: { host: id }, body: { actions: script } });
-      go(addressOfPlace(`/h/${id}`));
-    } catch (error) {
-      problem.value = asProblem(error);
-    }
+    const { id } = await post('/v1/hosts', { body: host });
+    await post('/v1/hosts/{host}/scripts', { path: { host: id }, body: { actions: script } });
+    go(addressOfPlace(`/h/${id}`));
   };
   return (
     <>
       <div class="row">
-        <button type="button" onClick={run}>
+        <button type="button" disabled={isBusy.value} onClick={() => act(run)}>
           Run the schedule on a host
         </button>
       </div>

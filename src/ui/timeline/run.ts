@@ -24,6 +24,9 @@ export interface Step {
   readonly before?: readonly Registers[] | undefined;
 }
 
+/** What only counterexamples tell of their steps. */
+export const UNTOLD = { source: undefined, desired: [], changes: [], decisions: [] } as const;
+
 type Registers = Pick<Api['RegistersBefore'], 'cpu' | 'msrs'>;
 
 /** The values of one register on one CPU, in halves, because a number has 53 bits. */
@@ -66,16 +69,14 @@ export function stepOfCounterexample(step: Api['CounterexampleStep']): Step {
 /** `statements` has what each micro-step does, by its name. */
 export function stepOfTrace(item: Api['TraceItem'], statements: ReadonlyMap<string, string>): Step {
   return {
+    ...UNTOLD,
     actor: item.actor,
     cpu: item.cpu,
     at: item.at,
     action: item.note ?? statements.get(item.at) ?? '',
-    source: undefined,
     writes: item.writes,
     desired: item.desired,
     violated: item.violated,
-    changes: [],
-    decisions: [],
     isQuiet: item.writes.length === 0 && item.desired.length === 0,
     before: item.registers_before,
   };

@@ -11,7 +11,7 @@ import type { WorldParts } from '../worlds/exploration.js';
 import type { Exploration } from '../worlds/searches.js';
 import { Faces } from './faces.js';
 import { NoRun } from './no-run.js';
-import { decode, type Step } from './run.js';
+import { decode, type Step, UNTOLD } from './run.js';
 
 interface Props {
   readonly exploration: Exploration;
@@ -69,11 +69,8 @@ function stepOfPath({ registers, ...step }: PathStep): Step {
     desired,
   }));
   return {
+    ...UNTOLD,
     ...step,
-    source: undefined,
-    desired: [],
-    changes: [],
-    decisions: [],
     isQuiet: step.writes.length === 0,
     before: [{ cpu: step.cpu, msrs }],
   };

@@ -2,7 +2,7 @@
 import { signal } from '@preact/signals';
 import { type Api, get, post } from '../api/client.js';
 import { listen } from '../api/events.js';
-import { Problem } from '../api/problem.js';
+import { asProblem } from '../api/problem.js';
 import type { VerdictKind } from '../widgets/verdict.js';
 import { doubled, type Further } from './doubled.js';
 
@@ -113,10 +113,12 @@ async function refresh(id: string): Promise<void> {
   try {
     put(await get('/v1/explorations/{exploration}', { path: { exploration: id } }));
   } catch (error) {
-    // Deleted in the meantime: another event says so.
-    if (error instanceof Problem && error.status === 404) return;
+    const { status, retrySeconds } = asProblem(error);
+    // Refused for good: if it was deleted in the meantime, another event says so.
+    if (status >= 400 && status < 500 && status !== 429) return;
     // The service has gone away since the event, which does not come again.
-    setTimeout(() => void refresh(id), AGAIN_MILLIS);
+    const millis = retrySeconds === undefined ? AGAIN_MILLIS : retrySeconds * 1000;
+    setTimeout(() => void refresh(id), millis);
   }
 }
 
