@@ -388,8 +388,11 @@ function* clueEvents(caps: PmuCaps, clues: Clues): Generator<EventClue[]> {
     add(1 << FIXED_BIT, false);
   }
   yield events;
-  // Some kernels write IA32_PEBS_ENABLE without any such event. On which counter one does PEBS is not told, and any would do.
-  if (clues.hasPebs && clues.pebsBits === 0 && !events.some(({ precise }) => precise)) {
+  // Some kernels write IA32_PEBS_ENABLE without any such event, and records may be those of one that nothing stops. On which counter one
+  // does PEBS is not told, and any would do.
+  const isOfHost = (event: EventClue): boolean => event.precise && !event.guestOnly;
+  const mayBeUnseen = clues.pebsBits === 0 ? clues.hasPebs : clues.findsRecords;
+  if (mayBeUnseen && (clues.pebsBits & ~absent) === 0 && !events.some(isOfHost)) {
     const taken = events.reduce((all, { counter }) => all | (1 << counter), 0);
     events = [...events];
     add(~taken & (taken + 1), true);

@@ -11,11 +11,17 @@ import { ObservedMachine } from '../../../src/model/recordings/observed-machine.
 import { OneRun } from '../../../src/model/recordings/one-run.js';
 import { Symbols } from '../../../src/model/recordings/symbols.js';
 import type { EventSpec, VcpuSpec, WorldSpec } from '../../../src/model/world-spec.js';
+import { cluesOf } from '../../../src/observations/explain/clues.js';
+import { RunRecorder } from '../../../src/observations/explain/recorded-run.js';
+import { candidatesOf } from '../../../src/observations/explain/worlds.js';
 import { ObservedRecord } from '../../../src/observations/record.js';
+import { findCpuModel } from '../../../src/pmu/arch/cpu-models.js';
+import { findKernel } from '../../../src/pmu/kernels/index.js';
 import { answerUses } from '../../../src/pmu/machine/forget.js';
 import { ACTIVE } from '../../../src/pmu/perf/perf-event.js';
+import { present } from '../../pmu/machine.js';
 import { modelOf, pebsGuest, pick, randomPath, randomWorld, tracedText } from './random-runs.js';
-import { explanationOf, recordsOf } from './recordings.js';
+import { explanationOf, recordsOf, textOfWrites, type Write } from './recordings.js';
 
 const KERNELS = ['linux-7.3.4', 'linux-7.2.6', 'linux-6.12.117', 'upstream-base'];
 const PERIOD = 100003;
@@ -227,3 +233,30 @@ t.test('what overflows before the guest is entered may be found behind it', asyn
   const found = explanationOf(records, { ...known, events, vcpus, actors });
   t.equal(found.verdict, 'explained');
 });
+
+t.test('records may be those of an event that nothing stopped', async (t) => {
+  const { run, symbols } = runOf([
+    ['IA32_PERF_GLOBAL_STATUS_RESET', '0x4000000000000000', 'nmi'],
+    ['IA32_PEBS_ENABLE', '0x4'],
+    ['IA32_PERF_GLOBAL_CTRL', '0x1000f000000fb'],
+  ]);
+  const clues = cluesOf(run.symbols, symbols);
+  const known = { kernel: 'linux-7.3.4', cpu_model: 'emerald-rapids' };
+  const candidates = candidatesOf(
+    known,
+    present(findKernel(known.kernel), 'kernel'),
+    present(findCpuModel(known.cpu_model), 'model'),
+    { clues, vcpus: 1, symbols, guestWrites: [] },
+    ['at_rest'],
+    false,
+  );
+  const told = [...candidates].flatMap(({ inference }) => inference);
+  t.ok(told.some((line) => /on PMC0: precise, .*exclude_guest/.test(line)));
+});
+
+function runOf(writes: readonly Write[]) {
+  const symbols = new Symbols();
+  const recorder = new RunRecorder(symbols);
+  for (const record of recordsOf(textOfWrites(writes))) recorder.take(record);
+  return { run: recorder.run, symbols };
+}
