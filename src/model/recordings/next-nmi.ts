@@ -4,9 +4,17 @@
  */
 import { facetsOfSymbol, MISSING, type Observation } from '../../explorer/observation.js';
 import { COUNTERS, type CounterSet, fromU64 } from '../../pmu/arch/counter-set.js';
-import { GLOBAL_STATUS_RESET, msrIndex } from '../../pmu/arch/msr.js';
-import { isInGuest } from '../../pmu/machine/micro-step.js';
-import { IDLE, type LogicalCpu, type MachineState } from '../../pmu/machine/state.js';
+import { GLOBAL_STATUS_RESET, msrIndex, PEBS_ENABLE } from '../../pmu/arch/msr.js';
+import { nextStep } from '../../pmu/machine/advance.js';
+import {
+  isInGuest,
+  K3_ZERO_GLOBAL_CTRL,
+  K5_SWITCH,
+  K9_VMLAUNCH,
+  V6_EXIT_LOAD,
+} from '../../pmu/machine/micro-step.js';
+import { IDLE, type LogicalCpu, type MachineState, RUN_VCPU } from '../../pmu/machine/state.js';
+import type { World } from '../../pmu/machine/world.js';
 import { cpuOf, kindOf, targetOf } from '../steps/index.js';
 import { overflowedIn, throttledIn } from '../steps/nmis.js';
 import { IN_NMI, NOT_IN_NMI, type Seen, type Symbols } from './symbols.js';
@@ -28,14 +36,18 @@ export class NextNmi {
   private isBefore = false;
   private overflowed: CounterSet = 0;
   private hasRecords = false;
-  /** A section begins next, which may stop counters whose overflow an NMI then finds all the same: this one finds that. */
-  private latched: Seen | null = null;
+  /** A section begins next, which may stop counters whose overflow an NMI then finds all the same. */
+  private beginsSection = false;
+  /** What the next handler that finds anything finds; null where none does, or where that is not recorded. */
+  private nextFound: Seen | null = null;
+  private mayFindAny = false;
   private recording: Observation | null = null;
-  /** By place, that of the next status that a handler found; the length where there is none. */
+  /** By place, that of the next status that a handler found, or of the next gap; the length where there is none. */
   private nextStatus = new Int32Array(0);
 
   /** `calmBefore`: NMIs of which nothing is recorded, since they came before the first record, landed in no operation. */
   constructor(
+    private readonly world: World,
     private readonly symbols: Symbols,
     private readonly calmBefore: boolean,
   ) {}
@@ -48,7 +60,7 @@ export class NextNmi {
     this.isTold = !this.isOpen;
     this.overflowed = 0;
     this.hasRecords = false;
-    this.latched = this.findsLater(recording, position);
+    this.looksAhead(recording, position);
     let left = WRITES_TO_STATUS;
     for (let at = position; left > 0; at += 1, left -= 1) {
       const symbol = recording[at];
@@ -72,22 +84,23 @@ export class NextNmi {
     }
   }
 
-  private findsLater(recording: Observation, position: number): Seen | null {
+  private looksAhead(recording: Observation, position: number): void {
+    if (recording !== this.recording) this.index(recording);
     const next = recording[position];
     const isOff =
       next !== undefined &&
       next !== MISSING &&
       (facetsOfSymbol(next) & NOT_IN_NMI) !== 0 &&
       this.symbols.beginsNmi(next);
-    if (!isOff && !this.symbols.isFiltered) return null;
-    if (recording !== this.recording) this.index(recording);
+    this.beginsSection = isOff || this.symbols.isFiltered;
     const status = recording[this.nextStatus[position] as number];
-    return status === undefined ? null : this.symbols.of(status);
+    this.mayFindAny = status === MISSING && !this.isBefore;
+    this.nextFound = status === undefined || status === MISSING ? null : this.symbols.of(status);
   }
 
   private index(recording: Observation): void {
     const { length } = recording;
-    const isStatus = new Map<number, boolean>([[MISSING, false]]);
+    const isStatus = new Map<number, boolean>([[MISSING, true]]);
     this.recording = recording;
     this.nextStatus = new Int32Array(length + 1).fill(length);
     for (let at = length - 1; at >= 0; at -= 1) {
@@ -107,7 +120,7 @@ export class NextNmi {
     const cpu = state.cpus[0]!;
     // What a guest's overflow leads to is seen later.
     if (isInGuest(cpu.pc)) return count;
-    const sure = this.partition(labels, 0, count, (label) => this.isSure(cpu, label));
+    const sure = this.partition(labels, 0, count, (label) => this.isSure(state, cpu, label));
     if (!this.mayCome) return sure;
     const fits = this.partition(labels, sure, count, (label) => this.fits(cpu, label));
     // Where nothing fits, what else a handler can find tells how far runs come.
@@ -136,19 +149,28 @@ export class NextNmi {
   }
 
   /** Steps whatever comes next; of NMIs those without a choice. */
-  private isSure({ hardware, cpuc }: LogicalCpu, label: number): boolean {
+  private isSure(state: MachineState, cpu: LogicalCpu, label: number): boolean {
     if (cpuOf(label) !== 0) return true;
     const { by, about, tracedAs } = kindOf(label);
     if (by !== 'nmi') return true;
     if (tracedAs !== 'overflow') return this.mayCome && about !== 'overflows';
-    // Overflows outside the guest are found on arrival, unless their events are stopped before.
-    if (this.latched === null) return false;
-    const { value } = this.latched;
+    // Overflows outside the guest are found on arrival, unless their events are stopped before, or the guest is entered.
+    if (!this.beginsSection && !this.isEntering(state, cpu)) return false;
+    if (this.nextFound === null) return this.mayFindAny;
+    const { value } = this.nextFound;
     const counter = 1 << targetOf(label);
-    const precise = cpuc.pebsEnabled | hardware.pebsEnable;
+    const precise = cpu.cpuc.pebsEnabled | cpu.hardware.pebsEnable;
     return counter & precise
       ? (value.hi & DS_BUFFER_OVERFLOW) !== 0
       : (fromU64(value).set & counter) !== 0;
+  }
+
+  /** An NMI may find in the guest, or KVM behind it, what overflowed here, and would not overflow after the next step. */
+  private isEntering(state: MachineState, cpu: LogicalCpu): boolean {
+    if (cpu.operation !== RUN_VCPU) return false;
+    if (cpu.pc >= K9_VMLAUNCH) return cpu.pc <= V6_EXIT_LOAD;
+    const next = nextStep(this.world, state, cpu);
+    return next === K5_SWITCH + PEBS_ENABLE || next === K3_ZERO_GLOBAL_CTRL;
   }
 
   private fits({ hardware, cpuc, operation }: LogicalCpu, label: number): boolean {

@@ -11,7 +11,7 @@ import { EMITTED_MAX, MISSING, type Observation } from '../../explorer/observati
 import { readMsr } from '../../pmu/arch/hardware.js';
 import { FIXED_CTR_CTRL, msrIndex } from '../../pmu/arch/msr.js';
 import { WriteSink } from '../../pmu/arch/write-sink.js';
-import { answerUses, askedUses, forgetAfter } from '../../pmu/machine/forget.js';
+import { answerUses, askedUses, Forgetting } from '../../pmu/machine/forget.js';
 import { isInGuest } from '../../pmu/machine/micro-step.js';
 import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
 import { ADDED, STOPPED } from '../../pmu/perf/perf-event.js';
@@ -36,8 +36,8 @@ export class ObservedMachine extends MachineModel {
   private readonly shown: Int32Array;
   private readonly shownFrom: Int32Array;
   private readonly shownTo: Int32Array;
-  /** It forgets what it would keep otherwise. */
   readonly forgets: boolean;
+  readonly forgetting: Forgetting;
   /** How often it went on in more than one way with the same step. */
   guesses = 0;
 
@@ -50,8 +50,12 @@ export class ObservedMachine extends MachineModel {
   ) {
     super(explored, [], forgets ? GUESSED_MAX : 0);
     this.symbols = symbols;
-    this.nextNmi = new NextNmi(symbols, calmBefore);
-    this.forgets = forgets && (this.layout.keepsUses || explored.initial.vcpus.length > 0);
+    this.nextNmi = new NextNmi(explored.world, symbols, calmBefore);
+    this.forgets = forgets;
+    this.forgetting = new Forgetting(explored.world, {
+      uses: this.layout.keepsUses,
+      globalCtrl: !symbols.readsGlobalCtrl && !symbols.isFiltered,
+    });
     this.shown = new Int32Array(this.labels.length * SHOWN_ROOM + EMITTED_MAX);
     this.shownFrom = new Int32Array(this.successorsMax);
     this.shownTo = new Int32Array(this.successorsMax);
@@ -93,7 +97,7 @@ export class ObservedMachine extends MachineModel {
   }
 
   private addForgetful(label: number, out: Successors): void {
-    forgetAfter(this.base, this.next);
+    this.forgetting.forgetAfter(this.base, this.next);
     const asked = askedUses(this.next);
     if (asked !== 0) this.guesses += 1;
     // All sets of those that are asked for, the empty one last.

@@ -1,7 +1,6 @@
 /** Where a machine can be between operations, after any of them, if no NMI lands in the middle of one. */
 import { MISSING } from '../../explorer/observation.js';
 import { initialState, successorsOf } from '../../explorer/path.js';
-import { forget } from '../../pmu/machine/forget.js';
 import { REST } from '../../pmu/machine/micro-step.js';
 import { IDLE } from '../../pmu/machine/state.js';
 import { kindOf, labelOf, STEP_KINDS } from '../steps/index.js';
@@ -46,7 +45,7 @@ function untilQuiet(machine: ObservedMachine, from: Int32Array): Int32Array | nu
 
 function keyOf(machine: ObservedMachine, words: Int32Array): string {
   const { state, spent } = machine.unpacked(words);
-  forget(state);
+  machine.forgetting.forget(state);
   const key = new Int32Array(machine.words);
   machine.layout.pack(state, spent, key, 0);
   return String(key);

@@ -99,6 +99,7 @@ export interface SymbolsData {
   readonly showsNmis: boolean;
   readonly showsRuns: boolean;
   readonly showsGuestWrites: boolean;
+  readonly readsGlobalCtrl: boolean;
   readonly written: readonly number[];
 }
 
@@ -112,27 +113,34 @@ export class Symbols {
   showsRuns = false;
   /** The recording has what guests write. */
   showsGuestWrites = false;
+  /** The recording has readings of IA32_PERF_GLOBAL_CTRL, or does not tell whether an NMI wrote it. */
+  readsGlobalCtrl = false;
   /** The MSRs that the recording has writes of, by index. */
   private readonly written = new Set<number>();
 
-  static of({ seen, showsNmis, showsRuns, showsGuestWrites, written }: SymbolsData): Symbols {
+  static of(data: SymbolsData): Symbols {
+    const { seen, showsNmis, showsRuns, showsGuestWrites, readsGlobalCtrl, written } = data;
     const symbols = new Symbols();
     for (const index of written) symbols.written.add(index);
     for (const { what, of, value, facets } of seen) symbols.symbol(what, of, value, facets);
     symbols.showsNmis = showsNmis;
     symbols.showsRuns = showsRuns;
     symbols.showsGuestWrites = showsGuestWrites;
+    symbols.readsGlobalCtrl = readsGlobalCtrl;
     return symbols;
   }
 
   get data(): SymbolsData {
-    const { seen, showsNmis, showsRuns, showsGuestWrites, written } = this;
-    return { seen, showsNmis, showsRuns, showsGuestWrites, written: [...written] };
+    const { seen, showsNmis, showsRuns, showsGuestWrites, readsGlobalCtrl, written } = this;
+    const shows = { showsNmis, showsRuns, showsGuestWrites };
+    return { seen, ...shows, readsGlobalCtrl, written: [...written] };
   }
 
   /** A write is in the recording: its symbol, or 0 where it is not compared. */
   recorded(index: number, value: U64, facets: number): number {
     if (isCompared(index)) this.written.add(index);
+    const isVague = (facets & IN_NMI) !== 0 && (facets & NOT_IN_NMI) !== 0;
+    if (index === msr.msrIndex(msr.GLOBAL_CTRL) && isVague) this.readsGlobalCtrl = true;
     return this.write(index, value, facets);
   }
 
@@ -184,6 +192,7 @@ export class Symbols {
 
   /** A register's value, or 0 where it is not compared. */
   reading(index: number, value: U64): number {
+    if (index === msr.msrIndex(msr.GLOBAL_CTRL)) this.readsGlobalCtrl = true;
     return READ.has(index) ? this.symbol('reading', index, value, OF_STATE) : 0;
   }
 

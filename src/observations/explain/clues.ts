@@ -41,6 +41,8 @@ interface Signs {
   hasResets: boolean;
   /** There is an event with PEBS: IA32_PEBS_ENABLE is written outside any NMI, or a handler has found records. */
   hasPebs: boolean;
+  /** A handler has found records. */
+  findsRecords: boolean;
   /** IA32_FIXED_CTR_CTRL is written, so that there is an event on a fixed counter. */
   writesFixed: boolean;
   /** perf switches the PMU off outside any NMI. */
@@ -87,6 +89,7 @@ class ClueReader {
     setsPebsInNmi: false,
     hasResets: false,
     hasPebs: false,
+    findsRecords: false,
     writesFixed: false,
     hasSections: false,
     hasGaps: false,
@@ -156,7 +159,8 @@ class ClueReader {
         return;
       case msrIndex(GLOBAL_STATUS_RESET):
         signs.overflowed |= fromU64(value).set & COUNTERS;
-        signs.hasPebs ||= (value.hi & DS_BUFFER_OVERFLOW) !== 0;
+        signs.findsRecords ||= (value.hi & DS_BUFFER_OVERFLOW) !== 0;
+        signs.hasPebs ||= signs.findsRecords;
         return;
       case msrIndex(FIXED_CTR_CTRL):
         signs.writesFixed = true;

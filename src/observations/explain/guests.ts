@@ -30,25 +30,42 @@ export interface Guests {
 
 type Wrmsrs = NonNullable<VcpuSpec['wrmsr']>;
 
-/** `counters` are those that guests may use, `pebs` those of them with PEBS, and `count` is how many vCPUs are entered. */
-export function* guestsOf(
-  count: number,
-  counters: CounterSet,
-  pebs: CounterSet,
-): Generator<Guests> {
+/**
+ * The likelier ones first, and in turn those that are as likely. `counters` are those that guests may use, `pebs` those of them with
+ * PEBS, and `count` is how many vCPUs are entered.
+ */
+export function guestsOf(count: number, counters: CounterSet, pebs: CounterSet): Guests[][] {
+  const none = guests(count, 0);
   const counting = counted(counters, pebs);
-  const later = countedLater(counters, pebs);
-  if (counters !== 0 && count > 0) {
-    yield { ...guests(count, counters, counting, 'uses'), write: false };
-    yield guests(count, counters, counting, 'switches on and off');
-    yield guests(count, counters, later, 'begins to use');
-  }
-  yield guests(count, 0);
   // Where no entry is recorded, entries may not have been traced at all.
   if (count === 0) {
-    yield guests(1, 0);
-    if (counters !== 0) yield guests(1, counters, counting, 'switches on and off');
+    const some = counters === 0 ? [] : [[guests(1, counters, counting, 'switches on and off')]];
+    return [[none], [guests(1, 0)], ...some];
   }
+  if (counters === 0) return [[none]];
+  const uses = { ...guests(count, counters, counting, 'uses'), write: false };
+  return [
+    [uses, ...crossMapped(count, counters, pebs), none],
+    [guests(count, counters, counting, 'switches on and off')],
+    [guests(count, counters, countedLater(counters, pebs), 'begins to use')],
+  ];
+}
+
+/** Guests take their counters from the lowest on, and perf gives them others where the host has those. */
+function crossMapped(count: number, counters: CounterSet, pebs: CounterSet): Guests[] {
+  const general = bitsOf(counters & GENERAL_PURPOSE);
+  const own = (set: CounterSet): CounterSet =>
+    general.reduce((all, bit, at) => (set & (1 << bit) ? all | (1 << at) : all), 0);
+  const fixed = counters & ~GENERAL_PURPOSE;
+  const taken = own(counters) | fixed;
+  if (taken === counters) return [];
+  const { vcpus, said } = guests(count, counters, counted(taken, own(pebs)), 'has');
+  const numbered = `${said}, as its ${counterNames(taken).join(', ')}`;
+  return [{ vcpus, counters, write: false, said: numbered }];
+}
+
+function bitsOf(set: CounterSet): number[] {
+  return Array.from({ length: 32 }, (_, bit) => bit).filter((bit) => set & (1 << bit));
 }
 
 function guests(count: number, counters: CounterSet, wrmsr?: Wrmsrs, verb = 'uses'): Guests {
@@ -101,8 +118,8 @@ export function* writingGuests(
 /** What a register may have held before the first value that is recorded: another bit, all or nothing, or the same. */
 function heldBefore([first]: readonly CounterSet[], all: CounterSet): CounterSet[] {
   if (first === undefined) return [all, 0];
-  const bits = Array.from({ length: 32 }, (_, bit) => 1 << bit).filter((bit) => all & bit);
-  return [...new Set([...bits.map((bit) => first ^ bit), 0, all, first])];
+  const others = bitsOf(all).map((bit) => first ^ (1 << bit));
+  return [...new Set([...others, 0, all, first])];
 }
 
 function union(sets: readonly CounterSet[]): CounterSet {
@@ -127,7 +144,7 @@ function cleared({ msr }: Wrmsrs[number]): Wrmsrs[number] {
 
 /** What a guest writes to count cycles on some counters, on some of them with PEBS. */
 function counted(counters: CounterSet, pebs: CounterSet): Wrmsrs {
-  const bits = Array.from({ length: 32 }, (_, bit) => bit).filter((bit) => counters & (1 << bit));
+  const bits = bitsOf(counters);
   const fixed = bits.reduce(
     (all, bit) => (bit < FIXED_BIT ? all : all | (0xb << (4 * (bit - FIXED_BIT)))),
     0,

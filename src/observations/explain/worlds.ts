@@ -25,7 +25,7 @@ import { capsOf } from '../../pmu/kernels/pmu-support.js';
 import type { Clues } from './clues.js';
 import type { EventClue } from './event-clues.js';
 import { type Groups, groupsOf, stoppedGroups } from './groups.js';
-import { type GuestWrite, guestsOf, writingGuests } from './guests.js';
+import { type Guests, type GuestWrite, guestsOf, writingGuests } from './guests.js';
 
 /** What is known of the machine besides its recording. What is absent is inferred. */
 export interface GivenWorld extends HostSpec, Pick<WorldSpec, 'events' | 'vcpus' | 'actors'> {}
@@ -185,26 +185,39 @@ function* wishesOf(
   vcpuCount: number,
 ): Generator<Wish> {
   const absent = absentFromHost(caps, clues);
-  const known = given.vcpus && [{ vcpus: given.vcpus, counters: absent, write: true, said: '' }];
+  const known = given.vcpus && [[{ vcpus: given.vcpus, counters: absent, write: true, said: '' }]];
   const inferred =
     clues.guestWrites.length > 0
-      ? writingGuests(vcpuCount, absent, clues.guestWrites)
+      ? [...writingGuests(vcpuCount, absent, clues.guestWrites)].map((guests) => [guests])
       : guestsOf(vcpuCount, absent, absent & clues.pebsBits);
-  for (const guests of known ?? inferred) {
-    const { vcpus, counters, write: guestsWrite } = guests;
-    for (const { ofEvents, ...ofHost } of eventsOf(
-      given,
-      caps,
-      clues,
-      vcpus.length > 0,
-      counters,
-    )) {
-      const said = [
-        ...(given.vcpus === undefined ? [guests.said] : []),
-        ...(given.events === undefined ? ofEvents : []),
-      ];
-      yield { ...ofHost, vcpus, guestsWrite, said };
-    }
+  for (const likely of known ?? inferred) {
+    yield* inTurn(likely.map((guests) => wishesWith(guests, given, caps, clues)));
+  }
+}
+
+/** Each way in which the host's events may stand beside guests. */
+function* wishesWith(
+  { vcpus, counters, write: guestsWrite, said }: Guests,
+  given: GivenWorld,
+  caps: PmuCaps,
+  clues: Clues,
+): Generator<Wish> {
+  const hasGuests = vcpus.length > 0;
+  for (const { ofEvents, ...ofHost } of eventsOf(given, caps, clues, hasGuests, counters)) {
+    const told = [
+      ...(given.vcpus === undefined ? [said] : []),
+      ...(given.events === undefined ? ofEvents : []),
+    ];
+    yield { ...ofHost, vcpus, guestsWrite, said: told };
+  }
+}
+
+/** The likeliest of each first. */
+function* inTurn<T>(lists: readonly Generator<T>[]): Generator<T> {
+  for (let left = lists; left.length > 0; ) {
+    const nexts = left.map((list) => list.next());
+    for (const { done, value } of nexts) if (!done) yield value;
+    left = left.filter((_, at) => !nexts[at]!.done);
   }
 }
 
@@ -271,9 +284,9 @@ function* arranged(
   const isTold = seen.every(({ adjusted, notAdjusted }) => adjusted || notAdjusted);
   const freqs = clues.hasSections && !isTold ? [false, true] : [false];
   const told = new Set([...stoppedGroups(seen, clues)].map(String));
-  for (const { groups, isRare } of groupsOf(seen, clues)) {
-    for (const freq of freqs) {
-      for (const excludeGuest of hasGuests && precise ? [true, false] : [true]) {
+  for (const excludeGuest of hasGuests && precise ? [true, false] : [true]) {
+    for (const { groups, isRare } of groupsOf(seen, clues)) {
+      for (const freq of freqs) {
         for (const moverFirst of movers) {
           const how = { caps, clues, freq, excludeGuest, groups, moverFirst };
           const specs = seen
@@ -375,8 +388,11 @@ function* clueEvents(caps: PmuCaps, clues: Clues): Generator<EventClue[]> {
     add(1 << FIXED_BIT, false);
   }
   yield events;
-  // Some kernels write IA32_PEBS_ENABLE without any such event. On which counter one does PEBS is not told, and any would do.
-  if (clues.hasPebs && clues.pebsBits === 0 && !events.some(({ precise }) => precise)) {
+  // Some kernels write IA32_PEBS_ENABLE without any such event, and records may be those of one that nothing stops. On which counter one
+  // does PEBS is not told, and any would do.
+  const isOfHost = (event: EventClue): boolean => event.precise && !event.guestOnly;
+  const mayBeUnseen = clues.pebsBits === 0 ? clues.hasPebs : clues.findsRecords;
+  if (mayBeUnseen && (clues.pebsBits & ~absent) === 0 && !events.some(isOfHost)) {
     const taken = events.reduce((all, { counter }) => all | (1 << counter), 0);
     events = [...events];
     add(~taken & (taken + 1), true);

@@ -22,3 +22,27 @@ export function switchesPebsEnable(
   finishList(list, { caps, noIsolation, cpuc, guest: GUEST_WITHOUT_PEBS });
   return (list.present & (1 << PEBS_ENABLE)) !== 0;
 }
+
+/** The MSRs that are in every list of the kernel, as a set of bits. */
+export function listedAlways(
+  { finishList }: Pick<KernelVariant, 'finishList'>,
+  caps: PmuCaps,
+  noIsolation: boolean,
+): number {
+  const cpuc = new CpuHwEvents();
+  const guest = { ...GUEST_WITHOUT_PEBS };
+  const list = new SwitchList();
+  let listed = ~0;
+  // Two counters, and for each whether it is in each of five masks.
+  for (let masks = 0; masks < 1 << 10; masks += 1) {
+    cpuc.pebsEnabled = masks & 3;
+    cpuc.intelCtrlHostMask = (masks >> 2) & 3;
+    cpuc.intelCtrlGuestMask = (masks >> 4) & 3;
+    guest.pebsEnable = (masks >> 6) & 3;
+    guest.crossMapped = masks >> 8;
+    readMasks(list, cpuc, caps);
+    finishList(list, { caps, noIsolation, cpuc, guest });
+    listed &= list.present;
+  }
+  return listed;
+}
