@@ -126,7 +126,9 @@ t.test('the process', async (t) => {
   async function logOf(
     t: Test,
     signal: NodeJS.Signals,
-    ...[env, args]: [Record<string, string>, string[]?]
+    env: Record<string, string>,
+    args: readonly string[],
+    meanwhile = async (): Promise<void> => {},
   ): Promise<Record<string, unknown>[]> {
     let asked = false;
     const { code, out } = await run(
@@ -137,6 +139,7 @@ t.test('the process', async (t) => {
         asked = true;
         void fetch(`${address}/livez`)
           .then((response) => response.text())
+          .then(meanwhile)
           .then(() => setTimeout(() => kill(signal), 50));
       },
       args,
@@ -166,7 +169,11 @@ t.test('the process', async (t) => {
 
   t.test('warns where any client may do everything, and ends on SIGINT', async (t) => {
     const env = { PORT: '0', HOST: '0.0.0.0', ALLOW_ANONYMOUS: '1' };
-    const lines = await logOf(t, 'SIGINT', env);
+    const lines = await logOf(t, 'SIGINT', env, [], async () => {
+      const { code, err } = await run({ PORT: '0' });
+      t.equal(code, 1);
+      t.match(err, /^pebslab: .*is in use by another service.*\n$/, 'its folder is its own');
+    });
     t.match(warnings(lines), [{ msg: /any client that can reach 0\.0\.0\.0 / }]);
   });
 
