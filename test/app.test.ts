@@ -5,7 +5,8 @@ import { ServiceIndexSchema } from '../schemas/health.js';
 import { ALL_SCHEMAS } from '../schemas/index.js';
 import { ProblemSchema, ProblemTypeSchema } from '../schemas/problem.js';
 import { PROBLEM_CODES, PROBLEMS } from '../schemas/problem-codes.js';
-import { bodyOf, build, faults, problemOf } from './helper.js';
+import { faults } from './faults.js';
+import { bodyOf, build, problemOf } from './helper.js';
 
 interface Operation {
   operationId?: string;

@@ -7,7 +7,8 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 import t from 'tap';
 import { ProblemSchema } from '../../schemas/problem.js';
 import { PROBLEMS } from '../../schemas/problem-codes.js';
-import { faults, problemOf } from '../helper.js';
+import { faults } from '../faults.js';
+import { problemOf } from '../helper.js';
 import { type Lab, type LabHost, openFreshLab } from './lab.js';
 
 interface Route {

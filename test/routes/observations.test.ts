@@ -8,7 +8,7 @@ import {
 } from '../../schemas/observation.js';
 import { ProblemSchema } from '../../schemas/problem.js';
 import { batchesOf } from '../../src/service/observations/text-source.js';
-import { faults } from '../helper.js';
+import { faults } from '../faults.js';
 import { emptyDatabase, eventually, meddler, startInstance } from '../instances.js';
 import { type Answer, line, listen, loop, send } from './upload.js';
 

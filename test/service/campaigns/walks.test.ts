@@ -13,7 +13,8 @@ import {
 } from '../../../src/service/campaigns/plan.js';
 import { noTotals, resultsOf, summaryOf } from '../../../src/service/campaigns/totals.js';
 import { walkChunk, walkChunkHere } from '../../../src/service/campaigns/walk-chunk.js';
-import { bodyOf, build, faults } from '../../helper.js';
+import { faults } from '../../faults.js';
+import { bodyOf, build } from '../../helper.js';
 import { pool, RACE_LATE, RACE_PROMPT, request, results, walked } from './lab.js';
 
 const app = await build(t);
