@@ -1,15 +1,14 @@
 /** Builds apps and checks answers; tests go through `inject`, so none needs a port. */
-import { Ajv } from 'ajv';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import root, { type Test } from 'tap';
 import type { Static, TSchema } from 'typebox';
-import { ALL_SCHEMAS } from '../schemas/index.js';
 import { type Problem, ProblemSchema } from '../schemas/problem.js';
 import { PROBLEMS, type ProblemCode } from '../schemas/problem-codes.js';
 import { type BuildOptions, buildApp } from '../src/app.js';
 import { DEFAULT_CONFIG } from '../src/config/configuration.js';
 import type { Storage } from '../src/storage.js';
 import { openDatabase } from '../src/store/database.js';
+import { faults } from './faults.js';
 import { createDatabase, dropDatabase } from './postgres.js';
 
 let shared: Promise<Storage> | undefined;
@@ -47,18 +46,6 @@ export async function build(
   prepare(app);
   await app.ready();
   return app;
-}
-
-const ajv = new Ajv({ allErrors: true, discriminator: true, strict: false });
-ajv.addFormat('date-time', (text: string) => !Number.isNaN(Date.parse(text)));
-ajv.addSchema([...ALL_SCHEMAS]);
-
-/** What is wrong with a value by its schema; empty when nothing is. */
-export function faults(schema: TSchema, value: unknown): string[] {
-  const { $id } = schema as { $id?: string };
-  const validate = ($id === undefined ? undefined : ajv.getSchema($id)) ?? ajv.compile(schema);
-  if (validate(value)) return [];
-  return (validate.errors ?? []).map((error) => `${error.instancePath} ${error.message}`);
 }
 
 /** The body of an answer, checked against the schema its route promises. */

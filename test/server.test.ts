@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import t from 'tap';
+import t, { type Test } from 'tap';
 
 interface Run {
   readonly code: number | null;
@@ -120,78 +120,85 @@ t.test('the process', async (t) => {
     }
   });
 
-  t.test('listens on --port in place of PORT, and says what to open', async (t) => {
-    const { code, out } = await run(
-      { PORT: 'x' },
-      (text, kill) => {
-        if (text.includes('open http')) kill('SIGTERM');
-      },
-      ['--port', '0'],
-    );
-    t.equal(code, 0);
-    const [, port] = /Server listening at http:\/\/127\.0\.0\.1:([0-9]+)/.exec(out) ?? [];
-    const lines = out
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    t.ok(lines.some(({ msg }) => msg === `open http://localhost:${port}/ui/`));
-  });
+  const REQUEST = { method: 'GET', route: '/livez', status: 200, ms: Number };
 
-  const skip = existsSync('/usr/bin/script') ? false : 'there is no script(1) to make a terminal';
-  t.test('logs plain lines on a terminal', { skip }, async (t) => {
+  /** Starts it, asks once whether it lives, and stops it; what it logged. */
+  async function logOf(
+    t: Test,
+    signal: NodeJS.Signals,
+    env: Record<string, string>,
+    args: readonly string[],
+    meanwhile = async (): Promise<void> => {},
+  ): Promise<Record<string, unknown>[]> {
     let asked = false;
-    const { code, out } = await runCommand(
-      '/usr/bin/script',
-      ['-qec', `'${process.execPath}' '${SERVER}' --port 0`, '/dev/null'],
-      { NO_COLOR: '1' },
+    const { code, out } = await run(
+      env,
       (text, kill) => {
-        if (/GET .*ms/.test(text)) kill('SIGTERM');
-        const address = /Server listening at (http:[0-9.:/]+[0-9])\s/.exec(text)?.[1];
-        if (address === undefined || asked) return;
-        asked = true;
-        void fetch(`${address}/livez`).then((response) => response.text());
-      },
-    );
-    t.equal(code, 0);
-    t.match(out, /^\[[0-9:]{8}\] INFO: open http:\/\/localhost:[0-9]+\/ui\/\r?$/m);
-    t.match(out, /^\[[0-9:]{8}\] INFO: GET \/livez: 200, [0-9.]+ ms\r?$/m);
-    t.notMatch(out, /[{}]/, 'no JSON');
-  });
-
-  t.test('warns when anybody may do everything, and says how to change it', async (t) => {
-    const startOf = async (env: Record<string, string>) => {
-      const { out } = await run({ PORT: '0', ...env }, (text, kill) => {
-        if (text.includes('Server listening')) kill('SIGTERM');
-      });
-      const lines = out.trim().split('\n');
-      return lines.map((line) => JSON.parse(line)).filter(({ level }) => level === 40);
-    };
-    t.match(await startOf({}), [{ msg: /any local process has full access.* API_TOKENS/ }]);
-    const open = await startOf({ HOST: '0.0.0.0', ALLOW_ANONYMOUS: '1' });
-    t.match(open, [{ msg: /any client that can reach 0\.0\.0\.0 / }]);
-    const token = `ci:write:${'a'.repeat(64)}`;
-    t.strictSame(await startOf({ HOST: '0.0.0.0', API_TOKENS: token }), [], 'not with tokens');
-  });
-
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    t.test(`serves, logs one line a request, and ends with 0 on ${signal}`, async (t) => {
-      let asked = false;
-      const { code, out } = await run({ PORT: '0' }, (text, kill) => {
         const address = /Server listening at (http:[^"]+)/.exec(text)?.[1];
         if (address === undefined || asked) return;
         asked = true;
         void fetch(`${address}/livez`)
           .then((response) => response.text())
+          .then(meanwhile)
           .then(() => setTimeout(() => kill(signal), 50));
-      });
-      t.equal(code, 0);
-      const lines = out
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line));
-      const requests = lines.filter(({ reqId }) => reqId !== undefined);
-      t.equal(requests.length, 1);
-      t.match(requests[0], { method: 'GET', route: '/livez', status: 200, ms: Number });
-    });
+      },
+      args,
+    );
+    t.equal(code, 0);
+    const lines = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const requests = lines.filter(({ reqId }) => reqId !== undefined);
+    t.match(requests, [REQUEST], 'one line a request');
+    return lines;
   }
+
+  const warnings = (lines: Record<string, unknown>[]) => lines.filter(({ level }) => level === 40);
+
+  t.test(
+    'listens on --port in place of PORT, says what to open, and ends on SIGTERM',
+    async (t) => {
+      const lines = await logOf(t, 'SIGTERM', { PORT: 'x' }, ['--port', '0']);
+      const listening = lines.map(({ msg }) => msg).join('\n');
+      const [, port] = /Server listening at http:\/\/127\.0\.0\.1:([0-9]+)/.exec(listening) ?? [];
+      t.ok(lines.some(({ msg }) => msg === `open http://localhost:${port}/ui/`));
+      t.match(warnings(lines), [{ msg: /any local process has full access.* API_TOKENS/ }]);
+    },
+  );
+
+  t.test('warns where any client may do everything, and ends on SIGINT', async (t) => {
+    const env = { PORT: '0', HOST: '0.0.0.0', ALLOW_ANONYMOUS: '1' };
+    const lines = await logOf(t, 'SIGINT', env, [], async () => {
+      const { code, err } = await run({ PORT: '0' });
+      t.equal(code, 1);
+      t.match(err, /^pebslab: .*is in use by another service.*\n$/, 'its folder is its own');
+    });
+    t.match(warnings(lines), [{ msg: /any client that can reach 0\.0\.0\.0 / }]);
+  });
+
+  const skip = existsSync('/usr/bin/script') ? false : 'there is no script(1) to make a terminal';
+  t.test(
+    'logs plain lines on a terminal, without a warning where tokens are',
+    { skip },
+    async (t) => {
+      let asked = false;
+      const { code, out } = await runCommand(
+        '/usr/bin/script',
+        ['-qec', `'${process.execPath}' '${SERVER}' --port 0`, '/dev/null'],
+        { NO_COLOR: '1', HOST: '0.0.0.0', API_TOKENS: `ci:write:${'a'.repeat(64)}` },
+        (text, kill) => {
+          if (/GET .*ms/.test(text)) kill('SIGTERM');
+          const port = /Server listening at http:[0-9./]+:([0-9]+)\s/.exec(text)?.[1];
+          if (port === undefined || asked) return;
+          asked = true;
+          void fetch(`http://127.0.0.1:${port}/livez`).then((response) => response.text());
+        },
+      );
+      t.equal(code, 0);
+      t.match(out, /^\[[0-9:]{8}\] INFO: open http:\/\/localhost:[0-9]+\/ui\/\r?$/m);
+      t.match(out, /^\[[0-9:]{8}\] INFO: GET \/livez: 200, [0-9.]+ ms\r?$/m);
+      t.notMatch(out, /[{}]|WARN/, 'no JSON');
+    },
+  );
 });

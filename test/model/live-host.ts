@@ -10,7 +10,7 @@ import { createHost, type Host } from '../../src/service/hosts/host.js';
 import { HostSession } from '../../src/service/hosts/host-session.js';
 import { runScript } from '../../src/service/hosts/scripts.js';
 import { parseU64, scriptActions } from '../../src/service/wire.js';
-import { faults } from '../helper.js';
+import { faults } from '../faults.js';
 import { present } from '../pmu/machine.js';
 
 /** What a request's validation fills in. */

@@ -1,9 +1,7 @@
 /** The process in environments that fail: it says in a sentence what is wrong, and never the password. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import t from 'tap';
 import { connect, emptyDatabase } from '../instances.js';
-import { folder, refuses, start } from './process.js';
+import { refuses } from './process.js';
 
 t.test('a database that nobody answers for', async (t) => {
   for (const host of ['127.0.0.1', 'localhost']) {
@@ -36,24 +34,4 @@ t.test('a database of a newer version', async (t) => {
 
 t.test('a part of the service without the database to share', async (t) => {
   for (const ROLE of ['api', 'worker']) await refuses(t, { ROLE }, /ROLE .* needs DATABASE_URL/);
-});
-
-t.test('a folder that another instance uses', async (t) => {
-  const DATA_DIR = join(await folder(t), 'data');
-  const first = start(t, { DATA_DIR });
-  t.ok(await first.listening, 'the first has it');
-  await refuses(t, { DATA_DIR }, /in use|uses/);
-  first.kill();
-  t.equal((await first.ended).code, 0);
-});
-
-t.test('a port that is taken ends the service before it starts anything', async (t) => {
-  const DATA_DIR = join(await folder(t), 'data');
-  const url = await emptyDatabase(t);
-  const first = start(t, { DATABASE_URL: url });
-  const address = await first.listening;
-  await refuses(t, { DATA_DIR, PORT: new URL(address ?? '').port }, /EADDRINUSE/);
-  t.notOk(existsSync(DATA_DIR));
-  first.kill();
-  t.equal((await first.ended).code, 0);
 });

@@ -57,7 +57,7 @@ export async function refuses(
   t.notMatch(service.output(), /hunter2/, 'no password');
 }
 
-export async function folder(t: Test): Promise<string> {
+async function folder(t: Test): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'pebslab-env-'));
   t.teardown(() => rm(path, { recursive: true, force: true }));
   return path;

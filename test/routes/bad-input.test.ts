@@ -7,7 +7,8 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 import t from 'tap';
 import { ProblemSchema } from '../../schemas/problem.js';
 import { PROBLEMS } from '../../schemas/problem-codes.js';
-import { faults, problemOf } from '../helper.js';
+import { faults } from '../faults.js';
+import { problemOf } from '../helper.js';
 import { type Lab, type LabHost, openFreshLab } from './lab.js';
 
 interface Route {
@@ -361,9 +362,10 @@ function complaintAbout(response: LightMyRequestResponse): string | null {
   return problem.detail === '' ? 'a problem without detail' : null;
 }
 
+const lab = await openFreshLab(t);
+const routes = routesOf(lab.app);
+
 t.test('random and near-miss requests at every route', async (t) => {
-  const lab = await openFreshLab(t);
-  const routes = routesOf(lab.app);
   t.ok(routes.length > 30, `${routes.length} routes`);
   const world = new World(lab);
   let ids = await world.ready();
@@ -412,7 +414,6 @@ t.test('random and near-miss requests at every route', async (t) => {
 t.test(
   'what is too much, or hardly JSON, is refused at every route that takes a body',
   async (t) => {
-    const lab = await openFreshLab(t);
     const world = new World(lab);
     const ids = await world.ready();
     const before = await world.read();
@@ -431,7 +432,7 @@ t.test(
       ['a __proto__', '{"__proto__":{"kind":"round_trip"}}', [400]],
       ['a field twice', '{"cpu":0,"cpu":1}', [400]],
     ];
-    for (const { method, path, bodies } of routesOf(lab.app)) {
+    for (const { method, path, bodies } of routes) {
       // What tools print is no JSON: it may be long, and anything.
       if (bodies.length === 0 || path === '/v1/observations') continue;
       for (const [name, payload, expected] of payloads) {
@@ -456,23 +457,20 @@ t.test(
 );
 
 t.test('a method that a route does not have', async (t) => {
-  const lab = await openFreshLab(t);
   const ids = await new World(lab).ready();
-  const all = routesOf(lab.app);
-  for (const path of new Set(all.map((route) => route.path))) {
-    const routes = all.filter((route) => route.path === path);
+  for (const path of new Set(routes.map((route) => route.path))) {
+    const own = routes.filter((route) => route.path === path);
     for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const) {
-      if (routes.some((route) => route.method === method)) continue;
+      if (own.some((route) => route.method === method)) continue;
       const url = addressOf({ path, query: '' } as Attempt, ids);
       const response = await lab.app.inject({ method, url });
       problemOf(t, response, 'method_not_allowed');
-      for (const route of routes) t.match(response.headers.allow, route.method, `${path} Allow`);
+      for (const route of own) t.match(response.headers.allow, route.method, `${path} Allow`);
     }
   }
 });
 
 t.test('addresses of the pages lead nowhere else', async (t) => {
-  const lab = await openFreshLab(t);
   for (const url of [
     '/docs/static/../../package.json',
     '/docs/static/%2e%2e/%2e%2e/package.json',

@@ -63,7 +63,8 @@ t.test('a comparison ends with its request', async (t) => {
 
 t.test('so many at once, and no more', async (t) => {
   const app = await build(t);
-  const ask = () => app.inject({ method: 'POST', url: '/v1/comparisons', payload: all });
+  const some = { ...all, kernels: kernels.slice(0, 5), cpu_models: cpu_models.slice(0, 4) };
+  const ask = () => app.inject({ method: 'POST', url: '/v1/comparisons', payload: some });
   const answers = await Promise.all(Array.from({ length: 20 }, ask));
   const refused = answers.filter(({ statusCode }) => statusCode !== 200);
   t.equal(answers.length - refused.length, 8);

@@ -190,7 +190,7 @@ const LARGEST: Record<string, readonly object[]> = {
         action: 'transition',
         vcpu: 'guest',
         kind: 'round_trip',
-        count: 250,
+        count: 25,
         exit_reason: 'hlt',
         inject: [{ at: 'k5_switch', nmi: {} }],
       }),

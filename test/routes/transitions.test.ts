@@ -437,7 +437,7 @@ t.test('changes of one host wait for each other', async (t) => {
   t.equal((await host.metrics()).round_trips, 30_000);
   t.equal((await host.vcpuState(vcpu)).runs, 30_000);
 
-  const first = lab.send('POST', url, { kind: 'micro_step', count: 2_400_000 });
+  const first = lab.send('POST', url, { kind: 'micro_step', count: 720_000 });
   const many = Array.from({ length: 100 }, () => lab.send('POST', url, { kind: 'round_trip' }));
   bodyOf(t, await first, TransitionSchema);
   const answers = await Promise.all(many);
@@ -447,7 +447,7 @@ t.test('changes of one host wait for each other', async (t) => {
     problemOf(t, response, 'too_many_requests');
     t.equal(response.headers['retry-after'], '1');
   }
-  const made = 130_000 + answers.length - refused.length;
+  const made = 60_000 + answers.length - refused.length;
   t.equal((await host.metrics()).round_trips, made, 'those refused did nothing');
 });
 
@@ -457,7 +457,7 @@ t.test('a host deleted during a long transition is gone', async (t) => {
   const vcpu = await host.vcpu();
   const long = lab.send('POST', `${host.path}/vcpus/${vcpu.id}/transitions`, {
     kind: 'micro_step',
-    count: 3_000_000,
+    count: 600_000,
   });
   await new Promise((resolve) => setTimeout(resolve, 30));
   t.equal((await lab.send('DELETE', host.path)).statusCode, 204);
@@ -473,7 +473,7 @@ t.test('many round trips in one request block nobody else', async (t) => {
   await lab.app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = lab.app.server.address() as AddressInfo;
   const base = `http://127.0.0.1:${port}`;
-  const count = 4_000_000;
+  const count = 1_000_000;
   const started = performance.now();
   let done = false;
   const long = fetch(`${base}${host.path}/vcpus/${vcpu.id}/transitions`, {
@@ -503,5 +503,5 @@ t.test('many round trips in one request block nobody else', async (t) => {
     `${probes} GET /livez in ${seconds.toFixed(1)} s, the longest took ${longest.toFixed(0)} ms`,
   );
   // Where the request held the loop, one probe would be answered before its end, or none.
-  t.ok(probes > 20, `${probes} were answered meanwhile; the aim is 100 ms each`);
+  t.ok(probes > 5, `${probes} were answered meanwhile; the aim is 100 ms each`);
 });

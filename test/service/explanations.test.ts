@@ -3,7 +3,7 @@ import root, { type Test } from 'tap';
 import { type Explanation, ExplanationSchema } from '../../schemas/explanation.js';
 import { bodyOf, problemOf } from '../helper.js';
 import { emptyDatabase, eventually, meddler, startInstance } from '../instances.js';
-import { HUGE } from '../worlds.js';
+import { HUGE, SMALL } from '../worlds.js';
 
 const t = root;
 const url = await emptyDatabase(t);
@@ -27,12 +27,12 @@ const SECTION = [
 /** Nothing makes the last line, so every state before it is looked at. */
 const TRACE = [...TRIP, ...SECTION, line('write_msr: 3f1, value f')];
 
-const { cpu_model, events, vcpus, actors } = HUGE;
-const model = { events, vcpus, actors };
+const { cpu_model } = HUGE;
+const modelOf = ({ events, vcpus, actors }: typeof SMALL) => ({ events, vcpus, actors });
 const KERNELS = ['linux-7.2.6', 'linux-6.12.107', 'linux-6.19', 'linux-6.16', 'linux-6.12.27'];
 /** Seconds a kernel. */
-const LONG = { kernels: KERNELS, cpu_model, model };
-const SHORT = { kernel: 'linux-7.2.6', cpu_model };
+const LONG = { kernels: KERNELS, cpu_model, model: modelOf(HUGE) };
+const SHORT = { kernels: KERNELS.slice(0, 2), cpu_model, model: modelOf(SMALL) };
 
 async function observe(): Promise<string> {
   const answer = await api.inject({
@@ -84,7 +84,7 @@ t.test('nothing is explained without a worker, and what waits can be cancelled',
 });
 
 t.test('what an instance was at when it died, another one begins again', async (t) => {
-  const { id } = (await ask(await observe(), { ...LONG, kernels: KERNELS.slice(0, 2) })).json();
+  const { id } = (await ask(await observe(), SHORT)).json();
   // As if a worker had died, and the queue had been lost.
   await sql.query(
     `update explanations set state = 'running', attempts = 1, lives = '{dead}' where id = $1`,
@@ -99,7 +99,7 @@ t.test('what an instance was at when it died, another one begins again', async (
   t.match(found, { state: 'succeeded', attempts: 2, fits: [] });
   t.strictSame(
     found.kernels.map(({ kernel }) => kernel),
-    KERNELS.slice(0, 2),
+    SHORT.kernels,
     'none twice',
   );
 });

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import root, { type Test } from 'tap';
 import { CampaignPageSchema, CampaignSchema } from '../../schemas/campaign.js';
 import { ExplorationPageSchema, ExplorationSchema } from '../../schemas/exploration.js';
+import { KERNELS } from '../../src/pmu/kernels/index.js';
 import { bodyOf, problemOf } from '../helper.js';
 import { emptyDatabase, eventually, type Instance, meddler, startInstance } from '../instances.js';
 import { HUGE_SEARCH, SMALL } from '../worlds.js';
@@ -14,8 +15,14 @@ const url = await emptyDatabase(t);
 const { app: api } = await startInstance(t, url, { role: 'api' });
 const sql = await meddler(t, url);
 
-/** As many walks as one thread takes in minutes. */
-const LONG = request({}, { walks: 1_000_000, steps_per_walk: 1000 });
+/** More walks than a test waits for, in cells of some tenths of a second. */
+const LONG = request(
+  {
+    kernels: KERNELS.map(({ id }) => id),
+    cpu_models: ['emerald-rapids', 'sapphire-rapids', 'ice-lake-sp', 'ice-lake'],
+  },
+  { walks: 250, steps_per_walk: 1000 },
+);
 
 type Kind = 'explorations' | 'campaigns';
 
@@ -71,12 +78,13 @@ t.test('one instance is asked and waits, another works', async (t) => {
 t.test(
   'progress shows, and a cancel on another instance ends the work within a second',
   async (t) => {
-    await worker(t);
+    const ids: string[] = [];
     for (const [kind, body] of [
       ['explorations', HUGE_SEARCH],
       ['campaigns', LONG],
     ] as const) {
       const { id } = (await post(kind, body)).json();
+      ids.push(id);
       const running = await until(
         kind,
         id,
@@ -91,36 +99,21 @@ t.test(
       const next = await post('explorations', { model: SMALL }, { prefer: 'wait=60' });
       t.equal(next.json().state, 'succeeded');
     }
-  },
-);
-
-t.test(
-  'a cancelled campaign keeps what was walked, and says that cells are incomplete',
-  async (t) => {
-    const first = await worker(t);
-    const matrix = { kernels: ['upstream-base', 'linux-6.12.117'] };
-    const { id } = (
-      await post('campaigns', request(matrix, { walks: 500_000, steps_per_walk: 1000 }))
-    ).json();
-    await until('campaigns', id, ({ progress }) => progress.done > 0);
-    await post(`campaigns/${id}/cancel`, {});
-    const results = (await api.inject(`/v1/campaigns/${id}/results`)).json();
-    t.equal(results.state, 'cancelled');
-    t.equal(results.cells.length, 2);
-    for (const { status, walks } of results.cells) {
-      t.ok(walks < 500_000);
-      t.match(status, /^(violated|incomplete)$/);
-    }
-    t.ok(results.cells.some(({ status }: { status: string }) => status === 'incomplete'));
-    const csv = await api.inject(`/v1/campaigns/${id}/results?format=csv`);
-    t.match(csv.body, /incomplete/);
-    await first?.close();
+    const url = `/v1/campaigns/${ids[1]}/results`;
+    const { state, cells } = (await api.inject(url)).json();
+    t.equal(state, 'cancelled');
+    t.ok(cells.length > 100);
+    const isOf = (statuses: RegExp) => (cell: { status: string }) => statuses.test(cell.status);
+    t.ok(cells.some(isOf(/^incomplete$/)), 'it says what was not walked');
+    t.ok(cells.some(isOf(/^(violated|clean)$/)), 'and keeps what was');
+    t.match((await api.inject(`${url}?format=csv`)).body, /incomplete/);
   },
 );
 
 t.test('work of an instance that stops is given back and ended by the next', async (t) => {
   const exploration = (await post('explorations', HUGE_SEARCH)).json().id;
-  const walks = request({}, { walks: 3000, steps_per_walk: 1000 });
+  const kernels = ['linux-7.2.6', 'linux-6.12.117', 'linux-7.3.4'];
+  const walks = request({ kernels }, { walks: 400, steps_per_walk: 1000 });
   const campaign = (await post('campaigns', walks)).json().id;
   await until('explorations', exploration, ({ progress }) => progress.done > 0);
   await until('campaigns', campaign, ({ state }) => state === 'running');
@@ -137,7 +130,7 @@ t.test('work of an instance that stops is given back and ended by the next', asy
   );
   t.match(await until('campaigns', campaign, isOver), {
     state: 'succeeded',
-    progress: { done: 3000, total: 3000 },
+    progress: { done: 1200, total: 1200 },
   });
   t.match((await post(`explorations/${exploration}/cancel`, {})).json(), { state: 'cancelled' });
 });

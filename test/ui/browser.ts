@@ -17,17 +17,6 @@ const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((path) 
 export const skip =
   CHROMIUM === undefined ? 'there is no Chromium: apt-get install chromium' : (false as const);
 
-/** Each screen is looked at in these. */
-export const LOOKS = [
-  { width: 1280, height: 800, colorScheme: 'light' },
-  { width: 1280, height: 800, colorScheme: 'dark' },
-  { width: 360, height: 740, colorScheme: 'light' },
-  { width: 360, height: 740, colorScheme: 'dark' },
-] as const;
-
-/** Enough for what has little in it: each scheme and each width once. */
-export const FEW_LOOKS = [LOOKS[1], LOOKS[2]];
-
 let launched: Promise<Browser> | undefined;
 
 function browser(): Promise<Browser> {

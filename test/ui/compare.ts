@@ -1,6 +1,6 @@
 /** Two kernels side by side in the page: the same differences as the API says, and every one can be reached. */
 import type { Test } from 'tap';
-import { expectMessages, FEW_LOOKS, openPage } from './browser.js';
+import { expectMessages, openPage } from './browser.js';
 import { checkLooks } from './checks.js';
 import type { Opened } from './work.test.js';
 
@@ -127,6 +127,6 @@ export async function testCompare(t: Test, { app, origin, page }: Opened): Promi
     await page.getByRole('alert').getByText('The script is not JSON').waitFor();
     await page.goto('/ui/compare?scenario=matrix-linux-7.3.4-k3-late');
     await page.getByRole('alert').getByText('No schedule').waitFor();
-    await checkLooks(t, page, 'compare, nothing', FEW_LOOKS);
+    await checkLooks(t, page, 'compare, nothing');
   });
 }

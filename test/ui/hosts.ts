@@ -1,6 +1,6 @@
 /** Hosts in the page: made, stepped, and an NMI set on a micro-step, until a bit is stuck. */
 import type { Test } from 'tap';
-import { expectMessages, FEW_LOOKS, openPage } from './browser.js';
+import { expectMessages, openPage } from './browser.js';
 import { checkLooks } from './checks.js';
 import type { Opened } from './work.test.js';
 
@@ -15,7 +15,7 @@ export async function testHosts(t: Test, { app, origin, page }: Opened): Promise
   t.test('one is made where there is none', async (t) => {
     await page.goto('/ui/hosts');
     await page.getByText('There is none yet').waitFor();
-    await checkLooks(t, page, 'hosts, none', FEW_LOOKS);
+    await checkLooks(t, page, 'hosts, none');
     await page.setViewportSize({ width: 1280, height: 800 });
     await page.getByLabel('Name, if it is to have one').fill('bench');
     await button('Make it').click();

@@ -1,6 +1,6 @@
 /** The page in a browser: what the service works on, kept up to date by its events. */
 import type { Test } from 'tap';
-import { expectMessages, FEW_LOOKS } from './browser.js';
+import { expectMessages } from './browser.js';
 import { checkLooks } from './checks.js';
 import type { Opened } from './work.test.js';
 
@@ -37,7 +37,7 @@ export async function testLive(t: Test, { app, origin, page }: Opened): Promise<
     await section('Campaigns').getByText('No campaign').waitFor();
     await section('Events').getByText('Nothing has happened').waitFor();
     await page.getByRole('status').filter({ hasText: 'live' }).waitFor();
-    await checkLooks(t, page, 'live, nothing there', FEW_LOOKS);
+    await checkLooks(t, page, 'live, nothing there');
     await page.setViewportSize({ width: 1280, height: 800 });
   });
 

@@ -1,6 +1,6 @@
 /** Real machines in the page: a file is dropped, judged with its lines, explained, and the schedule run on a host. */
 import type { Test } from 'tap';
-import { expectMessages, FEW_LOOKS } from './browser.js';
+import { expectMessages } from './browser.js';
 import { checkLooks } from './checks.js';
 import type { Opened } from './work.test.js';
 
@@ -28,7 +28,7 @@ export async function testMachines(t: Test, { app, origin, page }: Opened): Prom
   t.test('a dropped file is judged, and its lines are the evidence', async (t) => {
     await page.goto('/ui/machines');
     await page.getByText('Nothing is kept here yet').waitFor();
-    await checkLooks(t, page, 'machines, none', FEW_LOOKS);
+    await checkLooks(t, page, 'machines, none');
     await page.setViewportSize({ width: 1280, height: 800 });
     await page.getByLabel('Keep it, so that it can be explained').uncheck();
     const transfer = await page.evaluateHandle('new DataTransfer()');

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import t from 'tap';
-import { expectMessages, FEW_LOOKS, openPage, serve, skip } from './browser.js';
+import { expectMessages, openPage, serve, skip } from './browser.js';
 import { checkLooks } from './checks.js';
 
 const PLACE = '/ui/s/matrix-linux-7.2.6-k3-late/ce/I1-0';
@@ -280,7 +280,7 @@ t.test('the timeline', { skip }, async (t) => {
     await page.goto('/ui/mine');
     const row = page.getByRole('row', { name: /^linux-7\.2\.6 · emerald-rapids · prompt NMIs/ });
     await row.getByText('1 CPU, 1 event, 1 vCPU, nmi_throttle').waitFor();
-    await checkLooks(t, page, 'my worlds', FEW_LOOKS);
+    await checkLooks(t, page, 'my worlds');
     await page.setViewportSize({ width: 1280, height: 800 });
     await row.getByRole('link').click();
     await page.getByRole('heading', { name: 'The first state' }).waitFor();

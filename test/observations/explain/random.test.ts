@@ -22,7 +22,7 @@ const KERNELS = [
   'pebs-v2',
   'host-side-hardened',
 ];
-const PAIRS = 6;
+const PAIRS = 3;
 /** Overflows of an event that is stopped before the NMI comes; kernels that write IA32_PEBS_ENABLE without any event with PEBS; a group whose leader is closed first. */
 const MORE_PAIRS = [24, 77, 93, 160];
 const MODELS = ['emerald-rapids', 'ice-lake-sp', 'haswell-x'];

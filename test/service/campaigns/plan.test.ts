@@ -7,7 +7,7 @@ import { KERNELS } from '../../../src/pmu/kernels/index.js';
 import { chunksOf, planCampaign } from '../../../src/service/campaigns/plan.js';
 import { noTotals, resultsOf, summaryOf } from '../../../src/service/campaigns/totals.js';
 import { ProblemError } from '../../../src/service/problem-error.js';
-import { faults } from '../../helper.js';
+import { faults } from '../../faults.js';
 import { RACE_LATE, RACE_PROMPT, request } from './lab.js';
 
 const WORLDS = [...new Set(SCENARIOS.map(({ world }) => world))];

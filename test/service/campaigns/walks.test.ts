@@ -13,7 +13,8 @@ import {
 } from '../../../src/service/campaigns/plan.js';
 import { noTotals, resultsOf, summaryOf } from '../../../src/service/campaigns/totals.js';
 import { walkChunk, walkChunkHere } from '../../../src/service/campaigns/walk-chunk.js';
-import { bodyOf, build, faults } from '../../helper.js';
+import { faults } from '../../faults.js';
+import { bodyOf, build } from '../../helper.js';
 import { pool, RACE_LATE, RACE_PROMPT, request, results, walked } from './lab.js';
 
 const app = await build(t);
@@ -146,8 +147,12 @@ t.test('what a walk finds in any scenario replays to the same violation', async 
     'quiescence-k1-nmi-throttle',
   ];
   let replays = 0;
-  for (const kernel of ['linux-7.2.6', 'linux-6.12.117', 'zero-global-ctrl-e2']) {
-    const matrix = { kernels: [kernel], cpu_models: ['haswell-x', 'emerald-rapids'], scenarios };
+  for (const [kernel, cpuModel] of [
+    ['linux-7.2.6', 'emerald-rapids'],
+    ['linux-6.12.117', 'haswell-x'],
+    ['zero-global-ctrl-e2', 'emerald-rapids'],
+  ] as const) {
+    const matrix = { kernels: [kernel], cpu_models: [cpuModel], scenarios };
     const plan = await planCampaign(request(matrix, { walks: 40, steps_per_walk: 300 }));
     const found = await results(two, plan, await walked(two, plan));
     for (const { cpu_model, scenario, properties } of found.cells) {
@@ -160,7 +165,7 @@ t.test('what a walk finds in any scenario replays to the same violation', async 
       }
     }
   }
-  t.ok(replays >= 20, `${replays} replays`);
+  t.ok(replays >= 10, `${replays} replays`);
 });
 
 t.test('a long walk is shrunk to a short one', async (t) => {

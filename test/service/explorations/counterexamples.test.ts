@@ -256,25 +256,25 @@ t.test(
 );
 
 t.test(
-  'every counterexample of the catalogue replays to the same violation on a live host',
+  'a counterexample of each invariant replays to the same violation on a live host',
   async (t) => {
-    let replays = 0;
-    for (const scenario of SCENARIOS) {
-      if (!Object.values(scenario.expected).includes('violated')) continue;
-      const result = await explored(t, { scenario: scenario.id });
-      for (const { id, verdict, counterexamples } of result.properties) {
-        if (verdict !== 'violated') continue;
-        t.ok(counterexamples.length > 0, `${scenario.id} ${id} has a counterexample`);
-        for (const link of counterexamples) {
-          const found = await counterexample(t, result, link.id);
-          const { violations } = await replayed(t, found);
-          const seen = violations.map(({ invariant }) => invariant);
-          t.ok(seen.includes(id), `${scenario.id} ${link.id}: ${seen}`);
-          replays += 1;
-        }
+    const replays = new Set<string>();
+    for (const { id: scenario, expected } of SCENARIOS) {
+      const properties = Object.keys(expected).filter(
+        (id) => expected[id] === 'violated' && !replays.has(id),
+      );
+      if (properties.length === 0) continue;
+      const result = await explored(t, { scenario, properties });
+      for (const { id, counterexamples } of result.properties) {
+        const [link] = counterexamples;
+        const found = await counterexample(t, result, link?.id ?? `${id}-0`);
+        const { violations } = await replayed(t, found);
+        const seen = violations.map(({ invariant }) => invariant);
+        t.ok(seen.includes(id), `${scenario} ${id}: ${seen}`);
+        replays.add(id);
       }
     }
-    t.ok(replays >= 40, `${replays} replays`);
+    t.ok(replays.size >= 10, `${[...replays]}`);
   },
 );
 

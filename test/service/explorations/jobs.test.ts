@@ -1,5 +1,5 @@
 /** Searches as jobs: asked for, waited for and queued; the service stays responsive. */
-import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import {
@@ -78,19 +78,14 @@ t.test('the event loop stays free while two searches run', async (t) => {
   const running = [await started(t, huge()), await started(t, huge({ workers: 2 }))];
   await Promise.all(running.map((one) => until(t, one, ({ state }) => state === 'running')));
   await Promise.all(running.map((one) => until(t, one, ({ progress }) => progress.done > 0)));
-  const delay = monitorEventLoopDelay({ resolution: 10 });
-  delay.enable();
   let slowest = 0;
-  for (let nth = 0; nth < 60; nth += 1) {
+  for (let nth = 0; nth < 15; nth += 1) {
     const asked = performance.now();
     t.equal((await app.inject('/v1/kernels')).statusCode, 200);
     slowest = Math.max(slowest, performance.now() - asked);
     await sleep(10);
   }
-  delay.disable();
-  const [p50 = 0, p99 = 0] = [50, 99].map((one) => delay.percentile(one) / 1e6 - 10);
-  t.comment(`event loop: p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms (aim 100)`);
-  t.comment(`slowest answer ${slowest.toFixed(0)} ms`);
+  t.comment(`slowest answer ${slowest.toFixed(0)} ms (aim 100)`);
   // Where a search held the loop, none of these would be answered before its end.
   for (const one of running) t.equal((await read(t, one)).state, 'running');
   for (const one of running) await cancel(t, one);

@@ -30,7 +30,7 @@ async function withoutRoom<Result>(t: Test, act: () => Promise<Result>): Promise
 }
 
 t.test('what one instance has read, another one shows', async (t) => {
-  const text = loop(200_000);
+  const text = loop(50_000);
   const sent = await send(port, '?format=rdmsr&machine=two', text, {
     headers: { prefer: 'wait=60' },
   });
@@ -56,10 +56,10 @@ t.test('what one instance has read, another one shows', async (t) => {
     next = next_cursor === null ? '' : `${path}/records?limit=1000&cursor=${next_cursor}`;
     if (lines > 3000) break;
   }
-  const cursor = Buffer.from('199990:seq').toString('base64url');
+  const cursor = Buffer.from('49990:seq').toString('base64url');
   const last = (await there.app.inject(`${path}/records?cursor=${cursor}`)).json();
   t.equal(last.items.length, 10);
-  t.match(last.items.at(-1), { line: 200_000, value: '0x0000000000000001' });
+  t.match(last.items.at(-1), { line: 50_000, value: '0x0000000000000001' });
   t.equal(last.has_more, false);
 });
 
