@@ -24,6 +24,8 @@ export interface ReadingAnswer {
   readonly pointer?: string | undefined;
 }
 
+/** How many batches a thread is given before it has read the first: when it has, it need not wait for the next. */
+export const BATCHES_GIVEN_MAX = 2;
 const THREADS_MAX = 4;
 const IDLE_MILLIS_MAX = 60_000;
 /** Lines become strings that nobody keeps: with less room they would be cleared away a thousand times in a gigabyte. */
@@ -36,8 +38,11 @@ const MEBIBYTE = 2 ** 20;
 
 /** One text being read. */
 export class ReadingThread {
-  /** What is to be read is put where the thread sees it, batch after batch, so that none is garbage in two heaps. */
-  private shared = Buffer.from(new SharedArrayBuffer(0));
+  /** What is to be read is put where the thread sees it, in turn, so that none is garbage in two heaps. */
+  private readonly shared = Array.from(
+    { length: BATCHES_GIVEN_MAX },
+    (): Buffer => Buffer.from(new SharedArrayBuffer(0)),
+  );
   private readonly thread = new AnsweringThread<ReadingTask, ReadingAnswer>(
     new URL('./reading-worker.js', import.meta.url),
     IDLE_MILLIS_MAX,
@@ -48,7 +53,7 @@ export class ReadingThread {
     await this.ask({ kind: 'begin', options });
   }
 
-  /** Not before what was given to it last has been read. */
+  /** Only where fewer than `BATCHES_GIVEN_MAX` are being read. */
   async read(batch: readonly Uint8Array[]): Promise<TextPiece | undefined> {
     return (await this.ask({ kind: 'read', bytes: this.share(batch) })).piece;
   }
@@ -76,18 +81,20 @@ export class ReadingThread {
 
   private share(batch: readonly Uint8Array[]): Uint8Array {
     const bytes = batch.reduce((sum, { length }) => sum + length, 0);
-    if (bytes > this.shared.length) {
+    let shared = this.shared.shift() as Buffer;
+    if (bytes > shared.length) {
       const mebibytes = Math.ceil(bytes / MEBIBYTE);
-      this.shared = Buffer.from(new SharedArrayBuffer(mebibytes * MEBIBYTE));
+      shared = Buffer.from(new SharedArrayBuffer(mebibytes * MEBIBYTE));
     }
+    this.shared.push(shared);
     let at = 0;
     for (const chunk of batch) {
       const end = at + chunk.length;
       // V8's own ways of copying into shared memory (set, copy) take several times as long.
-      if (end > at) this.shared.fill(chunk, at, end);
+      if (end > at) shared.fill(chunk, at, end);
       at = end;
     }
-    return this.shared.subarray(0, bytes);
+    return shared.subarray(0, bytes);
   }
 
   private async ask(task: ReadingTask): Promise<ReadingAnswer> {

@@ -9,7 +9,7 @@ import { type Reply, storedAnswer, type Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
 import { type ResultToken, settlesRun } from '../pools/observed.js';
 import type { ReadText } from './piece-reading.js';
-import type { ReadingThread, ReadingThreads } from './reading-thread.js';
+import { BATCHES_GIVEN_MAX, type ReadingThread, type ReadingThreads } from './reading-thread.js';
 import { batchesOf, TEXT_BYTES_MAX, textOf, textTooLong } from './text-source.js';
 import { type About, endedEvent, failureReason, observationOf } from './views.js';
 
@@ -45,19 +45,19 @@ export async function readBody(
     thread = await threads.take();
     const keeps = keep !== undefined;
     await thread.begin({ format, keeps, facts, ...(complete === undefined ? {} : { complete }) });
-    let reading: Promise<TextPiece | undefined> = Promise.resolve(undefined);
     const store = async (piece: TextPiece | undefined): Promise<void> => {
       if (piece !== undefined) await keep?.(piece);
     };
+    const readings: Promise<TextPiece | undefined>[] = [];
     for (let next = first; next.done !== true; next = await batches.next()) {
-      const piece = await reading;
-      // It reads the next batch while what it has read is stored.
-      reading = thread.read(next.value);
+      const reading = thread.read(next.value);
       reading.catch(() => {});
-      await store(piece);
+      readings.push(reading);
+      // It reads this batch while what was read before is stored and the next one comes.
+      if (readings.length === BATCHES_GIVEN_MAX) await store(await readings.shift());
     }
     arrived?.();
-    await store(await reading);
+    for (const reading of readings) await store(await reading);
     const read = await thread.end();
     await store(read.last);
     return read;
