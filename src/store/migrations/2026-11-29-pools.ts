@@ -67,7 +67,6 @@ const STATEMENTS = [
    )`,
   `create index pool_runs_of on pool_runs (job_id, n)`,
   `create index pool_runs_queued on pool_runs (pool, priority desc, seq) where state = 'queued'`,
-  `create index pool_runs_available on pool_runs (queued_at, id) where state = 'queued'`,
   `create index pool_runs_expiring on pool_runs (expires_at) where state = 'leased'`,
   // A machine holds one lease at most, whatever two instances are asked for at once.
   `create unique index pool_runs_held on pool_runs (pool, machine) where state = 'leased'`,

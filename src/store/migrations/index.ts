@@ -13,6 +13,7 @@ import { explanationsOf } from './2026-11-28-explanations-of.js';
 import { hostActions } from './2026-11-28-host-actions.js';
 import { pools } from './2026-11-29-pools.js';
 import { ended } from './2026-11-30-ended.js';
+import { availableRuns } from './2026-12-01-available-runs.js';
 
 /** By name, which is also their order. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -28,6 +29,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '2026-11-28-host-actions': hostActions,
   '2026-11-29-pools': pools,
   '2026-11-30-ended': ended,
+  '2026-12-01-available-runs': availableRuns,
 };
 
 /** The database was made by a newer version of the service. */
