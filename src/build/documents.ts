@@ -1,4 +1,4 @@
-/** What a service with all routes sends of openapi.yaml: as it is, as JSON, and in the words of OpenAPI 3.0. */
+/** What a service with all routes sends of openapi.yaml: itself, the same as JSON, and in the words of OpenAPI 3.0. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { load } from 'js-yaml';
 import { asOpenApi30 } from '../http/openapi/openapi-3.0.js';
@@ -7,7 +7,8 @@ const SOURCE = new URL('../../../openapi.yaml', import.meta.url);
 const TARGET = new URL('../../', import.meta.url);
 
 export function readDocuments(): void {
-  const text = readFileSync(SOURCE, 'utf8');
+  // Without the note to developers at the top.
+  const text = readFileSync(SOURCE, 'utf8').replace(/^#.*\n/, '');
   const document = load(text) as object;
   put('openapi.yaml', text);
   put('openapi.json', JSON.stringify(document));

@@ -1,9 +1,10 @@
 /** Bundles the page of src/ui into dist/ui: hashed names, with `.br` and `.gz` beside each file that gets smaller. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { replaceFolder } from './folder.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const SOURCE = join(ROOT, 'src/ui');
@@ -11,7 +12,6 @@ const TARGET = join(ROOT, 'dist/ui');
 const ADDRESS = '/ui/';
 
 export async function bundlePage(): Promise<void> {
-  rmSync(TARGET, { recursive: true, force: true });
   const { metafile, outputFiles } = await build({
     absWorkingDir: ROOT,
     entryPoints: [join(SOURCE, 'main.tsx'), join(SOURCE, 'icon.svg')],
@@ -28,13 +28,17 @@ export async function bundlePage(): Promise<void> {
     write: false,
     logLevel: 'warning',
   });
-  for (const { path, contents } of outputFiles) put(path, contents);
   const names = Object.keys(metafile.outputs).map((path) => relative('dist/ui', path));
   const page = readFileSync(join(SOURCE, 'index.html'), 'utf8').replace(
     /%(js|css|svg)%/g,
     (_, kind: string) => ADDRESS + names.find((name) => name.endsWith(`.${kind}`)),
   );
-  put(join(TARGET, 'index.html'), Buffer.from(page));
+  await replaceFolder(TARGET, async (folder) => {
+    for (const { path, contents } of outputFiles) {
+      put(join(folder, relative(TARGET, path)), contents);
+    }
+    put(join(folder, 'index.html'), Buffer.from(page));
+  });
 }
 
 function put(path: string, contents: Uint8Array): void {
