@@ -4,6 +4,7 @@ import { CampaignSchema } from '../../schemas/campaign.js';
 import { ObservationSchema } from '../../schemas/observation.js';
 import { type KcidbPage, KcidbPageSchema } from '../../schemas/report.js';
 import { bodyOf, build, freshStorage, problemOf } from '../helper.js';
+import { eventually } from '../instances.js';
 import { capture } from '../observations/captures.js';
 import { dashboardFaults, kcidbFaults } from '../service/reports/kcidb-schema.js';
 
@@ -105,13 +106,30 @@ t.test('a campaign comes as tests, with real durations', async (t) => {
   ]);
 });
 
-const page = async (query = ''): Promise<KcidbPage> =>
+const pageNow = async (query: string): Promise<KcidbPage> =>
   bodyOf(t, await app.inject(`/v1/exports/kcidb${query}`), KcidbPageSchema);
+
+/** Until no transaction is under way that is older than the end of an observation, in this database or in those of other tests. */
+async function settled(): Promise<void> {
+  const left = async (): Promise<number> => {
+    const { rows } = await storage.database.pool.query(
+      'select count(*) as left from observations where ended_xid >= pg_snapshot_xmin(pg_current_snapshot())',
+    );
+    return rows[0].left;
+  };
+  await eventually(left, (count) => count === 0);
+}
+
+async function page(query = ''): Promise<KcidbPage> {
+  await settled();
+  return pageNow(query);
+}
 
 t.test('finished observations are exported page by page, each once', async (t) => {
   for (const name of ['sysrq-stuck.txt', 'tuxrun-results.json', 'lava-callback-results.json']) {
     await upload(name);
   }
+  await settled();
   const first = await app.inject('/v1/exports/kcidb?limit=3');
   const { items, next_cursor, has_more } = bodyOf(t, first, KcidbPageSchema);
   t.equal(items.length, 3);
@@ -142,7 +160,7 @@ t.test('what ended while another transaction was under way is not passed over', 
   );
   const { id } = await upload('sysrq-stuck.txt');
   const ids = (found: KcidbPage) => found.items.map(({ tests }) => tests[0]?.misc.report);
-  const before = await page(`?after=${next_cursor}`);
+  const before = await pageNow(`?after=${next_cursor}`);
   await older.query('commit');
   older.release();
   const after = await page(`?after=${before.next_cursor}`);
