@@ -7,6 +7,7 @@ import {
   ExplorationSchema,
 } from '../../schemas/exploration.js';
 import { bodyOf, problemOf } from '../helper.js';
+import { eventually } from '../instances.js';
 import { openFreshLab } from './lab.js';
 
 const model = (kernel: string) => ({
@@ -124,13 +125,16 @@ t.test('a search or campaign is deleted, and ended before if need be', async (t)
   }
   t.strictSame((await lab.get('/v1/explorations')).json().items, []);
   t.strictSame((await lab.get('/v1/campaigns')).json().items, []);
-  const told = (await lab.get('/v1/events?limit=1000')).json().items as {
-    type: string;
-    subject: string;
-  }[];
-  const deleted = told.filter(({ type }) => type.endsWith('.deleted'));
+  const deleted = async (): Promise<string[]> => {
+    const { items } = (await lab.get('/v1/events?limit=1000')).json();
+    return items
+      .filter(({ type }: { type: string }) => type.endsWith('.deleted'))
+      .map(({ subject }: { subject: string }) => subject);
+  };
+  // Events are told once no older transaction is under way, in the databases of other tests either.
+  const told = await eventually(deleted, (subjects) => subjects.length === urls.length);
   t.strictSame(
-    deleted.map(({ subject }) => subject),
+    told,
     urls.map((url) => url.split('/').at(-1)),
   );
   const next = await search({ model: model('linux-7.3.4'), properties: ['I1'] }, 'wait=60');
