@@ -2,37 +2,37 @@
 import type { PmuCaps } from '../arch/cpu-model.js';
 import { PEBS_ENABLE } from '../arch/msr.js';
 import { CpuHwEvents } from '../perf/cpu-hw-events.js';
-import { readMasks } from '../perf/guest-switch.js';
+import { readMasks, type SwitchInput } from '../perf/guest-switch.js';
 import { SwitchList } from '../perf/switch-list.js';
 import type { KernelVariant } from './kernel-variant.js';
 
 const GUEST_WITHOUT_PEBS = { pebsEnable: 0, dsArea: 0, pebsDataCfg: 0, crossMapped: 0 };
 
+type Lister = Pick<KernelVariant, 'finishList'>;
+
+/** The MSRs of the list that a kernel makes, as a set of bits. */
+function listed(kernel: Lister, list: SwitchList, input: SwitchInput): number {
+  readMasks(list, input.cpuc, input.caps);
+  kernel.finishList(list, input);
+  return list.present;
+}
+
 /** Whether the kernel switches IA32_PEBS_ENABLE around a guest while a host PEBS event is active. */
-export function switchesPebsEnable(
-  { finishList }: Pick<KernelVariant, 'finishList'>,
-  caps: PmuCaps,
-  noIsolation: boolean,
-): boolean {
+export function switchesPebsEnable(kernel: Lister, caps: PmuCaps, noIsolation: boolean): boolean {
   const cpuc = new CpuHwEvents();
   cpuc.pebsEnabled = 1;
   cpuc.intelCtrlHostMask = 1;
-  const list = new SwitchList();
-  readMasks(list, cpuc, caps);
-  finishList(list, { caps, noIsolation, cpuc, guest: GUEST_WITHOUT_PEBS });
-  return (list.present & (1 << PEBS_ENABLE)) !== 0;
+  const input = { caps, noIsolation, cpuc, guest: GUEST_WITHOUT_PEBS };
+  return (listed(kernel, new SwitchList(), input) & (1 << PEBS_ENABLE)) !== 0;
 }
 
 /** The MSRs that are in every list of the kernel, as a set of bits. */
-export function listedAlways(
-  { finishList }: Pick<KernelVariant, 'finishList'>,
-  caps: PmuCaps,
-  noIsolation: boolean,
-): number {
+export function listedAlways(kernel: Lister, caps: PmuCaps, noIsolation: boolean): number {
   const cpuc = new CpuHwEvents();
   const guest = { ...GUEST_WITHOUT_PEBS };
+  const input = { caps, noIsolation, cpuc, guest };
   const list = new SwitchList();
-  let listed = ~0;
+  let always = ~0;
   // Two counters, and for each whether it is in each of five masks.
   for (let masks = 0; masks < 1 << 10; masks += 1) {
     cpuc.pebsEnabled = masks & 3;
@@ -40,9 +40,7 @@ export function listedAlways(
     cpuc.intelCtrlGuestMask = (masks >> 4) & 3;
     guest.pebsEnable = (masks >> 6) & 3;
     guest.crossMapped = masks >> 8;
-    readMasks(list, cpuc, caps);
-    finishList(list, { caps, noIsolation, cpuc, guest });
-    listed &= list.present;
+    always &= listed(kernel, list, input);
   }
-  return listed;
+  return always;
 }
