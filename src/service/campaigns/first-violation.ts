@@ -36,7 +36,10 @@ export function firstViolation(
   violating: ViolatingWalk,
   signal?: AbortSignal,
 ): Promise<CampaignViolation> {
-  const cell = cells[violating.cell]!;
+  const cell = cells[violating.cell];
+  if (cell === undefined) {
+    return Promise.reject(new Error(`the plan has no cell ${violating.cell}`));
+  }
   return pool.run('firstViolationHere', { cell, violating, stepsPerWalk }, signal);
 }
 
