@@ -62,7 +62,7 @@ async function bundle(name: string, names: readonly string[], folder: string): P
     format: 'esm',
     target: 'node20',
     external: EXTERNAL,
-    // Errors are told by the names of their classes.
+    // Logs identify errors by the names of their classes.
     keepNames: true,
     // What such modules load, they load by `require`.
     banner: {

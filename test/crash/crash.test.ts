@@ -16,6 +16,6 @@ t.test('instances that share a database and are killed lose and double nothing',
 );
 
 // With a database that is run for it: nobody clears its queue when it starts, so who does not let go of its jobs is waited for.
-t.test('a service that is told to stop under load ends in order and goes on later', (t) =>
+t.test('a service that is stopped under load shuts down in order and resumes its work later', (t) =>
   runShort(t, (options) => gracefulStop(options, databases), { rounds: 1, clients: 2 }),
 );

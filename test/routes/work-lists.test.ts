@@ -131,7 +131,7 @@ t.test('a search or campaign is deleted, and ended before if need be', async (t)
       .filter(({ type }: { type: string }) => type.endsWith('.deleted'))
       .map(({ subject }: { subject: string }) => subject);
   };
-  // Events are told once no older transaction is under way, in the databases of other tests either.
+  // Events are listed only once no older transaction is in progress, including those in other tests' databases.
   const told = await eventually(deleted, (subjects) => subjects.length === urls.length);
   t.strictSame(
     told,

@@ -19,7 +19,7 @@ export interface RegistersItem {
   violated: string[];
 }
 
-/** A register that is told of a CPU, with its columns in a frame. */
+/** A register shown of a CPU, with its columns in a frame. */
 export interface Register {
   readonly msr: number;
   readonly name: string;
