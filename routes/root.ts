@@ -12,10 +12,16 @@ const RESOURCES = [
   'cpu-models',
   'kernels',
   'invariants',
+  'micro-steps',
+  'coverage-goals',
   'scenarios',
   'hosts',
   'explorations',
   'campaigns',
+  'observations',
+  'explanations',
+  'pools',
+  'pool-jobs',
   'events',
 ];
 

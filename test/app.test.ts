@@ -200,6 +200,12 @@ t.test('the address of the service says where to begin', async (t) => {
     const { statusCode } = await app.inject(path);
     t.ok(statusCode === 200 || statusCode === 302, `${path}: ${statusCode}`);
   }
+  const { paths } = (await app.inject('/openapi.json')).json();
+  const lists = Object.keys(paths).filter(
+    (path) =>
+      /^\/v1\/[a-z-]+$/.test(path) && /^list|^getEvents$/.test(paths[path].get?.operationId),
+  );
+  t.same(new Set(index.resources), new Set(lists), 'and names every list there is');
   const browser = await get('/', 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8');
   t.equal(browser.statusCode, 303);
   t.equal(browser.headers.location, '/ui/');
