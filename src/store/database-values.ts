@@ -10,12 +10,13 @@ export interface DatabaseValues {
   /** Unfinished, by state. */
   readonly explorations: Unfinished;
   readonly campaigns: Unfinished;
+  readonly explanations: Unfinished;
 }
 
 export interface Unfinished {
   readonly queued: number;
   readonly running: number;
-  /** Always 0 of campaigns. */
+  /** Only explorations pause. */
   readonly paused: number;
 }
 
@@ -27,7 +28,9 @@ export async function readDatabaseValues({ query }: Database): Promise<DatabaseV
     union all
     select 'explorations ' || state, count(*) from explorations where finished_at is null group by state
     union all
-    select 'campaigns ' || state, count(*) from campaigns where finished_at is null group by state`.execute(
+    select 'campaigns ' || state, count(*) from campaigns where finished_at is null group by state
+    union all
+    select 'explanations ' || state, count(*) from explanations where finished_at is null group by state`.execute(
     query,
   );
   const count = (what: string): number => rows.find((row) => row.what === what)?.count ?? 0;
@@ -41,6 +44,7 @@ export async function readDatabaseValues({ query }: Database): Promise<DatabaseV
     observationBytes: count('observation bytes'),
     explorations: unfinished('explorations'),
     campaigns: unfinished('campaigns'),
+    explanations: unfinished('explanations'),
   };
 }
 

@@ -135,6 +135,13 @@ export const METRICS = {
     ofDatabase: true,
     panel: { row: 'Real machines', title: 'Texts stored', unit: 'bytes' },
   },
+  pebslab_explanations: {
+    kind: 'gauge',
+    help: 'Unfinished explanations in the database',
+    labels: ['state'],
+    ofDatabase: true,
+    panel: { row: 'Real machines', title: 'Explanations' },
+  },
   pebslab_explanations_ended_total: {
     kind: 'counter',
     help: 'Explanations that ended',

@@ -40,12 +40,13 @@ export class SharedValues {
       for (const name of NAMES) meters.clear(name);
       return;
     }
-    const { hosts, explorations, campaigns, observationBytes, queueDepth } = shared;
+    const { hosts, observationBytes, explorations, campaigns, explanations, queueDepth } = shared;
     meters.set('pebslab_hosts', hosts);
     meters.set('pebslab_observation_bytes', observationBytes);
     for (const state of ['queued', 'running'] as const) {
       meters.set('pebslab_explorations', explorations[state], { state });
       meters.set('pebslab_campaigns', campaigns[state], { state });
+      meters.set('pebslab_explanations', explanations[state], { state });
     }
     meters.set('pebslab_explorations', explorations.paused, { state: 'paused' });
     for (const [queue, depth] of Object.entries(queueDepth)) {
@@ -63,5 +64,6 @@ const NAMES = [
   'pebslab_observation_bytes',
   'pebslab_explorations',
   'pebslab_campaigns',
+  'pebslab_explanations',
   'pebslab_queue_depth',
 ] as const;

@@ -54,12 +54,17 @@ t.test('answers 429', async (t) => {
   const sql = await meddler(t, url);
   await sql.query(`insert into campaigns (id, state, request, resource)
     select 'camp_many' || n, 'queued', '{}', '{}' from generate_series(1, 32) n`);
+  await sql.query(`insert into explanations (id, state, request, resource)
+    select 'exn_many' || n, case n when 1 then 'running' else 'queued' end, '{}', '{}' from generate_series(1, 3) n`);
   const refused = await ask('campaigns', request());
   t.equal(refused.statusCode, 429, refused.body);
   const body = await scrape();
   t.match(body, /^pebslab_too_many_requests_total 1$/m);
   t.match(body, /^pebslab_campaigns\{state="queued"\} 32$/m);
+  t.match(body, /^pebslab_explanations\{state="queued"\} 2$/m);
+  t.match(body, /^pebslab_explanations\{state="running"\} 1$/m);
   await sql.query(`delete from campaigns where id like 'camp_many%'`);
+  await sql.query(`delete from explanations where id like 'exn_many%'`);
 });
 
 t.test('without the database the rest is still exported, soon', async (t) => {
