@@ -6,13 +6,11 @@ import type { Database } from '../../store/database.js';
 import { type EventInput, eventOf } from '../../store/event-store.js';
 import { type OnEnded, WorkStore } from '../../store/work-store.js';
 import { Pace } from '../long-work/pace.js';
-import { assertAlive, type Outcome, Pieces } from '../long-work/pieces.js';
-import { countTakeover } from '../long-work/work-metrics.js';
+import { type Outcome, Pieces, takeUp } from '../long-work/pieces.js';
 import type { Meters } from '../metrics/meters.js';
-import { firstViolation } from './first-violation.js';
 import { type CampaignPlan, planCampaign } from './plan.js';
 import { firstWalksOf, mergeChunk, noTotals, type ShrunkViolation, summaryOf } from './totals.js';
-import { type ChunkResult, walkChunk } from './walk-chunk.js';
+import type { ChunkResult } from './walk-chunk.js';
 import type { WalkPool } from './walk-pool.js';
 
 export const CAMPAIGN_CHUNK = 'campaign_chunk';
@@ -64,9 +62,8 @@ export class CampaignWork {
       if (plan === undefined) return;
       const chunk = await this.chunks.start(id, n);
       if (chunk !== undefined) {
-        countTakeover(this.meters, 'work', chunk.deaths);
-        assertAlive(chunk.deaths, `walked chunk ${n}`);
-        const result = await walkChunk(this.pool, plan, chunk, ends);
+        takeUp(this.meters, 'work', chunk.deaths, `walked chunk ${n}`);
+        const result = await this.pool.run('walkChunk', plan, chunk, ends);
         const violated = result.properties.some(({ first }) => first !== null);
         const isStored = await this.chunks.keep(id, n, result, violated);
         if (isStored) this.count(plan, result);
@@ -79,20 +76,18 @@ export class CampaignWork {
 
   /** Adds everything up and shrinks the first violating walks. */
   async carryOutEnd({ id }: { id: string }, signal: AbortSignal): Promise<Outcome> {
-    const release = (): Promise<void> => this.store.release(id);
-    return this.pieces.carryOut({ id, name: id, release }, signal, async (ends) => {
+    return this.pieces.carryOut({ id }, signal, async (ends) => {
       const plan = await this.begin(id);
       if (plan === undefined) return;
       const deaths = (await this.store.start(id))?.deaths ?? 0;
-      countTakeover(this.meters, 'work', deaths);
-      assertAlive(deaths, 'shrank what the walks had found');
+      takeUp(this.meters, 'work', deaths, 'shrank what the walks had found');
       const results = (await this.chunks.results(id)) as ChunkResult[];
       const totals = results.reduce(mergeChunk, noTotals(plan));
       const violations: ShrunkViolation[] = await Promise.all(
         firstWalksOf(totals).map(async (violating) => ({
           cell: violating.cell,
           property: violating.property,
-          violation: await firstViolation(this.pool, plan, violating, ends),
+          violation: await this.pool.run('firstViolation', plan, violating, ends),
         })),
       );
       const { verdict, violated_cells, done, total } = summaryOf(plan, totals);

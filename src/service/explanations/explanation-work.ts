@@ -5,9 +5,8 @@ import type { Database } from '../../store/database.js';
 import { eventOf } from '../../store/event-store.js';
 import { type OnEnded, type WaitingWork, type WorkRow, WorkStore } from '../../store/work-store.js';
 import { Pace } from '../long-work/pace.js';
-import { assertAlive, type Outcome, Pieces } from '../long-work/pieces.js';
+import { type Outcome, Pieces, takeUp } from '../long-work/pieces.js';
 import { workJob } from '../long-work/work-job.js';
-import { countTakeover } from '../long-work/work-metrics.js';
 import type { Meters } from '../metrics/meters.js';
 import type { ReadableRecords } from '../observations/stored-records.js';
 import { ExplainingThread } from './explaining-thread.js';
@@ -41,13 +40,11 @@ export class ExplanationWork {
 
   /** `signal` ends when this instance stops: then the explanation is given back, and starts again elsewhere. */
   carryOut({ id }: { readonly id: string }, signal: AbortSignal): Promise<Outcome> {
-    const release = (): Promise<void> => this.store.release(id);
-    return this.pieces.carryOut({ id, name: id, release }, signal, async (ends, unwanted) => {
+    return this.pieces.carryOut({ id }, signal, async (ends, unwanted) => {
       const row = await this.store.start(id);
       if (row === undefined) return;
       if (row.cancelRequested) unwanted.abort();
-      countTakeover(this.meters, 'work', row.deaths);
-      assertAlive(row.deaths, 'explained this');
+      takeUp(this.meters, 'work', row.deaths, 'explained this');
       const found = await this.explain(row, ends);
       if (!unwanted.signal.aborted) signal.throwIfAborted();
       const state = unwanted.signal.aborted ? 'cancelled' : 'succeeded';

@@ -8,9 +8,9 @@ import { type EventInput, eventOf } from '../../store/event-store.js';
 import type { Lane } from '../../store/tables.js';
 import { type OnEnded, type WaitingWork, type WorkRow, WorkStore } from '../../store/work-store.js';
 import { Pace } from '../long-work/pace.js';
-import { assertAlive, type Outcome, Pieces } from '../long-work/pieces.js';
+import { type Outcome, Pieces, takeUp } from '../long-work/pieces.js';
 import { workJob } from '../long-work/work-job.js';
-import { countTakeover, SearchMetrics } from '../long-work/work-metrics.js';
+import { SearchMetrics } from '../long-work/work-metrics.js';
 import type { Meters } from '../metrics/meters.js';
 import { largeSearch, optionsOf, smallSearch, TooLarge } from './bounded-search.js';
 import { runExploration } from './job.js';
@@ -56,13 +56,11 @@ export class ExplorationWork {
       await this.addJobs([explorationJob(waiting)]);
       return 'done';
     }
-    const release = (): Promise<void> => this.store.release(id);
-    return this.pieces.carryOut({ id, name: id, release }, signal, async (ends, unwanted) => {
+    return this.pieces.carryOut({ id }, signal, async (ends, unwanted) => {
       const row = await this.store.start(id);
       if (row === undefined) return;
       if (row.cancelRequested || row.pauseRequested) unwanted.abort();
-      countTakeover(this.meters, lane, row.deaths);
-      assertAlive(row.deaths, 'searched this');
+      takeUp(this.meters, lane, row.deaths, 'searched this');
       const found = await this.search(row, ends);
       if (found === undefined) return this.handOver(id);
       const isUnwanted = unwanted.signal.aborted;

@@ -7,7 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../store/database.js';
 import { awayReason } from '../../store/database-errors.js';
 import type { EventInput } from '../../store/event-store.js';
+import type { Lane } from '../../store/tables.js';
 import { cancelled, DEATHS_MAX, finished, type WorkStore } from '../../store/work-store.js';
+import type { Meters } from '../metrics/meters.js';
 
 /** What the database does not take back while it is away is offered again, so often and after such a pause. */
 const TRIES_MAX = 60;
@@ -16,12 +18,11 @@ const REASON_LENGTH_MAX = 500;
 
 export type Outcome = 'done' | 'released';
 
+/** A piece of the work of that id; without a name and a way to give it back, the whole. */
 interface Piece {
-  /** Of the work. */
   readonly id: string;
-  /** Of the piece, which may be the whole. */
-  readonly name: string;
-  readonly release: () => Promise<void>;
+  readonly name?: string;
+  readonly release?: () => Promise<void>;
 }
 
 export class Pieces {
@@ -39,7 +40,7 @@ export class Pieces {
    * is no longer wanted, by `unwanted`.
    */
   async carryOut(
-    { id, name, release }: Piece,
+    { id, name = id, release = () => this.store.release(id) }: Piece,
     signal: AbortSignal,
     work: (ends: AbortSignal, unwanted: AbortController) => Promise<void>,
   ): Promise<Outcome> {
@@ -103,8 +104,9 @@ export class Pieces {
   }
 }
 
-/** What kills whoever takes it up is not to be taken up for ever. */
-export function assertAlive(deaths: number, what: string): void {
+/** Counts work that others claimed before and died with. What kills whoever takes it up is not to be taken up for ever. */
+export function takeUp(meters: Meters, queue: Lane, deaths: number, what: string): void {
+  if (deaths > 0) meters.count('pebslab_jobs_taken_over_total', { queue });
   if (deaths < DEATHS_MAX) return;
   throw new Error(
     `${DEATHS_MAX} times the service ended while it ${what}, without giving it back: perhaps that takes more memory than there is`,
