@@ -2,7 +2,7 @@
 import type { Config } from './config/configuration.js';
 import { GraphThread } from './explorer/graph-thread.js';
 import { WarmSearchThread } from './explorer/warm-search-thread.js';
-import { type AddJobs, LANES, WorkQueue } from './jobs/work-queue.js';
+import { LANES, type WorkJob, WorkQueue } from './jobs/work-queue.js';
 import { CAMPAIGN_CHUNK, CAMPAIGN_END, CampaignWork } from './service/campaigns/campaign-work.js';
 import { Campaigns } from './service/campaigns/campaigns.js';
 import { WalkPool } from './service/campaigns/walk-pool.js';
@@ -118,13 +118,8 @@ export async function compose(
     deadSeconds: config.jobLockSeconds,
     warn,
   });
-  const explorations = new Explorations(
-    database,
-    queue,
-    config.searchMegabytes,
-    closing,
-    ends.explorations,
-  );
+  const around = { database, queue, closing, ends };
+  const explorations = new Explorations(around, config.searchMegabytes);
   const leases = new Leases(database, warn);
   const idempotency = new Idempotency(keys);
   const callbacks = new Callbacks(observations, idempotency);
@@ -141,12 +136,12 @@ export async function compose(
       hosts: new Hosts(hosts, machineMetrics(meters)),
       explorations,
       graphs: new Graphs(graphThread, config.searchMegabytes),
-      campaigns: new Campaigns(database, queue, closing, ends.campaigns),
+      campaigns: new Campaigns(around),
       comparisons: new Comparisons(new RaceVerdicts(warmThread)),
       observations,
       callbacks,
       kcidbExport,
-      explanations: new Explanations(database, queue, observations, closing, ends.explanations),
+      explanations: new Explanations(around, observations),
       pools: new Pools(database),
       poolJobs: new PoolJobs(database, explorations, closing),
       leases,
@@ -209,24 +204,11 @@ function composeWorker(
 ): Omit<Composition, 'services'> {
   const { queueUrl, searchMegabytes, workerConcurrency } = config;
   const kept = new KeptFolders(config.dataDir, config.checkpointMegabytes);
-  const addJobs: AddJobs = (jobs) => queue.add(jobs);
-  const explorations = new ExplorationWork(
-    database,
-    warmThread,
-    searchMegabytes,
-    kept,
-    addJobs,
-    meters,
-    ends.explorations,
-  );
-  const explanations = new ExplanationWork(
-    database,
-    (id) => observations.storedRecords(id),
-    meters,
-    ends.explanations,
-  );
+  const around = { database, addJobs: (jobs: readonly WorkJob[]) => queue.add(jobs), meters, ends };
+  const explorations = new ExplorationWork(around, warmThread, searchMegabytes, kept);
+  const explanations = new ExplanationWork(around, (id) => observations.storedRecords(id));
   const pool = new WalkPool(workerConcurrency);
-  const campaigns = new CampaignWork(database, pool, addJobs, meters, ends.campaigns);
+  const campaigns = new CampaignWork(around, pool);
   const house = new Housekeeping(database, queue, config);
   const watching = setInterval(() => {
     house.watch().catch((error) => warn(error, 'the queue is unavailable'));
