@@ -109,7 +109,7 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     act: (session, body, { event }) => {
       const at = slotOf(session.draft, event);
-      session.onEvent('enable_event', at, body);
+      session.actOnEvent('enable_event', at, body);
       return at;
     },
     actions: (body, { event }) => [{ action: 'enable_event', event, ...body }],
@@ -127,7 +127,7 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     act: (session, body, { event }) => {
       const at = slotOf(session.draft, event);
-      session.onEvent('disable_event', at, body);
+      session.actOnEvent('disable_event', at, body);
       return at;
     },
     actions: (body, { event }) => [{ action: 'disable_event', event, ...body }],
@@ -167,7 +167,7 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
         termsOf(request),
         {
           act: (session) =>
-            session.onEvent('close_event', slotOf(session.draft, params.event), body),
+            session.actOnEvent('close_event', slotOf(session.draft, params.event), body),
           actions: [{ action: 'close_event', event: params.event, ...body }],
         },
         () => null,

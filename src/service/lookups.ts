@@ -8,7 +8,15 @@ import { fieldRefused, ProblemError } from './problem-error.js';
 import { likely } from './spelling.js';
 
 export function cpuModelById(id: string, pointer: string): CpuModel {
-  return findCpuModel(id) ?? unknownName('CPU model', id, pointer, CPU_MODELS.map(idOf));
+  return (
+    findCpuModel(id) ??
+    unknownName(
+      'CPU model',
+      id,
+      pointer,
+      CPU_MODELS.map((model) => model.id),
+    )
+  );
 }
 
 export function kernelById(id: string, pointer: string): KernelVariant {
@@ -67,8 +75,4 @@ function suggestion(name: string, known: readonly string[], { listed, canonical 
   const more = known.length > LISTED_MAX ? ', …' : '';
   const all = `${known.slice(0, LISTED_MAX).join(', ')}${more}`;
   return guess === '' ? `; there are ${all}` : `${guess} There are ${all}`;
-}
-
-function idOf({ id }: { readonly id: string }): string {
-  return id;
 }

@@ -29,7 +29,7 @@ import { withEntries } from './trace-text.js';
 import { makeTransitions, type TransitionCounts } from './transitions.js';
 
 /** What is done to an event, as scripts call it. */
-const ON_EVENT = {
+const EVENT_ACTIONS = {
   enable_event: operations.enableEvent,
   disable_event: operations.disableEvent,
   close_event: operations.closeEvent,
@@ -115,12 +115,12 @@ export class HostSession {
     return at;
   }
 
-  onEvent(act: keyof typeof ON_EVENT, at: number, asked: EventActionRequest): void {
+  actOnEvent(act: keyof typeof EVENT_ACTIONS, at: number, asked: EventActionRequest): void {
     const { run } = this;
     if (run.world.eventConfigs[at]!.owner !== HOST_OWNED) {
       throw new Refused('rule', "KVM owns this event: the guest's counter enables and disables it");
     }
-    this.operate(operations.cpuOf(run, at), asked, () => ON_EVENT[act](run, at));
+    this.operate(operations.cpuOf(run, at), asked, () => EVENT_ACTIONS[act](run, at));
   }
 
   addVcpu(body: VcpuCreate): number {

@@ -43,15 +43,15 @@ type Act<Action> = (on: HostSession, asked: Action) => Promise<Told> | Told | un
 
 const vcpuOf = (on: HostSession, { vcpu }: { vcpu: string }): number => on.vcpuIndex(vcpu, '/vcpu');
 
-const onEvent: Act<Asked<'enable_event' | 'disable_event' | 'close_event'>> = (on, asked) =>
-  void on.onEvent(asked.action, on.eventSlot(asked.event, '/event'), asked);
+const actOnEvent: Act<Asked<'enable_event' | 'disable_event' | 'close_event'>> = (on, asked) =>
+  void on.actOnEvent(asked.action, on.eventSlot(asked.event, '/event'), asked);
 
 /** What is told of an action besides its counts; of most nothing. */
 const ACTS: { readonly [Name in ScriptAction['action']]: Act<Asked<Name>> } = {
   open_event: (on, asked) => ({ id: on.draft.events[on.openEvent(asked)]!.id }),
-  enable_event: onEvent,
-  disable_event: onEvent,
-  close_event: onEvent,
+  enable_event: actOnEvent,
+  disable_event: actOnEvent,
+  close_event: actOnEvent,
   add_vcpu: (on, asked) => ({ id: on.draft.vcpus[on.addVcpu(asked)]!.id }),
   remove_vcpu: (on, asked) => void on.removeVcpu(vcpuOf(on, asked), asked),
   wrmsr: (on, asked) => ({ gp: on.wrmsr(vcpuOf(on, asked), asked) !== null }),
