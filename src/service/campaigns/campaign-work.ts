@@ -4,7 +4,8 @@ import type { WorkJob } from '../../jobs/work-queue.js';
 import { ChunkStore } from '../../store/chunk-store.js';
 import { type EventInput, eventOf } from '../../store/event-store.js';
 import type { WorkState } from '../../store/tables.js';
-import { type Outcome, PieceWork, type Workplace } from '../long-work/pieces.js';
+import type { Workplace } from '../long-work/long-works.js';
+import { type Outcome, PieceWork } from '../long-work/pieces.js';
 import { type CampaignPlan, planCampaign } from './plan.js';
 import { firstWalksOf, mergeChunk, noTotals, type ShrunkViolation, summaryOf } from './totals.js';
 import type { ChunkResult } from './walk-chunk.js';
@@ -58,7 +59,7 @@ export class CampaignWork extends PieceWork {
         if (isStored) this.count(plan, result);
       }
       const { chunksLeft, walksDone } = await this.chunks.counts(id);
-      if (chunksLeft === 0) await this.around.addJobs([endJob(id)]);
+      if (chunksLeft === 0) await this.around.queue.add([endJob(id)]);
       else await this.tell(id, walksDone);
     });
   }

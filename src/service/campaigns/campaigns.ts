@@ -14,12 +14,7 @@ import type { WorkRow } from '../../store/work-store.js';
 import { defined } from '../defined.js';
 import type { Reply, Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
-import {
-  LongWorks,
-  type Owner,
-  standingOf,
-  type WorkSurroundings,
-} from '../long-work/long-works.js';
+import { LongWorks, type Owner, standingOf, type Workplace } from '../long-work/long-works.js';
 import { campaignReport } from '../reports/of-campaign.js';
 import type { Report } from '../reports/report.js';
 import { campaignJobs } from './campaign-work.js';
@@ -30,7 +25,7 @@ import type { ChunkResult } from './walk-chunk.js';
 export class Campaigns extends LongWorks<Campaign> {
   private readonly chunks: ChunkStore;
 
-  constructor(around: WorkSurroundings) {
+  constructor(around: Workplace) {
     super('campaigns', around);
     this.chunks = new ChunkStore(around.database);
   }

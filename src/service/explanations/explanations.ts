@@ -10,7 +10,7 @@ import { defined } from '../defined.js';
 import { worldOf } from '../explorations/world.js';
 import type { Reply, Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
-import { LongWorks, type Owner, type WorkSurroundings } from '../long-work/long-works.js';
+import { LongWorks, type Owner, type Workplace } from '../long-work/long-works.js';
 import { cpuModelById, kernelById } from '../lookups.js';
 import type { Observations } from '../observations/observations.js';
 import { ruleViolated } from '../problem-error.js';
@@ -26,7 +26,7 @@ export interface StoredExplanation extends Pick<ExplanationRequest, 'model' | 'c
 
 export class Explanations extends LongWorks<Explanation> {
   constructor(
-    around: WorkSurroundings,
+    around: Workplace,
     private readonly observations: Observations,
   ) {
     super('explanations', around);

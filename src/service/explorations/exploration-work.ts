@@ -6,7 +6,8 @@ import type { WorkJob } from '../../jobs/work-queue.js';
 import { type EventInput, eventOf } from '../../store/event-store.js';
 import type { WorkState } from '../../store/tables.js';
 import type { WaitingWork, WorkRow } from '../../store/work-store.js';
-import { type Outcome, PieceWork, type Workplace } from '../long-work/pieces.js';
+import type { Workplace } from '../long-work/long-works.js';
+import { type Outcome, PieceWork } from '../long-work/pieces.js';
 import { workJob } from '../long-work/work-job.js';
 import { SearchMetrics } from '../long-work/work-metrics.js';
 import { largeSearch, optionsOf, smallSearch, TooLarge } from './bounded-search.js';
@@ -39,7 +40,7 @@ export class ExplorationWork extends PieceWork {
     const waiting = await this.store.waiting(id);
     if (waiting === undefined) return 'done';
     if (waiting.lane !== lane) {
-      await this.around.addJobs([explorationJob(waiting)]);
+      await this.around.queue.add([explorationJob(waiting)]);
       return 'done';
     }
     return this.carryOutPiece({ id }, signal, async (ends, unwanted) => {
@@ -97,7 +98,7 @@ export class ExplorationWork extends PieceWork {
 
   private async queueAgain(id: string): Promise<void> {
     const waiting = await this.store.waiting(id);
-    if (waiting !== undefined) await this.around.addJobs([explorationJob(waiting)]);
+    if (waiting !== undefined) await this.around.queue.add([explorationJob(waiting)]);
   }
 
   /** What was found; undefined where it is no small search. */
@@ -150,7 +151,7 @@ function foundEvent(id: string, { id: invariant, counterexample }: Property): Ev
 }
 
 function progressItem(progress: Progress): Exploration['progress'] {
-  const { millisLeft } = progress;
+  const { millisLeft: left } = progress;
   return {
     done: progress.states,
     unit: 'states',
@@ -158,10 +159,6 @@ function progressItem(progress: Progress): Exploration['progress'] {
     depth: progress.depth,
     frontier: progress.frontier,
     megabytes: progress.bytes / 1024 / 1024,
-    ...(millisLeft === null
-      ? {}
-      : {
-          seconds_left: [millisLeft.low, millisLeft.likely, millisLeft.high].map((ms) => ms / 1000),
-        }),
+    ...(left && { seconds_left: [left.low, left.likely, left.high].map((ms) => ms / 1000) }),
   };
 }

@@ -10,12 +10,7 @@ import { MachineModel } from '../../model/machine-model.js';
 import { eventOf } from '../../store/event-store.js';
 import type { Reply, Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
-import {
-  CANCEL_MILLIS,
-  LongWorks,
-  type Owner,
-  type WorkSurroundings,
-} from '../long-work/long-works.js';
+import { CANCEL_MILLIS, LongWorks, type Owner, type Workplace } from '../long-work/long-works.js';
 import { fieldRefused, ruleViolated } from '../problem-error.js';
 import { isMaybeSmall } from './bounded-search.js';
 import { explorationJob } from './exploration-work.js';
@@ -24,7 +19,7 @@ import { worldOf } from './world.js';
 
 export class Explorations extends LongWorks<Exploration> {
   constructor(
-    around: WorkSurroundings,
+    around: Workplace,
     private readonly searchMegabytes: number,
   ) {
     super('explorations', around);

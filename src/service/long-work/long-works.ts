@@ -15,6 +15,7 @@ import {
 } from '../../store/work-store.js';
 import { type Reply, storedAnswer, type Ticket } from '../idempotency.js';
 import { namesOfKernel } from '../lookups.js';
+import type { Meters } from '../metrics/meters.js';
 import type { Numbered } from '../numbered.js';
 import { tryLater } from '../problem-error.js';
 import { missing } from '../refusals.js';
@@ -33,10 +34,11 @@ const KINDS = {
   explanations: { noun: 'explanation', limits: { all: 64, own: 16 }, retrySeconds: 5 },
 } as const;
 
-/** What they need of the instance. */
-export interface WorkSurroundings {
+/** What they and their workers need of the instance. */
+export interface Workplace {
   readonly database: Database;
   readonly queue: WorkQueue;
+  readonly meters: Meters;
   /** Nobody waits any longer once it is given. */
   readonly closing: AbortSignal;
   /** Told of what ends. */
@@ -54,7 +56,7 @@ export abstract class LongWorks<Item extends LongItem> {
   /** The table is also what several of them are called, and their address. */
   constructor(
     private readonly table: WorkTableName,
-    protected readonly around: WorkSurroundings,
+    protected readonly around: Workplace,
   ) {
     this.store = new WorkStore(around.database, table, around.ends[table]);
   }

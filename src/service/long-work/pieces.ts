@@ -4,8 +4,6 @@
  */
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AddJobs } from '../../jobs/work-queue.js';
-import type { Database } from '../../store/database.js';
 import { awayReason } from '../../store/database-errors.js';
 import { type EventInput, eventOf } from '../../store/event-store.js';
 import type { Lane, WorkState } from '../../store/tables.js';
@@ -13,11 +11,10 @@ import {
   cancelled,
   DEATHS_MAX,
   finished,
-  type OnEnded,
   WorkStore,
   type WorkTableName,
 } from '../../store/work-store.js';
-import type { Meters } from '../metrics/meters.js';
+import type { Workplace } from './long-works.js';
 import { Pace } from './pace.js';
 
 /** What the database does not take back while it is away is offered again, so often and after such a pause. */
@@ -34,15 +31,6 @@ interface Piece {
   readonly id: string;
   readonly name?: string;
   readonly release?: () => Promise<void>;
-}
-
-/** What it needs of the instance. */
-export interface Workplace {
-  readonly database: Database;
-  readonly addJobs: AddJobs;
-  readonly meters: Meters;
-  /** Told of what ends. */
-  readonly ends: Readonly<Record<WorkTableName, OnEnded>>;
 }
 
 export abstract class PieceWork {
