@@ -148,13 +148,9 @@ export class Hosts {
 
   async delete(reference: string, versions?: readonly number[]): Promise<void> {
     const id = await this.idOf(reference);
-    const isGone = await this.store.delete(id, versions);
-    if (isGone) {
-      this.queues.delete(id);
-      return;
-    }
-    // There is no such host, or not in these versions. It may match by now; still, do not delete it.
-    throw wrongVersion(await this.get(id));
+    // If not, there is no such host, or not in these versions. It may match by now; still, do not delete it.
+    if (!(await this.store.delete(id, versions))) throw wrongVersion(await this.get(id));
+    this.queues.delete(id);
   }
 
   /** Deletes the hosts that pass all filters. Returns how many. */
