@@ -6,7 +6,7 @@ import { type EventInput, eventOf } from '../../store/event-store.js';
 import type { WorkState } from '../../store/tables.js';
 import type { Workplace } from '../long-work/long-works.js';
 import { type Outcome, PieceWork } from '../long-work/pieces.js';
-import { type CampaignPlan, planCampaign } from './plan.js';
+import { type CampaignPlan, type PlannedCell, planCampaign } from './plan.js';
 import { firstWalksOf, mergeChunk, noTotals, type ShrunkViolation, summaryOf } from './totals.js';
 import type { ChunkResult } from './walk-chunk.js';
 import type { WalkPool } from './walk-pool.js';
@@ -83,7 +83,7 @@ export class CampaignWork extends PieceWork {
       const { verdict, violated_cells, done, total } = summaryOf(plan, totals);
       const found = { verdict, violated_cells, progress: { done, total, unit: 'walks' } };
       const events = [
-        ...violations.map(({ cell, property }) => violationEvent(id, plan, cell, property)),
+        ...violations.map(({ cell, property }) => violationEvent(id, plan.cells[cell]!, property)),
         this.ended(id, 'succeeded', { verdict, violated_cells }),
       ];
       await this.store.finish(id, 'succeeded', found, events, (trx) =>
@@ -131,13 +131,8 @@ export class CampaignWork extends PieceWork {
   }
 }
 
-function violationEvent(
-  id: string,
-  plan: CampaignPlan,
-  cell: number,
-  property: number,
-): EventInput {
-  const { kernel, cpuModel: cpu_model, scenario, properties } = plan.cells[cell]!;
+function violationEvent(id: string, cell: PlannedCell, property: number): EventInput {
+  const { kernel, cpuModel: cpu_model, scenario, properties } = cell;
   const invariant = properties[property];
   return eventOf('violation.found', id, { invariant, kernel, cpu_model, scenario });
 }

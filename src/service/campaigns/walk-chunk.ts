@@ -18,12 +18,7 @@ export interface ChunkResult extends Chunk {
 export interface PropertyCount {
   readonly violated_walks: number;
   /** The lowest violating walk, and the steps after which it did. */
-  readonly first: FirstWalk | null;
-}
-
-export interface FirstWalk {
-  readonly walk: number;
-  readonly steps: number;
+  readonly first: { readonly walk: number; readonly steps: number } | null;
 }
 
 export function walkChunk({ cell, stepsPerWalk, piece }: CellTask<Chunk>): ChunkResult {
