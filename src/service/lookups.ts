@@ -8,15 +8,7 @@ import { fieldRefused, ProblemError } from './problem-error.js';
 import { likely } from './spelling.js';
 
 export function cpuModelById(id: string, pointer: string): CpuModel {
-  return (
-    findCpuModel(id) ??
-    unknownName(
-      'CPU model',
-      id,
-      pointer,
-      CPU_MODELS.map((model) => model.id),
-    )
-  );
+  return findCpuModel(id) ?? unknownName('CPU model', id, pointer, CPU_MODEL_IDS);
 }
 
 export function kernelById(id: string, pointer: string): KernelVariant {
@@ -28,6 +20,8 @@ export function namesOfKernel(name: string, pointer: string): string[] {
   const { id, aliases = [] } = kernelById(name, pointer);
   return [id, ...aliases];
 }
+
+const CPU_MODEL_IDS = CPU_MODELS.map(({ id }) => id);
 
 /** Their ids and aliases. */
 export const KERNEL_NAMES: readonly string[] = KERNELS.flatMap(({ id, aliases = [] }) => [

@@ -13,6 +13,7 @@ import {
   fromU64,
   type U64,
 } from '../pmu/arch/counter-set.js';
+import { msrIndex } from '../pmu/arch/msr.js';
 import { fieldRefused, ruleViolated } from './problem-error.js';
 
 export {
@@ -83,4 +84,9 @@ export function formatCounter(bit: number): string | null {
 /** What the model writes is a script; the schema of the answer, and the tests that replay it, hold it to that. */
 export function scriptActions(steps: readonly ScriptStep[]): ScriptAction[] {
   return steps as unknown as ScriptAction[];
+}
+
+/** `"0x3f1"`. */
+export function formatMsrIndex(msr: number): string {
+  return `0x${msrIndex(msr).toString(16)}`;
 }

@@ -1,18 +1,12 @@
 /** The switched MSRs of a CPU as resources: the hardware value, the value perf wants, and what the vCPU's lists would load. */
 import type { Msrs, MsrView } from '../../../schemas/msr.js';
 import { type CounterSet, counterNames, FIXED } from '../../pmu/arch/counter-set.js';
-import {
-  FIXED_CTR_CTRL,
-  GLOBAL_CTRL,
-  isCounterMsr,
-  msrIndex,
-  msrName,
-} from '../../pmu/arch/msr.js';
+import { FIXED_CTR_CTRL, GLOBAL_CTRL, isCounterMsr, msrName } from '../../pmu/arch/msr.js';
 import type { VcpuPmu } from '../../pmu/kvm/vcpu-pmu.js';
 import { isInGuest, VMX_ABORT } from '../../pmu/machine/micro-step.js';
 import { desiredValue, registerValue, toldMsrs } from '../../pmu/machine/registers.js';
 import { type LogicalCpu, NO_VCPU, RUN_VCPU } from '../../pmu/machine/state.js';
-import { formatCounterSet, formatMsrValue } from '../wire.js';
+import { formatCounterSet, formatMsrIndex, formatMsrValue } from '../wire.js';
 import type { Host } from './host.js';
 
 export function msrsItem(host: Host, cpuIndex: number): Msrs {
@@ -49,7 +43,7 @@ function msrView(host: Machine, cpu: LogicalCpu, msr: number): MsrView {
   const vcpu = cpu.currentVcpu === NO_VCPU ? undefined : host.state.vcpus[cpu.currentVcpu];
   return {
     name: msrName(msr) as MsrView['name'],
-    index: `0x${msrIndex(msr).toString(16)}`,
+    index: formatMsrIndex(msr),
     value: formatMsrValue(msr, value, host.addresses),
     bits: named ? names(value) : [],
     desired: formatMsrValue(msr, desired, host.addresses),
