@@ -109,7 +109,7 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     act: (session, body, { event }) => {
       const at = slotOf(session.draft, event);
-      session.enableEvent(at, body);
+      session.actOnEvent('enable_event', at, body);
       return at;
     },
     actions: (body, { event }) => [{ action: 'enable_event', event, ...body }],
@@ -127,7 +127,7 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     act: (session, body, { event }) => {
       const at = slotOf(session.draft, event);
-      session.disableEvent(at, body);
+      session.actOnEvent('disable_event', at, body);
       return at;
     },
     actions: (body, { event }) => [{ action: 'disable_event', event, ...body }],
@@ -166,7 +166,8 @@ export const perfEventRoutes: FastifyPluginAsyncTypebox = async (app) => {
         params.host,
         termsOf(request),
         {
-          act: (session) => session.closeEvent(slotOf(session.draft, params.event), body),
+          act: (session) =>
+            session.actOnEvent('close_event', slotOf(session.draft, params.event), body),
           actions: [{ action: 'close_event', event: params.event, ...body }],
         },
         () => null,

@@ -2,7 +2,7 @@
 import type { Config } from './config/configuration.js';
 import { GraphThread } from './explorer/graph-thread.js';
 import { WarmSearchThread } from './explorer/warm-search-thread.js';
-import { type AddJobs, LANES, WorkQueue } from './jobs/work-queue.js';
+import { LANES, WorkQueue } from './jobs/work-queue.js';
 import { CAMPAIGN_CHUNK, CAMPAIGN_END, CampaignWork } from './service/campaigns/campaign-work.js';
 import { Campaigns } from './service/campaigns/campaigns.js';
 import { WalkPool } from './service/campaigns/walk-pool.js';
@@ -20,6 +20,7 @@ import { Hosts } from './service/hosts/hosts.js';
 import { machineMetrics } from './service/hosts/machine-metrics.js';
 import { HOUSEKEEPING, HOUSEKEEPING_SECONDS, Housekeeping } from './service/housekeeping.js';
 import { Idempotency } from './service/idempotency.js';
+import type { Workplace } from './service/long-work/long-works.js';
 import { endMetrics } from './service/long-work/work-metrics.js';
 import type { Meters } from './service/metrics/meters.js';
 import { SharedValues } from './service/metrics/shared-values.js';
@@ -36,7 +37,6 @@ import type { Database } from './store/database.js';
 import { ExporterSeat } from './store/database-values.js';
 import { HostStore } from './store/host-store.js';
 import { IdempotencyStore } from './store/idempotency-store.js';
-import type { OnEnded, WorkTableName } from './store/work-store.js';
 
 /** The services that the routes use; each use case of src/service is a member. */
 export interface Services {
@@ -72,11 +72,6 @@ interface Surroundings {
   readonly closing: AbortSignal;
   readonly meters: Meters;
   warn(error: unknown, what: string): void;
-}
-
-interface WorkerSurroundings extends Pick<Surroundings, 'meters' | 'warn'> {
-  /** Called when such work ends. */
-  readonly ends: Readonly<Record<WorkTableName, OnEnded>>;
 }
 
 export async function compose(
@@ -118,13 +113,8 @@ export async function compose(
     deadSeconds: config.jobLockSeconds,
     warn,
   });
-  const explorations = new Explorations(
-    database,
-    queue,
-    config.searchMegabytes,
-    closing,
-    ends.explorations,
-  );
+  const around = { database, queue, meters, closing, ends };
+  const explorations = new Explorations(around, config.searchMegabytes);
   const leases = new Leases(database, warn);
   const idempotency = new Idempotency(keys);
   const callbacks = new Callbacks(observations, idempotency);
@@ -135,18 +125,18 @@ export async function compose(
   const worker =
     config.role === 'api'
       ? undefined
-      : composeWorker(config, storage, queue, warmThread, observations, { meters, warn, ends });
+      : composeWorker(config, storage.isPrivate, around, warmThread, observations, warn);
   return {
     services: {
       hosts: new Hosts(hosts, machineMetrics(meters)),
       explorations,
       graphs: new Graphs(graphThread, config.searchMegabytes),
-      campaigns: new Campaigns(database, queue, closing, ends.campaigns),
+      campaigns: new Campaigns(around),
       comparisons: new Comparisons(new RaceVerdicts(warmThread)),
       observations,
       callbacks,
       kcidbExport,
-      explanations: new Explanations(database, queue, observations, closing, ends.explanations),
+      explanations: new Explanations(around, observations),
       pools: new Pools(database),
       poolJobs: new PoolJobs(database, explorations, closing),
       leases,
@@ -201,32 +191,19 @@ const SMALL_CONCURRENCY = 2;
 /** The worker of this instance: it runs the jobs of all instances, and housekeeping. */
 function composeWorker(
   config: Config,
-  { database, isPrivate }: Storage,
-  queue: WorkQueue,
+  isPrivate: boolean,
+  around: Workplace,
   warmThread: WarmSearchThread,
   observations: Observations,
-  { meters, warn, ends }: WorkerSurroundings,
+  warn: Surroundings['warn'],
 ): Omit<Composition, 'services'> {
   const { queueUrl, searchMegabytes, workerConcurrency } = config;
+  const { database, queue } = around;
   const kept = new KeptFolders(config.dataDir, config.checkpointMegabytes);
-  const addJobs: AddJobs = (jobs) => queue.add(jobs);
-  const explorations = new ExplorationWork(
-    database,
-    warmThread,
-    searchMegabytes,
-    kept,
-    addJobs,
-    meters,
-    ends.explorations,
-  );
-  const explanations = new ExplanationWork(
-    database,
-    (id) => observations.storedRecords(id),
-    meters,
-    ends.explanations,
-  );
+  const explorations = new ExplorationWork(around, warmThread, searchMegabytes, kept);
+  const explanations = new ExplanationWork(around, (id) => observations.storedRecords(id));
   const pool = new WalkPool(workerConcurrency);
-  const campaigns = new CampaignWork(database, pool, addJobs, meters, ends.campaigns);
+  const campaigns = new CampaignWork(around, pool);
   const house = new Housekeeping(database, queue, config);
   const watching = setInterval(() => {
     house.watch().catch((error) => warn(error, 'the queue is unavailable'));

@@ -34,8 +34,6 @@ export interface WorkJob {
   readonly priority: number;
 }
 
-export type AddJobs = (jobs: readonly WorkJob[]) => Promise<void>;
-
 /** Does the work. `released` puts it back into the queue, for another worker. */
 type WorkHandler = (data: never, signal: AbortSignal) => Promise<'done' | 'released'>;
 

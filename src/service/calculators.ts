@@ -8,7 +8,7 @@ import type {
   SwitchMsr,
 } from '../../schemas/switch-list.js';
 import { AddressBook } from '../pmu/arch/address-book.js';
-import { counterNames, fromU64 } from '../pmu/arch/counter-set.js';
+import { type CounterSet, counterNames, fromU64 } from '../pmu/arch/counter-set.js';
 import type { PmuCaps } from '../pmu/arch/cpu-model.js';
 import type { Hardware } from '../pmu/arch/hardware.js';
 import { readMsr } from '../pmu/arch/hardware.js';
@@ -48,9 +48,16 @@ class Values {
   readonly addresses = new AddressBook();
   readonly dataCfgs = new AddressBook();
 
-  identify(book: AddressBook, value: U64Input, pointer: string): number {
-    // A request has at most 1,000 steps with two values each, fewer than a book holds.
-    return book.identify(parseU64(value, pointer)) ?? 0;
+  /** The fields of an object in the request. */
+  of<Name extends string>(fields: Readonly<Record<Name, U64Input>>, pointer: string) {
+    const identified = (book: AddressBook, name: Name): number =>
+      // A request has at most 1,000 steps with two values each, fewer than a book holds.
+      book.identify(parseU64(fields[name], `${pointer}/${name}`)) ?? 0;
+    return {
+      set: (name: Name): CounterSet => parseCounterSet(fields[name], `${pointer}/${name}`),
+      address: (name: Name): number => identified(this.addresses, name),
+      dataCfg: (name: Name): number => identified(this.dataCfgs, name),
+    };
   }
 
   format(msr: number, value: number): string {
@@ -67,8 +74,7 @@ class Values {
 
 /** The switch list of one given state. */
 export function switchList(request: SwitchListRequest): SwitchListAnswer {
-  const kernel = kernelById(request.kernel, '/kernel');
-  const { caps, noIsolation } = cpuOf(kernel, request);
+  const { kernel, caps, noIsolation } = given(request);
   const values = new Values();
   const perf = perfOf(request.perf, '/perf', values);
   const guest = guestOf(request.kvm_pmu, '/kvm_pmu', values);
@@ -82,8 +88,7 @@ export function switchList(request: SwitchListRequest): SwitchListAnswer {
 
 /** Successive runs; the load areas start empty. */
 export async function roundTrips(request: RoundTripsRequest): Promise<RoundTrips> {
-  const kernel = kernelById(request.kernel, '/kernel');
-  const { caps, noIsolation } = cpuOf(kernel, request);
+  const { kernel, caps, noIsolation } = given(request);
   const calculator = new RoundTripCalculator({ caps, kernel }, noIsolation);
   const values = new Values();
   const slices = new Slices();
@@ -109,48 +114,39 @@ function symbolsOfFormulas({ formulas }: KernelVariant): SwitchListAnswer['symbo
 /** Any value may be asked about, and data configurations are identities here. */
 const NOTHING_RESERVED = { reserved: new Array<number>(SWITCHED_MSRS).fill(0) };
 
-function cpuOf(
-  kernel: KernelVariant,
-  request: Pick<SwitchListRequest, 'cpu' | 'cpu_model'>,
-): {
-  caps: PmuCaps;
-  noIsolation: boolean;
-} {
-  if (request.cpu === undefined) {
+/** The kernel of a request, and the CPU by its model or by its traits. */
+function given(request: Pick<SwitchListRequest, 'kernel' | 'cpu' | 'cpu_model'>) {
+  const kernel = kernelById(request.kernel, '/kernel');
+  const { cpu } = request;
+  if (cpu === undefined) {
     const model = cpuModelById(request.cpu_model ?? '', '/cpu_model');
     const caps = { ...capsOf(kernel, model), ...NOTHING_RESERVED };
-    return { caps, noIsolation: !isIsolatedOn(kernel, model) };
+    return { kernel, caps, noIsolation: !isIsolatedOn(kernel, model) };
   }
-  const { cpu } = request;
-  return {
-    noIsolation: cpu.pebs_no_isolation,
-    caps: {
-      dsPebs: cpu.ds_pebs,
-      pebsEnableMsr: true,
-      pebsEpt: cpu.pebs_ept,
-      pebsBaseline: cpu.pebs_baseline,
-      loadPerfGlobalCtrl: cpu.load_perf_global_ctrl ?? true,
-      // A capability of a bit that no state can have set changes nothing, so such bits are dropped.
-      pebsCapable: fromU64(parseU64(cpu.pebs_capable, '/cpu/pebs_capable')).set,
-      intelCtrl: parseCounterSet(cpu.intel_ctrl, '/cpu/intel_ctrl'),
-      pebsPseudo: 0,
-      ...NOTHING_RESERVED,
-      precise: ANY_PRECISE,
-    },
+  const caps: PmuCaps = {
+    dsPebs: cpu.ds_pebs,
+    pebsEnableMsr: true,
+    pebsEpt: cpu.pebs_ept,
+    pebsBaseline: cpu.pebs_baseline,
+    loadPerfGlobalCtrl: cpu.load_perf_global_ctrl ?? true,
+    // A capability of a bit that no state can have set changes nothing, so such bits are dropped.
+    pebsCapable: fromU64(parseU64(cpu.pebs_capable, '/cpu/pebs_capable')).set,
+    intelCtrl: parseCounterSet(cpu.intel_ctrl, '/cpu/intel_ctrl'),
+    pebsPseudo: 0,
+    ...NOTHING_RESERVED,
+    precise: ANY_PRECISE,
   };
+  return { kernel, caps, noIsolation: cpu.pebs_no_isolation };
 }
 
 function perfOf(perf: PerfState, pointer: string, values: Values): PerfInput {
+  const { set, address, dataCfg } = values.of(perf, pointer);
   return {
-    guestMask: parseCounterSet(perf.intel_ctrl_guest_mask, `${pointer}/intel_ctrl_guest_mask`),
-    hostMask: parseCounterSet(perf.intel_ctrl_host_mask, `${pointer}/intel_ctrl_host_mask`),
-    pebsEnabled: parseCounterSet(perf.pebs_enabled, `${pointer}/pebs_enabled`),
-    dataCfg: values.identify(
-      values.dataCfgs,
-      perf.active_pebs_data_cfg,
-      `${pointer}/active_pebs_data_cfg`,
-    ),
-    ds: values.identify(values.addresses, perf.ds, `${pointer}/ds`),
+    guestMask: set('intel_ctrl_guest_mask'),
+    hostMask: set('intel_ctrl_host_mask'),
+    pebsEnabled: set('pebs_enabled'),
+    dataCfg: dataCfg('active_pebs_data_cfg'),
+    ds: address('ds'),
   };
 }
 
@@ -158,32 +154,30 @@ function guestOf(guest: KvmPmu | undefined, pointer: string, values: Values): Gu
   if (guest === null || guest === undefined) {
     return null;
   }
+  const { set, address, dataCfg } = values.of(guest, pointer);
   return {
-    pebsEnable: parseCounterSet(guest.pebs_enable, `${pointer}/pebs_enable`),
-    dsArea: values.identify(values.addresses, guest.ds_area, `${pointer}/ds_area`),
-    pebsDataCfg: values.identify(values.dataCfgs, guest.pebs_data_cfg, `${pointer}/pebs_data_cfg`),
-    crossMapped: parseCounterSet(guest.host_cross_mapped_mask, `${pointer}/host_cross_mapped_mask`),
+    pebsEnable: set('pebs_enable'),
+    dsArea: address('ds_area'),
+    pebsDataCfg: dataCfg('pebs_data_cfg'),
+    crossMapped: set('host_cross_mapped_mask'),
   };
 }
 
 function listItems(list: SwitchList, kernel: KernelVariant, values: Values): SwitchMsr[] {
-  return switchedIn(list.present).map((msr) => listItem(list, msr, kernel, values));
-}
-
-function listItem(list: SwitchList, msr: number, kernel: KernelVariant, values: Values): SwitchMsr {
-  const name = msrName(msr) as SwitchMsr['msr'];
-  const host = list.host[msr]!;
-  const guest = list.guest[msr]!;
-  const forced = msr === GLOBAL_CTRL && kernel.options.zeroGlobalCtrl !== 'no';
-  const elided = host === guest && !forced;
-  const formula = kernel.formulas[name] ?? 'pebs_enabled / 0 (no PEBS isolation)';
-  return {
-    msr: name,
-    host: values.format(msr, host),
-    guest: values.format(msr, guest),
-    elided,
-    why: `${formula}; ${elided ? 'host and guest agree, so KVM clears the entry' : forced ? 'loaded on both sides because KVM zeroed the register' : 'they differ, so KVM loads it at VM-entry and VM-exit'}`,
-  };
+  return switchedIn(list.present).map((msr) => {
+    const name = msrName(msr) as SwitchMsr['msr'];
+    const [host, guest] = [list.host[msr]!, list.guest[msr]!];
+    const forced = msr === GLOBAL_CTRL && kernel.options.zeroGlobalCtrl !== 'no';
+    const elided = host === guest && !forced;
+    const formula = kernel.formulas[name] ?? 'pebs_enabled / 0 (no PEBS isolation)';
+    return {
+      msr: name,
+      host: values.format(msr, host),
+      guest: values.format(msr, guest),
+      elided,
+      why: `${formula}; ${elided ? 'host and guest agree, so KVM clears the entry' : forced ? 'loaded on both sides because KVM zeroed the register' : 'they differ, so KVM loads it at VM-entry and VM-exit'}`,
+    };
+  });
 }
 
 function stepItem(run: CalculatedRun, kernel: KernelVariant, values: Values): RoundTripStep {

@@ -4,7 +4,7 @@ import type { RunComparison, RunComparisonRequest } from '../../schemas/run-comp
 import { COST_SCENARIOS, setUpOf } from '../pmu/cost-cases/cost-scenarios.js';
 import { DEFAULT_COST_MODEL, estimateCycles } from '../pmu/cost-cases/cycle-cost.js';
 import { measureWrites, msrWrites } from '../pmu/cost-cases/write-costs.js';
-import { csv } from './csv.js';
+import { type CsvValue, csv } from './csv.js';
 import type { RaceVerdicts } from './explorations/race-verdicts.js';
 import { cpuModelById, kernelById } from './lookups.js';
 import { tryLater } from './problem-error.js';
@@ -60,8 +60,7 @@ async function compareCosts(request: ComparisonRequest, signal: AbortSignal): Pr
   const kernels = request.kernels.map((id, at) => kernelById(id, `/kernels/${at}`));
   const models = request.cpu_models.map((id, at) => cpuModelById(id, `/cpu_models/${at}`));
   const scenarios = COST_SCENARIOS.filter(
-    ({ id }) =>
-      request.scenarios === undefined || request.scenarios.some((wanted) => wanted === id),
+    ({ id }) => request.scenarios?.some((wanted) => wanted === id) ?? true,
   );
   const cells = models.flatMap((model) => scenarios.map((scenario) => ({ model, scenario })));
   const slices = new Slices();
@@ -74,7 +73,7 @@ async function compareCosts(request: ComparisonRequest, signal: AbortSignal): Pr
       rows.push({
         kernel: request.kernels[nth]!,
         cpu_model: model.id,
-        scenario: scenario.id as CostScenarioId,
+        scenario: scenario.id as ComparisonRow['scenario'],
         per_round_trip: { ...writes, msr_writes: written },
         saved_against_first: (rows[at]?.per_round_trip.msr_writes ?? written) - written,
         estimated_cycles: estimateCycles(DEFAULT_COST_MODEL, 1, writes),
@@ -86,8 +85,6 @@ async function compareCosts(request: ComparisonRequest, signal: AbortSignal): Pr
   }
   return { rows };
 }
-
-type CostScenarioId = ComparisonRow['scenario'];
 
 const COLUMNS = [
   'kernel',
@@ -102,35 +99,35 @@ const COLUMNS = [
   'estimated_cycles',
 ] as const;
 
-function cellsOf(row: ComparisonRow): (string | number)[] {
-  const { race, per_round_trip, ...rest } = row;
-  const fields = { ...rest, ...per_round_trip };
-  const cells = COLUMNS.map((column) => fields[column]);
-  return race === undefined ? cells : [...cells, race.prompt, race.late];
+type Column = (typeof COLUMNS)[number] | 'race_prompt' | 'race_late' | 'note';
+
+function cellsOf({ race, per_round_trip, ...rest }: ComparisonRow, columns: readonly Column[]) {
+  const verdicts = { race_prompt: race?.prompt, race_late: race?.late };
+  const fields = { ...rest, ...per_round_trip, ...verdicts };
+  return columns.map((column) => fields[column]);
 }
 
 /** The verdicts have columns only where they were asked for. */
-function columnsOf({ rows }: Comparison): readonly string[] {
+function columnsOf({ rows }: Comparison): readonly Column[] {
   return rows[0]?.race === undefined ? COLUMNS : [...COLUMNS, 'race_prompt', 'race_late'];
 }
 
 export function toCsv(comparison: Comparison): string {
-  const columns = columnsOf(comparison);
   const { rows } = comparison;
-  return rows.some(({ note }) => note !== undefined)
-    ? csv(
-        [...columns, 'note'],
-        rows.map((row) => [...cellsOf(row), row.note]),
-      )
-    : csv(columns, rows.map(cellsOf));
+  const hasNotes = rows.some(({ note }) => note !== undefined);
+  const columns = [...columnsOf(comparison), ...(hasNotes ? (['note'] as const) : [])];
+  return csv(
+    columns,
+    rows.map((row) => cellsOf(row, columns)),
+  );
 }
 
 export function toMarkdown(comparison: Comparison): string {
   const columns = columnsOf(comparison);
-  const line = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |\n`;
+  const line = (cells: readonly CsvValue[]): string => `| ${cells.join(' | ')} |\n`;
   const isText = (at: number): boolean => at < 3 || at >= COLUMNS.length;
   const rule = columns.map((_, at) => (isText(at) ? '---' : '---:'));
-  const rows = comparison.rows.map((row) => line(cellsOf(row)));
+  const rows = comparison.rows.map((row) => line(cellsOf(row, columns)));
   return [line(columns), line(rule), ...rows, ...notesBelow(comparison)].join('');
 }
 

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { isProblemCode } from '../../schemas/problem-codes.js';
-import type { Claim, IdempotencyStore, StoredAnswer } from '../store/idempotency-store.js';
+import type { Claim, IdempotencyStore, KeyOf, StoredAnswer } from '../store/idempotency-store.js';
 import { ProblemError, type ProblemExtra, type ProblemItem, tryLater } from './problem-error.js';
 
 /** A body with its status and headers. */
@@ -25,16 +25,10 @@ interface ProblemAnswer {
 }
 
 /** The right to answer a request under its key, once. */
-export interface Ticket {
-  readonly principal: string;
-  readonly key: string;
-  readonly fingerprint: string;
-}
+export type Ticket = Omit<StoredAnswer, 'answer'>;
 
 /** A key of a request that has not been read to its end, so that nobody knows yet whether it is the same as before. */
-export interface OpenKey {
-  readonly principal: string;
-  readonly key: string;
+export interface OpenKey extends KeyOf {
   /** Whether an earlier request has been answered under it. */
   readonly isAnswered: boolean;
   /** The right to answer, or that answer. Throws if it was another request that was answered. */
@@ -75,7 +69,7 @@ export class Idempotency {
   }
 
   /** Releases a key after its request has been answered. */
-  async release({ principal, key }: Pick<Ticket, 'principal' | 'key'>): Promise<void> {
+  async release({ principal, key }: KeyOf): Promise<void> {
     await this.store.release({ principal, key });
     this.inFlight.delete(nameOf(principal, key));
   }
@@ -83,8 +77,7 @@ export class Idempotency {
 
 /** The answer, to be written together with the change. */
 export function storedAnswer(ticket: Ticket, answer: Answer): StoredAnswer {
-  const { principal, key, fingerprint } = ticket;
-  return { principal, key, fingerprint, answer: JSON.stringify(answer) };
+  return { ...ticket, answer: JSON.stringify(answer) };
 }
 
 export function problemAnswer({ code, message, errors, extra }: ProblemError): Answer {
@@ -103,7 +96,10 @@ export function problemOfAnswer(answer: ProblemAnswer): ProblemError {
 
 /** A key that this request could not claim. */
 function answeredKey(claim: Claim, principal: string, key: string): OpenKey {
-  if (claim.state !== 'answered') throw inFlight(key);
+  if (claim.state !== 'answered') {
+    const detail = `A request with the Idempotency-Key ${JSON.stringify(key.slice(0, 60))} is in progress.`;
+    throw tryLater('idempotency_key_in_flight', detail, 1);
+  }
   const { fingerprint, answer } = claim;
   const seal = (request: string): Answer => {
     if (fingerprint === fingerprintOf(request)) return JSON.parse(answer) as Answer;
@@ -121,12 +117,4 @@ function fingerprintOf(request: string): string {
 
 function nameOf(principal: string, key: string): string {
   return `${principal}\u0001${key}`;
-}
-
-function inFlight(key: string): ProblemError {
-  return tryLater(
-    'idempotency_key_in_flight',
-    `A request with the Idempotency-Key ${JSON.stringify(key.slice(0, 60))} is in progress.`,
-    1,
-  );
 }

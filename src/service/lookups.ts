@@ -8,7 +8,7 @@ import { fieldRefused, ProblemError } from './problem-error.js';
 import { likely } from './spelling.js';
 
 export function cpuModelById(id: string, pointer: string): CpuModel {
-  return findCpuModel(id) ?? unknownName('CPU model', id, pointer, CPU_MODELS.map(idOf));
+  return findCpuModel(id) ?? unknownName('CPU model', id, pointer, CPU_MODEL_IDS);
 }
 
 export function kernelById(id: string, pointer: string): KernelVariant {
@@ -20,6 +20,8 @@ export function namesOfKernel(name: string, pointer: string): string[] {
   const { id, aliases = [] } = kernelById(name, pointer);
   return [id, ...aliases];
 }
+
+const CPU_MODEL_IDS = CPU_MODELS.map(({ id }) => id);
 
 /** Their ids and aliases. */
 export const KERNEL_NAMES: readonly string[] = KERNELS.flatMap(({ id, aliases = [] }) => [
@@ -67,8 +69,4 @@ function suggestion(name: string, known: readonly string[], { listed, canonical 
   const more = known.length > LISTED_MAX ? ', …' : '';
   const all = `${known.slice(0, LISTED_MAX).join(', ')}${more}`;
   return guess === '' ? `; there are ${all}` : `${guess} There are ${all}`;
-}
-
-function idOf({ id }: { readonly id: string }): string {
-  return id;
 }

@@ -16,7 +16,7 @@ import {
 import type { StoredAnswer } from './idempotency-store.js';
 
 /** A stored host; the service defines the contents of `config` and `image`. */
-interface HostRow {
+export interface HostRow {
   readonly id: string;
   readonly seq: number;
   readonly version: number;

@@ -5,7 +5,7 @@ import { connectionOptions, type Database, surviveBreaks } from './database.js';
 import { GroupCommit } from './group-commit.js';
 import type { Tables } from './tables.js';
 
-interface KeyOf {
+export interface KeyOf {
   /** The owner of the key. */
   readonly principal: string;
   readonly key: string;

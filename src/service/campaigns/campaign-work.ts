@@ -1,18 +1,14 @@
 /** A campaign carried out by workers: its chunks, each once, and at the end what they found together. */
 import type { CampaignRequest } from '../../../schemas/campaign.js';
-import type { AddJobs, WorkJob } from '../../jobs/work-queue.js';
+import type { WorkJob } from '../../jobs/work-queue.js';
 import { ChunkStore } from '../../store/chunk-store.js';
-import type { Database } from '../../store/database.js';
 import { type EventInput, eventOf } from '../../store/event-store.js';
-import { type OnEnded, WorkStore } from '../../store/work-store.js';
-import { Pace } from '../long-work/pace.js';
-import { assertAlive, type Outcome, Pieces } from '../long-work/pieces.js';
-import { countTakeover } from '../long-work/work-metrics.js';
-import type { Meters } from '../metrics/meters.js';
-import { firstViolation } from './first-violation.js';
-import { type CampaignPlan, planCampaign } from './plan.js';
+import type { WorkState } from '../../store/tables.js';
+import type { Workplace } from '../long-work/long-works.js';
+import { type Outcome, PieceWork } from '../long-work/pieces.js';
+import { type CampaignPlan, type PlannedCell, planCampaign } from './plan.js';
 import { firstWalksOf, mergeChunk, noTotals, type ShrunkViolation, summaryOf } from './totals.js';
-import { type ChunkResult, walkChunk } from './walk-chunk.js';
+import type { ChunkResult } from './walk-chunk.js';
 import type { WalkPool } from './walk-pool.js';
 
 export const CAMPAIGN_CHUNK = 'campaign_chunk';
@@ -37,69 +33,58 @@ function endJob(id: string): WorkJob {
   return { kind: CAMPAIGN_END, id: `end-${id}`, data: { id }, lane: 'work', priority: 10 };
 }
 
-export class CampaignWork {
-  private readonly store: WorkStore;
-  private readonly pieces: Pieces;
+export class CampaignWork extends PieceWork {
   private readonly chunks: ChunkStore;
   private readonly plans = new Map<string, Promise<CampaignPlan>>();
-  private readonly pace = new Pace();
 
   constructor(
-    database: Database,
+    around: Workplace,
     private readonly pool: WalkPool,
-    private readonly addJobs: AddJobs,
-    private readonly meters: Meters,
-    onEnded: OnEnded,
   ) {
-    this.store = new WorkStore(database, 'campaigns', onEnded);
-    const failure = (id: string) => eventOf('campaign.ended', id, { state: 'failed' });
-    this.pieces = new Pieces(database, this.store, failure);
-    this.chunks = new ChunkStore(database);
+    super('campaigns', around);
+    this.chunks = new ChunkStore(around.database);
   }
 
   async carryOutChunk({ id, n }: { id: string; n: number }, signal: AbortSignal): Promise<Outcome> {
     const release = (): Promise<void> => this.chunks.release(id, n);
-    return this.pieces.carryOut({ id, name: `${id} ${n}`, release }, signal, async (ends) => {
+    return this.carryOutPiece({ id, name: `${id} ${n}`, release }, signal, async (ends) => {
       const plan = await this.begin(id);
       if (plan === undefined) return;
       const chunk = await this.chunks.start(id, n);
       if (chunk !== undefined) {
-        countTakeover(this.meters, 'work', chunk.deaths);
-        assertAlive(chunk.deaths, `walked chunk ${n}`);
-        const result = await walkChunk(this.pool, plan, chunk, ends);
+        this.takeUp('work', chunk.deaths, `walked chunk ${n}`);
+        const result = await this.pool.run('walkChunk', plan, chunk, ends);
         const violated = result.properties.some(({ first }) => first !== null);
         const isStored = await this.chunks.keep(id, n, result, violated);
         if (isStored) this.count(plan, result);
       }
       const { chunksLeft, walksDone } = await this.chunks.counts(id);
-      if (chunksLeft === 0) await this.addJobs([endJob(id)]);
+      if (chunksLeft === 0) await this.around.queue.add([endJob(id)]);
       else await this.tell(id, walksDone);
     });
   }
 
   /** Adds everything up and shrinks the first violating walks. */
   async carryOutEnd({ id }: { id: string }, signal: AbortSignal): Promise<Outcome> {
-    const release = (): Promise<void> => this.store.release(id);
-    return this.pieces.carryOut({ id, name: id, release }, signal, async (ends) => {
+    return this.carryOutPiece({ id }, signal, async (ends) => {
       const plan = await this.begin(id);
       if (plan === undefined) return;
       const deaths = (await this.store.start(id))?.deaths ?? 0;
-      countTakeover(this.meters, 'work', deaths);
-      assertAlive(deaths, 'shrank what the walks had found');
+      this.takeUp('work', deaths, 'shrank what the walks had found');
       const results = (await this.chunks.results(id)) as ChunkResult[];
       const totals = results.reduce(mergeChunk, noTotals(plan));
       const violations: ShrunkViolation[] = await Promise.all(
         firstWalksOf(totals).map(async (violating) => ({
           cell: violating.cell,
           property: violating.property,
-          violation: await firstViolation(this.pool, plan, violating, ends),
+          violation: await this.pool.run('firstViolation', plan, violating, ends),
         })),
       );
       const { verdict, violated_cells, done, total } = summaryOf(plan, totals);
       const found = { verdict, violated_cells, progress: { done, total, unit: 'walks' } };
       const events = [
-        ...violations.map(({ cell, property }) => violationEvent(id, plan, cell, property)),
-        eventOf('campaign.ended', id, { state: 'succeeded', verdict, violated_cells }),
+        ...violations.map(({ cell, property }) => violationEvent(id, plan.cells[cell]!, property)),
+        this.ended(id, 'succeeded', { verdict, violated_cells }),
       ];
       await this.store.finish(id, 'succeeded', found, events, (trx) =>
         this.chunks.keepViolations(trx, id, violations),
@@ -107,12 +92,16 @@ export class CampaignWork {
     });
   }
 
+  protected ended(id: string, state: WorkState, found: object): EventInput {
+    return eventOf('campaign.ended', id, { state, ...found });
+  }
+
   private count(plan: CampaignPlan, { cell, walks, violating, properties }: ChunkResult): void {
-    this.meters.count('pebslab_campaign_walks_total', {}, walks);
-    this.meters.count('pebslab_campaign_violating_walks_total', {}, violating);
+    this.around.meters.count('pebslab_campaign_walks_total', {}, walks);
+    this.around.meters.count('pebslab_campaign_violating_walks_total', {}, violating);
     properties.forEach(({ violated_walks }, at) => {
       const labels = { invariant: plan.cells[cell]!.properties[at]!, origin: 'campaign' };
-      this.meters.count('pebslab_violations_total', labels, violated_walks);
+      this.around.meters.count('pebslab_violations_total', labels, violated_walks);
     });
   }
 
@@ -142,13 +131,8 @@ export class CampaignWork {
   }
 }
 
-function violationEvent(
-  id: string,
-  plan: CampaignPlan,
-  cell: number,
-  property: number,
-): EventInput {
-  const { kernel, cpuModel: cpu_model, scenario, properties } = plan.cells[cell]!;
+function violationEvent(id: string, cell: PlannedCell, property: number): EventInput {
+  const { kernel, cpuModel: cpu_model, scenario, properties } = cell;
   const invariant = properties[property];
   return eventOf('violation.found', id, { invariant, kernel, cpu_model, scenario });
 }

@@ -2,15 +2,19 @@
  * The campaigns of the service: asking for them, reading how far they have come and what they found, cancelling them.
  * Workers of any instance take their chunks (campaign-work.ts).
  */
-import type { Campaign, CampaignRequest, CampaignResults } from '../../../schemas/campaign.js';
-import type { WorkQueue } from '../../jobs/work-queue.js';
+import type {
+  Campaign,
+  CampaignRequest,
+  CampaignResults,
+  CampaignState,
+} from '../../../schemas/campaign.js';
 import { ChunkStore } from '../../store/chunk-store.js';
-import type { Database } from '../../store/database.js';
 import { eventOf } from '../../store/event-store.js';
-import type { OnEnded, WorkRow } from '../../store/work-store.js';
+import type { WorkRow } from '../../store/work-store.js';
+import { defined } from '../defined.js';
 import type { Reply, Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
-import { LongWorks, type Owner, standingOf, type WorkKind } from '../long-work/long-works.js';
+import { LongWorks, type Owner, standingOf, type Workplace } from '../long-work/long-works.js';
 import { campaignReport } from '../reports/of-campaign.js';
 import type { Report } from '../reports/report.js';
 import { campaignJobs } from './campaign-work.js';
@@ -18,21 +22,12 @@ import { chunksOf, planCampaign } from './plan.js';
 import { mergeChunk, noTotals, resultsOf, type ShrunkViolation, summaryOf } from './totals.js';
 import type { ChunkResult } from './walk-chunk.js';
 
-const KIND: WorkKind = {
-  table: 'campaigns',
-  noun: 'campaign',
-  limits: { all: 32, own: 8 },
-  retrySeconds: 30,
-};
-
 export class Campaigns extends LongWorks<Campaign> {
   private readonly chunks: ChunkStore;
-  private readonly queue: WorkQueue;
 
-  constructor(database: Database, queue: WorkQueue, closing: AbortSignal, onEnded: OnEnded) {
-    super(database, KIND, closing, onEnded);
-    this.chunks = new ChunkStore(database);
-    this.queue = queue;
+  constructor(around: Workplace) {
+    super('campaigns', around);
+    this.chunks = new ChunkStore(around.database);
   }
 
   async create(request: CampaignRequest, owner: Owner, ticket?: Ticket): Promise<Reply<Campaign>> {
@@ -55,7 +50,7 @@ export class Campaigns extends LongWorks<Campaign> {
     const { reply } = await this.add(work, owner, ticket, (trx) =>
       this.chunks.add(trx, id, chunks),
     );
-    void this.queue.offer(campaignJobs(id, [...chunks.keys()]));
+    void this.around.queue.offer(campaignJobs(id, [...chunks.keys()]));
     return reply;
   }
 
@@ -78,7 +73,7 @@ export class Campaigns extends LongWorks<Campaign> {
     const { row, results, chunks } = await this.found(id);
     const seconds = results.cells.map(() => 0);
     for (const chunk of chunks) seconds[chunk.cell]! += chunk.seconds ?? 0;
-    return campaignReport(results, campaignStanding(row), seconds, new Date());
+    return campaignReport(results, standingOf(row), seconds, new Date());
   }
 
   private async found(id: string) {
@@ -88,13 +83,13 @@ export class Campaigns extends LongWorks<Campaign> {
     const chunks = (await this.chunks.results(id)) as ChunkResult[];
     const totals = chunks.reduce(mergeChunk, noTotals(plan));
     const violations = (await this.chunks.violations(id)) as ShrunkViolation[] | undefined;
-    const { state } = campaignStanding(row);
-    const campaign = { id, ...(name === undefined ? {} : { name }), state };
+    const { state } = standingOf<CampaignState>(row);
+    const campaign = { id, ...defined({ name }), state };
     return { row, chunks, results: resultsOf(plan, totals, campaign, violations) };
   }
 
-  protected async itemOf(row: WorkRow): Promise<Campaign> {
-    const resource = { ...(row.resource as Campaign), ...campaignStanding(row) };
+  protected override async itemOf(row: WorkRow): Promise<Campaign> {
+    const resource = { ...(row.resource as Campaign), ...standingOf<CampaignState>(row) };
     if (row.finishedAt !== null) return resource;
     const { walksDone, violatedCells, walksPerSecond } = await this.chunks.counts(row.id);
     const { total } = resource.progress;
@@ -111,11 +106,6 @@ export class Campaigns extends LongWorks<Campaign> {
       },
     };
   }
-}
-
-/** Only explorations can be paused. */
-function campaignStanding(row: WorkRow): Pick<Campaign, 'state' | 'created_at' | 'finished_at'> {
-  return standingOf(row) as ReturnType<typeof campaignStanding>;
 }
 
 /** Walks of one cell may be several times as long as those of another, hence the wide band. */

@@ -4,16 +4,11 @@
  * something when nothing was found, which is what most cells report.
  */
 
-interface Interval {
-  readonly low: number;
-  readonly high: number;
-}
-
 /** The normal quantile of 95 %, two-sided. */
 const Z = 1.959964;
 
 /** The 95 % interval of the rate behind `hits` of `trials`; without trials it is anything from 0 to 1. */
-export function wilson(hits: number, trials: number): Interval {
+export function wilson(hits: number, trials: number): { low: number; high: number } {
   if (trials === 0) {
     return { low: 0, high: 1 };
   }

@@ -7,8 +7,7 @@ import { pathOfWalk } from '../../explorer/walk.js';
 import { replayScript } from '../../model/replay-script.js';
 import { scriptActions } from '../wire.js';
 import { modelOf } from './cell-models.js';
-import type { CampaignPlan, PlannedCell } from './plan.js';
-import type { WalkPool } from './walk-pool.js';
+import type { CellTask } from './plan.js';
 
 /** A walk that violates an invariant of a cell, both by index. */
 export interface ViolatingWalk {
@@ -17,36 +16,14 @@ export interface ViolatingWalk {
   readonly walk: number;
 }
 
-/** What a thread needs to know to find it again. */
-interface ViolationTask {
-  readonly cell: PlannedCell;
-  readonly violating: ViolatingWalk;
-  readonly stepsPerWalk: number;
-}
-
 /** Actions replayed while shrinking, which take a few seconds; no run of the catalogue's worlds comes near. */
 const SHRINK_WORK_MAX = 3_000_000;
 
 const SCRIPT_ACTIONS_MAX = 1000;
 
-/** Rejects with an `AbortError` when the signal is aborted. */
-export function firstViolation(
-  pool: WalkPool,
-  { cells, stepsPerWalk }: CampaignPlan,
-  violating: ViolatingWalk,
-  signal?: AbortSignal,
-): Promise<CampaignViolation> {
-  const cell = cells[violating.cell];
-  if (cell === undefined) {
-    return Promise.reject(new Error(`the plan has no cell ${violating.cell}`));
-  }
-  return pool.run('firstViolationHere', { cell, violating, stepsPerWalk }, signal);
-}
-
-/** The same on the calling thread. */
-export function firstViolationHere(task: ViolationTask): CampaignViolation {
-  const { cell, violating, stepsPerWalk: stepsMax } = task;
-  const { walk, property } = violating;
+export function firstViolation(task: CellTask<ViolatingWalk>): CampaignViolation {
+  const { cell, stepsPerWalk: stepsMax, piece } = task;
+  const { walk, property } = piece;
   const model = modelOf(cell);
   const walked = pathOfWalk(model, { seed: cell.seed, stepsMax, walk }, property);
   if (walked === null) {

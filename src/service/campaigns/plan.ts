@@ -46,6 +46,13 @@ export interface Chunk {
   readonly walks: number;
 }
 
+/** What a thread needs to know for a piece of work on a cell. */
+export interface CellTask<Piece> {
+  readonly cell: PlannedCell;
+  readonly stepsPerWalk: number;
+  readonly piece: Piece;
+}
+
 const WORK_MAX = 1e12;
 const CHUNKS_MAX = 20_000;
 

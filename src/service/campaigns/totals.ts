@@ -6,80 +6,52 @@ import type {
   CampaignCell,
   CampaignProperty,
   CampaignResults,
-  CampaignVerdict,
   CampaignViolation,
 } from '../../../schemas/campaign.js';
 import { wilson } from './confidence.js';
 import type { ViolatingWalk } from './first-violation.js';
 import type { CampaignPlan, PlannedCell } from './plan.js';
-import type { ChunkResult, FirstWalk, PropertyCount } from './walk-chunk.js';
-
-/** By cell; it survives JSON. */
-export interface CampaignTotals {
-  readonly cells: readonly CellTotals[];
-}
+import type { ChunkResult, PropertyCount } from './walk-chunk.js';
 
 type CellTotals = Pick<ChunkResult, 'walks' | 'steps' | 'properties'>;
 
+/** By cell; they survive JSON. */
+export type CampaignTotals = readonly CellTotals[];
+
 /** The totals before any walk: the neutral element. */
 export function noTotals({ cells }: CampaignPlan): CampaignTotals {
-  return {
-    cells: cells.map(({ properties }) => ({
-      walks: 0,
-      steps: 0,
-      properties: properties.map(() => ({ violated_walks: 0, first: null })),
-    })),
-  };
+  return cells.map(({ properties }) => ({
+    walks: 0,
+    steps: 0,
+    properties: properties.map(() => ({ violated_walks: 0, first: null })),
+  }));
 }
 
-export function mergeChunk(totals: CampaignTotals, result: ChunkResult): CampaignTotals {
-  const cells = [...totals.cells];
-  cells[result.cell] = mergeCells(cells[result.cell]!, result);
-  return { cells };
-}
-
-function mergeCells(one: CellTotals, other: CellTotals): CellTotals {
-  return {
-    walks: one.walks + other.walks,
-    steps: one.steps + other.steps,
-    properties: one.properties.map((count, p) => mergeCounts(count, other.properties[p]!)),
-  };
+export function mergeChunk(totals: CampaignTotals, chunk: ChunkResult): CampaignTotals {
+  const cell = totals[chunk.cell]!;
+  return totals.with(chunk.cell, {
+    walks: cell.walks + chunk.walks,
+    steps: cell.steps + chunk.steps,
+    properties: cell.properties.map((count, p) => mergeCounts(count, chunk.properties[p]!)),
+  });
 }
 
 function mergeCounts(one: PropertyCount, other: PropertyCount): PropertyCount {
-  return {
-    violated_walks: one.violated_walks + other.violated_walks,
-    first: lower(one.first, other.first),
-  };
+  const [a, b] = [one.first, other.first];
+  const first = b === null || (a !== null && a.walk <= b.walk) ? a : b;
+  return { violated_walks: one.violated_walks + other.violated_walks, first };
 }
 
-function lower(one: FirstWalk | null, other: FirstWalk | null): FirstWalk | null {
-  if (one === null || other === null) {
-    return one ?? other;
-  }
-  return one.walk <= other.walk ? one : other;
-}
-
-/** What a campaign's resource tells of its totals. */
-interface CampaignSummary {
-  readonly verdict: CampaignVerdict;
-  readonly cells: number;
-  readonly violated_cells: number;
-  readonly skipped_cells: number;
-  /** Walks. */
-  readonly done: number;
-  readonly total: number;
-}
-
-export function summaryOf(plan: CampaignPlan, totals: CampaignTotals): CampaignSummary {
-  const violated = totals.cells.filter(isViolated).length;
+/** What a campaign's resource tells of its totals; `done` and `total` are walks. */
+export function summaryOf(plan: CampaignPlan, totals: CampaignTotals) {
+  const violated = totals.filter(isViolated).length;
   const skipped = plan.cells.filter((cell) => cell.skipped !== null).length;
   return {
-    verdict: violated > 0 ? 'violated' : 'undecided',
+    verdict: violated > 0 ? ('violated' as const) : ('undecided' as const),
     cells: plan.cells.length,
     violated_cells: violated,
     skipped_cells: skipped,
-    done: totals.cells.reduce((sum, { walks }) => sum + walks, 0),
+    done: totals.reduce((sum, { walks }) => sum + walks, 0),
     total: (plan.cells.length - skipped) * plan.walks,
   };
 }
@@ -89,7 +61,7 @@ export function summaryOf(plan: CampaignPlan, totals: CampaignTotals): CampaignS
  * taken.
  */
 export function firstWalksOf(totals: CampaignTotals): ViolatingWalk[] {
-  return totals.cells.flatMap(({ properties }, cell) =>
+  return totals.flatMap(({ properties }, cell) =>
     properties.flatMap(({ first }, property) =>
       first === null ? [] : [{ cell, property, walk: first.walk }],
     ),
@@ -113,16 +85,13 @@ export function resultsOf(
   const byPlace = new Map(
     violations.map(({ cell, property, violation }) => [`${cell}/${property}`, violation]),
   );
-  const { id, name, state } = campaign;
   return {
-    id,
-    ...(name === undefined ? {} : { name }),
-    state,
+    ...campaign,
     seed: plan.seed,
     walks: plan.walks,
     steps_per_walk: plan.stepsPerWalk,
     cells: plan.cells.map((cell, at) =>
-      cellItem(plan, cell, totals.cells[at]!, (p) => byPlace.get(`${at}/${p}`)),
+      cellItem(plan, cell, totals[at]!, (p) => byPlace.get(`${at}/${p}`)),
     ),
   };
 }
@@ -140,9 +109,8 @@ function cellItem(
   }
   return {
     ...names,
+    ...totals,
     status: statusOf(plan, totals),
-    walks: totals.walks,
-    steps: totals.steps,
     properties: totals.properties.map((count, p) =>
       propertyItem(cell.properties[p]!, count, totals.walks, violationOf(p)),
     ),

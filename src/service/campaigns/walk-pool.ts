@@ -1,5 +1,6 @@
 /** The threads that walk: one pool for the whole process, started when first needed and kept warm for a minute. */
 import { Piscina } from 'piscina';
+import type { CampaignPlan } from './plan.js';
 
 const IDLE_MILLIS = 60_000;
 
@@ -21,15 +22,20 @@ export class WalkPool {
   }
 
   /**
-   * Runs a job in a thread when one is free. An abort ends the thread in the middle of what it does, and the promise
-   * rejects with an `AbortError`; the other threads go on.
+   * Works on a cell of a plan in a thread when one is free. An abort ends the thread in the middle of what it does, and the
+   * promise rejects with an `AbortError`; the other threads go on.
    */
-  run<Name extends keyof Jobs>(
+  async run<Name extends keyof Jobs>(
     name: Name,
-    task: Parameters<Jobs[Name]>[0],
-    signal: AbortSignal | undefined,
+    { cells, stepsPerWalk }: CampaignPlan,
+    piece: Parameters<Jobs[Name]>[0]['piece'],
+    signal?: AbortSignal,
   ): Promise<ReturnType<Jobs[Name]>> {
-    return this.threads.run(task, { name, signal: signal ?? null });
+    const cell = cells[piece.cell];
+    if (cell === undefined || cell.skipped !== null) {
+      throw new Error(`the plan has no walks in cell ${piece.cell}`);
+    }
+    return this.threads.run({ cell, stepsPerWalk, piece }, { name, signal: signal ?? null });
   }
 
   /** Ends the threads and what they are doing. */

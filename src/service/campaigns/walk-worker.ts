@@ -1,3 +1,3 @@
 /** What a thread of the pool can do. */
-export { firstViolationHere } from './first-violation.js';
-export { walkChunkHere } from './walk-chunk.js';
+export { firstViolation } from './first-violation.js';
+export { walkChunk } from './walk-chunk.js';

@@ -1,60 +1,53 @@
 /** Claims an explanation, reads the records, explains them kernel by kernel, stores what was found. */
 import type { Explanation, KernelExplanation } from '../../../schemas/explanation.js';
 import type { WorkJob } from '../../jobs/work-queue.js';
-import type { Database } from '../../store/database.js';
-import { eventOf } from '../../store/event-store.js';
-import { type OnEnded, type WaitingWork, type WorkRow, WorkStore } from '../../store/work-store.js';
-import { Pace } from '../long-work/pace.js';
-import { assertAlive, type Outcome, Pieces } from '../long-work/pieces.js';
+import { type EventInput, eventOf } from '../../store/event-store.js';
+import type { WorkState } from '../../store/tables.js';
+import type { WaitingWork, WorkRow } from '../../store/work-store.js';
+import type { Workplace } from '../long-work/long-works.js';
+import { type Outcome, PieceWork } from '../long-work/pieces.js';
 import { workJob } from '../long-work/work-job.js';
-import { countTakeover } from '../long-work/work-metrics.js';
-import type { Meters } from '../metrics/meters.js';
 import type { ReadableRecords } from '../observations/stored-records.js';
 import { ExplainingThread } from './explaining-thread.js';
 import type { StoredExplanation } from './explanations.js';
 import { type CpuRecording, recordingOf } from './recorded.js';
 
 export const EXPLANATION = 'explanation';
-const WRITE_MILLIS = 500;
 const SKIPPED_MAX = 64;
 
 export const explanationJob = (waiting: WaitingWork): WorkJob => workJob(EXPLANATION, waiting);
 
 type RecordsOf = (observation: string) => Promise<ReadableRecords>;
 
-export class ExplanationWork {
-  private readonly store: WorkStore;
-  private readonly pieces: Pieces;
-  private readonly recordsOf: RecordsOf;
-  private readonly pace = new Pace();
-  private readonly meters: Meters;
+export class ExplanationWork extends PieceWork {
   /** Threads that wait: starting one takes longer than most explanations. */
   private readonly free: ExplainingThread[] = [];
 
-  constructor(database: Database, recordsOf: RecordsOf, meters: Meters, onEnded: OnEnded) {
-    this.store = new WorkStore(database, 'explanations', onEnded);
-    const failure = (id: string) => eventOf('explanation.ended', id, { state: 'failed' });
-    this.pieces = new Pieces(database, this.store, failure);
-    this.recordsOf = recordsOf;
-    this.meters = meters;
+  constructor(
+    around: Workplace,
+    private readonly recordsOf: RecordsOf,
+  ) {
+    super('explanations', around);
   }
 
   /** `signal` ends when this instance stops: then the explanation is given back, and starts again elsewhere. */
   carryOut({ id }: { readonly id: string }, signal: AbortSignal): Promise<Outcome> {
-    const release = (): Promise<void> => this.store.release(id);
-    return this.pieces.carryOut({ id, name: id, release }, signal, async (ends, unwanted) => {
+    return this.carryOutPiece({ id }, signal, async (ends, unwanted) => {
       const row = await this.store.start(id);
       if (row === undefined) return;
       if (row.cancelRequested) unwanted.abort();
-      countTakeover(this.meters, 'work', row.deaths);
-      assertAlive(row.deaths, 'explained this');
+      this.takeUp('work', row.deaths, 'explained this');
       const found = await this.explain(row, ends);
       if (!unwanted.signal.aborted) signal.throwIfAborted();
       const state = unwanted.signal.aborted ? 'cancelled' : 'succeeded';
       const { fits, verdict } = found;
-      const event = eventOf('explanation.ended', id, { state, fits, ...(verdict && { verdict }) });
+      const event = this.ended(id, state, { fits, ...(verdict && { verdict }) });
       await this.store.finish(id, state, found, [event]);
     });
+  }
+
+  protected ended(id: string, state: WorkState, found: object): EventInput {
+    return eventOf('explanation.ended', id, { state, ...found });
   }
 
   async close(): Promise<void> {
@@ -90,32 +83,17 @@ export class ExplanationWork {
     ends: AbortSignal,
   ): Promise<Found> {
     const items: KernelExplanation[] = [];
-    const telling = setInterval(() => {
-      void this.tell(id, items, kernels.length, thread.followed);
-    }, WRITE_MILLIS);
-    try {
+    const of = kernels.length;
+    const newest = () => ({ kernels: items.length, of, records: thread.followed });
+    await this.telling(id, 'explanation.progress', newest, async () => {
       for (const kernel of kernels) {
         if (ends.aborted) break;
         const given = { ...model, kernel, cpu_model };
         const item = await thread.explain({ given, run, symbols: symbols.data });
         if (!ends.aborted) items.push(item);
       }
-    } finally {
-      clearInterval(telling);
-    }
-    return foundItem(items, kernels.length);
-  }
-
-  /** Progress that cannot be written is written the next time. */
-  private async tell(
-    id: string,
-    items: readonly KernelExplanation[],
-    of: number,
-    records: number,
-  ): Promise<void> {
-    const progress = { kernels: items.length, of, records };
-    const events = this.pace.isDue(id) ? [eventOf('explanation.progress', id, progress)] : [];
-    await this.store.progress(id, { progress }, events).catch(() => {});
+    });
+    return foundItem(items, of);
   }
 }
 

@@ -3,29 +3,19 @@
  * instance, carries them out (explanation-work.ts).
  */
 import type { Explanation, ExplanationRequest } from '../../../schemas/explanation.js';
-import type { WorkQueue } from '../../jobs/work-queue.js';
 import { FactsBook } from '../../observations/facts-book.js';
 import { identify } from '../../observations/identify.js';
-import type { Database } from '../../store/database.js';
 import { isOwnerGone } from '../../store/database-errors.js';
-import type { OnEnded, WorkRow } from '../../store/work-store.js';
 import { defined } from '../defined.js';
 import { worldOf } from '../explorations/world.js';
 import type { Reply, Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
-import { LongWorks, type Owner, standingOf, type WorkKind } from '../long-work/long-works.js';
+import { LongWorks, type Owner, type Workplace } from '../long-work/long-works.js';
 import { cpuModelById, kernelById } from '../lookups.js';
 import type { Observations } from '../observations/observations.js';
 import { ruleViolated } from '../problem-error.js';
 import { missing } from '../refusals.js';
 import { explanationJob } from './explanation-work.js';
-
-const KIND: WorkKind = {
-  table: 'explanations',
-  noun: 'explanation',
-  limits: { all: 64, own: 16 },
-  retrySeconds: 5,
-};
 
 /** What a worker is to do. */
 export interface StoredExplanation extends Pick<ExplanationRequest, 'model' | 'cpu' | 'window'> {
@@ -36,13 +26,10 @@ export interface StoredExplanation extends Pick<ExplanationRequest, 'model' | 'c
 
 export class Explanations extends LongWorks<Explanation> {
   constructor(
-    database: Database,
-    private readonly queue: WorkQueue,
+    around: Workplace,
     private readonly observations: Observations,
-    closing: AbortSignal,
-    onEnded: OnEnded,
   ) {
-    super(database, KIND, closing, onEnded);
+    super('explanations', around);
   }
 
   async create(
@@ -75,13 +62,8 @@ export class Explanations extends LongWorks<Explanation> {
       if (isOwnerGone(error)) missing('observation', observation);
       throw error;
     });
-    await this.queue.offer([explanationJob({ id: resource.id, lane: 'work', own })]);
+    await this.around.queue.offer([explanationJob({ id: resource.id, lane: 'work', own })]);
     return reply;
-  }
-
-  protected itemOf(row: WorkRow): Explanation {
-    const standing = standingOf(row) as Pick<Explanation, 'state' | 'created_at' | 'finished_at'>;
-    return { ...(row.resource as Explanation), attempts: row.attempts, ...standing };
   }
 }
 

@@ -86,18 +86,10 @@ async function tryWarm(
 
 /** Whether a search was cut where it was to be, and not because the warm thread may do no more. */
 function isFinal(cut: StopReason | null, limits: Limits): boolean {
-  switch (cut) {
-    case null:
-    case 'firstViolation':
-    case 'depthMax':
-      return true;
-    case 'statesMax':
-    case 'millisMax':
-    case 'bytesMax':
-      return (limits[cut] ?? Number.POSITIVE_INFINITY) <= WARM_LIMITS[cut];
-    default:
-      return false;
+  if (cut === 'statesMax' || cut === 'millisMax' || cut === 'bytesMax') {
+    return (limits[cut] ?? Number.POSITIVE_INFINITY) <= WARM_LIMITS[cut];
   }
+  return cut === null || cut === 'firstViolation' || cut === 'depthMax';
 }
 
 /** Listens until the search has ended: an exploration makes many with one signal. */

@@ -2,81 +2,73 @@
 import type { Exploration } from '../../../schemas/exploration.js';
 import type { Progress } from '../../explorer/explore.js';
 import type { WarmSearchThread } from '../../explorer/warm-search-thread.js';
-import type { AddJobs, WorkJob } from '../../jobs/work-queue.js';
-import type { Database } from '../../store/database.js';
+import type { WorkJob } from '../../jobs/work-queue.js';
 import { type EventInput, eventOf } from '../../store/event-store.js';
-import type { Lane } from '../../store/tables.js';
-import { type OnEnded, type WaitingWork, type WorkRow, WorkStore } from '../../store/work-store.js';
-import { Pace } from '../long-work/pace.js';
-import { assertAlive, type Outcome, Pieces } from '../long-work/pieces.js';
+import type { WorkState } from '../../store/tables.js';
+import type { WaitingWork, WorkRow } from '../../store/work-store.js';
+import type { Workplace } from '../long-work/long-works.js';
+import { type Outcome, PieceWork } from '../long-work/pieces.js';
 import { workJob } from '../long-work/work-job.js';
-import { countTakeover, SearchMetrics } from '../long-work/work-metrics.js';
-import type { Meters } from '../metrics/meters.js';
+import { SearchMetrics } from '../long-work/work-metrics.js';
 import { largeSearch, optionsOf, smallSearch, TooLarge } from './bounded-search.js';
 import { runExploration } from './job.js';
 import type { KeptFolders } from './kept-folders.js';
 import type { StoredRequest } from './request.js';
 
 export const EXPLORATION = 'exploration';
-/** How often progress is written. */
-const WRITE_MILLIS = 500;
 
 export const explorationJob = (waiting: WaitingWork): WorkJob => workJob(EXPLORATION, waiting);
 
-interface JobData {
-  readonly id: string;
-  readonly lane: Lane;
-}
-
-export class ExplorationWork {
-  private readonly store: WorkStore;
-  private readonly pieces: Pieces;
-  private readonly pace = new Pace();
+export class ExplorationWork extends PieceWork {
   private readonly metrics: SearchMetrics;
 
   constructor(
-    database: Database,
+    around: Workplace,
     private readonly warmThread: WarmSearchThread,
     private readonly searchMegabytes: number,
     private readonly kept: KeptFolders,
-    private readonly addJobs: AddJobs,
-    private readonly meters: Meters,
-    onEnded: OnEnded,
   ) {
-    this.store = new WorkStore(database, 'explorations', onEnded);
-    this.metrics = new SearchMetrics(meters);
-    this.pieces = new Pieces(database, this.store, (id) => endEvent(id, 'failed', {}));
+    super('explorations', around);
+    this.metrics = new SearchMetrics(around.meters);
   }
 
   /** `signal` ends when this instance stops: then the search is given back, and starts again elsewhere. */
-  async carryOut({ id, lane }: JobData, signal: AbortSignal): Promise<Outcome> {
+  async carryOut(
+    { id, lane }: Pick<WaitingWork, 'id' | 'lane'>,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
     const waiting = await this.store.waiting(id);
     if (waiting === undefined) return 'done';
     if (waiting.lane !== lane) {
-      await this.addJobs([explorationJob(waiting)]);
+      await this.around.queue.add([explorationJob(waiting)]);
       return 'done';
     }
-    const release = (): Promise<void> => this.store.release(id);
-    return this.pieces.carryOut({ id, name: id, release }, signal, async (ends, unwanted) => {
+    return this.carryOutPiece({ id }, signal, async (ends, unwanted) => {
       const row = await this.store.start(id);
       if (row === undefined) return;
       if (row.cancelRequested || row.pauseRequested) unwanted.abort();
-      countTakeover(this.meters, lane, row.deaths);
-      assertAlive(row.deaths, 'searched this');
+      this.takeUp(lane, row.deaths, 'searched this');
       const found = await this.search(row, ends);
       if (found === undefined) return this.handOver(id);
       const isUnwanted = unwanted.signal.aborted;
       if (!isUnwanted) signal.throwIfAborted();
       else if (await this.isToPause(id)) return this.pause(id, found);
       const state = isUnwanted ? 'cancelled' : 'succeeded';
-      const hasEnded = await this.store.finish(id, state, found, endEvents(id, state, found));
+      const violated = violatedIn(found);
+      const events = [...violated.map((one) => foundEvent(id, one)), this.ended(id, state, found)];
+      const hasEnded = await this.store.finish(id, state, found, events);
       await this.kept.remove(id);
       if (!hasEnded) return;
-      for (const property of violatedIn(found)) {
-        const labels = { invariant: property.id, origin: 'exploration' };
-        this.meters.count('pebslab_violations_total', labels);
+      for (const { id: invariant } of violated) {
+        const labels = { invariant, origin: 'exploration' };
+        this.around.meters.count('pebslab_violations_total', labels);
       }
     });
+  }
+
+  protected ended(id: string, state: WorkState, found: Partial<Exploration>): EventInput {
+    const { verdict = null, distinct_states = null } = found;
+    return eventOf('exploration.ended', id, { state, verdict, distinct_states });
   }
 
   private async isToPause(id: string): Promise<boolean> {
@@ -106,7 +98,7 @@ export class ExplorationWork {
 
   private async queueAgain(id: string): Promise<void> {
     const waiting = await this.store.waiting(id);
-    if (waiting !== undefined) await this.addJobs([explorationJob(waiting)]);
+    if (waiting !== undefined) await this.around.queue.add([explorationJob(waiting)]);
   }
 
   /** What was found; undefined where it is no small search. */
@@ -116,7 +108,7 @@ export class ExplorationWork {
   ): Promise<Partial<Exploration> | undefined> {
     const { request, fold } = row.request as StoredRequest;
     const { model } = row.resource as Exploration;
-    const watch = new ProgressWriter(row.id, this.store, this.pace);
+    let last: Exploration['progress'] = { done: 0, unit: 'states' };
     try {
       const search =
         row.lane === 'small' ? smallSearch(this.warmThread) : largeSearch(this.warmThread);
@@ -125,71 +117,41 @@ export class ExplorationWork {
         ...optionsOf(request, fold, this.searchMegabytes),
         keep: keeps ? await this.kept.folderOf(row.id, { model, request, fold }) : undefined,
       };
-      const outcome = await runExploration(this.metrics.counted(search), request, model, options, {
+      const watch = {
         signal,
-        onProgress: (progress) => watch.see(progress),
-      });
+        onProgress: (progress: Progress): void => {
+          last = progressItem(progress);
+        },
+      };
+      const counted = this.metrics.counted(search);
+      const outcome = await this.telling(
+        row.id,
+        'exploration.progress',
+        // Before a search has taken up its levels it has come as far as before.
+        () => (last.done === 0 ? undefined : last),
+        () => runExploration(counted, request, model, options, watch),
+      );
       const done = outcome.distinct_states ?? outcome.total_states ?? 0;
-      return { ...outcome, progress: { ...watch.last, done } };
+      return { ...outcome, progress: { ...last, done } };
     } catch (error) {
       if (error instanceof TooLarge) return undefined;
       throw error;
-    } finally {
-      await watch.settled;
     }
   }
 }
 
-/** Writes progress now and then; the newest where writing is slow. */
-class ProgressWriter {
-  last: Exploration['progress'] = { done: 0, unit: 'states' };
-  settled: Promise<void> = Promise.resolve();
-  private isWriting = false;
-  private writtenAt = performance.now();
+type Property = Exploration['properties'][number];
 
-  constructor(
-    private readonly id: string,
-    private readonly store: WorkStore,
-    private readonly pace: Pace,
-  ) {}
-
-  see(progress: Progress): void {
-    this.last = progressItem(progress);
-    const now = performance.now();
-    if (this.isWriting || now - this.writtenAt < WRITE_MILLIS) return;
-    this.isWriting = true;
-    this.writtenAt = now;
-    const event = eventOf('exploration.progress', this.id, this.last);
-    this.settled = this.store
-      .progress(this.id, { progress: this.last }, this.pace.isDue(this.id) ? [event] : [])
-      // Progress that cannot be written is written the next time.
-      .catch(() => {})
-      .finally(() => {
-        this.isWriting = false;
-      });
-  }
-}
-
-function violatedIn({ properties = [] }: Partial<Exploration>): Exploration['properties'] {
+function violatedIn({ properties = [] }: Partial<Exploration>): Property[] {
   return properties.filter(({ verdict }) => verdict === 'violated');
 }
 
-function endEvents(id: string, state: string, found: Partial<Exploration>): EventInput[] {
-  return [
-    ...violatedIn(found).map(({ id: invariant, counterexample }) =>
-      eventOf('violation.found', id, { invariant, counterexample: counterexample?.id ?? null }),
-    ),
-    endEvent(id, state, found),
-  ];
-}
-
-function endEvent(id: string, state: string, found: Partial<Exploration>): EventInput {
-  const { verdict = null, distinct_states = null } = found;
-  return eventOf('exploration.ended', id, { state, verdict, distinct_states });
+function foundEvent(id: string, { id: invariant, counterexample }: Property): EventInput {
+  return eventOf('violation.found', id, { invariant, counterexample: counterexample?.id ?? null });
 }
 
 function progressItem(progress: Progress): Exploration['progress'] {
-  const { millisLeft } = progress;
+  const { millisLeft: left } = progress;
   return {
     done: progress.states,
     unit: 'states',
@@ -197,10 +159,6 @@ function progressItem(progress: Progress): Exploration['progress'] {
     depth: progress.depth,
     frontier: progress.frontier,
     megabytes: progress.bytes / 1024 / 1024,
-    ...(millisLeft === null
-      ? {}
-      : {
-          seconds_left: [millisLeft.low, millisLeft.likely, millisLeft.high].map((ms) => ms / 1000),
-        }),
+    ...(left && { seconds_left: [left.low, left.likely, left.high].map((ms) => ms / 1000) }),
   };
 }

@@ -6,41 +6,23 @@ import type { Exploration } from '../../../schemas/exploration.js';
 import type { ExplorationModel } from '../../../schemas/exploration-model.js';
 import type { ExplorationRequest } from '../../../schemas/exploration-request.js';
 import { WORDS_MAX } from '../../explorer/model.js';
-import type { WorkQueue } from '../../jobs/work-queue.js';
 import { MachineModel } from '../../model/machine-model.js';
-import type { Database } from '../../store/database.js';
 import { eventOf } from '../../store/event-store.js';
-import type { OnEnded, WorkRow } from '../../store/work-store.js';
 import type { Reply, Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
-import {
-  CANCEL_MILLIS,
-  LongWorks,
-  type Owner,
-  standingOf,
-  type WorkKind,
-} from '../long-work/long-works.js';
+import { CANCEL_MILLIS, LongWorks, type Owner, type Workplace } from '../long-work/long-works.js';
 import { fieldRefused, ruleViolated } from '../problem-error.js';
 import { isMaybeSmall } from './bounded-search.js';
 import { explorationJob } from './exploration-work.js';
 import { type AskedExploration, askedExploration, type StoredRequest } from './request.js';
 import { worldOf } from './world.js';
 
-const KIND: WorkKind = {
-  table: 'explorations',
-  noun: 'exploration',
-  limits: { all: 64, own: 16 },
-  retrySeconds: 5,
-};
 export class Explorations extends LongWorks<Exploration> {
   constructor(
-    database: Database,
-    private readonly queue: WorkQueue,
+    around: Workplace,
     private readonly searchMegabytes: number,
-    closing: AbortSignal,
-    onEnded: OnEnded,
   ) {
-    super(database, KIND, closing, onEnded);
+    super('explorations', around);
   }
 
   async create(
@@ -62,7 +44,7 @@ export class Explorations extends LongWorks<Exploration> {
     const stored: StoredRequest = { request: asked, fold };
     const lane = isMaybeSmall(asked) ? 'small' : 'work';
     const { reply, own } = await this.add({ lane, request: stored, resource }, owner, ticket);
-    await this.queue.offer([explorationJob({ id: resource.id, lane, own })]);
+    await this.around.queue.offer([explorationJob({ id: resource.id, lane, own })]);
     return reply;
   }
 
@@ -78,12 +60,8 @@ export class Explorations extends LongWorks<Exploration> {
   async resume(id: string): Promise<Exploration> {
     await this.store.resume(id);
     const waiting = await this.store.waiting(id);
-    if (waiting !== undefined) await this.queue.offer([explorationJob(waiting)]);
+    if (waiting !== undefined) await this.around.queue.offer([explorationJob(waiting)]);
     return this.get(id);
-  }
-
-  protected itemOf(row: WorkRow): Exploration {
-    return { ...(row.resource as Exploration), attempts: row.attempts, ...standingOf(row) };
   }
 }
 

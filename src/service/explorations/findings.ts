@@ -1,7 +1,7 @@
 /** What an exploration found: counterexamples as steps, as scripts and as files. */
 import type { Counterexample, CounterexampleItem } from '../../../schemas/counterexample.js';
 import type { Exploration } from '../../../schemas/exploration.js';
-import { type Path, PathError, parsePath } from '../../explorer/path.js';
+import { PathError, parsePath } from '../../explorer/path.js';
 import { exploredWorld } from '../../model/explored-world.js';
 import { type PathTold, recordingOfPath, storyOfPath } from '../../model/exports/of-path.js';
 import { MachineModel } from '../../model/machine-model.js';
@@ -132,14 +132,7 @@ export async function onPath<Found>(follow: () => Found | Promise<Found>): Promi
   }
 }
 
-interface Found {
-  readonly model: MachineModel;
-  readonly path: Path;
-  readonly property: string;
-  readonly link: Exploration['properties'][number]['counterexamples'][number];
-}
-
-function find(row: WorkRow, reference: string): Found {
+function find(row: WorkRow, reference: string) {
   const id = reference.includes('-') ? reference : `${reference}-0`;
   const property = id.slice(0, id.lastIndexOf('-'));
   const link = (row.resource as Exploration).properties

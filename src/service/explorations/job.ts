@@ -31,7 +31,7 @@ export async function runExploration(
   options: ExploreOptions,
   watch: ExploreWatch,
 ): Promise<Outcome> {
-  const { properties } = request;
+  const { properties, compare_with: other } = request;
   const outcome = outcomeOf(await search(machineSource(model, properties), options, watch));
   const millisMax = options.limits?.millisMax ?? Number.POSITIVE_INFINITY;
   const until = performance.now() + millisMax;
@@ -45,17 +45,13 @@ export async function runExploration(
       watch,
     );
   };
-  const assumptions =
-    request.assumptions && outcome.verdict === 'violated'
-      ? await assumptionsOf(model, (world) => judge(world, properties, find), watch.signal)
-      : {};
-  const difference =
-    request.compare_with === undefined
-      ? {}
-      : {
-          difference: await differenceOf({ model, other: request.compare_with, properties }, find),
-        };
-  return { ...outcome, ...assumptions, ...difference };
+  const judgeIn = (world: WorldSpec): Promise<Judged> => judge(world, properties, find);
+  const explains = request.assumptions && outcome.verdict === 'violated';
+  return {
+    ...outcome,
+    ...(explains && (await assumptionsOf(model, judgeIn, watch.signal))),
+    ...(other && { difference: await differenceOf({ model, other, properties }, find) }),
+  };
 }
 
 type Find = (source: ModelSource, more: Partial<ExploreOptions>) => Promise<ExploreResult>;

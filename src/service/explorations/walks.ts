@@ -35,10 +35,10 @@ export async function stateAt(
     depth === undefined
       ? undefined
       : await neighbourhoodOf(model, path, place, depth, () => slices.pause());
-  const states = [place.state, ...place.successors.map(({ state }) => state)];
-  const more = around?.nodes.map(({ state }) => state) ?? [];
-  const judged = await graphs.standings(row, property, [...states, ...more]);
-  const standings = byState([...states, ...more], judged.standings);
+  const nodes = [place, ...place.successors, ...(around?.nodes ?? [])];
+  const states = nodes.map(({ state }) => state);
+  const judged = await graphs.standings(row, property, states);
+  const standings = byState(states, judged.standings);
   const { enabled, ...rest } = walkState(model, path, place);
   return {
     ...rest,
@@ -47,17 +47,15 @@ export async function stateAt(
     ...standingItem(standings.get(rest.id)),
     registers: registersOf(model, model.unpacked(place.state).state),
     enabled: enabled.map((step) => ({ ...step, ...standingItem(standings.get(step.id)) })),
-    ...(around === undefined
-      ? {}
-      : {
-          neighbourhood: {
-            ...around,
-            nodes: around.nodes.map(({ state: _, ...node }) => ({
-              ...node,
-              ...standingItem(standings.get(node.id)),
-            })),
-          },
-        }),
+    ...(around && {
+      neighbourhood: {
+        ...around,
+        nodes: around.nodes.map(({ state: _, ...node }) => ({
+          ...node,
+          ...standingItem(standings.get(node.id)),
+        })),
+      },
+    }),
   };
 }
 

@@ -4,82 +4,49 @@
  * Records of the machine are stored by field name, and only the fields that differ from a new record. So an image is a few
  * hundred bytes, and a later version of the service may add fields.
  */
-import type { HostOptions } from '../../../schemas/kernel.js';
+import type { Host as HostItem } from '../../../schemas/host.js';
 import { AddressBook } from '../../pmu/arch/address-book.js';
-import type { U64 } from '../../pmu/arch/counter-set.js';
-import type { CpuModel } from '../../pmu/arch/cpu-model.js';
 import { findCpuModel } from '../../pmu/arch/cpu-models.js';
-import type { WriteSink } from '../../pmu/arch/write-sink.js';
 import type { RecordClass, Words } from '../../pmu/fields/record.js';
 import { INVARIANTS } from '../../pmu/invariants/index.js';
 import { findKernel } from '../../pmu/kernels/index.js';
-import type { KernelVariant } from '../../pmu/kernels/kernel-variant.js';
-import { DEFAULT_FEATURES, type GuestFeatures } from '../../pmu/kvm/guest-msrs.js';
+import { DEFAULT_FEATURES } from '../../pmu/kvm/guest-msrs.js';
 import { VcpuPmu } from '../../pmu/kvm/vcpu-pmu.js';
 import { REST } from '../../pmu/machine/micro-step.js';
 import { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
 import { withEvents, withGuests } from '../../pmu/machine/world.js';
-import { PerfEvent, type PerfEventConfig } from '../../pmu/perf/perf-event.js';
+import { PerfEvent } from '../../pmu/perf/perf-event.js';
 import type { FirstViolation, Tally } from '../../pmu/stepping/tally.js';
-import { createHost, type EventRecord, type Host, type Recorded, type VcpuRecord } from './host.js';
+import type { HostRow } from '../../store/host-store.js';
+import { defined } from '../defined.js';
+import { createHost, type Host } from './host.js';
 import { upgradeConfig, upgradeState, upgradeStep } from './host-image-format-1.js';
 import { stepOfStored, storedStep } from './stored-steps.js';
-import type { TraceTail } from './trace-text.js';
 
 /** The format of images that are written. Format 1 can still be read; any other number needs a reader of its own. */
 const FORMAT = 2;
 
-export interface ConfigImage {
-  readonly name?: string;
-  readonly cpu_model: string;
-  readonly kernel: string;
-  readonly stepping: number;
-  readonly cpus: number;
-  readonly options: Required<HostOptions>;
+export type ConfigImage = Pick<
+  HostItem,
+  'name' | 'cpu_model' | 'kernel' | 'stepping' | 'cpus' | 'options'
+>;
+
+type Sparse = number | number[] | Differences;
+interface Differences {
+  [field: string]: Sparse;
 }
 
-type Sparse = number | number[] | { [field: string]: Sparse };
+type Image = ReturnType<typeof imageOf>;
+type Later<Of, Names extends keyof Of> = Omit<Of, Names> & Partial<Pick<Of, Names>>;
 
-interface StateImage {
-  readonly format: number;
-  readonly noIsolation: number;
-  readonly cpus: readonly (Sparse | undefined)[];
-  readonly pmus: readonly (Sparse | undefined)[];
-  readonly slots: readonly (Sparse | undefined)[];
-  readonly configs: readonly PerfEventConfig[];
-  readonly vpmu: readonly boolean[];
-  /** Besides `vpmu`; absent in images of versions that had only that. */
-  readonly guests?: readonly Omit<GuestFeatures, 'vpmu'>[];
-  readonly events: readonly (EventRecord | undefined)[];
-  readonly vcpus: readonly (Omit<VcpuRecord, 'pmis' | 'written'> & {
-    readonly pmis?: number;
-    readonly written: readonly (readonly [number, U64])[];
-  })[];
-  readonly addresses: readonly U64[];
-  readonly microcode: U64;
-  readonly nextId: number;
-  /** The tail of the trace without its text, which is stored in a column of its own. */
-  readonly tail: Omit<TraceTail, 'text'>;
-  readonly tally: TallyImage;
-  /** Absent in images of versions that recorded no actions. */
-  readonly recorded?: Recorded | undefined;
-  /** By failed invariant: the CPUs on which it failed when last evaluated. Absent in images of earlier versions. */
-  readonly violated?: Readonly<Record<string, readonly number[]>>;
-}
-
-interface TallyImage
-  extends Pick<Tally, 'microSteps' | 'happened' | 'roundTrips' | 'entries'>,
-    Pick<WriteSink, 'nmis' | 'throttles'> {
-  /** Indices and counts of the non-zero counters, alternating. */
-  readonly writes: readonly number[];
-  readonly violations: Readonly<
-    Record<string, { count: number; first: FirstViolation | undefined }>
-  >;
-}
+/** As versions may have written it that knew no features of guests but `vpmu`, recorded no actions or counted no PMIs. */
+type StoredImage = Later<Omit<Image, 'vcpus'>, 'guests' | 'recorded' | 'violated'> & {
+  readonly vcpus: readonly Later<Image['vcpus'][number], 'pmis'>[];
+};
 
 export function hostConfig(host: Host): ConfigImage {
   return {
-    ...(host.name === undefined ? {} : { name: host.name }),
+    ...defined({ name: host.name }),
     cpu_model: host.model.id,
     kernel: host.kernel.id,
     stepping: host.stepping,
@@ -89,8 +56,12 @@ export function hostConfig(host: Host): ConfigImage {
 }
 
 export function hostImage(host: Host): string {
+  return JSON.stringify(imageOf(host));
+}
+
+function imageOf(host: Host) {
   const { state, world } = host;
-  const image: StateImage = {
+  return {
     format: FORMAT,
     noIsolation: state.noIsolation,
     cpus: state.cpus.map(cpuImage),
@@ -104,26 +75,20 @@ export function hostImage(host: Host): string {
     addresses: host.addresses.added(),
     microcode: host.microcode,
     nextId: host.nextId,
+    // Its text is stored in a column of its own.
     tail: { after: host.tail.after, entries: host.tail.entries },
     tally: tallyImage(host.tally),
     recorded: host.recorded,
     violated: violatedImage(host.violated),
   };
-  return JSON.stringify(image);
 }
 
-/** The CPU model of a stored host; throws if this version does not know it. */
-export function modelOf(id: string, { cpu_model }: ConfigImage): CpuModel {
-  const model = findCpuModel(cpu_model);
-  if (model === undefined) throw otherVersion(id);
-  return model;
-}
-
-/** The kernel of a stored host; throws if this version does not know it. */
-export function kernelOf(id: string, { kernel }: ConfigImage): KernelVariant {
-  const found = findKernel(kernel);
-  if (found === undefined) throw otherVersion(id);
-  return found;
+/** The CPU model and the kernel of a stored host; throws if this version does not know them. */
+export function partsOf(id: string, config: ConfigImage): Pick<Host, 'model' | 'kernel'> {
+  const model = findCpuModel(config.cpu_model);
+  const kernel = findKernel(config.kernel);
+  if (model === undefined || kernel === undefined) throw otherVersion(id);
+  return { model, kernel };
 }
 
 function otherVersion(id: string): Error {
@@ -131,29 +96,16 @@ function otherVersion(id: string): Error {
 }
 
 /** Throws if this version cannot read the image. */
-export function readHost(stored: {
-  readonly id: string;
-  readonly version: number;
-  readonly config: unknown;
-  readonly image: string;
-  readonly tail: string;
-  readonly createdAt: Date;
-}): Host {
-  const config = stored.config as ConfigImage;
-  const image = JSON.parse(stored.image) as StateImage;
-  const model = modelOf(stored.id, config);
-  const kernel = kernelOf(stored.id, config);
+export function readHost(stored: Omit<HostRow, 'seq'>): Host {
+  const { cpu_model: _, kernel: __, ...config } = stored.config as ConfigImage;
+  const image = JSON.parse(stored.image) as StoredImage;
   if (image.format !== FORMAT && image.format !== 1) throw otherVersion(stored.id);
   const host = createHost({
+    ...config,
+    ...partsOf(stored.id, stored.config as ConfigImage),
     id: stored.id,
-    ...(config.name === undefined ? {} : { name: config.name }),
     createdAt: stored.createdAt.toISOString(),
-    model,
-    kernel,
-    stepping: config.stepping,
     microcode: image.microcode,
-    cpus: config.cpus,
-    options: config.options,
   });
   host.version = stored.version;
   host.state = readState(stored.id, image);
@@ -193,19 +145,24 @@ function cpuImage(cpu: LogicalCpu): Sparse | undefined {
 function differences<Instance extends Words>(
   record: Instance,
   { fields, fresh }: Pick<RecordClass<Instance>, 'fields' | 'fresh'>,
-): { [field: string]: Sparse } | undefined {
-  const { words } = record;
-  const found: { [field: string]: Sparse } = {};
+): Differences | undefined {
+  const found: Differences = {};
   for (const { path, at, length } of fields) {
-    const end = at + (length ?? 1);
-    const value = [...words.subarray(at, end)];
+    const value = [...record.words.subarray(at, at + (length ?? 1))];
     if (value.every((word, nth) => word === fresh[at + nth])) continue;
-    put(found, path.split('.'), length === undefined ? value[0]! : value);
+    const parts = path.split('.');
+    const name = parts.pop()!;
+    let inner = found;
+    for (const part of parts) {
+      inner[part] ??= {};
+      inner = inner[part] as Differences;
+    }
+    inner[name] = length === undefined ? value[0]! : value;
   }
   return Object.keys(found).length === 0 ? undefined : found;
 }
 
-function readState(id: string, image: StateImage): MachineState {
+function readState(id: string, image: StoredImage): MachineState {
   const state = new MachineState();
   state.noIsolation = image.noIsolation;
   image.cpus.forEach((cpu, index) => {
@@ -220,16 +177,6 @@ function readState(id: string, image: StateImage): MachineState {
   return state;
 }
 
-function put(image: { [field: string]: Sparse }, path: readonly string[], value: Sparse): void {
-  const [name, ...inner] = path as [string, ...string[]];
-  if (inner.length === 0) {
-    image[name] = value;
-  } else {
-    image[name] ??= {};
-    put(image[name] as { [field: string]: Sparse }, inner, value);
-  }
-}
-
 /** A new record with the differences applied. */
 function apply<Entity extends object>(record: Entity, image: Sparse | null | undefined): Entity {
   const fields = record as Record<string, number | Int32Array | object>;
@@ -242,7 +189,8 @@ function apply<Entity extends object>(record: Entity, image: Sparse | null | und
   return record;
 }
 
-function tallyImage(tally: Tally): TallyImage {
+function tallyImage(tally: Tally) {
+  /** Indices and counts of the non-zero counters, alternating. */
   const writes: number[] = [];
   tally.sink.counts.forEach((count, at) => {
     if (count > 0) writes.push(at, count);
@@ -257,7 +205,7 @@ function tallyImage(tally: Tally): TallyImage {
   return { microSteps, happened, roundTrips, entries, nmis, throttles, writes, violations };
 }
 
-function readTally(image: TallyImage, tally: Tally): void {
+function readTally(image: ReturnType<typeof tallyImage>, tally: Tally): void {
   const { writes, violations, nmis, throttles, ...counts } = image;
   Object.assign(tally, counts);
   Object.assign(tally.sink, { nmis, throttles });
@@ -270,6 +218,7 @@ function readTally(image: TallyImage, tally: Tally): void {
   });
 }
 
+/** By failed invariant: the CPUs on which it failed when last evaluated. */
 function violatedImage(violated: Int32Array): Record<string, number[]> {
   const image: Record<string, number[]> = {};
   INVARIANTS.forEach(({ id }, at) => {

@@ -28,6 +28,13 @@ import { parseInjections } from './parse-injections.js';
 import { withEntries } from './trace-text.js';
 import { makeTransitions, type TransitionCounts } from './transitions.js';
 
+/** What is done to an event, as scripts call it. */
+const EVENT_ACTIONS = {
+  enable_event: operations.enableEvent,
+  disable_event: operations.disableEvent,
+  close_event: operations.closeEvent,
+};
+
 export class HostSession {
   /** The host under construction, with a copy of the machine; the run holds the world. */
   readonly draft: Host;
@@ -52,7 +59,7 @@ export class HostSession {
 
   /** The resulting host, with the next version. */
   finish(): Host {
-    this.nameGuestEvents();
+    this.nameEvents();
     return {
       ...this.draft,
       world: this.run.world,
@@ -62,25 +69,20 @@ export class HostSession {
     };
   }
 
-  /** Adds and removes the records of events that KVM opened and closed for a guest, after each action: ids depend on it. */
-  nameGuestEvents(): void {
-    const { draft } = this;
-    draft.state.events.forEach((event, at) => {
-      const config = this.run.world.eventConfigs[at]!;
-      if (config.owner === HOST_OWNED) {
-        return;
-      }
-      if (event.status === CLOSED) {
-        draft.events[at] = undefined;
-      } else {
-        draft.events[at] ??= guestEventRecord(`ev_${this.takeId()}`, config.guestCounter);
-      }
+  /** Names the events that KVM opened for a guest, and forgets those that are closed, after each action: ids depend on it. */
+  nameEvents(): void {
+    const { events, state } = this.draft;
+    state.events.forEach(({ status }, at) => {
+      const { owner, guestCounter } = this.run.world.eventConfigs[at]!;
+      if (status === CLOSED) events[at] = undefined;
+      else if (owner !== HOST_OWNED)
+        events[at] ??= guestEventRecord(this.takeId('ev'), guestCounter);
     });
   }
 
   openEvent(body: PerfEventCreate): number {
     const { draft } = this;
-    if (draft.events.filter((event) => event !== undefined).length >= EVENTS_MAX) {
+    if (placesIn(draft.events).length >= EVENTS_MAX) {
       throw new Refused('limit', `a host can have at most ${EVENTS_MAX} perf events`);
     }
     const cpu = this.cpu(body.cpu ?? 0);
@@ -105,7 +107,7 @@ export class HostSession {
     };
     const at = this.operate(cpu, body, () => openAsked(this.run, body, place));
     draft.events[at] = {
-      id: `ev_${this.takeId()}`,
+      id: this.takeId('ev'),
       ...(body.name === undefined ? {} : { name: body.name }),
       ...(body.counter === undefined ? {} : { requestedCounter: body.counter }),
       sampling: samplingOf(body),
@@ -113,17 +115,12 @@ export class HostSession {
     return at;
   }
 
-  enableEvent(at: number, asked: EventActionRequest): void {
-    this.onHostEvent(operations.enableEvent, at, asked);
-  }
-
-  disableEvent(at: number, asked: EventActionRequest): void {
-    this.onHostEvent(operations.disableEvent, at, asked);
-  }
-
-  closeEvent(at: number, asked: EventActionRequest): void {
-    this.onHostEvent(operations.closeEvent, at, asked);
-    this.forgetClosed();
+  actOnEvent(act: keyof typeof EVENT_ACTIONS, at: number, asked: EventActionRequest): void {
+    const { run } = this;
+    if (run.world.eventConfigs[at]!.owner !== HOST_OWNED) {
+      throw new Refused('rule', "KVM owns this event: the guest's counter enables and disables it");
+    }
+    this.operate(operations.cpuOf(run, at), asked, () => EVENT_ACTIONS[act](run, at));
   }
 
   addVcpu(body: VcpuCreate): number {
@@ -131,15 +128,11 @@ export class HostSession {
     if (placesIn(draft.vcpus).length >= VCPUS_MAX) {
       throw new Refused('limit', `a host can have at most ${VCPUS_MAX} vCPUs`);
     }
-    const features = {
-      vpmu: body.vpmu ?? DEFAULT_FEATURES.vpmu,
-      pebs: body.pebs ?? DEFAULT_FEATURES.pebs,
-      rtm: body.rtm ?? DEFAULT_FEATURES.rtm,
-    };
+    const { vpmu, pebs, rtm } = { ...DEFAULT_FEATURES, ...body };
     const cpu = this.cpu(body.cpu ?? 0).index;
-    const at = operations.addVcpu(this.run, cpu, features, this.vcpuSlot());
+    const at = operations.addVcpu(this.run, cpu, { vpmu, pebs, rtm }, this.vcpuSlot());
     draft.vcpus[at] = {
-      id: `vcpu_${this.takeId()}`,
+      id: this.takeId('vcpu'),
       ...(body.name === undefined ? {} : { name: body.name }),
       runs: 0,
       pmis: 0,
@@ -156,7 +149,6 @@ export class HostSession {
     }
     this.underWay(asked, () => operations.removeVcpu(this.run, at));
     this.draft.vcpus[at] = { ...this.draft.vcpus[at]!, gone: this.happened };
-    this.forgetClosed();
   }
 
   /** Returns why the guest takes a #GP, or null. */
@@ -267,7 +259,6 @@ export class HostSession {
   advance({ cpu: index, ...asked }: CpuActionRequest): LogicalCpu {
     const cpu = this.cpu(index);
     this.underWay(asked, () => operations.goOn(this.run, cpu));
-    this.forgetClosed();
     return cpu;
   }
 
@@ -304,18 +295,6 @@ export class HostSession {
 
   private cpuOf(vcpu: number): LogicalCpu {
     return this.cpu(this.draft.state.vcpus[vcpu]!.cpu);
-  }
-
-  private onHostEvent(
-    act: (run: Run, at: number) => void,
-    at: number,
-    asked: EventActionRequest,
-  ): void {
-    const { run } = this;
-    if (run.world.eventConfigs[at]!.owner !== HOST_OWNED) {
-      throw new Refused('rule', "KVM owns this event: the guest's counter enables and disables it");
-    }
-    this.operate(operations.cpuOf(run, at), asked, () => act(run, at));
   }
 
   private assertReprogrammed(cpu: LogicalCpu): void {
@@ -375,19 +354,9 @@ export class HostSession {
     return free < 0 ? vcpus.length : free;
   }
 
-  private takeId(): string {
+  private takeId(prefix: 'ev' | 'vcpu'): string {
     const id = this.draft.nextId;
     this.draft.nextId += 1;
-    return id.toString(36);
-  }
-
-  /** Removes the records of the host's events that are closed. */
-  private forgetClosed(): void {
-    const { draft } = this;
-    draft.state.events.forEach(({ status }, at) => {
-      if (status === CLOSED && this.run.world.eventConfigs[at]!.owner === HOST_OWNED) {
-        draft.events[at] = undefined;
-      }
-    });
+    return `${prefix}_${id.toString(36)}`;
   }
 }

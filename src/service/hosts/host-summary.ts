@@ -9,7 +9,7 @@ import { CLOSED } from '../../pmu/perf/perf-event.js';
 import type { ListedHost } from '../../store/host-store.js';
 import { formatU64 } from '../wire.js';
 import type { Host } from './host.js';
-import { type ConfigImage, hostConfig, kernelOf, modelOf } from './host-image.js';
+import { type ConfigImage, hostConfig, partsOf } from './host-image.js';
 import { placesIn } from './host-records.js';
 
 type HostSummary = Pick<HostItem, 'microcode' | 'isolation' | 'events' | 'vcpus' | 'micro_steps'>;
@@ -34,12 +34,12 @@ export function listedItem({ id, config, summary, createdAt }: ListedHost): Host
 }
 
 function item(id: string, config: ConfigImage, summary: HostSummary, created_at: string): HostItem {
-  const caps = capsOf(kernelOf(id, config), modelOf(id, config));
+  const { kernel, model } = partsOf(id, config);
   return {
     id,
     ...config,
     ...summary,
-    platform_class: platformClass(caps, summary.isolation),
+    platform_class: platformClass(capsOf(kernel, model), summary.isolation),
     created_at,
   };
 }

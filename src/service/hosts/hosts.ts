@@ -15,6 +15,7 @@ import type { Tally } from '../../pmu/stepping/tally.js';
 import { type EventInput, eventOf } from '../../store/event-store.js';
 import type { HostStore, HostsWanted } from '../../store/host-store.js';
 import type { StoredAnswer } from '../../store/idempotency-store.js';
+import { defined } from '../defined.js';
 import { problemAnswer, type Reply, storedAnswer, type Ticket } from '../idempotency.js';
 import { randomId } from '../ids.js';
 import { cpuModelById, kernelById, namesOfKernel } from '../lookups.js';
@@ -43,7 +44,7 @@ export function newHost(body: HostCreate, kernelPointer = '/kernel'): Host {
   const model = cpuModelById(body.cpu_model, '/cpu_model');
   return createHost({
     id: randomId('host'),
-    ...(body.name === undefined ? {} : { name: body.name }),
+    ...defined({ name: body.name }),
     createdAt: new Date().toISOString(),
     model,
     kernel: kernelById(body.kernel, kernelPointer),
@@ -147,13 +148,9 @@ export class Hosts {
 
   async delete(reference: string, versions?: readonly number[]): Promise<void> {
     const id = await this.idOf(reference);
-    const isGone = await this.store.delete(id, versions);
-    if (isGone) {
-      this.queues.delete(id);
-      return;
-    }
-    // There is no such host, or not in these versions. It may match by now; still, do not delete it.
-    throw wrongVersion(await this.get(id));
+    // If not, there is no such host, or not in these versions. It may match by now; still, do not delete it.
+    if (!(await this.store.delete(id, versions))) throw wrongVersion(await this.get(id));
+    this.queues.delete(id);
   }
 
   /** Deletes the hosts that pass all filters. Returns how many. */
@@ -207,7 +204,10 @@ export class Hosts {
         const { run } = session;
         const { recorded, text } = withActions(base.recorded, actions);
         const host = { ...session.finish(), recorded };
-        const reply = replyOf(host, view(host, run, result), location);
+        const body = view(host, run, result);
+        const made = location && { location: location(body, host) };
+        const headers = { etag: hostTag(host), ...made };
+        const reply = { status: made === undefined ? 200 : 201, headers, body };
         return {
           host,
           tally: run.tally,
@@ -272,17 +272,6 @@ function wrongVersion(host: Host): ProblemError {
     `If-Match does not name the current version of the host, ${hostTag(host)}.`,
     [{ pointer: '/if-match', detail: 'is not the current version', in: 'header' }],
   );
-}
-
-function replyOf<View>(
-  host: Host,
-  body: View,
-  location: ((view: View, host: Host) => string) | undefined,
-): Reply<View> {
-  const etag = hostTag(host);
-  return location === undefined
-    ? { status: 200, headers: { etag }, body }
-    : { status: 201, headers: { etag, location: location(body, host) }, body };
 }
 
 /** A refusal is the answer of its key, except for a wrong version: the client reads the host and repeats the request. */

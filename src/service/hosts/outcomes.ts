@@ -18,8 +18,7 @@ export function transitionItem(
   withTrace: boolean,
 ): Transition {
   return {
-    transitions: counts.transitions,
-    micro_steps: counts.microSteps,
+    ...counts,
     position: vcpuPosition(host, vcpu),
     ...outcomeOf(host, run, host.state.vcpus[vcpu]!.cpu),
     ...(withTrace ? { trace: traceItems(host, framed(host, run.trace.slice(-TRACE_MAX))) } : {}),

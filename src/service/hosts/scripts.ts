@@ -26,8 +26,9 @@ export async function carryOut(
   const { tally } = session.run;
   const throttles = tally.sink.throttles;
   const microSteps = tally.microSteps;
-  const result = await refusalsAsProblems(pointer, () => runAction(session, action));
-  session.nameGuestEvents();
+  const act = ACTS[action.action] as Act<ScriptAction>;
+  const result = await refusalsAsProblems(pointer, () => act(session, action));
+  session.nameEvents();
   return {
     action: action.action,
     ...result,
@@ -36,69 +37,37 @@ export async function carryOut(
   };
 }
 
-async function runAction(
-  session: HostSession,
-  action: ScriptAction,
-): Promise<Pick<ScriptResult, 'id' | 'gp' | 'transitions'>> {
-  const { draft } = session;
-  switch (action.action) {
-    case 'open_event':
-      return { id: draft.events[session.openEvent(action)]!.id };
-    case 'enable_event':
-      session.enableEvent(session.eventSlot(action.event, '/event'), action);
-      return {};
-    case 'disable_event':
-      session.disableEvent(session.eventSlot(action.event, '/event'), action);
-      return {};
-    case 'close_event':
-      session.closeEvent(session.eventSlot(action.event, '/event'), action);
-      return {};
-    case 'add_vcpu':
-      return { id: draft.vcpus[session.addVcpu(action)]!.id };
-    case 'remove_vcpu':
-      session.removeVcpu(session.vcpuIndex(action.vcpu, '/vcpu'), action);
-      return {};
-    case 'wrmsr': {
-      const vcpu = session.vcpuIndex(action.vcpu, '/vcpu');
-      return { gp: session.wrmsr(vcpu, action) !== null };
-    }
-    case 'transition': {
-      const vcpu = session.vcpuIndex(action.vcpu, '/vcpu');
-      const { transitions } = await session.transition(vcpu, action);
-      return { transitions };
-    }
-    case 'sched_out':
-      session.contextSwitch(START_SCHED_OUT, session.vcpuIndex(action.vcpu, '/vcpu'), action);
-      return {};
-    case 'sched_in':
-      session.contextSwitch(START_SCHED_IN, session.vcpuIndex(action.vcpu, '/vcpu'), action);
-      return {};
-    case 'migrate':
-      session.migrate(session.vcpuIndex(action.vcpu, '/vcpu'), action.cpu);
-      return {};
-    case 'nmi':
-      session.nmi(action);
-      return {};
-    case 'overflow':
-      session.overflow(action);
-      return {};
-    case 'tick':
-      session.tick(action);
-      return {};
-    case 'pmu_disable':
-      session.pmuDisable(action);
-      return {};
-    case 'pmu_enable':
-      session.pmuEnable(action);
-      return {};
-    case 'advance':
-      session.advance(action);
-      return {};
-    case 'bpf_snapshot':
-      session.branchSnapshot(action.cpu);
-      return {};
-    case 'microcode_load':
-      session.loadMicrocode(action.microcode);
-      return {};
-  }
-}
+type Asked<Name> = Extract<ScriptAction, { action: Name }>;
+type Told = Pick<ScriptResult, 'id' | 'gp' | 'transitions'>;
+type Act<Action> = (on: HostSession, asked: Action) => Promise<Told> | Told | undefined;
+
+const vcpuOf = (on: HostSession, { vcpu }: { vcpu: string }): number => on.vcpuIndex(vcpu, '/vcpu');
+
+const actOnEvent: Act<Asked<'enable_event' | 'disable_event' | 'close_event'>> = (on, asked) =>
+  void on.actOnEvent(asked.action, on.eventSlot(asked.event, '/event'), asked);
+
+/** What is told of an action besides its counts; of most nothing. */
+const ACTS: { readonly [Name in ScriptAction['action']]: Act<Asked<Name>> } = {
+  open_event: (on, asked) => ({ id: on.draft.events[on.openEvent(asked)]!.id }),
+  enable_event: actOnEvent,
+  disable_event: actOnEvent,
+  close_event: actOnEvent,
+  add_vcpu: (on, asked) => ({ id: on.draft.vcpus[on.addVcpu(asked)]!.id }),
+  remove_vcpu: (on, asked) => void on.removeVcpu(vcpuOf(on, asked), asked),
+  wrmsr: (on, asked) => ({ gp: on.wrmsr(vcpuOf(on, asked), asked) !== null }),
+  transition: async (on, asked) => {
+    const { transitions } = await on.transition(vcpuOf(on, asked), asked);
+    return { transitions };
+  },
+  sched_out: (on, asked) => void on.contextSwitch(START_SCHED_OUT, vcpuOf(on, asked), asked),
+  sched_in: (on, asked) => void on.contextSwitch(START_SCHED_IN, vcpuOf(on, asked), asked),
+  migrate: (on, asked) => void on.migrate(vcpuOf(on, asked), asked.cpu),
+  nmi: (on, asked) => void on.nmi(asked),
+  overflow: (on, asked) => void on.overflow(asked),
+  tick: (on, asked) => void on.tick(asked),
+  pmu_disable: (on, asked) => void on.pmuDisable(asked),
+  pmu_enable: (on, asked) => void on.pmuEnable(asked),
+  advance: (on, asked) => void on.advance(asked),
+  bpf_snapshot: (on, { cpu }) => void on.branchSnapshot(cpu),
+  microcode_load: (on, { microcode }) => void on.loadMicrocode(microcode),
+};

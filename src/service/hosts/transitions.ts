@@ -2,7 +2,7 @@
  * Many transitions of one vCPU in one request. They yield to the event loop, so that other requests are answered meanwhile.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { TransitionRequest } from '../../../schemas/transition.js';
+import type { Transition, TransitionRequest } from '../../../schemas/transition.js';
 import * as actions from '../../pmu/machine/actions.js';
 import { vcpuOfRun } from '../../pmu/machine/begin.js';
 import { GUEST, K8_PREPARE, K12_FASTPATH, VMX_ABORT } from '../../pmu/machine/micro-step.js';
@@ -24,10 +24,7 @@ const SETTLING_TRANSITIONS = 4;
 /** The trace has only the last transitions of a long request. */
 const TRACED_TRANSITIONS = 64;
 
-export interface TransitionCounts {
-  readonly transitions: number;
-  readonly microSteps: number;
-}
+export type TransitionCounts = Pick<Transition, 'transitions' | 'micro_steps'>;
 
 export async function makeTransitions(
   run: Run,
@@ -61,7 +58,7 @@ export async function makeTransitions(
     }
   }
   run.tracing = true;
-  return { transitions: made, microSteps: run.tally.microSteps - before };
+  return { transitions: made, micro_steps: run.tally.microSteps - before };
 }
 
 /**

@@ -1,6 +1,7 @@
 /** What explorations, campaigns and explanations have in common for those who ask for them: adding within limits, reading, waiting. */
 import type { Kysely } from 'kysely';
 import type { WorkQuery } from '../../../schemas/common.js';
+import type { WorkQueue } from '../../jobs/work-queue.js';
 import type { Database } from '../../store/database.js';
 import { eventOf } from '../../store/event-store.js';
 import type { Lane, Tables, WorkState } from '../../store/tables.js';
@@ -14,6 +15,7 @@ import {
 } from '../../store/work-store.js';
 import { type Reply, storedAnswer, type Ticket } from '../idempotency.js';
 import { namesOfKernel } from '../lookups.js';
+import type { Meters } from '../metrics/meters.js';
 import type { Numbered } from '../numbered.js';
 import { tryLater } from '../problem-error.js';
 import { missing } from '../refusals.js';
@@ -25,14 +27,22 @@ export const CANCEL_MILLIS = 2000;
 /** The name of the token that asks; null where the service has none, and then everybody is one. */
 export type Owner = string | null;
 
-export interface WorkKind {
-  /** Also what several of them are called, and their address. */
-  readonly table: WorkTableName;
-  readonly noun: string;
-  /** How many may wait or run, in all and of one token. */
-  readonly limits: WorkLimits;
-  /** After how many seconds it is worth asking again where too many wait. */
-  readonly retrySeconds: number;
+/** How many may wait or run, in all and of one token; and after how many seconds it is worth asking again where too many do. */
+const KINDS = {
+  explorations: { noun: 'exploration', limits: { all: 64, own: 16 }, retrySeconds: 5 },
+  campaigns: { noun: 'campaign', limits: { all: 32, own: 8 }, retrySeconds: 30 },
+  explanations: { noun: 'explanation', limits: { all: 64, own: 16 }, retrySeconds: 5 },
+} as const;
+
+/** What they and their workers need of the instance. */
+export interface Workplace {
+  readonly database: Database;
+  readonly queue: WorkQueue;
+  readonly meters: Meters;
+  /** Nobody waits any longer once it is given. */
+  readonly closing: AbortSignal;
+  /** Told of what ends. */
+  readonly ends: Readonly<Record<WorkTableName, OnEnded>>;
 }
 
 export interface LongItem {
@@ -40,23 +50,15 @@ export interface LongItem {
   readonly finished_at?: string;
 }
 
-interface NewLongWork<Item> {
-  readonly lane: Lane;
-  readonly request: object;
-  readonly resource: Item;
-}
-
 export abstract class LongWorks<Item extends LongItem> {
   protected readonly store: WorkStore;
 
-  /** Nobody waits any longer once `closing` is given. */
+  /** The table is also what several of them are called, and their address. */
   constructor(
-    private readonly database: Database,
-    private readonly kind: WorkKind,
-    private readonly closing: AbortSignal,
-    onEnded: OnEnded,
+    private readonly table: WorkTableName,
+    protected readonly around: Workplace,
   ) {
-    this.store = new WorkStore(database, kind.table, onEnded);
+    this.store = new WorkStore(around.database, table, around.ends[table]);
   }
 
   /** The works that follow a number, in the order in which they were asked for or against it, with their numbers. */
@@ -73,7 +75,7 @@ export abstract class LongWorks<Item extends LongItem> {
   }
 
   async row(id: string): Promise<WorkRow> {
-    return (await this.store.get(id)) ?? missing(this.kind.noun, id);
+    return (await this.store.get(id)) ?? missing(KINDS[this.table].noun, id);
   }
 
   /** Waits for the end, or for what is enough, whichever instance carries it out, at most so long; then it is read again. */
@@ -83,12 +85,13 @@ export abstract class LongWorks<Item extends LongItem> {
     isEnough: (item: Item) => boolean = () => false,
   ): Promise<Item> {
     const isOver = (item: Item) => item.finished_at !== undefined || isEnough(item);
-    return waitFor(this.database, finished(id), this.closing, millis, () => this.get(id), isOver);
+    const { database, closing } = this.around;
+    return waitFor(database, finished(id), closing, millis, () => this.get(id), isOver);
   }
 
   /** Ends it within moments; one that has ended stays as it is. */
   async cancel(id: string): Promise<Item> {
-    const event = eventOf(`${this.kind.noun}.ended`, id, { state: 'cancelled' });
+    const event = eventOf(`${KINDS[this.table].noun}.ended`, id, { state: 'cancelled' });
     await this.store.requestCancel(id, event);
     return this.wait(id, CANCEL_MILLIS);
   }
@@ -97,21 +100,22 @@ export abstract class LongWorks<Item extends LongItem> {
   async delete(id: string): Promise<void> {
     const { finished_at } = await this.get(id);
     if (finished_at === undefined) await this.cancel(id);
-    const event = eventOf(`${this.kind.noun}.deleted`, id);
+    const { noun } = KINDS[this.table];
+    const event = eventOf(`${noun}.deleted`, id);
     // A worker that has not stopped by now stops once it hears that the row is gone.
-    if (!(await this.store.delete(id, event))) missing(this.kind.noun, id);
+    if (!(await this.store.delete(id, event))) missing(noun, id);
   }
 
   /** Stores what is asked for; refuses it where too much waits or runs. `more` writes in the same transaction. */
   protected async add(
-    { lane, request, resource }: NewLongWork<Item>,
+    { lane, request, resource }: { lane: Lane; request: object; resource: Item },
     owner: Owner,
     ticket: Ticket | undefined,
     more?: (trx: Kysely<Tables>) => Promise<void>,
   ): Promise<{ reply: Reply<Item>; own: number }> {
-    const { table, limits } = this.kind;
+    const { limits } = KINDS[this.table];
     const { id } = resource;
-    const reply = { status: 202, headers: { location: `/v1/${table}/${id}` }, body: resource };
+    const reply = { status: 202, headers: { location: `/v1/${this.table}/${id}` }, body: resource };
     const answer = ticket && storedAnswer(ticket, reply);
     const work = { id, owner: owner ?? '', lane, request, resource, answer };
     // Where nobody can be told from anybody, there is nobody to leave places to.
@@ -122,27 +126,25 @@ export abstract class LongWorks<Item extends LongItem> {
   }
 
   /** What clients read of a row. */
-  protected abstract itemOf(row: WorkRow): Item | Promise<Item>;
+  protected itemOf(row: WorkRow): Item | Promise<Item> {
+    return { ...(row.resource as Item), attempts: row.attempts, ...standingOf(row) };
+  }
 
   private full(which: keyof WorkLimits): Error {
-    const { table, limits, retrySeconds } = this.kind;
+    const { limits, retrySeconds } = KINDS[this.table];
     const detail =
       which === 'all'
-        ? `${limits.all} ${table} are waiting already.`
-        : `${limits.own} ${table} of this token are waiting already; others keep their places.`;
+        ? `${limits.all} ${this.table} are waiting already.`
+        : `${limits.own} ${this.table} of this token are waiting already; others keep their places.`;
     return tryLater('too_many_requests', detail, retrySeconds);
   }
 }
 
 /** How work stands, which its row knows better than what has been found. */
-export function standingOf({ state, createdAt, finishedAt }: WorkRow): {
-  state: WorkState;
-  created_at: string;
-  finished_at?: string;
-} {
+export function standingOf<State extends WorkState>({ state, createdAt, finishedAt }: WorkRow) {
   return {
-    state,
+    state: state as State,
     created_at: createdAt.toISOString(),
-    ...(finishedAt === null ? {} : { finished_at: finishedAt.toISOString() }),
+    ...(finishedAt && { finished_at: finishedAt.toISOString() }),
   };
 }

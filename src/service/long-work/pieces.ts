@@ -4,49 +4,63 @@
  */
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Database } from '../../store/database.js';
 import { awayReason } from '../../store/database-errors.js';
-import type { EventInput } from '../../store/event-store.js';
-import { cancelled, DEATHS_MAX, finished, type WorkStore } from '../../store/work-store.js';
+import { type EventInput, eventOf } from '../../store/event-store.js';
+import type { Lane, WorkState } from '../../store/tables.js';
+import {
+  cancelled,
+  DEATHS_MAX,
+  finished,
+  WorkStore,
+  type WorkTableName,
+} from '../../store/work-store.js';
+import type { Workplace } from './long-works.js';
+import { Pace } from './pace.js';
 
 /** What the database does not take back while it is away is offered again, so often and after such a pause. */
 const TRIES_MAX = 60;
 const PAUSE_MILLIS = 1000;
 const REASON_LENGTH_MAX = 500;
+/** How often progress is written. */
+const WRITE_MILLIS = 500;
 
 export type Outcome = 'done' | 'released';
 
+/** A piece of the work of that id; without a name and a way to give it back, the whole. */
 interface Piece {
-  /** Of the work. */
   readonly id: string;
-  /** Of the piece, which may be the whole. */
-  readonly name: string;
-  readonly release: () => Promise<void>;
+  readonly name?: string;
+  readonly release?: () => Promise<void>;
 }
 
-export class Pieces {
+export abstract class PieceWork {
+  protected readonly store: WorkStore;
+  protected readonly pace = new Pace();
   private readonly underWay = new Set<string>();
 
-  /** `failure` is the event that tells of work that failed. */
   constructor(
-    private readonly database: Database,
-    private readonly store: WorkStore,
-    private readonly failure: (id: string) => EventInput,
-  ) {}
+    table: WorkTableName,
+    protected readonly around: Workplace,
+  ) {
+    this.store = new WorkStore(around.database, table, around.ends[table]);
+  }
+
+  /** The event that tells of the end. */
+  protected abstract ended(id: string, state: WorkState, found: object): EventInput;
 
   /**
    * `signal` is given when this instance stops. The work heeds `ends`, which is given then and when the work has ended or
    * is no longer wanted, by `unwanted`.
    */
-  async carryOut(
-    { id, name, release }: Piece,
+  protected async carryOutPiece(
+    { id, name = id, release = () => this.store.release(id) }: Piece,
     signal: AbortSignal,
     work: (ends: AbortSignal, unwanted: AbortController) => Promise<void>,
   ): Promise<Outcome> {
     const unwanted = new AbortController();
     const look = (): void => void this.look(id, unwanted);
     const stops = [cancelled(id), finished(id)].map((notice) =>
-      this.database.notices.listen(notice, look),
+      this.around.database.notices.listen(notice, look),
     );
     const ends = AbortSignal.any([signal, unwanted.signal]);
     // At the end of a campaign every walk that is shrunk listens, and they may be many.
@@ -66,7 +80,7 @@ export class Pieces {
         return 'released';
       }
       const reason = error instanceof Error ? error.message.slice(0, REASON_LENGTH_MAX) : 'unknown';
-      await this.store.finish(id, 'failed', { error: reason }, [this.failure(id)]);
+      await this.store.finish(id, 'failed', { error: reason }, [this.ended(id, 'failed', {})]);
       return 'done';
     } finally {
       this.underWay.delete(name);
@@ -74,14 +88,40 @@ export class Pieces {
     }
   }
 
+  /** Writes the newest progress now and then while work goes on, and nothing where there is none or nothing is new. */
+  protected async telling<Result>(
+    id: string,
+    type: string,
+    newest: () => object | undefined,
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    let told: object | undefined;
+    let writing: Promise<void> | undefined;
+    const timer = setInterval(() => {
+      const progress = newest();
+      if (writing !== undefined || progress === undefined || progress === told) return;
+      told = progress;
+      writing = this.store
+        .progress(id, { progress }, this.pace.isDue(id) ? [eventOf(type, id, progress)] : [])
+        // Progress that cannot be written is written the next time.
+        .catch(() => {})
+        .finally(() => {
+          writing = undefined;
+        });
+    }, WRITE_MILLIS);
+    try {
+      return await work();
+    } finally {
+      clearInterval(timer);
+      await writing;
+    }
+  }
+
   /** Notices can be spurious: re-read the row. */
   private async look(id: string, unwanted: AbortController): Promise<void> {
     const row = await this.store.get(id).catch(() => null);
     if (row === null) return;
-    const { cancelRequested = false, pauseRequested = false, finishedAt = null } = row ?? {};
-    if (row === undefined || cancelRequested || pauseRequested || finishedAt !== null) {
-      unwanted.abort();
-    }
+    if (row?.finishedAt !== null || row.cancelRequested || row.pauseRequested) unwanted.abort();
   }
 
   /**
@@ -101,12 +141,12 @@ export class Pieces {
       }
     }
   }
-}
-
-/** What kills whoever takes it up is not to be taken up for ever. */
-export function assertAlive(deaths: number, what: string): void {
-  if (deaths < DEATHS_MAX) return;
-  throw new Error(
-    `${DEATHS_MAX} times the service ended while it ${what}, without giving it back: perhaps that takes more memory than there is`,
-  );
+  /** Counts work that others claimed before and died with. What kills whoever takes it up is not to be taken up for ever. */
+  protected takeUp(queue: Lane, deaths: number, what: string): void {
+    if (deaths > 0) this.around.meters.count('pebslab_jobs_taken_over_total', { queue });
+    if (deaths < DEATHS_MAX) return;
+    throw new Error(
+      `${DEATHS_MAX} times the service ended while it ${what}, without giving it back: perhaps that takes more memory than there is`,
+    );
+  }
 }

@@ -1,5 +1,4 @@
 /** What explorations, campaigns and explanations tell Prometheus. */
-import type { Lane } from '../../store/tables.js';
 import type { OnEnded, WorkTableName } from '../../store/work-store.js';
 import type { Search } from '../explorations/bounded-search.js';
 import type { Meters } from '../metrics/meters.js';
@@ -22,11 +21,6 @@ const VERDICTS: Readonly<Record<WorkTableName, readonly string[]>> = {
   // Nobody is alerted by explanations; one series will do, for the dashboard.
   explanations: ['explained'],
 };
-
-/** Counts work that others claimed before and died with. */
-export function countTakeover(meters: Meters, queue: Lane, deaths: number): void {
-  if (deaths > 0) meters.count('pebslab_jobs_taken_over_total', { queue });
-}
 
 /** The searches that run on this instance. */
 export class SearchMetrics {

@@ -1,7 +1,6 @@
 /** What the tests of campaigns share: requests, and a campaign carried out without a queue. */
 import type { Test } from 'tap';
 import type { CampaignRequest, CampaignResults } from '../../../schemas/campaign.js';
-import { firstViolation } from '../../../src/service/campaigns/first-violation.js';
 import { type CampaignPlan, type Chunk, chunksOf } from '../../../src/service/campaigns/plan.js';
 import {
   type CampaignTotals,
@@ -11,7 +10,6 @@ import {
   resultsOf,
   type ShrunkViolation,
 } from '../../../src/service/campaigns/totals.js';
-import { walkChunk } from '../../../src/service/campaigns/walk-chunk.js';
 import { WalkPool } from '../../../src/service/campaigns/walk-pool.js';
 
 export const RACE_PROMPT = 'matrix-linux-7.2.6-k3-prompt';
@@ -51,7 +49,7 @@ export async function walked(
   let totals = noTotals(plan);
   await Promise.all(
     chunks.map(async (chunk) => {
-      const result = await walkChunk(threads, plan, chunk);
+      const result = await threads.run('walkChunk', plan, chunk);
       totals = mergeChunk(totals, JSON.parse(JSON.stringify(result)));
     }),
   );
@@ -66,7 +64,7 @@ export async function results(
 ): Promise<CampaignResults> {
   const violations = await Promise.all(
     firstWalksOf(totals).map(async (walk): Promise<ShrunkViolation> => {
-      const violation = await firstViolation(threads, plan, walk);
+      const violation = await threads.run('firstViolation', plan, walk);
       return { cell: walk.cell, property: walk.property, violation };
     }),
   );

@@ -12,7 +12,7 @@ import {
   planCampaign,
 } from '../../../src/service/campaigns/plan.js';
 import { noTotals, resultsOf, summaryOf } from '../../../src/service/campaigns/totals.js';
-import { walkChunk, walkChunkHere } from '../../../src/service/campaigns/walk-chunk.js';
+import { walkChunk } from '../../../src/service/campaigns/walk-chunk.js';
 import { faults } from '../../faults.js';
 import { bodyOf, build } from '../../helper.js';
 import { pool, RACE_LATE, RACE_PROMPT, request, results, walked } from './lab.js';
@@ -87,12 +87,12 @@ t.test('a cell finds the same in any matrix, and something else under another se
       kernel === 'linux-7.2.6' && cpuModel === 'emerald-rapids' && scenario === 'main-race-prompt',
   );
   const chunk = { cell: at, first_walk: 0, walks: long.walks };
-  const { cells } = await walked(two, among, [chunk]);
-  const own = (await walked(two, alone)).cells[0];
+  const cells = await walked(two, among, [chunk]);
+  const [own] = await walked(two, alone);
   t.strictSame(cells[at], own);
   t.ok((own?.properties[0]?.violated_walks ?? 0) > 0, 'it finds something');
   const other = await planCampaign(request({}, { ...long, seed: 2 }));
-  t.notSame((await walked(two, other)).cells[0], own);
+  t.notSame((await walked(two, other))[0], own);
 });
 
 t.test('the main race on linux-7.2.6 is found, and its script replays', async (t) => {
@@ -185,14 +185,14 @@ t.test('a cancelled chunk ends in the middle, and the pool goes on', async (t) =
   );
   const abort = new AbortController();
   const chunk = { cell: 0, first_walk: 0, walks: 1_000_000 };
-  const walking = walkChunk(two, plan, chunk, abort.signal);
-  const other = walkChunk(two, plan, { cell: 0, first_walk: 0, walks: 1 });
+  const walking = two.run('walkChunk', plan, chunk, abort.signal);
+  const other = two.run('walkChunk', plan, { cell: 0, first_walk: 0, walks: 1 });
   setTimeout(() => abort.abort(), 300);
   // To its end it would take a day.
   await t.rejects(walking, { name: 'AbortError' });
   t.equal((await other).steps, 100_000, 'what another thread did is kept');
-  t.equal((await walkChunk(two, plan, { cell: 0, first_walk: 5, walks: 1 })).walks, 1);
-  await t.rejects(walkChunk(two, plan, chunk, AbortSignal.abort()), { name: 'AbortError' });
+  t.equal((await two.run('walkChunk', plan, { cell: 0, first_walk: 5, walks: 1 })).walks, 1);
+  await t.rejects(two.run('walkChunk', plan, chunk, AbortSignal.abort()), { name: 'AbortError' });
   const { cells } = resultsOf(plan, noTotals(plan), { id: 'camp_1a', state: 'cancelled' });
   t.match(cells, [{ status: 'incomplete', walks: 0, properties: [{ rate_low: 0, rate_high: 1 }] }]);
 });
@@ -200,10 +200,10 @@ t.test('a cancelled chunk ends in the middle, and the pool goes on', async (t) =
 t.test('a chunk is walked the same in a thread and outside', async (t) => {
   const plan = await planCampaign(request({ scenarios: [RACE_LATE] }));
   const chunk = { cell: 0, first_walk: 3, walks: 9 };
-  const here = walkChunkHere({ cell: plan.cells[0]!, chunk, stepsPerWalk: 100 });
+  const here = walkChunk({ cell: plan.cells[0]!, stepsPerWalk: 100, piece: chunk });
   t.ok(here.properties[0]!.violated_walks > 0, 'it finds something');
-  const there = await walkChunk(two, plan, chunk);
+  const there = await two.run('walkChunk', plan, chunk);
   t.ok(there.seconds! > 0);
   t.strictSame({ ...there, seconds: 0 }, { ...here, seconds: 0 }, 'but for how long it took');
-  await t.rejects(walkChunk(two, plan, { ...chunk, cell: 1 }), /no walks in cell 1/);
+  await t.rejects(two.run('walkChunk', plan, { ...chunk, cell: 1 }), /no walks in cell 1/);
 });
