@@ -7,7 +7,7 @@ import type { MachineState } from '../pmu/machine/state.js';
 import type { MachineModel } from './machine-model.js';
 import { FieldWords, isThere, type Part } from './render/field-words.js';
 import { cpuOf } from './steps/index.js';
-import { actionOf, actorOf, executedStep, reasonsOf } from './steps/told.js';
+import { actionOf, actorOf, executedStep } from './steps/told.js';
 import type { StoryActor } from './vocabulary.js';
 
 export interface WalkState {
@@ -59,9 +59,9 @@ export function walkState(
     vcpus: parts('vcpu'),
     events: parts('event'),
     enabled: place.successors.map((step) => choice(model, state, path, step)),
-    refused: model.steps.refused(state, spent).map((step) => ({
-      action: `cpu${cpuOf(step.label)}: ${actionOf(explored, state, step.label)}`,
-      guards: reasonsOf(explored, state, step),
+    refused: model.steps.refused(state, spent).map(({ label, reasons }) => ({
+      action: `cpu${cpuOf(label)}: ${actionOf(explored, state, label)}`,
+      guards: reasons,
     })),
   };
 }

@@ -4,7 +4,7 @@
  * to another CPU: the operations under way are cut in two there. What the path leaves in the middle, so does the script.
  */
 
-import { initialState, type Path, replay } from '../explorer/path.js';
+import type { Path } from '../explorer/path.js';
 import type { Words } from '../pmu/fields/record.js';
 import {
   D1_N_ADDED,
@@ -14,12 +14,13 @@ import {
   K12_FASTPATH,
   STEP_NAMES,
 } from '../pmu/machine/micro-step.js';
-import { EXIT_REENTER, IDLE, type LogicalCpu, MachineState } from '../pmu/machine/state.js';
+import { EXIT_REENTER, IDLE, type LogicalCpu, type MachineState } from '../pmu/machine/state.js';
 import { HOST_OWNED } from '../pmu/perf/perf-event.js';
+import type { ExploredWorld } from './explored-world.js';
 import type { MachineModel } from './machine-model.js';
-import { cpuOf, kindOf, targetOf } from './steps/index.js';
-import type { ScriptNmi, ScriptStep, StepScript } from './steps/step-kind.js';
-import { ACTOR_KINDS } from './vocabulary.js';
+import { type PathStep, stepsAlongPath } from './render/path-steps.js';
+import { candidateOf, cpuOf, kindOf } from './steps/index.js';
+import type { Scripted, ScriptStep } from './steps/step-kind.js';
 import type { WorldSpec } from './world-spec.js';
 
 /** An operation being written down: its action, and how often each micro-step has come. */
@@ -32,12 +33,9 @@ interface Open {
   readonly restOf?: Open;
 }
 
-interface Injection {
+interface Injection extends Pick<Scripted, 'nmi' | 'overflow'> {
   at: string;
   occurrence: number;
-  nmi?: ScriptNmi;
-  /** Instead: the NMI comes later. */
-  overflow?: string[];
 }
 
 /** The actions that build the world of a model on a fresh host: the same names as in the search. */
@@ -65,39 +63,50 @@ export function setUpActions(model: WorldSpec): ScriptStep[] {
 
 /** The actions of a path, after those of `setUpActions`. */
 export function scriptOfPath(model: MachineModel, path: Path): ScriptStep[] {
-  const writer = new ScriptWriter(model);
-  let before = initialState(model);
-  for (const { label, state } of replay(model, path)) {
-    writer.step(before, label, state);
-    before = state;
+  const writer = new ScriptWriter(model.explored);
+  for (const step of stepsAlongPath(model, path)) {
+    writer.step(step);
   }
-  return writer.finish(before);
+  return writer.finish();
 }
 
-class ScriptWriter implements StepScript {
+class ScriptWriter {
   private readonly actions: ScriptStep[] = [];
   private readonly open: (Open | undefined)[] = [];
-  private readonly state = new MachineState();
-  private readonly after = new MachineState();
-  private readonly spent = new Int32Array(ACTOR_KINDS.length);
+  /** Before the step and after it. */
+  private before: MachineState;
+  private after: MachineState;
 
-  constructor(private readonly model: MachineModel) {
-    this.state.copyFrom(model.explored.initial);
-    this.after.copyFrom(model.explored.initial);
+  constructor(private readonly explored: ExploredWorld) {
+    this.before = explored.initial;
+    this.after = explored.initial;
   }
 
-  step(before: Int32Array, label: number, after: Int32Array): void {
-    const { model, state } = this;
-    model.layout.unpack(after, 0, this.after, this.spent);
-    model.layout.unpack(before, 0, state, this.spent);
+  step({ label, executes, before, after }: PathStep): void {
+    this.before = before;
+    this.after = after;
     this.cutWhereSeen(cpuOf(label));
-    const cpu = state.cpus[cpuOf(label)]!;
-    kindOf(label).script(this, model.explored, state, cpu, targetOf(label));
+    const cpu = cpuOf(label);
+    const { script } = kindOf(label);
+    const { act, begin, exitFor, nmi, overflow } =
+      script?.(candidateOf(this.explored, before, label)) ?? {};
+    if (act !== undefined) {
+      this.actions.push(act);
+    } else if (begin !== undefined) {
+      this.begin(cpu, begin, executes);
+    } else if (overflow !== undefined) {
+      this.interrupt(cpu, { overflow }, { action: 'overflow', cpu, counters: overflow });
+    } else if (nmi !== undefined) {
+      const { bpf_snapshot: isSnapshot, ...counters } = nmi;
+      const action = isSnapshot ? 'bpf_snapshot' : 'nmi';
+      this.interrupt(cpu, { nmi }, { action, cpu, ...counters });
+    } else {
+      this.goOn(cpu, executes!, exitFor);
+    }
   }
 
-  finish(last: Int32Array): ScriptStep[] {
-    this.model.layout.unpack(last, 0, this.state, this.spent);
-    for (const cpu of this.state.cpus) {
+  finish(): ScriptStep[] {
+    for (const cpu of this.after.cpus) {
       this.cut(cpu);
     }
     return this.actions;
@@ -105,7 +114,7 @@ class ScriptWriter implements StepScript {
 
   /** A step that changes the machine, or what belongs to other CPUs, comes between the micro-steps under way there. */
   private cutWhereSeen(acting: number): void {
-    const { cpus, noIsolation } = this.state;
+    const { cpus, noIsolation } = this.before;
     const isForAll = noIsolation !== this.after.noIsolation;
     const seenBy = cpus.filter(
       ({ index }) => isForAll || (index !== acting && this.changes(index)),
@@ -119,14 +128,14 @@ class ScriptWriter implements StepScript {
 
   /** Whether the step changes a CPU, or an event or a vCPU that belongs to it. */
   private changes(cpu: number): boolean {
-    const { state, after } = this;
-    const { eventConfigs } = this.model.explored.world;
+    const { before, after } = this;
+    const { eventConfigs } = this.explored.world;
     return (
-      differ(state.cpus[cpu]!, after.cpus[cpu]!) ||
-      state.vcpus.some((vcpu, at) => vcpu.cpu === cpu && differ(vcpu, after.vcpus[at]!)) ||
-      state.events.some((event, at) => {
+      differ(before.cpus[cpu]!, after.cpus[cpu]!) ||
+      before.vcpus.some((vcpu, at) => vcpu.cpu === cpu && differ(vcpu, after.vcpus[at]!)) ||
+      before.events.some((event, at) => {
         const { owner, cpu: own } = eventConfigs[at]!;
-        const home = owner === HOST_OWNED ? own : state.vcpus[owner]!.cpu;
+        const home = owner === HOST_OWNED ? own : before.vcpus[owner]!.cpu;
         return home === cpu && differ(event, after.events[at]!);
       })
     );
@@ -152,19 +161,19 @@ class ScriptWriter implements StepScript {
     this.open[cpu.index] = { action: rest, passed: new Map(), microSteps: 0, last, restOf: open };
   }
 
-  act(action: ScriptStep): void {
-    this.actions.push(action);
-  }
-
-  begin(cpu: number, action: ScriptStep, first = D1_N_ADDED): void {
+  private begin(cpu: number, action: ScriptStep, first = D1_N_ADDED): void {
     this.open[cpu] = { action, passed: new Map([[first, 1]]), microSteps: 1, last: first };
     this.actions.push(action);
   }
 
-  goOn(cpu: number, executed: number): void {
+  /** The operation of a CPU makes one more micro-step. `exitFor`: its run leaves the guest for this reason, or never gets there. */
+  private goOn(cpu: number, executed: number, exitFor: string | undefined): void {
     const open = this.open[cpu];
     if (open === undefined) {
       return;
+    }
+    if (exitFor !== undefined) {
+      open.action.exit_reason = exitFor;
     }
     if (open.action.action === 'transition' && open.last === K12_FASTPATH && executed === K1_RUN) {
       // The fast path re-enters: to a live host that is the next transition.
@@ -187,36 +196,16 @@ class ScriptWriter implements StepScript {
     }
   }
 
-  exitFor(cpu: number, reason: string): void {
-    const open = this.open[cpu];
-    if (open !== undefined) {
-      open.action.exit_reason = reason;
-    }
-  }
-
-  nmi(cpu: number, nmi: ScriptNmi): void {
-    const { bpf_snapshot: snapshot, ...counters } = nmi;
-    this.interrupt(
-      cpu,
-      { nmi },
-      snapshot ? { action: 'bpf_snapshot', cpu } : { action: 'nmi', cpu, ...counters },
-    );
-  }
-
-  overflow(cpu: number, counters: string[]): void {
-    this.interrupt(cpu, { overflow: counters }, { action: 'overflow', cpu, counters });
-  }
-
   /**
    * What comes while an action is under way is injected into it; what comes between two is an action of its own, unless the
    * guest runs, which no NMI interrupts but by injection.
    */
   private interrupt(
     cpu: number,
-    injected: Omit<Injection, 'at' | 'occurrence'>,
+    injected: Pick<Scripted, 'nmi' | 'overflow'>,
     alone: ScriptStep,
   ): void {
-    const { operation, pc } = this.state.cpus[cpu]!;
+    const { operation, pc } = this.before.cpus[cpu]!;
     const latest = this.open[cpu];
     const open = latest?.microSteps === 0 && isInGuest(pc) ? latest.restOf : latest;
     if (open === undefined || operation === IDLE || open.microSteps === 0) {
