@@ -12,7 +12,7 @@ import { ACTOR_KINDS } from '../vocabulary.js';
 import { POWERED } from './guards.js';
 import { candidateOf, labelOf, STEP_KINDS } from './index.js';
 import { targetOfOverflows, throttleable } from './nmis.js';
-import type { About, Candidate, Guard, StepKind } from './step-kind.js';
+import type { About, Candidate, StepKind } from './step-kind.js';
 
 /** A kind of step that a world has. */
 export interface Row {
@@ -28,14 +28,13 @@ export type Finder = (state: MachineState, spent: Int32Array, labels: Int32Array
 
 export function rowsOf(explored: ExploredWorld): Row[] {
   return STEP_KINDS.flatMap((kind, code) => {
-    const hasActor = kind.actor === undefined || explored.budgets[kind.actor] !== 0;
-    if (!hasActor || kind.isIn?.(explored) === false) {
+    const { actor, isFree, isIn } = kind;
+    const budget = actor === undefined ? UNLIMITED : explored.budgets[actor];
+    if (budget === 0 || isIn?.(explored) === false) {
       return [];
     }
-    const actor = kind.isFree ? undefined : kind.actor;
-    return actor === undefined
-      ? [{ code, kind, limit: UNLIMITED, actor: 0 }]
-      : [{ code, kind, limit: explored.budgets[actor], actor: ACTOR_KINDS.indexOf(actor) }];
+    const limit = isFree ? UNLIMITED : budget;
+    return [{ code, kind, limit, actor: actor === undefined ? -1 : ACTOR_KINDS.indexOf(actor) }];
   });
 }
 
@@ -132,7 +131,7 @@ let count = 0;
 for (let index = 0; index < state.cpus.length; index += 1) {
 const cpu = state.cpus[index];
 candidate.cpu = cpu;
-${this.asks ? `if (!${this.holds(POWERED)}) continue;` : ''}
+${this.asks ? `if (!${this.call(POWERED.holds)}) continue;` : ''}
 ${phases.map((phase) => this.phase(phase)).join('\n')}
 }
 const cpu = state.cpus[0];
@@ -146,8 +145,9 @@ return count;
   private phase(rows: readonly Row[]): string {
     const groups = together(rows, ({ kind }) => TARGETS[kind.about].among);
     const code = groups.map((group) => this.group(group)).join('\n');
-    const { when } = rows[0]!.kind;
-    return this.isAsked(when) ? `if (${this.holds(when)}) {\n${code}\n}` : code;
+    const { holds, alwaysHolds } = rows[0]!.kind.when;
+    const isAsked = this.asks && !alwaysHolds?.(this.explored);
+    return isAsked ? `if (${this.call(holds)}) {\n${code}\n}` : code;
   }
 
   /** Rows that share their loop. */
@@ -210,7 +210,7 @@ if (throttled === 0) break;
 
   private consider(row: Row): string {
     const guards = row.kind.guards.filter((guard) => guard.among === undefined && this.asks);
-    const asked = [`!(${this.isSpent(row)})`, ...guards.map((guard) => this.holds(guard))];
+    const asked = [`!(${this.isSpent(row)})`, ...guards.map(({ holds }) => this.call(holds))];
     return `if (${asked.join(' && ')}) {
 labels[count] = ${labelOf(row.code, 0, 0)} | (cpu.index << 5) | (at << 8);
 count += 1;
@@ -219,14 +219,6 @@ count += 1;
 
   private isSpent({ limit, actor }: Row): string {
     return this.asks && limit !== UNLIMITED ? `spent[${actor}] >= ${limit}` : 'false';
-  }
-
-  private isAsked({ alwaysHolds }: Guard): boolean {
-    return this.asks && !alwaysHolds?.(this.explored);
-  }
-
-  private holds({ holds }: Guard): string {
-    return this.call(holds);
   }
 
   private call(asked: unknown, more = ''): string {
