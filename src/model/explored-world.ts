@@ -5,7 +5,7 @@ import { type CounterSet, GENERAL_PURPOSE, type U64 } from '../pmu/arch/counter-
 import { msrCode } from '../pmu/arch/msr.js';
 import type { MachineState } from '../pmu/machine/state.js';
 import type { World } from '../pmu/machine/world.js';
-import { HOST_OWNED } from '../pmu/perf/perf-event.js';
+import { HOST_OWNED, NO_EVENT, type PerfEventConfig } from '../pmu/perf/perf-event.js';
 import { type ModelHost, setUp } from './set-up.js';
 import { readU64 } from './values.js';
 import { ACTOR_KINDS, type ActorKind } from './vocabulary.js';
@@ -27,6 +27,8 @@ export interface ExploredWorld {
   readonly guestCounters: CounterSet;
   /** What each vCPU's guest may write, vCPU by vCPU. */
   readonly guestWrites: readonly GuestWrite[];
+  /** Leaders of groups can close. */
+  readonly detaches: boolean;
   /** Counters can be on for no active event, or off for one: after a reset, or by the fault of a kernel. */
   readonly strays: boolean;
 }
@@ -58,7 +60,9 @@ export function exploredWorld(spec: WorldSpec): ExploredWorld {
   const budgets = budgetsOf(spec);
   const host = setUp(spec);
   const { world, state } = host;
-  const counters = countersOf(world);
+  const ofEvents = (of: (config: PerfEventConfig) => CounterSet): CounterSet =>
+    world.eventConfigs.reduce((all, config) => all | of(config), 0);
+  const counters = ofEvents((config) => config.constraint | config.constraintPrecise3);
   if ((counters & ~EXPLORABLE) !== 0) {
     refusedWorld('/events', 'only PMC0 to PMC7 and the fixed counters can be explored');
   }
@@ -70,8 +74,12 @@ export function exploredWorld(spec: WorldSpec): ExploredWorld {
     budgets,
     nmiInE3: spec.nmi_in_e3 ?? true,
     counters,
-    guestCounters: guestCountersOf(world),
+    guestCounters: ofEvents(({ owner, guestCounter }) =>
+      owner === HOST_OWNED ? 0 : 1 << guestCounter,
+    ),
     guestWrites: state.vcpus.flatMap((_, vcpu) => guestWritesOf(spec, vcpu)),
+    detaches:
+      budgets.event_del !== 0 && world.eventConfigs.some(({ leader }) => leader !== NO_EVENT),
     strays: budgets.nmi_reset !== 0 || world.perfOptions.throttlesIdleMembers,
   };
 }
@@ -113,18 +121,4 @@ function guestWritesOf({ guest_writes = [] }: WorldSpec, vcpu: number): GuestWri
     const value = readU64(text);
     return msr === undefined || typeof value === 'string' ? [] : [{ vcpu, msr, value }];
   });
-}
-
-function countersOf(world: World): CounterSet {
-  return world.eventConfigs.reduce(
-    (all, config) => all | config.constraint | config.constraintPrecise3,
-    0,
-  );
-}
-
-function guestCountersOf(world: World): CounterSet {
-  return world.eventConfigs.reduce(
-    (all, config) => (config.owner === HOST_OWNED ? all : all | (1 << config.guestCounter)),
-    0,
-  );
 }

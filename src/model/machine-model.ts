@@ -9,7 +9,6 @@ import { Layout, type LayoutOptions } from '../pmu/machine/layout.js';
 import { STEP_NAMES } from '../pmu/machine/micro-step.js';
 import { MachineState } from '../pmu/machine/state.js';
 import { PEBS_UPDATE_DS_SW } from '../pmu/perf/data-cfg.js';
-import { NO_EVENT } from '../pmu/perf/perf-event.js';
 import { COVERAGE_GOALS } from './coverage-goals.js';
 import { type ExploredWorld, exploredWorld } from './explored-world.js';
 import { placeOf } from './place.js';
@@ -43,15 +42,14 @@ export class MachineModel implements Model {
   readonly words: number;
   readonly successorsMax: number;
   readonly properties: readonly Property[];
-  readonly explored: ExploredWorld;
   readonly steps: Steps;
   readonly layout: Layout;
-  protected readonly base: MachineState;
+  readonly base: MachineState;
   protected readonly next: MachineState;
   protected readonly spent = new Int32Array(ACTOR_KINDS.length);
   protected readonly nextSpent = new Int32Array(ACTOR_KINDS.length);
-  protected readonly labels: Int32Array;
-  private readonly sink = new WriteSink();
+  readonly labels: Int32Array;
+  protected readonly sink = new WriteSink();
   /** By property: the invariant's bit, or 0 for a goal. */
   private readonly invariantBits: Int32Array;
   /** What interchangeable parts `canonical` folds, in words; none where it would change nothing. */
@@ -63,9 +61,12 @@ export class MachineModel implements Model {
   private readonly goals: readonly ((typeof COVERAGE_GOALS)[number] | undefined)[];
 
   /** `moreSuccessors` than the world's steps have. */
-  constructor(explored: ExploredWorld, properties: readonly string[], moreSuccessors = 0) {
+  constructor(
+    readonly explored: ExploredWorld,
+    properties: readonly string[],
+    moreSuccessors = 0,
+  ) {
     const { world, initial } = explored;
-    this.explored = explored;
     const findsOverflows = explored.spec.nmi_overflows === 'on_arrival';
     const stepsMax = findsOverflows ? WITH_OVERFLOWS_MAX : SUCCESSORS_MAX;
     this.successorsMax = stepsMax + moreSuccessors;
@@ -176,8 +177,7 @@ export class MachineModel implements Model {
 
   /** A packed state as a machine of its own, and what each actor has spent. */
   unpacked(words: Int32Array): { state: MachineState; spent: Int32Array } {
-    const state = new MachineState();
-    state.copyFrom(this.explored.initial);
+    const state = new MachineState(this.explored.initial);
     const spent = new Int32Array(ACTOR_KINDS.length);
     this.layout.unpack(words, 0, state, spent);
     return { state, spent };
@@ -215,14 +215,12 @@ function isLess(a: Int32Array, b: Int32Array, at: number, words: number): boolea
 }
 
 function layoutOptions(explored: ExploredWorld): LayoutOptions {
-  const { initial, counters, guestCounters, budgets } = explored;
+  const { initial, counters, guestCounters, budgets, strays, detaches } = explored;
   // KVM's events ask for configuration 2 at most; perf only ever ORs wishes together.
   const dataCfg = initial.cpus.reduce(
     (all, { cpuc }) => all | cpuc.pebsDataCfg | cpuc.activePebsDataCfg,
     initial.events.reduce((all, event) => all | event.dataCfg, 2),
   );
-  const groups = explored.world.eventConfigs.some(({ leader }) => leader !== NO_EVENT);
-  const detaches = groups && budgets.event_del !== 0;
   const softwareBit = explored.world.perfOptions.removalNarrowsDataCfg ? PEBS_UPDATE_DS_SW : 0;
   const ofGuests = initial.vcpus.reduce((all, vcpu) => all | vcpu.pebsDataCfg, 0);
   const addresses = initial.vcpus.map((vcpu) => vcpu.dsArea);
@@ -236,7 +234,7 @@ function layoutOptions(explored: ExploredWorld): LayoutOptions {
     reorders: budgets.event_add !== 0 || detaches || budgets.guest_wrmsr !== 0,
     closes: budgets.event_del !== 0,
     detaches,
-    strays: explored.strays,
+    strays,
     extraWidths: spentWidths(explored),
   };
 }

@@ -6,17 +6,15 @@
  * make the same micro-step, and otherwise on the slower of the two. Everything else happens on both at once.
  */
 import type { Model, Property, Successors } from '../explorer/model.js';
-import { WriteSink } from '../pmu/arch/write-sink.js';
 import { INVARIANTS, violatedAt } from '../pmu/invariants/index.js';
 import { nextStep } from '../pmu/machine/advance.js';
 import { K11_RESTORE_PMU, V6_EXIT_LOAD } from '../pmu/machine/micro-step.js';
-import { IDLE, type LogicalCpu, MachineState } from '../pmu/machine/state.js';
+import { IDLE, type LogicalCpu } from '../pmu/machine/state.js';
 import { exploredWorld } from './explored-world.js';
 import { MachineModel } from './machine-model.js';
 import { codeOf, labelOf, STEP_KINDS } from './steps/index.js';
 import { ADVANCE, OPERATION_STEPS } from './steps/operation.js';
 import { actorNumber } from './steps/told.js';
-import { ACTOR_KINDS } from './vocabulary.js';
 import type { WorldSpec } from './world-spec.js';
 
 export interface ProductModelArgs {
@@ -39,29 +37,21 @@ export function createModel(args: unknown): ProductModel {
   return new ProductModel(args as ProductModelArgs);
 }
 
-class Side {
-  readonly model: MachineModel;
-  readonly state: MachineState;
-  readonly next: MachineState;
-  readonly spent = new Int32Array(ACTOR_KINDS.length);
-  readonly nextSpent = new Int32Array(ACTOR_KINDS.length);
-  readonly labels = new Int32Array(128);
-  readonly sink = new WriteSink();
+/** One of the two machines, with the state it is in and what it may do there. */
+class Side extends MachineModel {
   count = 0;
 
   constructor(spec: WorldSpec) {
-    this.model = new MachineModel(exploredWorld(spec), []);
-    this.state = new MachineState(this.model.explored.initial);
-    this.next = new MachineState(this.model.explored.initial);
+    super(exploredWorld(spec), []);
   }
 
   unpack(words: Int32Array, at: number): void {
-    this.model.layout.unpack(words, at, this.state, this.spent);
+    this.layout.unpack(words, at, this.base, this.spent);
   }
 
   load(words: Int32Array, at: number): void {
     this.unpack(words, at);
-    this.count = this.model.steps.find(this.state, this.spent, this.labels);
+    this.count = this.steps.find(this.base, this.spent, this.labels);
   }
 
   allows(label: number): boolean {
@@ -79,18 +69,24 @@ class Side {
    */
   order(cpu: LogicalCpu): number {
     if (cpu.operation === IDLE) return Number.POSITIVE_INFINITY;
-    const step = nextStep(this.model.explored.world, this.state, cpu);
+    const step = nextStep(this.explored.world, this.base, cpu);
     return step === K11_RESTORE_PMU ? V6_EXIT_LOAD : step;
   }
 
-  /** Writes the state after a step, or the state itself where there is none to take. */
-  write(label: number | undefined, out: Int32Array, at: number): void {
-    this.next.copyFrom(this.state);
+  /** The invariants that fail in the state. */
+  get violated(): number {
+    const { base, explored } = this;
+    return base.cpus.reduce((all, cpu) => all | violatedAt(explored.world, base, cpu), 0);
+  }
+
+  /** Writes the state after a step, or the state itself where the machine stands still. */
+  write(label: number, goes: boolean, out: Int32Array, at: number): void {
+    this.next.copyFrom(this.base);
     this.nextSpent.set(this.spent);
-    if (label !== undefined) {
-      this.model.steps.take(this.next, this.nextSpent, label, this.sink);
+    if (goes) {
+      this.steps.take(this.next, this.nextSpent, label, this.sink);
     }
-    this.model.layout.pack(this.next, this.nextSpent, out, at);
+    this.layout.pack(this.next, this.nextSpent, out, at);
   }
 }
 
@@ -105,7 +101,7 @@ export class ProductModel implements Model {
   constructor({ model, other, properties }: ProductModelArgs) {
     this.first = new Side(model);
     this.other = new Side({ ...model, kernel: other });
-    this.words = this.first.model.words + this.other.model.words;
+    this.words = this.first.words + this.other.words;
     this.invariants = INVARIANTS.reduce(
       (mask, { id }, at) => (properties.includes(id) ? mask | (1 << at) : mask),
       0,
@@ -113,8 +109,8 @@ export class ProductModel implements Model {
   }
 
   initial(out: Int32Array): void {
-    this.first.model.initial(out);
-    this.other.model.initial(out.subarray(this.first.model.words));
+    this.first.initial(out);
+    this.other.initial(out.subarray(this.first.words));
   }
 
   expand(states: Int32Array, at: number, out: Successors): void {
@@ -123,22 +119,22 @@ export class ProductModel implements Model {
     for (let nth = 0; nth < first.count; nth += 1) {
       const label = first.labels[nth]!;
       if (!WAYS_ON.includes(codeOf(label)) && other.allows(label)) {
-        this.append(label, label, label, out);
+        this.append(label, true, true, out);
       }
     }
-    for (let cpu = 0; cpu < first.state.cpus.length; cpu += 1) {
+    for (let cpu = 0; cpu < first.base.cpus.length; cpu += 1) {
       this.advance(cpu, out);
     }
   }
 
   check(states: Int32Array, at: number): number {
     this.first.unpack(states, at);
-    this.other.unpack(states, at + this.first.model.words);
+    this.other.unpack(states, at + this.first.words);
     if (!this.isAligned()) {
       return 0;
     }
-    const firstFails = (this.violated(this.first) & this.invariants) !== 0;
-    const otherFails = (this.violated(this.other) & this.invariants) !== 0;
+    const firstFails = (this.first.violated & this.invariants) !== 0;
+    const otherFails = (this.other.violated & this.invariants) !== 0;
     return (firstFails && !otherFails ? 1 : 0) | (otherFails && !firstFails ? 2 : 0);
   }
 
@@ -153,22 +149,18 @@ export class ProductModel implements Model {
   /** Loads both machines and what each may do. */
   load(states: Int32Array, at: number): void {
     this.first.load(states, at);
-    this.other.load(states, at + this.first.model.words);
+    this.other.load(states, at + this.first.words);
   }
 
   /** Verdicts are compared where both machines are at the same micro-step. */
   private isAligned(): boolean {
-    return this.first.state.cpus.every((cpu, at) => cpu.pc === this.other.state.cpus[at]!.pc);
-  }
-
-  private violated({ model, state }: Side): number {
-    return state.cpus.reduce((all, cpu) => all | violatedAt(model.explored.world, state, cpu), 0);
+    return this.first.base.cpus.every((cpu, at) => cpu.pc === this.other.base.cpus[at]!.pc);
   }
 
   private advance(cpu: number, out: Successors): void {
     const label = labelOf(GO_ON, cpu, 0);
-    const a = this.first.state.cpus[cpu]!;
-    const b = this.other.state.cpus[cpu]!;
+    const a = this.first.base.cpus[cpu]!;
+    const b = this.other.base.cpus[cpu]!;
     if (a.operation === IDLE && b.operation === IDLE) {
       return;
     }
@@ -177,25 +169,20 @@ export class ProductModel implements Model {
     const firstGoes = nextA <= nextB && this.first.allows(label);
     const otherGoes = nextB <= nextA && this.other.allows(label);
     if (firstGoes || otherGoes) {
-      this.append(label, firstGoes ? label : undefined, otherGoes ? label : undefined, out);
+      this.append(label, firstGoes, otherGoes, out);
     }
     for (const code of WAYS_ON) {
       const both = labelOf(code, cpu, 0);
       if (code !== GO_ON && this.first.allows(both) && this.other.allows(both)) {
-        this.append(both, both, both, out);
+        this.append(both, true, true, out);
       }
     }
   }
 
-  private append(
-    label: number,
-    first: number | undefined,
-    other: number | undefined,
-    out: Successors,
-  ): void {
+  private append(label: number, firstGoes: boolean, otherGoes: boolean, out: Successors): void {
     const at = out.count * this.words;
-    this.first.write(first, out.words, at);
-    this.other.write(other, out.words, at + this.first.model.words);
+    this.first.write(label, firstGoes, out.words, at);
+    this.other.write(label, otherGoes, out.words, at + this.first.words);
     out.labels[out.count] = label;
     out.count += 1;
   }

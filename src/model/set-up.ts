@@ -112,16 +112,11 @@ function eventOf(names: readonly string[], name: string): number {
 
 function write(run: Run, addresses: AddressBook, vcpu: number, msr: string, value: U64Text): void {
   const code = msrCode(msr);
+  const identify = (address: U64): number => addresses.identify(address)!;
   const fault =
     code === undefined
       ? 'KVM emulates no such MSR for this vCPU'
-      : guestWrmsr(
-          run,
-          vcpu,
-          code,
-          u64(value, '/value'),
-          (address) => addresses.identify(address)!,
-        );
+      : guestWrmsr(run, vcpu, code, u64(value, '/value'), identify);
   if (fault !== null) {
     throw new Refused('rule', `the guest takes a #GP: ${fault}`);
   }

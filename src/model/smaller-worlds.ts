@@ -72,6 +72,8 @@ function byKind(model: WorldSpec): SmallerWorlds[] {
   ];
 }
 
+const NMIS_IN_E3 = 'NMIs between the load of pebs_enabled and the WRMSR in PMU enable';
+
 /** Without late NMIs, without one actor, event or vCPU. */
 function oneByOne(model: WorldSpec): SmallerWorlds[] {
   const { actors = [], events = [], vcpus = [] } = model;
@@ -83,13 +85,7 @@ function oneByOne(model: WorldSpec): SmallerWorlds[] {
   });
   return [
     ...(model.nmi_timing === 'late' ? [without('late NMIs', { nmi_timing: 'prompt' })] : []),
-    ...(model.nmi_in_e3 === false
-      ? []
-      : [
-          without('NMIs between the load of pebs_enabled and the WRMSR in PMU enable', {
-            nmi_in_e3: false,
-          }),
-        ]),
+    ...(model.nmi_in_e3 === false ? [] : [without(NMIS_IN_E3, { nmi_in_e3: false })]),
     ...actors.map((one) =>
       without(`the actor ${one.kind}`, { actors: actors.filter((other) => other !== one) }),
     ),

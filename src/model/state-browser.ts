@@ -7,41 +7,13 @@ import type { MachineState } from '../pmu/machine/state.js';
 import type { MachineModel } from './machine-model.js';
 import { FieldWords, isThere, type Part } from './render/field-words.js';
 import { cpuOf } from './steps/index.js';
-import { actionOf, actorOf, executedStep, reasonsOf } from './steps/told.js';
-import type { StoryActor } from './vocabulary.js';
+import { actionOf, actorOf, executedStep } from './steps/told.js';
 
-export interface WalkState {
-  id: string;
-  path: string;
-  /** Invariants that fail here, and coverage goals that are reached. */
-  violated: string[];
-  witnessed: string[];
-  /** The fields that differ from a new record's, in words: of the machine, and by CPU, vCPU and event. */
-  machine: string[];
-  cpus: string[][];
-  vcpus: string[][];
-  events: string[][];
-  enabled: Choice[];
-  refused: { action: string; guards: string[] }[];
-}
-
-/** A step that is possible, and the state it leads to. */
-export interface Choice {
-  path: string;
-  id: string;
-  actor: StoryActor;
-  action: string;
-  /** The micro-step that it executes, if any. */
-  micro_step?: string;
-  violates: string[];
-}
-
-/** Throws a PathError where the path leaves the model. */
-export function walkState(
-  model: MachineModel,
-  path: Path,
-  place: Place = walkTo(model, path),
-): WalkState {
+/**
+ * What an answer says of a state (schemas/counterexample.ts), as far as the path to it tells. Throws a PathError where the path
+ * leaves the model.
+ */
+export function walkState(model: MachineModel, path: Path, place: Place = walkTo(model, path)) {
   const { explored } = model;
   const { state, spent } = model.unpacked(place.state);
   const words = new FieldWords(explored);
@@ -59,19 +31,20 @@ export function walkState(
     vcpus: parts('vcpu'),
     events: parts('event'),
     enabled: place.successors.map((step) => choice(model, state, path, step)),
-    refused: model.steps.refused(state, spent).map((step) => ({
-      action: `cpu${cpuOf(step.label)}: ${actionOf(explored, state, step.label)}`,
-      guards: reasonsOf(explored, state, step),
+    refused: model.steps.refused(state, spent).map(({ label, reasons }) => ({
+      action: `cpu${cpuOf(label)}: ${actionOf(explored, state, label)}`,
+      guards: reasons,
     })),
   };
 }
 
+/** A step that is possible, and the state it leads to. */
 function choice(
   model: MachineModel,
   from: MachineState,
   path: Path,
   { index, label, state }: Step,
-): Choice {
+) {
   const executes = executedStep(model.explored, from, label);
   return {
     path: formatPath([...path, index]),

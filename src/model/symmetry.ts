@@ -17,6 +17,7 @@ import { recordsOf } from '../pmu/machine/records.js';
 import { isAboutEvent, isAboutVcpu, type LogicalCpu, MachineState } from '../pmu/machine/state.js';
 import { NO_EVENT, type PerfEventConfig } from '../pmu/perf/perf-event.js';
 import type { ExploredWorld } from './explored-world.js';
+import { eventName } from './steps/names.js';
 
 /** Groups of interchangeable parts, by index. */
 export interface Symmetry {
@@ -27,56 +28,54 @@ export interface Symmetry {
 }
 
 export function symmetryOf(explored: ExploredWorld): Symmetry {
-  const { world, initial, host, guestCounters, budgets } = explored;
-  const none: Symmetry = { events: [], vcpuOrders: [], described: [] };
-  if (guestCounters !== 0 || explored.strays) {
-    return none;
+  const { world, initial, host } = explored;
+  if (explored.guestCounters !== 0 || explored.strays) {
+    return { events: [], vcpuOrders: [], described: [] };
   }
-  const detaches =
-    budgets.event_del !== 0 && world.eventConfigs.some(({ leader }) => leader !== NO_EVENT);
-  const inOrder =
-    budgets.tick !== 0 || budgets.event_enable !== 0 || budgets.event_add !== 0 || detaches;
-  const groups = groupsOf(world.eventConfigs, (config, at) => {
-    const event = initial.events[at]!;
-    const leads = world.eventConfigs.some((other) => other.leader === at);
-    const pinned =
-      (config.constraint & (config.constraint - 1)) === 0 &&
-      (config.constraint & GENERAL_PURPOSE) !== 0;
-    const alone = config.leader === NO_EVENT && !leads && !config.auxOutput;
-    return pinned && alone && !inOrder && event.preciseIp < 3
-      ? JSON.stringify({
-          ...config,
-          constraint: 0,
-          constraintPrecise3: 0,
-          eventCode: 0,
-          precise: event.preciseIp,
-          cfg: event.dataCfg,
-        })
-      : undefined;
-  });
-  const alike =
-    initial.vcpus.length > 1 &&
-    initial.vcpus.every(
-      (vcpu, at) =>
-        vcpu.cpu === initial.vcpus[0]!.cpu &&
-        vcpu.pebsDataCfg === initial.vcpus[0]!.pebsDataCfg &&
-        JSON.stringify(world.guests[at]) === JSON.stringify(world.guests[0]),
-    );
+  const keys = world.eventConfigs.map((_, at) => keyOf(explored, at));
+  const events = [...new Set(keys)]
+    .map((key) => keys.flatMap((other, at) => (key !== null && other === key ? at : [])))
+    .filter((group) => group.length > 1);
+  const { vcpus } = initial;
+  const kinds = vcpus.map(({ cpu, pebsDataCfg }, at) => [cpu, pebsDataCfg, world.guests[at]]);
+  const isAlike = vcpus.length > 1 && new Set(kinds.map((kind) => JSON.stringify(kind))).size === 1;
   const names = (group: readonly number[]): string =>
-    group.map((at) => host.eventNames[at] ?? `event ${at}`).join(', ');
+    group.map((at) => eventName(explored, at)).join(', ');
   return {
-    events: groups,
-    vcpuOrders: alike ? permutations(initial.vcpus.map((_, at) => at)) : [],
+    events,
+    vcpuOrders: isAlike ? permutations([...vcpus.keys()]) : [],
     described: [
-      ...groups.map((group) => `events ${names(group)} with their counters`),
-      ...(alike ? [`vCPUs ${host.vcpuNames.join(', ')}`] : []),
+      ...events.map((group) => `events ${names(group)} with their counters`),
+      ...(isAlike ? [`vCPUs ${host.vcpuNames.join(', ')}`] : []),
     ],
   };
 }
 
-/** Kinds of fields that hold a bit for each host counter: one by one, or by MSR code. */
-const COUNTER_MASKS: ReadonlySet<Kind> = new Set(['counters', 'global_ctrl']);
-const MASKS_BY_MSR: ReadonlySet<Kind> = new Set(['msr_values', 'area_values']);
+/** What an event is but for its counter; null where it is like no other. */
+function keyOf({ world, initial, budgets, detaches }: ExploredWorld, at: number): string | null {
+  const config = world.eventConfigs[at]!;
+  const { preciseIp, dataCfg } = initial.events[at]!;
+  const isInOrder =
+    budgets.tick !== 0 || budgets.event_enable !== 0 || budgets.event_add !== 0 || detaches;
+  const isPinned =
+    (config.constraint & (config.constraint - 1)) === 0 &&
+    (config.constraint & GENERAL_PURPOSE) !== 0;
+  const isGrouped =
+    config.leader !== NO_EVENT || world.eventConfigs.some(({ leader }) => leader === at);
+  if (isInOrder || !isPinned || isGrouped || config.auxOutput || preciseIp >= 3) {
+    return null;
+  }
+  const anyCounter = { constraint: 0, constraintPrecise3: 0, eventCode: 0 };
+  return JSON.stringify({ ...config, ...anyCounter, preciseIp, dataCfg });
+}
+
+/** By kind of field: where in it are words with a bit for each host counter. */
+const MASKS: Readonly<Partial<Record<Kind, readonly number[]>>> = {
+  counters: [0],
+  global_ctrl: [0],
+  msr_values: [GLOBAL_CTRL, PEBS_ENABLE],
+  area_values: [GLOBAL_CTRL, PEBS_ENABLE],
+};
 
 /** Rewrites states into the representatives of their classes. */
 export class SymmetryReducer {
@@ -91,14 +90,9 @@ export class SymmetryReducer {
     this.state = new MachineState(initial);
     this.counters = configs.map(({ constraint }) => 31 - Math.clz32(constraint));
     this.masks = recordsOf(initial).flatMap((record) =>
-      record.fields.flatMap(({ kind, at }) => {
-        const places = COUNTER_MASKS.has(kind)
-          ? [at]
-          : MASKS_BY_MSR.has(kind)
-            ? [at + GLOBAL_CTRL, at + PEBS_ENABLE]
-            : [];
-        return places.map((place) => [record.of(this.state), place] as const);
-      }),
+      record.fields.flatMap(({ kind, at }) =>
+        (MASKS[kind] ?? []).map((place) => [record.of(this.state), at + place] as const),
+      ),
     );
   }
 
@@ -192,20 +186,6 @@ function reorderVcpus(state: MachineState, of: MachineState, order: readonly num
     cpu.currentVcpu =
       original.currentVcpu < 0 ? original.currentVcpu : order.indexOf(original.currentVcpu);
   });
-}
-
-function groupsOf<Item>(
-  items: readonly Item[],
-  key: (item: Item, at: number) => string | undefined,
-): number[][] {
-  const groups = new Map<string, number[]>();
-  items.forEach((item, at) => {
-    const text = key(item, at);
-    if (text !== undefined) {
-      groups.set(text, [...(groups.get(text) ?? []), at]);
-    }
-  });
-  return [...groups.values()].filter((group) => group.length > 1);
 }
 
 function permutations(items: readonly number[]): number[][] {

@@ -69,22 +69,18 @@ function dataCfgToU64(value: number): U64 {
 
 /** The value of an MSR: each kind of register has its own form inside. */
 export function u64OfMsr(msr: number, value: number, addresses: AddressBook): U64 {
-  if (msr === DS_AREA) {
-    return addresses.valueOf(value);
+  switch (msr) {
+    case DS_AREA:
+      return addresses.valueOf(value);
+    case PEBS_DATA_CFG:
+      return dataCfgToU64(value);
+    case FIXED_CTR_CTRL:
+      return fixedCtrlToU64(value);
+    case GLOBAL_STATUS_RESET:
+      return statusToU64(value);
+    default:
+      return msr >= EVENTSEL && msr < COUNTER ? selectorToU64(value) : toU64(value);
   }
-  if (msr === PEBS_DATA_CFG) {
-    return dataCfgToU64(value);
-  }
-  if (msr === FIXED_CTR_CTRL) {
-    return fixedCtrlToU64(value);
-  }
-  if (msr === GLOBAL_STATUS_RESET) {
-    return statusToU64(value);
-  }
-  if (msr >= EVENTSEL && msr < COUNTER) {
-    return selectorToU64(value);
-  }
-  return toU64(value);
 }
 
 /** The value of an MSR as JSON. */

@@ -3,7 +3,7 @@ import t from 'tap';
 import { createModel, type MachineModel } from '../../src/model/machine-model.js';
 import { walkState } from '../../src/model/state-browser.js';
 import { codeOf, cpuOf, STEP_KINDS, targetOf } from '../../src/model/steps/index.js';
-import { actionOf, reasonsOf } from '../../src/model/steps/told.js';
+import { actionOf } from '../../src/model/steps/told.js';
 import { ACTOR_KINDS } from '../../src/model/vocabulary.js';
 import { SCENARIOS } from '../../src/model/worlds/scenarios.js';
 import { FURTHER } from './further-worlds.js';
@@ -69,7 +69,7 @@ t.test('each candidate is possible, or refused for reasons that are true', async
         everRefused.add(codeOf(step.label));
         const cpu = state.cpus[cpuOf(step.label)]!;
         const of = { explored, state, spent, cpu, target: targetOf(step.label) };
-        const reasons = reasonsOf(explored, state, step);
+        const { reasons } = step;
         if (reasons.length === 0) problems.push(`${id}: no reason`);
         for (const reason of reasons) {
           const known = REASONS.find(([sentence]) => sentence.test(reason));
@@ -123,7 +123,7 @@ t.test('where no NMI lands in e3, a foreign one is refused for that reason', asy
     const { state, spent } = model.unpacked(words);
     for (const step of model.steps.refused(state, spent)) {
       if (actionOf(model.explored, state, step.label) === 'NMI from another source') {
-        for (const reason of reasonsOf(model.explored, state, step)) reasons.add(reason);
+        for (const reason of step.reasons) reasons.add(reason);
       }
     }
   });

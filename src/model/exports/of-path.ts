@@ -9,7 +9,7 @@ import { type PathStep, stepsAlongPath } from '../render/path-steps.js';
 import { type RenderedStep, renderStep } from '../render/rendered-steps.js';
 import { summarise } from '../render/summary.js';
 import type { Story } from '../render/text.js';
-import { cpuOf, kindOf, targetOf } from '../steps/index.js';
+import { candidateOf, cpuOf, kindOf } from '../steps/index.js';
 import { actionOf, actorOf } from '../steps/told.js';
 import type { RecordedStep, Recording } from './recording.js';
 
@@ -81,6 +81,6 @@ function recorded(
     at: executes === undefined ? tracedAs : STEP_NAMES[executes]!,
     action: actionOf(explored, before, label),
     writes,
-    guestWrite: guestWrite?.(explored, before, before.cpus[cpu]!, targetOf(label)),
+    guestWrite: guestWrite?.(candidateOf(explored, before, label)),
   };
 }

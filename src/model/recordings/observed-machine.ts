@@ -17,7 +17,8 @@ import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
 import { ADDED, STOPPED } from '../../pmu/perf/perf-event.js';
 import type { ExploredWorld } from '../explored-world.js';
 import { MachineModel } from '../machine-model.js';
-import { cpuOf, kindOf, targetOf } from '../steps/index.js';
+import { candidateOf, cpuOf, kindOf, targetOf } from '../steps/index.js';
+import type { Candidate } from '../steps/step-kind.js';
 import { u64OfMsr } from '../values.js';
 import { NextNmi } from './next-nmi.js';
 import { codeOfReading, exitFacet, IN_NMI, NOT_IN_NMI, type Symbols } from './symbols.js';
@@ -36,6 +37,7 @@ export class ObservedMachine extends MachineModel {
   private readonly shown: Int32Array;
   private readonly shownFrom: Int32Array;
   private readonly shownTo: Int32Array;
+  private readonly asked: Candidate;
   readonly forgets: boolean;
   readonly forgetting: Forgetting;
   /** How often it went on in more than one way with the same step. */
@@ -50,6 +52,7 @@ export class ObservedMachine extends MachineModel {
   ) {
     super(explored, [], forgets ? GUESSED_MAX : 0);
     this.symbols = symbols;
+    this.asked = candidateOf(explored, this.next, 0);
     this.nextNmi = new NextNmi(explored.world, symbols, calmBefore);
     this.forgets = forgets;
     this.forgetting = new Forgetting(explored.world, {
@@ -151,15 +154,18 @@ export class ObservedMachine extends MachineModel {
 
   /** Takes a step, and puts what it shows into `shown`. */
   private show(state: MachineState, used: Int32Array, label: number, from: number): number {
-    const { explored, symbols, traced, shown } = this;
+    const { symbols, traced, shown, asked } = this;
     const cpu = state.cpus[cpuOf(label)]!;
+    asked.state = state;
+    asked.cpu = cpu;
+    asked.target = targetOf(label);
     const { by, executes: ask, guestWrite } = kindOf(label);
     const isTraced = cpu.index === 0;
-    const executes = isTraced ? ask?.(explored, state, cpu, targetOf(label)) : undefined;
+    const executes = isTraced ? ask?.(asked) : undefined;
     let count = from;
     if (isTraced && symbols.showsRuns) count = this.showRun(executes, cpu, count);
     if (isTraced && symbols.showsGuestWrites && guestWrite !== undefined) {
-      const { msr, value } = guestWrite(explored, state, cpu, targetOf(label));
+      const { msr, value } = guestWrite(asked);
       shown[count++] = symbols.guestWrite(msrIndex(msr), value);
     }
     const context = isInNmi(by, executes) ? IN_NMI : NOT_IN_NMI;

@@ -1,6 +1,6 @@
 /** Two kernels on one schedule: what each step is, where the registers part, and why the one fails. */
 import type { Path } from '../../explorer/path.js';
-import { initialState, replay } from '../../explorer/path.js';
+import { initialState, stepsAlong } from '../../explorer/path.js';
 import { FIXED_CTR_CTRL, msrName, switchedIn } from '../../pmu/arch/msr.js';
 import { registerValue } from '../../pmu/machine/registers.js';
 import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
@@ -8,7 +8,6 @@ import type { MachineModel } from '../machine-model.js';
 import { createModel, type ProductModelArgs } from '../pair-model.js';
 import { formatMsrValue } from '../values.js';
 import { type PathStep, pathStep } from './path-steps.js';
-import type { EndValue } from './provenance.js';
 import { titleOf } from './rendered-steps.js';
 import { faultsAt, summarise } from './summary.js';
 
@@ -25,18 +24,7 @@ export interface PairRun {
   readonly steps: readonly PathStep[];
 }
 
-export interface PairStory {
-  /** The kernel that fails, and the other. */
-  readonly runs: readonly [PairRun, PairRun];
-  /** By step of the schedule: the number of each kernel's step, from 0; null where it stands still. */
-  readonly rows: (number | null)[][];
-  readonly property: string;
-  readonly summary: string;
-  schedule: string[];
-  readonly msrs_part_at: string | null;
-  readonly msrs_part: MsrParting | null;
-  end: EndValue[];
-}
+export type PairStory = ReturnType<typeof pairStory>;
 
 /** One of the two machines along the path. */
 interface Side {
@@ -48,53 +36,45 @@ interface Side {
 }
 
 /** `fails` says which of the two is the one that fails, the first or the other. */
-export function pairStory(args: ProductModelArgs, path: Path, fails: 'first' | 'other'): PairStory {
+export function pairStory(args: ProductModelArgs, path: Path, fails: 'first' | 'other') {
   const pair = createModel(args);
-  const { initial } = pair.first.model.explored;
-  const first: Side = { model: pair.first.model, at: 0, steps: [], state: initial };
-  const other: Side = {
-    model: pair.other.model,
-    at: pair.first.model.words,
-    steps: [],
-    state: pair.other.model.explored.initial,
-  };
-  const [failing, holding] = fails === 'first' ? [first, other] : [other, first];
+  const first = sideOf(pair.first, 0);
+  const other = sideOf(pair.other, pair.first.words);
+  const [failing, holding]: [Side, Side] = fails === 'first' ? [first, other] : [other, first];
   let before = initialState(pair);
   let parting: MsrParting | null = null;
+  /** By step of the schedule: the number of each kernel's step, from 0; null where it stands still. */
   const rows: (number | null)[][] = [];
-  const schedule = replay(pair, path).map(({ label, state }, nth) => {
-    const taken = [failing, holding].map((side) => take(side, nth + 1, label, before, state));
+  const schedule: string[] = [];
+  for (const { label, state } of stepsAlong(pair, path)) {
+    const number = rows.length + 1;
+    const taken = [failing, holding].map((side) => take(side, number, label, before, state));
     before = state;
-    rows.push(
-      [failing, holding].map(({ steps }, at) =>
-        taken[at] === undefined ? null : steps.length - 1,
-      ),
-    );
-    parting ??= partingAt(nth + 1, failing, holding);
-    const [own, others] = taken;
-    if (own !== undefined) {
-      const what = titleOf(failing.model, own);
-      return others === undefined
-        ? `${what}, on ${failing.model.explored.spec.kernel} alone`
-        : what;
-    }
-    return `${titleOf(holding.model, others!)}, on ${holding.model.explored.spec.kernel} alone`;
-  });
-  const property = args.properties.find(
-    (id) => faultsAt(failing.model, id, failing.state).length > 0,
-  )!;
-  const { paragraph, end } = summarise(failing.model, property, failing.steps);
-  const part = parting as MsrParting | null;
+    rows.push([failing, holding].map(({ steps }, at) => (taken[at] ? steps.length - 1 : null)));
+    parting ??= partingAt(number, failing, holding);
+    const { model } = taken[0] ? failing : holding;
+    const title = titleOf(model, (taken[0] ?? taken[1])!);
+    const isBoth = !taken.includes(undefined);
+    schedule.push(isBoth ? title : `${title}, on ${model.explored.spec.kernel} alone`);
+  }
+  const { model, steps, state } = failing;
+  const property = args.properties.find((id) => faultsAt(model, id, state).length > 0)!;
+  const { paragraph, end } = summarise(model, property, steps);
   return {
-    runs: [failing, holding],
+    /** The kernel that fails, and the other. */
+    runs: [failing, holding] satisfies PairRun[],
     rows,
     property,
     summary: paragraph,
     schedule,
-    msrs_part_at: part === null ? null : `step ${part.step}: ${schedule[part.step - 1]}`,
-    msrs_part: part,
+    msrs_part_at: parting && `step ${parting.step}: ${schedule[parting.step - 1]}`,
+    msrs_part: parting,
     end: [...end],
   };
+}
+
+function sideOf(model: MachineModel, at: number): Side {
+  return { model, at, steps: [], state: model.explored.initial };
 }
 
 /** The step of one of the two; undefined where it stands still while the other catches up. */

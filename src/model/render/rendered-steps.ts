@@ -61,34 +61,30 @@ export function renderStep(model: MachineModel, words: FieldWords, step: PathSte
   };
 }
 
-function isContinued({ label }: PathStep): boolean {
-  return kindOf(label) === ADVANCE;
+/** What begins with the step, or what is under way; nothing for a run that just continues. */
+function contextOf({ explored }: MachineModel, { label, before, after }: PathStep): string {
+  if (kindOf(label) !== ADVANCE) {
+    return actionOf(explored, before, label);
+  }
+  const isRun = before.cpus[cpuOf(label)]!.operation === RUN_VCPU;
+  return isRun ? '' : operationOf(explored, before, after, label);
 }
 
 /** What happens; of an operation that continues, what its next micro-step does. */
 function actionIn(model: MachineModel, step: PathStep): string {
-  const { label, executes, before, after } = step;
-  if (executes === undefined || !isContinued(step)) {
-    return actionOf(model.explored, before, label);
+  const context = contextOf(model, step);
+  if (step.executes === undefined || kindOf(step.label) !== ADVANCE) {
+    return context;
   }
-  const statement = stepStatement(executes);
-  return isInRun(step)
-    ? statement
-    : `${operationOf(model.explored, before, after, label)}: ${statement}`;
+  const statement = stepStatement(step.executes);
+  return context === '' ? statement : `${context}: ${statement}`;
 }
 
 export function titleOf(model: MachineModel, step: PathStep): string {
-  const { label, executes, before, after } = step;
-  if (executes === undefined) {
-    return actionOf(model.explored, before, label);
+  const context = contextOf(model, step);
+  if (step.executes === undefined) {
+    return context;
   }
-  const name = STEP_NAMES[executes]!;
-  if (!isContinued(step)) {
-    return `${name} (${actionOf(model.explored, before, label)})`;
-  }
-  return isInRun(step) ? name : `${name} (${operationOf(model.explored, before, after, label)})`;
-}
-
-function isInRun({ label, before }: PathStep): boolean {
-  return before.cpus[cpuOf(label)]!.operation === RUN_VCPU;
+  const name = STEP_NAMES[step.executes]!;
+  return context === '' ? name : `${name} (${context})`;
 }

@@ -1,12 +1,11 @@
 /** What the host's users do to their perf events. */
 import * as actions from '../../pmu/machine/actions.js';
-import type { ExploredWorld } from '../explored-world.js';
 import type { ActorKind } from '../vocabulary.js';
 import { allows } from './guards.js';
-import { act, begin, begins } from './machine-actions.js';
+import { act, begins } from './machine-actions.js';
 import { eventName } from './names.js';
 import { PMU_DISABLE_FIRST } from './operation.js';
-import type { ScriptStep, StepKind } from './step-kind.js';
+import type { Candidate, ScriptStep, StepKind } from './step-kind.js';
 
 function changeOf(actor: ActorKind, verb: string, kind: number): StepKind {
   return {
@@ -15,15 +14,14 @@ function changeOf(actor: ActorKind, verb: string, kind: number): StepKind {
     ...PMU_DISABLE_FIRST,
     guards: [allows(kind)],
     effect: begins(kind),
-    words: (explored, _state, _cpu, target) => `${verb} ${eventName(explored, target)}`,
-    script: (script, explored, _state, cpu, target) =>
-      script.begin(cpu.index, { action: `${verb}_event`, event: eventName(explored, target) }),
+    words: ({ explored, target }) => `${verb} ${eventName(explored, target)}`,
+    script: ({ explored, target }) => ({
+      begin: { action: `${verb}_event`, event: eventName(explored, target) },
+    }),
   };
 }
 
-const ENABLE = changeOf('event_enable', 'enable', actions.START_ENABLE);
-const DISABLE = changeOf('event_disable', 'disable', actions.START_DISABLE);
-const CLOSE = changeOf('event_del', 'close', actions.START_CLOSE);
+const beginEnable = begins(actions.START_ENABLE);
 
 /** Opens the event as it was opened before, and enables it. */
 const ADD: StepKind = {
@@ -31,22 +29,26 @@ const ADD: StepKind = {
   about: 'host_event',
   ...PMU_DISABLE_FIRST,
   guards: [allows(actions.OPEN)],
-  effect: (explored, state, cpu, target, sink) => {
-    const { preciseIp, dataCfg } = state.events[target]!;
-    act(explored, state, sink, actions.OPEN, cpu, target, preciseIp, dataCfg);
-    begin(explored, state, sink, actions.START_ENABLE, cpu, target);
+  effect: (candidate, sink) => {
+    const { preciseIp, dataCfg } = candidate.state.events[candidate.target]!;
+    act(candidate, sink, actions.OPEN, preciseIp, dataCfg);
+    beginEnable(candidate, sink);
   },
-  words: (explored, _state, _cpu, target) => `open and enable ${eventName(explored, target)}`,
-  script: (script, explored, _state, cpu, target) =>
-    script.begin(cpu.index, openedAgain(explored, target)),
+  words: ({ explored, target }) => `open and enable ${eventName(explored, target)}`,
+  script: (candidate) => ({ begin: openedAgain(candidate) }),
 };
 
 /** The `open_event` that made the event, once more. */
-function openedAgain({ spec, host }: ExploredWorld, at: number): ScriptStep {
-  const name = host.eventNames[at];
+function openedAgain({ explored: { spec, host }, target }: Candidate): ScriptStep {
+  const name = host.eventNames[target];
   const events = spec.events ?? [];
   const opened = events.find((event, nth) => (event.name ?? `e${nth}`) === name);
   return { action: 'open_event', name, ...opened, disabled: false };
 }
 
-export const EVENT_STEPS: readonly StepKind[] = [ENABLE, DISABLE, CLOSE, ADD];
+export const EVENT_STEPS: readonly StepKind[] = [
+  changeOf('event_enable', 'enable', actions.START_ENABLE),
+  changeOf('event_disable', 'disable', actions.START_DISABLE),
+  changeOf('event_del', 'close', actions.START_CLOSE),
+  ADD,
+];

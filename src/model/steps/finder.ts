@@ -5,14 +5,14 @@
  */
 import type { CounterSet } from '../../pmu/arch/counter-set.js';
 import type { WriteSink } from '../../pmu/arch/write-sink.js';
-import { IDLE, type LogicalCpu, type MachineState } from '../../pmu/machine/state.js';
+import { IDLE, type MachineState } from '../../pmu/machine/state.js';
 import { HOST_OWNED, NO_COUNTER } from '../../pmu/perf/perf-event.js';
 import { type ExploredWorld, UNLIMITED } from '../explored-world.js';
 import { ACTOR_KINDS } from '../vocabulary.js';
 import { POWERED } from './guards.js';
-import { labelOf, STEP_KINDS } from './index.js';
+import { candidateOf, labelOf, STEP_KINDS } from './index.js';
 import { targetOfOverflows, throttleable } from './nmis.js';
-import type { About, Guard, StepKind } from './step-kind.js';
+import type { About, Candidate, StepKind } from './step-kind.js';
 
 /** A kind of step that a world has. */
 export interface Row {
@@ -28,14 +28,13 @@ export type Finder = (state: MachineState, spent: Int32Array, labels: Int32Array
 
 export function rowsOf(explored: ExploredWorld): Row[] {
   return STEP_KINDS.flatMap((kind, code) => {
-    const hasActor = kind.actor === undefined || explored.budgets[kind.actor] !== 0;
-    if (!hasActor || kind.isIn?.(explored) === false) {
+    const { actor, isFree, isIn } = kind;
+    const budget = actor === undefined ? UNLIMITED : explored.budgets[actor];
+    if (budget === 0 || isIn?.(explored) === false) {
       return [];
     }
-    const actor = kind.isFree ? undefined : kind.actor;
-    return actor === undefined
-      ? [{ code, kind, limit: UNLIMITED, actor: 0 }]
-      : [{ code, kind, limit: explored.budgets[actor], actor: ACTOR_KINDS.indexOf(actor) }];
+    const limit = isFree ? UNLIMITED : budget;
+    return [{ code, kind, limit, actor: actor === undefined ? -1 : ACTOR_KINDS.indexOf(actor) }];
   });
 }
 
@@ -46,15 +45,7 @@ export function compileFinder(
   asks: boolean,
 ): Finder {
   const emitter = new Emitter(explored, asks);
-  const code = emitter.finder(rows);
-  const names = emitter.functions.map((_, at) => `f${at}`);
-  const body = `return (state, spent, labels) => {\n${code}\n};`;
-  return new Function('explored', 'countersOn', 'fewest', ...names, body)(
-    explored,
-    countersOn,
-    fewest,
-    ...emitter.functions,
-  ) as Finder;
+  return emitter.compile(emitter.finder(rows));
 }
 
 /** Takes a step that is possible; `spent` counts what each actor has done. */
@@ -65,154 +56,163 @@ export type Taker = (
   sink: WriteSink,
 ) => void;
 
-/** A branch for each kind of step, so that its effect is called from a place of its own and can be inlined there. */
 export function compileTaker(explored: ExploredWorld, rows: readonly Row[]): Taker {
-  const branches = rows.map(({ code, limit, actor }, at) => {
-    const counts = limit > 0 ? `spent[${actor}] += 1; ` : '';
-    return `case ${code}: ${counts}f${at}(explored, state, cpu, label >> 8, sink); return;`;
-  });
-  const body = `return (state, spent, label, sink) => {
-const cpu = state.cpus[(label >> 5) & 7];
-switch (label & 31) {
-${branches.join('\n')}
-}
-};`;
-  const effects = rows.map(({ kind }) => kind.effect);
-  const names = effects.map((_, at) => `f${at}`);
-  return new Function('explored', ...names, body)(explored, ...effects) as Taker;
+  const emitter = new Emitter(explored, false);
+  return emitter.compile(emitter.taker(rows));
 }
 
-/** How rows are looped over; those that stand together and share their loop take turns in it. */
-const LOOPS: Readonly<
-  Record<About, 'cpu' | 'operation' | 'vcpus' | 'events' | 'writes' | 'counters' | 'overflows'>
-> = {
-  cpu: 'cpu',
-  machine: 'cpu',
-  operation: 'operation',
-  vcpu: 'vcpus',
-  vcpu_elsewhere: 'vcpus',
-  host_event: 'events',
-  guest_event: 'events',
-  guest_write: 'writes',
-  counter: 'counters',
-  overflows: 'overflows',
+/** What the targets are among, and which of that they are; rows that stand together take turns in the loop that they share. */
+const TARGETS: Readonly<Record<About, { readonly among?: string; readonly which?: string }>> = {
+  cpu: {},
+  machine: {},
+  operation: { which: `cpu.operation !== ${IDLE}` },
+  vcpu: { among: 'state.vcpus', which: 'state.vcpus[at].cpu === cpu.index' },
+  vcpu_elsewhere: { among: 'state.vcpus', which: 'state.vcpus[at].cpu !== cpu.index' },
+  host_event: {
+    among: 'configs',
+    which: `configs[at].owner === ${HOST_OWNED} && configs[at].cpu === cpu.index`,
+  },
+  guest_event: {
+    among: 'configs',
+    which: `configs[at].owner !== ${HOST_OWNED} && state.vcpus[configs[at].owner].cpu === cpu.index`,
+  },
+  guest_write: { among: 'writes', which: 'state.vcpus[writes[at].vcpu].cpu === cpu.index' },
+  counter: { among: 'counters' },
+  overflows: { among: 'sets of counters' },
 };
 
 class Emitter {
   /** What the code calls, as f0, f1, … */
-  readonly functions: unknown[] = [];
+  private readonly functions: unknown[] = [];
 
   constructor(
     private readonly explored: ExploredWorld,
     private readonly asks: boolean,
   ) {}
 
+  compile<Compiled>(code: string): Compiled {
+    const { explored, functions } = this;
+    const names = functions.map((_, at) => `f${at}`);
+    const body = `const configs = explored.world.eventConfigs;
+const writes = explored.guestWrites;
+return ${code};`;
+    const candidate = candidateOf(explored, explored.initial, 0);
+    return new Function('explored', 'candidate', ...names, body)(
+      explored,
+      candidate,
+      ...functions,
+    ) as Compiled;
+  }
+
+  /** A branch for each kind of step, so that its effect is called from a place of its own and can be inlined there. */
+  taker(rows: readonly Row[]): string {
+    const branches = rows.map(({ code, kind, limit, actor }) => {
+      const counts = limit > 0 ? `spent[${actor}] += 1; ` : '';
+      return `case ${code}: ${counts}${this.call(kind.effect, ', sink')}; return;`;
+    });
+    return `(state, spent, label, sink) => {
+candidate.state = state;
+candidate.cpu = state.cpus[(label >> 5) & 7];
+candidate.target = label >> 8;
+switch (label & 31) {
+${branches.join('\n')}
+}
+}`;
+  }
+
   finder(rows: readonly Row[]): string {
     const ofMachine = rows.filter(({ kind }) => kind.about === 'machine');
     const ofCpus = rows.filter(({ kind }) => kind.about !== 'machine');
     const phases = together(ofCpus, ({ kind }) => kind.when);
-    return `let count = 0;
+    return `(state, spent, labels) => {
+candidate.state = state;
+candidate.spent = spent;
+let count = 0;
 for (let index = 0; index < state.cpus.length; index += 1) {
 const cpu = state.cpus[index];
-${this.asks ? `if (!(${this.holds(POWERED, '0')})) continue;` : ''}
+candidate.cpu = cpu;
+${this.asks ? `if (!${this.call(POWERED.holds)}) continue;` : ''}
 ${phases.map((phase) => this.phase(phase)).join('\n')}
 }
 const cpu = state.cpus[0];
-${ofMachine.map((row) => this.consider(row, '0')).join('\n')}
-return count;`;
+candidate.cpu = cpu;
+${this.group(ofMachine)}
+return count;
+}`;
   }
 
   /** Rows that are possible at the same time, if at all. */
   private phase(rows: readonly Row[]): string {
-    const groups = together(rows, ({ kind }) => LOOPS[kind.about]);
+    const groups = together(rows, ({ kind }) => TARGETS[kind.about].among);
     const code = groups.map((group) => this.group(group)).join('\n');
-    const { when } = rows[0]!.kind;
-    return this.isAsked(when) ? `if (${this.holds(when, '0')}) {\n${code}\n}` : code;
+    const { holds, alwaysHolds } = rows[0]!.kind.when;
+    const isAsked = this.asks && !alwaysHolds?.(this.explored);
+    return isAsked ? `if (${this.call(holds)}) {\n${code}\n}` : code;
   }
 
+  /** Rows that share their loop. */
   private group(rows: readonly Row[]): string {
-    const about = (which: About): string =>
-      rows
-        .filter(({ kind }) => kind.about === which)
-        .map((row) => this.consider(row, 'at'))
-        .join('\n');
-    switch (LOOPS[rows[0]!.kind.about]) {
-      case 'cpu':
-        return rows.map((row) => this.consider(row, '0')).join('\n');
-      case 'operation':
-        return `if (cpu.operation !== ${IDLE}) {
-${rows.map((row) => this.consider(row, '0')).join('\n')}
-}`;
-      case 'vcpus':
-        return `for (let at = 0; at < state.vcpus.length; at += 1) {
-if (state.vcpus[at].cpu === cpu.index) {
-${about('vcpu')}
-} else {
-${about('vcpu_elsewhere')}
-}
-}`;
-      case 'events':
-        return `for (let at = 0; at < state.events.length; at += 1) {
-const config = explored.world.eventConfigs[at];
-if (config.owner === ${HOST_OWNED}) {
-if (config.cpu === cpu.index) {
-${about('host_event')}
-}
-} else if (state.vcpus[config.owner].cpu === cpu.index) {
-${about('guest_event')}
-}
-}`;
-      case 'writes':
-        return `for (let at = 0; at < explored.guestWrites.length; at += 1) {
-if (state.vcpus[explored.guestWrites[at].vcpu].cpu === cpu.index) {
-${about('guest_write')}
-}
-}`;
-      case 'counters':
-        return rows.map((row) => this.counters(row)).join('\n');
-      case 'overflows':
-        return rows.map((row) => this.overflows(row)).join('\n');
-    }
+    const about = rows[0]?.kind.about;
+    if (about === undefined) return '';
+    if (about === 'counter') return rows.map((row) => this.counters(row)).join('\n');
+    if (about === 'overflows') return rows.map((row) => this.overflows(row)).join('\n');
+    const code = together(rows, ({ kind }) => kind.about).map((alike) => this.alike(alike));
+    const { among } = TARGETS[about];
+    const head =
+      among === undefined
+        ? '{\nconst at = 0;'
+        : `for (let at = 0; at < ${among}.length; at += 1) {`;
+    return `${head}\ncandidate.target = at;\n${code.join('\n')}\n}`;
   }
 
-  /** Guards that speak of counters as sets are asked once for all counters. */
+  /** Rows about the same. */
+  private alike(rows: readonly Row[]): string {
+    const { which } = TARGETS[rows[0]!.kind.about];
+    const code = rows.map((row) => this.consider(row)).join('\n');
+    return which === undefined ? code : `if (${which}) {\n${code}\n}`;
+  }
+
   private counters(row: Row): string {
-    const sets = row.kind.guards.flatMap(({ among }) => among ?? []);
-    const asked = this.asks ? sets.map((among) => `${this.call(among)}(explored, state, cpu)`) : [];
     return `{
-let left = ${this.isSpent(row)} ? 0 : ${asked.join(' & ') || '~0'};
-if (left !== 0) left &= countersOn(state, cpu);
+let left = ${this.isSpent(row)} ? 0 : ${this.among(row)};
+if (left !== 0) left &= ${this.call(countersOn)};
 while (left !== 0) {
 const at = 31 - Math.clz32(left & -left);
 left &= left - 1;
-${this.consider(row, 'at')}
+candidate.target = at;
+${this.consider(row)}
 }
 }`;
   }
 
   /** Of what may overflow every set, and every set of it that may be throttled. */
   private overflows(row: Row): string {
-    const sets = row.kind.guards.flatMap(({ among }) => among ?? []);
-    const asked = this.asks ? sets.map((among) => `${this.call(among)}(explored, state, cpu)`) : [];
-    const may = this.asks ? `${this.call(throttleable)}(explored, state, cpu)` : '~0';
+    const may = this.asks ? this.call(throttleable) : '~0';
     return `{
-const active = ${this.isSpent(row)} ? 0 : fewest(${['cpu.cpuc.activeMask', ...asked].join(' & ')});
+const active = ${this.isSpent(row)} ? 0 : ${this.name(fewest)}(cpu.cpuc.activeMask & ${this.among(row)});
 const may = active === 0 ? 0 : ${may};
 for (let set = active; set !== 0; set = (set - 1) & active) {
 for (let throttled = set & may; ; throttled = (throttled - 1) & set & may) {
-const at = ${this.call(targetOfOverflows)}(set, throttled);
-${this.consider(row, 'at')}
+const at = ${this.name(targetOfOverflows)}(set, throttled);
+candidate.target = at;
+${this.consider(row)}
 if (throttled === 0) break;
 }
 }
 }`;
   }
 
-  private consider(row: Row, target: string): string {
+  /** Guards that speak of counters as sets are asked once for all counters. */
+  private among({ kind }: Row): string {
+    const sets = kind.guards.flatMap(({ among }) => (this.asks ? (among ?? []) : []));
+    return sets.map((among) => this.call(among)).join(' & ') || '~0';
+  }
+
+  private consider(row: Row): string {
     const guards = row.kind.guards.filter((guard) => guard.among === undefined && this.asks);
-    const asked = [`!(${this.isSpent(row)})`, ...guards.map((guard) => this.holds(guard, target))];
+    const asked = [`!(${this.isSpent(row)})`, ...guards.map(({ holds }) => this.call(holds))];
     return `if (${asked.join(' && ')}) {
-labels[count] = ${labelOf(row.code, 0, 0)} | (cpu.index << 5) | (${target} << 8);
+labels[count] = ${labelOf(row.code, 0, 0)} | (cpu.index << 5) | (at << 8);
 count += 1;
 }`;
   }
@@ -221,15 +221,11 @@ count += 1;
     return this.asks && limit !== UNLIMITED ? `spent[${actor}] >= ${limit}` : 'false';
   }
 
-  private isAsked({ alwaysHolds }: Guard): boolean {
-    return this.asks && !alwaysHolds?.(this.explored);
+  private call(asked: unknown, more = ''): string {
+    return `${this.name(asked)}(candidate${more})`;
   }
 
-  private holds({ holds }: Guard, target: string): string {
-    return `${this.call(holds)}(explored, state, cpu, ${target}, spent)`;
-  }
-
-  private call(called: unknown): string {
+  private name(called: unknown): string {
     const known = this.functions.indexOf(called);
     return `f${known < 0 ? this.functions.push(called) - 1 : known}`;
   }
@@ -250,7 +246,7 @@ function together(rows: readonly Row[], key: (row: Row) => unknown): Row[][] {
 }
 
 /** Counters that an event holds on a CPU, or held there last. */
-function countersOn({ events }: MachineState, cpu: LogicalCpu): CounterSet {
+function countersOn({ state: { events }, cpu }: Candidate): CounterSet {
   let counters: CounterSet = cpu.cpuc.activeMask;
   for (let at = 0; at < events.length; at += 1) {
     const event = events[at]!;

@@ -5,16 +5,15 @@ import { writeGuestMsr } from '../../pmu/kvm/guest-msrs.js';
 import { VcpuPmu } from '../../pmu/kvm/vcpu-pmu.js';
 import { guestWrmsr, guestWrmsrOfEnables } from '../../pmu/machine/actions.js';
 import { refuseAbsentThread } from '../../pmu/machine/guards.js';
-import type { MachineState } from '../../pmu/machine/state.js';
-import type { ExploredWorld, GuestWrite } from '../explored-world.js';
+import type { GuestWrite } from '../explored-world.js';
 import { formatU64 } from '../values.js';
-import { AT_REST, OWNER_ON_CPU } from './guards.js';
+import { AT_REST, OWNER_ON_CPU, unless } from './guards.js';
 import { eventName, vcpuName } from './names.js';
-import type { Ask, Guard, StepKind } from './step-kind.js';
+import type { Ask, Candidate, Guard, StepKind } from './step-kind.js';
 
 /** Else the WRMSR is a #GP. */
 const HAS_GUEST_PEBS: Guard = {
-  holds: ({ world }, _state, _cpu, target) => {
+  holds: ({ world, target }) => {
     const { owner, guestCounter } = world.eventConfigs[target]!;
     const { pebs, adaptive } = world.guestCaps[owner]!;
     return pebs && (adaptive || guestCounter < FIXED_BIT);
@@ -23,20 +22,20 @@ const HAS_GUEST_PEBS: Guard = {
 };
 
 /** The register with the counter's bit the other way. */
-function flipped({ world }: ExploredWorld, state: MachineState, at: number, msr: number): number {
-  const { owner, guestCounter } = world.eventConfigs[at]!;
+function flipped({ world, state, target }: Candidate, msr: number): number {
+  const { owner, guestCounter } = world.eventConfigs[target]!;
   const { pebsEnable, globalCtrl } = state.vcpus[owner]!;
   return (msr === PEBS_ENABLE ? pebsEnable : globalCtrl) ^ (1 << guestCounter);
 }
 
 const written = { hi: 0, lo: 0 };
 
-function flip(explored: ExploredWorld, state: MachineState, at: number, msr: number): void {
-  const value = flipped(explored, state, at, msr);
+function flip(candidate: Candidate, msr: number): void {
+  const { world, state, target } = candidate;
+  const value = flipped(candidate, msr);
   written.lo = value & GENERAL_PURPOSE;
   written.hi = value >>> FIXED_BIT;
-  const { owner } = explored.world.eventConfigs[at]!;
-  guestWrmsr(explored.world, state, owner, msr, written, noAddress);
+  guestWrmsr(world, state, world.eventConfigs[target]!.owner, msr, written, noAddress);
 }
 
 /** The registers that are flipped hold no addresses. */
@@ -51,75 +50,60 @@ function guestStep(written: Ask<GuestWrite>) {
     when: AT_REST,
     by: 'guest',
     guestWrite: written,
-    script: (script, explored, state, cpu, target) => {
-      const { vcpu, msr, value } = written(explored, state, cpu, target);
-      script.act({
-        action: 'wrmsr',
-        vcpu: vcpuName(explored, vcpu),
-        msr: msrName(msr),
-        value: formatU64(value),
-        reprogram: false,
-      });
+    script: (candidate) => {
+      const { vcpu, msr, value } = written(candidate);
+      const write = { msr: msrName(msr), value: formatU64(value), reprogram: false };
+      return { act: { action: 'wrmsr', vcpu: vcpuName(candidate.explored, vcpu), ...write } };
     },
   } as const satisfies Partial<StepKind>;
 }
 
 function flipOf(msr: number, ...guards: readonly Guard[]): StepKind {
   return {
-    ...guestStep((explored, state, _cpu, target) => ({
-      vcpu: explored.world.eventConfigs[target]!.owner,
+    ...guestStep((candidate) => ({
+      vcpu: candidate.world.eventConfigs[candidate.target]!.owner,
       msr,
-      value: toU64(flipped(explored, state, target, msr)),
+      value: toU64(flipped(candidate, msr)),
     })),
     about: 'guest_event',
     isIn: ({ guestWrites }) => guestWrites.length === 0,
     guards: [OWNER_ON_CPU, ...guards],
-    effect: (explored, state, _cpu, target) => flip(explored, state, target, msr),
-    words: (explored, _state, _cpu, target) =>
+    effect: (candidate) => flip(candidate, msr),
+    words: ({ explored, target }) =>
       `the guest flips its ${msrName(msr)} for ${eventName(explored, target)}`,
   };
 }
 
 /** The write that a step is about. */
-function writeOf({ guestWrites }: ExploredWorld, target: number): GuestWrite {
-  return guestWrites[target]!;
+function writeOf({ explored, target }: Candidate): GuestWrite {
+  return explored.guestWrites[target]!;
 }
 
-const WRITER_ON_CPU: Guard = {
-  holds: (explored, _state, cpu, target) =>
-    refuseAbsentThread(cpu, writeOf(explored, target).vcpu) === null,
-  words: (explored, _state, cpu, target) =>
-    refuseAbsentThread(cpu, writeOf(explored, target).vcpu) ?? '',
-};
+const WRITER_ON_CPU = unless((candidate) =>
+  refuseAbsentThread(candidate.cpu, writeOf(candidate).vcpu),
+);
 
 const tried = new VcpuPmu();
 
-function faultOf(explored: ExploredWorld, state: MachineState, target: number) {
-  const { vcpu, msr, value } = writeOf(explored, target);
-  tried.copyFrom(state.vcpus[vcpu]!);
-  return writeGuestMsr(explored.world.guestCaps[vcpu]!, tried, msr, value, noAddress);
-}
-
-const TAKES_WRITE: Guard = {
-  holds: (explored, state, _cpu, target) => faultOf(explored, state, target) === null,
-  words: (explored, state, _cpu, target) =>
-    `the WRMSR is a #GP: ${faultOf(explored, state, target) ?? ''}`,
-};
-
-function writeAsked(explored: ExploredWorld, state: MachineState, target: number): void {
-  const { vcpu, msr, value } = writeOf(explored, target);
-  guestWrmsrOfEnables(explored.world, state, vcpu, msr, value, noAddress);
-}
+const TAKES_WRITE = unless((candidate) => {
+  const { vcpu, msr, value } = writeOf(candidate);
+  tried.copyFrom(candidate.state.vcpus[vcpu]!);
+  const fault = writeGuestMsr(candidate.world.guestCaps[vcpu]!, tried, msr, value, noAddress);
+  return fault === null ? null : `the WRMSR is a #GP: ${fault}`;
+});
 
 /** Only recordings have it: a search of one's own flips bits. */
 export const GUEST_WRITE: StepKind = {
-  ...guestStep((explored, _state, _cpu, target) => writeOf(explored, target)),
+  ...guestStep(writeOf),
   about: 'guest_write',
   isIn: ({ guestWrites }) => guestWrites.length > 0,
   guards: [WRITER_ON_CPU, TAKES_WRITE],
-  effect: (explored, state, _cpu, target) => writeAsked(explored, state, target),
-  words: (explored, _state, _cpu, target) => {
-    const { msr, value } = writeOf(explored, target);
+  effect: (candidate) => {
+    const { vcpu, msr, value } = writeOf(candidate);
+    guestWrmsrOfEnables(candidate.world, candidate.state, vcpu, msr, value, noAddress);
+  },
+  words: (candidate) => {
+    const { msr, value } = writeOf(candidate);
     return `the guest writes ${formatU64(value)} to its ${msrName(msr)}`;
   },
 };

@@ -7,7 +7,7 @@ import { PMU_DISABLE_FIRST } from './operation.js';
 import type { Guard, StepKind } from './step-kind.js';
 
 const TICK_HAS_WORK: Guard = {
-  holds: (explored, state, cpu) => tickHasWork(explored.world, state, cpu),
+  holds: ({ world, state, cpu }) => tickHasWork(world, state, cpu),
   words: 'nothing was throttled since the last tick, and no event is in frequency mode',
 };
 
@@ -18,8 +18,7 @@ export const TICK: StepKind = {
   guards: [TICK_HAS_WORK],
   effect: begins(actions.START_TICK),
   words: () => 'timer tick',
-  script: (script, _explored, _state, cpu) =>
-    script.begin(cpu.index, { action: 'tick', cpu: cpu.index }),
+  script: ({ cpu }) => ({ begin: { action: 'tick', cpu: cpu.index } }),
 };
 
 export const SECTION: StepKind = {
@@ -29,8 +28,7 @@ export const SECTION: StepKind = {
   guards: [],
   effect: begins(actions.START_SECTION),
   words: () => 'PMU disable and enable',
-  script: (script, _explored, _state, cpu) =>
-    script.begin(cpu.index, { action: 'pmu_disable', cpu: cpu.index }),
+  script: ({ cpu }) => ({ begin: { action: 'pmu_disable', cpu: cpu.index } }),
 };
 
 export const LOAD_MICROCODE: StepKind = {
@@ -41,5 +39,5 @@ export const LOAD_MICROCODE: StepKind = {
   effect: acts(actions.MICROCODE),
   words: () => 'late microcode load',
   by: 'host',
-  script: (script) => script.act({ action: 'microcode_load', microcode: '0xffffffff' }),
+  script: () => ({ act: { action: 'microcode_load', microcode: '0xffffffff' } }),
 };

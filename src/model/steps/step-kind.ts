@@ -1,13 +1,25 @@
-/**
- * What a kind of step is: one object says all that is asked of it, by searches, stories, scripts and refusals alike.
- *
- * Everything is a function of the world, the state before the step, the CPU and the target; what a target is, `about` says.
- */
+/** What a kind of step is: one object says all that is asked of it, by searches, stories, scripts and refusals alike. */
 import type { CounterSet } from '../../pmu/arch/counter-set.js';
 import type { WriteSink } from '../../pmu/arch/write-sink.js';
 import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
+import type { World } from '../../pmu/machine/world.js';
 import type { ExploredWorld, GuestWrite } from '../explored-world.js';
 import type { ActorKind, StoryActor } from '../vocabulary.js';
+
+/** A step that is there, possible or not. Everything asked of a kind of steps is a function of it; a search uses one object for all. */
+export interface Candidate {
+  readonly explored: ExploredWorld;
+  readonly world: World;
+  /** Before the step. */
+  state: MachineState;
+  cpu: LogicalCpu;
+  /** What it is, `about` says. */
+  target: number;
+  /** How often each actor has acted. */
+  spent: Int32Array;
+}
+
+export type Ask<Answer> = (candidate: Candidate) => Answer;
 
 export interface StepKind {
   /** Who takes it; the step is there only in worlds that have the actor. Without one, things simply go on. */
@@ -35,13 +47,8 @@ export interface StepKind {
   readonly executes?: Ask<number>;
   /** What a guest's WRMSR writes, where the step is one. */
   readonly guestWrite?: Ask<GuestWrite>;
-  readonly script: (
-    script: StepScript,
-    explored: ExploredWorld,
-    state: MachineState,
-    cpu: LogicalCpu,
-    target: number,
-  ) => void;
+  /** What it adds to the script that replays its path; without it, its operation goes on there too. */
+  readonly script?: Ask<Scripted>;
 }
 
 /** What the targets of a step are; each is a candidate on a CPU, possible or refused. */
@@ -65,51 +72,29 @@ export type About =
   /** The whole machine, as a step of CPU 0. */
   | 'machine';
 
-export type Ask<Answer> = (
-  explored: ExploredWorld,
-  state: MachineState,
-  cpu: LogicalCpu,
-  target: number,
-) => Answer;
-
 export interface Guard {
-  /** `spent` is how often each actor has acted. */
-  readonly holds: (
-    explored: ExploredWorld,
-    state: MachineState,
-    cpu: LogicalCpu,
-    target: number,
-    spent: Int32Array,
-  ) => boolean;
+  readonly holds: Ask<boolean>;
   /** Why not, where it does not hold. */
   readonly words: string | Ask<string>;
   /** Of counters: those for which it holds, all at once. */
-  readonly among?: (explored: ExploredWorld, state: MachineState, cpu: LogicalCpu) => CounterSet;
+  readonly among?: Ask<CounterSet>;
   /** Whether it holds in every state of a world, so that nobody need ask. */
   readonly alwaysHolds?: (explored: ExploredWorld) => boolean;
 }
 
-export type Effect = (
-  explored: ExploredWorld,
-  state: MachineState,
-  cpu: LogicalCpu,
-  target: number,
-  sink: WriteSink,
-) => void;
+export type Effect = (candidate: Candidate, sink: WriteSink) => void;
 
 /** What a step can add to the script that replays its path on a live host. */
-export interface StepScript {
+export interface Scripted {
   /** An action that happens at once. */
-  act(action: ScriptStep): void;
-  /** An action that starts an operation, with its first micro-step: PMU disable where none is given. */
-  begin(cpu: number, action: ScriptStep, first?: number): void;
-  /** The operation of a CPU makes one more micro-step. */
-  goOn(cpu: number, executed: number): void;
-  /** The run of a CPU leaves the guest for this reason, or never gets there. */
-  exitFor(cpu: number, reason: string): void;
-  nmi(cpu: number, nmi: ScriptNmi): void;
+  readonly act?: ScriptStep;
+  /** An action that starts an operation, with its first micro-step. */
+  readonly begin?: ScriptStep;
+  /** The run under way leaves the guest for this reason, or never gets there. */
+  readonly exitFor?: string;
+  readonly nmi?: ScriptNmi;
   /** Counters overflow now; their NMI comes later. */
-  overflow(cpu: number, counters: string[]): void;
+  readonly overflow?: string[];
 }
 
 export type ScriptStep = { readonly action: string } & Record<string, unknown>;

@@ -4,7 +4,7 @@
  */
 import type { MachineState } from '../../pmu/machine/state.js';
 import { type ExploredWorld, mayAct } from '../explored-world.js';
-import { ACTOR_KINDS, type ActorKind } from '../vocabulary.js';
+import type { ActorKind } from '../vocabulary.js';
 import {
   compileFinder,
   compileTaker,
@@ -14,13 +14,13 @@ import {
   type Taker,
 } from './finder.js';
 import { POWERED } from './guards.js';
-import { codeOf, cpuOf, STEP_KINDS, targetOf } from './index.js';
+import { candidateOf, kindOf } from './index.js';
 import type { Guard } from './step-kind.js';
 
 export interface RefusedStep {
   readonly label: number;
-  /** Those that do not hold, at least one. */
-  readonly guards: readonly Guard[];
+  /** Why, at least one reason and each once. */
+  readonly reasons: string[];
 }
 
 /** More candidates than any state has. */
@@ -48,34 +48,29 @@ export class Steps {
   /** Those that are not possible. */
   refused(state: MachineState, spent: Int32Array): RefusedStep[] {
     return [...this.candidates(state, spent)].flatMap((label) => {
-      const cpu = state.cpus[cpuOf(label)]!;
-      const guards = conditionsOf(label).filter(
-        ({ holds }) => !holds(this.explored, state, cpu, targetOf(label), spent),
-      );
-      return guards.length === 0 ? [] : [{ label, guards }];
+      const candidate = candidateOf(this.explored, state, label, spent);
+      const reasons = conditionsOf(label)
+        .filter(({ holds }) => !holds(candidate))
+        .map(({ words }) => (typeof words === 'string' ? words : words(candidate)));
+      return reasons.length === 0 ? [] : [{ label, reasons: [...new Set(reasons)] }];
     });
   }
 }
 
 /** All that must hold for a step: its guards, its budget, and that the moment is right. */
 function conditionsOf(label: number): readonly Guard[] {
-  const { actor, isFree, about, when, guards } = STEP_KINDS[codeOf(label)]!;
+  const { actor, isFree, about, when, guards } = kindOf(label);
   return [
-    ...(actor === undefined || isFree ? [] : [BUDGETS[actor]]),
+    ...(actor === undefined || isFree ? [] : [withinBudget(actor)]),
     ...(about === 'machine' ? [] : [POWERED]),
     when,
     ...guards,
   ];
 }
 
-const BUDGETS = Object.fromEntries(ACTOR_KINDS.map((kind) => [kind, withinBudget(kind)])) as Record<
-  ActorKind,
-  Guard
->;
-
 function withinBudget(actor: ActorKind): Guard {
   return {
-    holds: (explored, _state, _cpu, _target, spent) => mayAct(explored, spent, actor),
+    holds: ({ explored, spent }) => mayAct(explored, spent, actor),
     words: `the budget of ${actor} is spent`,
   };
 }

@@ -3,13 +3,12 @@ import { STEP_NAMES } from '../../pmu/machine/micro-step.js';
 import { IDLE, type MachineState, RUN_VCPU } from '../../pmu/machine/state.js';
 import type { ExploredWorld } from '../explored-world.js';
 import { ACTOR_KINDS, type StoryActor } from '../vocabulary.js';
-import { cpuOf, kindOf, targetOf } from './index.js';
+import { candidateOf, cpuOf, kindOf, targetOf } from './index.js';
 import { operationName } from './names.js';
-import type { RefusedStep } from './steps.js';
 
 /** What the step does. */
 export function actionOf(explored: ExploredWorld, state: MachineState, label: number): string {
-  return kindOf(label).words(explored, state, state.cpus[cpuOf(label)]!, targetOf(label));
+  return kindOf(label).words(candidateOf(explored, state, label));
 }
 
 /** The micro-step that the label makes its CPU execute, or undefined for what happens at once. */
@@ -18,8 +17,7 @@ export function executedStep(
   state: MachineState,
   label: number,
 ): number | undefined {
-  const { executes } = kindOf(label);
-  return executes?.(explored, state, state.cpus[cpuOf(label)]!, targetOf(label));
+  return kindOf(label).executes?.(candidateOf(explored, state, label));
 }
 
 export function actorOf(explored: ExploredWorld, state: MachineState, label: number): StoryActor {
@@ -52,17 +50,4 @@ export function actorNumber(label: number): number {
     return ACTOR_KINDS.indexOf(actor);
   }
   return about === 'vcpu' ? ACTOR_KINDS.length + targetOf(label) : -1;
-}
-
-/** Why a step is refused, each reason once. */
-export function reasonsOf(
-  explored: ExploredWorld,
-  state: MachineState,
-  { label, guards }: RefusedStep,
-): string[] {
-  const cpu = state.cpus[cpuOf(label)]!;
-  const reasons = guards.map(({ words }) =>
-    typeof words === 'string' ? words : words(explored, state, cpu, targetOf(label)),
-  );
-  return [...new Set(reasons)];
 }

@@ -5,34 +5,25 @@
 import { INVARIANTS } from '../../pmu/invariants/index.js';
 import {
   actors,
-  CLASS_MODELS,
   GUEST_COUNTING,
   GUEST_PEBS,
   HOST_PEBS,
   HOST_PEBS_1,
+  onClasses,
+  onKernels,
   outcome,
   type Scenario,
   scenario,
 } from './scenario.js';
 
-const lostBits: readonly Scenario[] = (
-  [
-    ['K1', outcome({ I2: 'violated', I1: 'holds' }, 40, 41, 29)],
-    ['K3', outcome({ I2: 'violated', I1: 'holds' }, 46, 47, 33)],
-  ] as const
-).map(([platform, known]) =>
-  scenario(
-    `h5-vmfail-${platform.toLowerCase()}`,
-    `H5: a failed VMLAUNCH loses the bits that were quiesced, ${platform}`,
-    {
-      cpu_model: CLASS_MODELS[platform],
-      kernel: 'linux-7.2.6',
-      events: [HOST_PEBS],
-      vcpus: [{}],
-      actors: actors('vmfail'),
-    },
-    known,
-  ),
+const lostBits = onClasses(
+  'h5-vmfail',
+  'H5: a failed VMLAUNCH loses the bits that were quiesced',
+  { kernel: 'linux-7.2.6', events: [HOST_PEBS], vcpus: [{}], actors: actors('vmfail') },
+  {
+    K1: outcome({ I2: 'violated', I1: 'holds' }, 40, 41, 29),
+    K3: outcome({ I2: 'violated', I1: 'holds' }, 46, 47, 33),
+  },
 );
 
 const microcode: readonly Scenario[] = [
@@ -50,26 +41,23 @@ const microcode: readonly Scenario[] = [
   ),
 ];
 
-const migration: readonly Scenario[] = Object.entries({
-  'pebs-v1': outcome({ I5h: 'violated', I8: 'violated' }, 3716, 3874, 156),
-  'pebs-v2': outcome({ I5h: 'holds', I8: 'holds' }, 2596, 2719, 119),
-  'linux-6.12.117': outcome({ I5h: 'holds', I8: 'holds' }, 2596, 2719, 119),
-}).map(([kernel, known]) =>
-  scenario(
-    `h7-migration-${kernel}`,
-    `H7: a vCPU that used PEBS migrates, on ${kernel}`,
-    {
-      cpu_model: 'emerald-rapids',
-      kernel,
-      cpus: 2,
-      vcpus: [GUEST_PEBS],
-      actors: [
-        { kind: 'migrate', budget: 2 },
-        { kind: 'guest_wrmsr', budget: 2 },
-      ],
-    },
-    known,
-  ),
+const migration = onKernels(
+  'h7-migration',
+  'H7: a vCPU that used PEBS migrates',
+  {
+    cpu_model: 'emerald-rapids',
+    cpus: 2,
+    vcpus: [GUEST_PEBS],
+    actors: [
+      { kind: 'migrate', budget: 2 },
+      { kind: 'guest_wrmsr', budget: 2 },
+    ],
+  },
+  {
+    'pebs-v1': outcome({ I5h: 'violated', I8: 'violated' }, 3716, 3874, 156),
+    'pebs-v2': outcome({ I5h: 'holds', I8: 'holds' }, 2596, 2719, 119),
+    'linux-6.12.117': outcome({ I5h: 'holds', I8: 'holds' }, 2596, 2719, 119),
+  },
 );
 
 const globalCtrl: readonly Scenario[] = [
@@ -85,22 +73,19 @@ const globalCtrl: readonly Scenario[] = [
     },
     outcome({ I7: 'violated', I7e: 'holds', I1: 'holds' }, 549, 758, 116),
   ),
-  ...Object.entries({
-    'zero-global-ctrl-e2': outcome({ I7e: 'violated', I1: 'holds' }, 49, 87, 32),
-    'zero-global-ctrl-e3': outcome({ I7e: 'violated', I1: 'holds' }, 51, 91, 34),
-  }).map(([kernel, known]) =>
-    scenario(
-      `pmu-left-off-${kernel}`,
-      `An NMI right after VM-exit finds the PMU off, and IA32_PERF_GLOBAL_CTRL stays 0, on ${kernel}`,
-      {
-        cpu_model: 'haswell-x',
-        kernel,
-        events: [HOST_PEBS],
-        vcpus: [{}],
-        actors: actors('foreign_nmi'),
-      },
-      known,
-    ),
+  ...onKernels(
+    'pmu-left-off',
+    'An NMI right after VM-exit finds the PMU off, and IA32_PERF_GLOBAL_CTRL stays 0',
+    {
+      cpu_model: 'haswell-x',
+      events: [HOST_PEBS],
+      vcpus: [{}],
+      actors: actors('foreign_nmi'),
+    },
+    {
+      'zero-global-ctrl-e2': outcome({ I7e: 'violated', I1: 'holds' }, 49, 87, 32),
+      'zero-global-ctrl-e3': outcome({ I7e: 'violated', I1: 'holds' }, 51, 91, 34),
+    },
   ),
 ];
 
@@ -126,51 +111,37 @@ const quiescence: readonly Scenario[] = (
 );
 
 /** PEBS is not switched off without isolation: host records may be written in the guest. */
-const noQuiesce: readonly Scenario[] = (
+const noQuiesce = onClasses(
+  'no-quiesce',
+  'IA32_PEBS_ENABLE is never switched',
+  { kernel: 'never-switch-pebs-enable', events: [HOST_PEBS], vcpus: [{}] },
+  {
+    K1: outcome({ I3o: 'violated', I3: 'violated' }, 28, 28, 27),
+    K2: outcome({ I3o: 'holds', I3: 'holds' }, 28, 28, 27),
+    K3: outcome({ I3o: 'holds', I3: 'holds' }, 30, 30, 29),
+  },
   [
-    ['K1', outcome({ I3o: 'violated', I3: 'violated' }, 28, 28, 27)],
-    ['K2', outcome({ I3o: 'holds', I3: 'holds' }, 28, 28, 27)],
-    ['K3', outcome({ I3o: 'holds', I3: 'holds' }, 30, 30, 29)],
-  ] as const
-).map(([platform, known]) =>
-  scenario(
-    `no-quiesce-${platform.toLowerCase()}`,
-    `IA32_PEBS_ENABLE is never switched, ${platform}`,
-    {
-      cpu_model: CLASS_MODELS[platform],
-      kernel: 'never-switch-pebs-enable',
-      events: [HOST_PEBS],
-      vcpus: [{}],
-    },
-    known,
-    [
-      'arch/x86/events/intel/core.c intel_guest_get_msrs(), the branch without isolation',
-      'src/pmu/semantics.md §1.5',
-    ],
-  ),
+    'arch/x86/events/intel/core.c intel_guest_get_msrs(), the branch without isolation',
+    'src/pmu/semantics.md §1.5',
+  ],
 );
 
 const ALL_HOLD = Object.fromEntries(INVARIANTS.map(({ id }) => [id, 'holds' as const]));
 
-const withoutNmis: readonly Scenario[] = (
-  [
-    ['K1', outcome(ALL_HOLD, 5398, 5958, 109)],
-    ['K2', outcome(ALL_HOLD, 5270, 5830, 107)],
-    ['K3', outcome(ALL_HOLD, 5334, 5894, 111)],
-  ] as const
-).map(([platform, known]) =>
-  scenario(
-    `no-nmi-${platform.toLowerCase()}`,
-    `Without NMIs every invariant holds on the landed kernel, ${platform}`,
-    {
-      cpu_model: CLASS_MODELS[platform],
-      kernel: 'linux-6.12.117',
-      events: [HOST_PEBS, HOST_PEBS_1],
-      vcpus: [{}, {}],
-      actors: actors('event_enable', 'event_disable', 'pmu_section', 'fastpath_reenter'),
-    },
-    known,
-  ),
+const withoutNmis = onClasses(
+  'no-nmi',
+  'Without NMIs every invariant holds on the landed kernel',
+  {
+    kernel: 'linux-6.12.117',
+    events: [HOST_PEBS, HOST_PEBS_1],
+    vcpus: [{}, {}],
+    actors: actors('event_enable', 'event_disable', 'pmu_section', 'fastpath_reenter'),
+  },
+  {
+    K1: outcome(ALL_HOLD, 5398, 5958, 109),
+    K2: outcome(ALL_HOLD, 5270, 5830, 107),
+    K3: outcome(ALL_HOLD, 5334, 5894, 111),
+  },
 );
 
 export const guestHazards: readonly Scenario[] = [

@@ -2,65 +2,46 @@
  * Hazards of perf's host side, which need no guest: H1 to H4, H9, H11 and H12 of semantics.md §7.6, on releases and on the
  * candidate fixes; and the reset after 100 loops (§3.3).
  */
+
+import type { WorldSpec } from '../world-spec.js';
 import {
   actors,
+  type Counts,
   HOST_PEBS,
   HOST_PEBS_1,
-  type Model,
   type Outcome,
+  onKernels,
   outcome,
   type Scenario,
   scenario,
 } from './scenario.js';
 
 /** A world without any guest. */
-function hostOnly(kernel: string, more: Partial<Model>): Model {
-  return { cpu_model: 'emerald-rapids', kernel, events: [HOST_PEBS], ...more };
-}
+const HOST_ONLY = { cpu_model: 'emerald-rapids', events: [HOST_PEBS] };
 
 /** What comes out where only I1 is asked for: a bit is left stuck, or none is. */
 const stuck = (...counts: Counts): Outcome => outcome({ I1: 'violated' }, ...counts);
 const clear = (...counts: Counts): Outcome => outcome({ I1: 'holds' }, ...counts);
-type Counts = [distinctStates: number, totalStates: number, depth: number];
 
-/** The newest release, one that throttles events alone, and the candidate fixes for the paths that need no guest. */
-type HostKernel =
-  | 'linux-7.3.4'
-  | 'linux-6.12.117'
-  | 'pebs-handler-guard'
-  | 'pebs-enable-all-always'
-  | 'pebs-enable-all-recheck'
-  | 'pebs-handler-compares-last'
-  | 'host-side-hardened';
-
-/** One scenario a kernel. */
-function perHostKernel(
-  id: string,
-  title: string,
-  more: Partial<Model>,
-  outcomes: Readonly<Record<HostKernel, Outcome>>,
-): Scenario[] {
-  return Object.entries(outcomes).map(([kernel, known]) =>
-    scenario(`${id}-${kernel}`, `${title}, on ${kernel}`, hostOnly(kernel, more), known),
-  );
-}
-
-const GROUP: Partial<Model> = {
+const GROUP: Omit<WorldSpec, 'kernel'> = {
+  ...HOST_ONLY,
   events: [
     { name: 'leader', counter: 'PMC1', sample_period: 1000, exclude_guest: true },
     { ...HOST_PEBS, group_leader: 'leader' },
   ],
   actors: actors('nmi_throttle', 'pmu_section'),
 };
-const TWO_EVENTS: Partial<Model> = {
+const TWO_EVENTS: Omit<WorldSpec, 'kernel'> = {
+  ...HOST_ONLY,
   events: [HOST_PEBS, HOST_PEBS_1],
   actors: actors('nmi_throttle', 'event_enable', 'event_disable'),
   // Without H3's window, so that H2 is seen by itself.
   nmi_in_e3: false,
 };
 
+/** On the newest release, one that throttles events alone, and the candidate fixes for the paths that need no guest. */
 const stuckBits: readonly Scenario[] = [
-  ...perHostKernel(
+  ...onKernels(
     'h1-group-throttle',
     'H1: a plain leader overflows and stops its PEBS sibling',
     GROUP,
@@ -74,7 +55,7 @@ const stuckBits: readonly Scenario[] = [
       'host-side-hardened': clear(23, 27, 9),
     },
   ),
-  ...perHostKernel(
+  ...onKernels(
     'h2-late-pmi',
     'H2: a late PMI inside a section of two PEBS events',
     { ...TWO_EVENTS, nmi_timing: 'late' },
@@ -88,7 +69,7 @@ const stuckBits: readonly Scenario[] = [
       'host-side-hardened': clear(713, 1321, 33),
     },
   ),
-  ...perHostKernel(
+  ...onKernels(
     'h2-prompt',
     'H2 with prompt NMIs',
     { ...TWO_EVENTS, nmi_timing: 'prompt' },
@@ -102,10 +83,10 @@ const stuckBits: readonly Scenario[] = [
       'host-side-hardened': clear(197, 224, 30),
     },
   ),
-  ...perHostKernel(
+  ...onKernels(
     'h3-between-read-and-write',
     'H3: a late NMI between the read of pebs_enabled and its write',
-    { actors: actors('nmi_throttle', 'pmu_section'), nmi_timing: 'late' },
+    { ...HOST_ONLY, actors: actors('nmi_throttle', 'pmu_section'), nmi_timing: 'late' },
     {
       'linux-7.3.4': stuck(55, 84, 19),
       'linux-6.12.117': stuck(55, 84, 19),
@@ -119,34 +100,32 @@ const stuckBits: readonly Scenario[] = [
   scenario(
     'h1-plain-sibling-linux-7.3.4',
     'H1 by a plain sibling: it overflows and stops the PEBS leader of its group',
-    hostOnly('linux-7.3.4', {
+    {
+      ...HOST_ONLY,
+      kernel: 'linux-7.3.4',
       events: [
         { ...HOST_PEBS, name: 'leader' },
         { counter: 'PMC1', sample_period: 1000, exclude_guest: true, group_leader: 'leader' },
       ],
       actors: actors('nmi_throttle', 'pmu_section'),
-    }),
+    },
     stuck(29, 33, 9),
   ),
-  ...Object.entries({
-    'linux-7.3.4': stuck(67, 101, 18),
-    'pebs-enable-all-recheck': clear(59, 93, 13),
-  }).map(([kernel, known]) =>
-    scenario(
-      `h3-tick-${kernel}`,
-      `H3 inside the tick, which disables and re-enables the PMU while an event is in frequency mode, on ${kernel}`,
-      hostOnly(kernel, {
-        events: [{ counter: 'PMC0', precise_ip: 2, sample_freq: 4000, exclude_guest: true }],
-        actors: actors('nmi_throttle', 'tick'),
-        nmi_timing: 'late',
-      }),
-      known,
-    ),
+  ...onKernels(
+    'h3-tick',
+    'H3 inside the tick, which disables and re-enables the PMU while an event is in frequency mode',
+    {
+      ...HOST_ONLY,
+      events: [{ counter: 'PMC0', precise_ip: 2, sample_freq: 4000, exclude_guest: true }],
+      actors: actors('nmi_throttle', 'tick'),
+      nmi_timing: 'late',
+    },
+    { 'linux-7.3.4': stuck(67, 101, 18), 'pebs-enable-all-recheck': clear(59, 93, 13) },
   ),
 ];
 
 /** Two fixed counters, of which one runs while the other is switched. */
-const FIXED: Partial<Model> = {
+const FIXED: Partial<WorldSpec> = {
   events: [
     { counter: 'FIXED0', sample_period: 100003, exclude_guest: true },
     { counter: 'FIXED1', sample_period: 100003, exclude_guest: true },
@@ -173,14 +152,14 @@ const stuckFixed: readonly Scenario[] = Object.entries(FIXED_KERNELS).flatMap(
       scenario(
         `h11-fixed-ctrl-${kernel}-${nmi_timing}`,
         `H11: an NMI between the read of fixed_ctrl_val and the end of its write, ${nmi_timing} NMIs, on ${kernel}`,
-        { ...hostOnly(kernel, FIXED), nmi_timing, ...cpuModelOf61(kernel) },
+        { ...HOST_ONLY, ...FIXED, kernel, nmi_timing, ...cpuModelOf61(kernel) },
         outcomes[at]!,
       ),
     ),
 );
 
 /** On 6.1 the one model of class K3 is Ice Lake-SP. */
-function cpuModelOf61(kernel: string): Partial<Model> {
+function cpuModelOf61(kernel: string): Partial<WorldSpec> {
   return kernel === 'linux-6.1.192' ? { cpu_model: 'ice-lake-sp' } : {};
 }
 
@@ -193,16 +172,16 @@ const lostMarks: readonly Scenario[] = Object.entries({
     `h12-lost-mark-${kernel}`,
     `H12: two PEBS members of a group throttle in one drain, and the first closes, on ${kernel}`,
     {
-      ...hostOnly(kernel, {
-        events: [
-          { ...HOST_PEBS, name: 'leader' },
-          { ...HOST_PEBS_1, group_leader: 'leader' },
-        ],
-        actors: actors('nmi_throttle', 'event_del', 'tick'),
-        nmi_timing: 'late',
-        // Without H3's window, which is not what this is about.
-        nmi_in_e3: false,
-      }),
+      ...HOST_ONLY,
+      kernel,
+      events: [
+        { ...HOST_PEBS, name: 'leader' },
+        { ...HOST_PEBS_1, group_leader: 'leader' },
+      ],
+      actors: actors('nmi_throttle', 'event_del', 'tick'),
+      nmi_timing: 'late',
+      // Without H3's window, which is not what this is about.
+      nmi_in_e3: false,
       ...cpuModelOf61(kernel),
     },
     known,
@@ -213,25 +192,26 @@ const others: readonly Scenario[] = [
   scenario(
     'h4-counting-without-pebs',
     'H4: an NMI between e2_enabled and e3_pebs_enable turns counters on before their PEBS bits',
-    hostOnly('linux-6.12.117', { actors: actors('foreign_nmi', 'pmu_section') }),
+    { ...HOST_ONLY, kernel: 'linux-6.12.117', actors: actors('foreign_nmi', 'pmu_section') },
     outcome({ I13: 'violated', I1: 'holds' }, 15, 30, 9),
   ),
   scenario(
     'h9-via-pt-bits-linger',
     'H9: the via-PT bits outlive the last event that wanted them',
-    hostOnly('linux-6.12.117', {
+    {
+      ...HOST_ONLY,
+      kernel: 'linux-6.12.117',
       events: [{ ...HOST_PEBS, aux_output: true }, HOST_PEBS_1],
       actors: actors('event_enable', 'event_disable'),
-    }),
+    },
     outcome({ via_pt_bits_linger: 'witnessed', I1: 'holds' }, 117, 123, 40),
   ),
   scenario(
     'reset-after-100-loops',
     'A status that never clears: the NMI handler resets the PMU, and events that perf counts as active stand still until they are scheduled again',
     {
-      cpu_model: 'emerald-rapids',
+      ...HOST_ONLY,
       kernel: 'linux-7.3.4',
-      events: [HOST_PEBS],
       actors: [
         { kind: 'nmi_reset', budget: 1 },
         { kind: 'tick' },

@@ -9,11 +9,12 @@ import { findCpuModel } from '../../pmu/arch/cpu-models.js';
 import { KERNELS } from '../../pmu/kernels/index.js';
 import type { KernelVariant } from '../../pmu/kernels/kernel-variant.js';
 import { modelOnKernel } from '../../pmu/kernels/pmu-support.js';
+import type { WorldSpec } from '../world-spec.js';
 import {
   actors,
   CLASS_MODELS,
+  type Counts,
   HOST_PEBS,
-  type Model,
   newScenario,
   type Outcome,
   outcome,
@@ -26,7 +27,7 @@ const TIMINGS = ['prompt', 'late'] as const;
 const PROPERTIES = ['I1', 'guest_entered', 'event_throttled'];
 
 /** The main race (§7.3): one host PEBS event, one vCPU, throttling and foreign NMIs, the tick. */
-export function mainRace(cpuModel: string, kernel: string, timing: 'prompt' | 'late'): Model {
+export function mainRace(cpuModel: string, kernel: string, timing: 'prompt' | 'late'): WorldSpec {
   return {
     cpu_model: cpuModel,
     kernel,
@@ -39,7 +40,6 @@ export function mainRace(cpuModel: string, kernel: string, timing: 'prompt' | 'l
 
 /** What the main race comes to: a bit is left stuck (I1), or none is; under prompt NMIs, and under late ones. */
 type Outcomes = readonly [prompt: Outcome, late: Outcome];
-type Counts = [distinctStates: number, totalStates: number, depth: number];
 const RACED = { guest_entered: 'witnessed', event_throttled: 'witnessed' } as const;
 const stuck = (...counts: Counts): Outcome => outcome({ I1: 'violated', ...RACED }, ...counts);
 const clear = (...counts: Counts): Outcome => outcome({ I1: 'holds', ...RACED }, ...counts);

@@ -5,12 +5,13 @@
  * Source: semantics.md §7.9. Where the repair is that perf or KVM refuses something (EINVAL, #GP), the world on
  * the repaired kernel lacks it, and its id is `report-<what>-refused-<kernel>`.
  */
+
+import type { WorldSpec } from '../world-spec.js';
 import {
   actors,
   GUEST_PEBS,
   HOST_PEBS,
   HOST_PEBS_1,
-  type Model,
   type Outcome,
   outcome,
   type Scenario,
@@ -23,11 +24,11 @@ interface Report {
   readonly name: string;
   readonly title: string;
   readonly sources: readonly string[];
-  readonly world: Omit<Model, 'kernel'>;
+  readonly world: Omit<WorldSpec, 'kernel'>;
   /** By kernel. */
   readonly expected: Readonly<Record<string, Outcome>>;
   /** What differs on a kernel that refuses a part of the world. */
-  readonly instead?: Readonly<Record<string, Partial<Model>>>;
+  readonly instead?: Readonly<Record<string, Partial<WorldSpec>>>;
 }
 
 /** A topdown metrics event that is precise, as other bits than its code keep perf from telling what it is. */

@@ -30,8 +30,6 @@ export interface Scenario {
   readonly sources: readonly string[];
 }
 
-export type Model = WorldSpec;
-
 export const HOST_PEBS = {
   counter: 'PMC0',
   precise_ip: 2,
@@ -75,12 +73,10 @@ function worldOf(id: string, kernel: string): string {
     .replace(/^matrix-/, 'main-race-');
 }
 
-export function outcome(
-  verdicts: Outcome['verdicts'],
-  distinctStates: number,
-  totalStates: number,
-  depth: number,
-): Outcome {
+export type Counts = [distinctStates: number, totalStates: number, depth: number];
+
+export function outcome(verdicts: Outcome['verdicts'], ...counts: Counts): Outcome {
+  const [distinctStates, totalStates, depth] = counts;
   return { verdicts, counts: { distinctStates, totalStates, depth } };
 }
 
@@ -88,7 +84,7 @@ export function outcome(
 export function newScenario(
   id: string,
   title: string,
-  model: Model,
+  model: WorldSpec,
   properties: readonly string[],
 ): Scenario {
   return {
@@ -106,7 +102,7 @@ export function newScenario(
 export function scenario(
   id: string,
   title: string,
-  model: Model,
+  model: WorldSpec,
   { verdicts, counts }: Outcome,
   sources: readonly string[] = [],
 ): Scenario {
@@ -116,4 +112,31 @@ export function scenario(
     counts,
     sources,
   };
+}
+
+/** The same on several kernels, one scenario each. */
+export function onKernels(
+  id: string,
+  title: string,
+  model: Omit<WorldSpec, 'kernel'>,
+  outcomes: Readonly<Record<string, Outcome>>,
+): Scenario[] {
+  return Object.entries(outcomes).map(([kernel, known]) =>
+    scenario(`${id}-${kernel}`, `${title}, on ${kernel}`, { ...model, kernel }, known),
+  );
+}
+
+/** The same on CPUs of several classes, one scenario each. */
+export function onClasses(
+  id: string,
+  title: string,
+  model: Omit<WorldSpec, 'cpu_model'>,
+  outcomes: Readonly<Partial<Record<PlatformClass, Outcome>>>,
+  sources: readonly string[] = [],
+): Scenario[] {
+  return Object.entries(outcomes).map(([name, known]) => {
+    const cpu_model = CLASS_MODELS[name as PlatformClass];
+    const ofClass = `${id}-${name.toLowerCase()}`;
+    return scenario(ofClass, `${title}, ${name}`, { ...model, cpu_model }, known, sources);
+  });
 }

@@ -5,7 +5,8 @@ import { initialState, walkTo } from '../../../src/explorer/path.js';
 import { Random } from '../../../src/explorer/prng.js';
 import { search } from '../../../src/explorer/search.js';
 import { createModel, type MachineModel } from '../../../src/model/machine-model.js';
-import { nextToReprogram } from '../../../src/model/steps/reprogramming.js';
+import { nextToReprogram } from '../../../src/model/steps/guards.js';
+import { candidateOf, labelOf } from '../../../src/model/steps/index.js';
 import { SCENARIOS } from '../../../src/model/worlds/scenarios.js';
 import { INVARIANTS, violatedAt } from '../../../src/pmu/invariants/index.js';
 import { VMX_ABORT } from '../../../src/pmu/machine/micro-step.js';
@@ -100,7 +101,10 @@ t.test('a walk ends on a live host as in the search', async (t) => {
       running += state.cpus.some(({ operation }) => operation === RUN_VCPU) ? 1 : 0;
       busy += state.cpus.some(({ operation }) => operation > RUN_VCPU) ? 1 : 0;
       toReprogram += state.cpus.some(
-        (cpu) => cpu.operation === IDLE && nextToReprogram(model.explored, state, cpu) !== NO_EVENT,
+        (cpu) =>
+          cpu.operation === IDLE &&
+          nextToReprogram(candidateOf(model.explored, state, labelOf(0, cpu.index, 0))) !==
+            NO_EVENT,
       )
         ? 1
         : 0;
