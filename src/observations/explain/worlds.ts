@@ -11,7 +11,6 @@ import { ACTOR_KINDS, type ActorKind } from '../../model/vocabulary.js';
 import { WorldError } from '../../model/world-error.js';
 import type { EventSpec, HostSpec, VcpuSpec, WorldSpec } from '../../model/world-spec.js';
 import {
-  COUNTERS,
   type CounterSet,
   counterName,
   FIXED_BIT,
@@ -223,12 +222,7 @@ function* inTurn<T>(lists: readonly Generator<T>[]): Generator<T> {
 
 /** Counters that perf leaves out of IA32_PERF_GLOBAL_CTRL at some time: their events count in guests only. */
 function absentFromHost(caps: PmuCaps, { globalCtrls }: Clues): CounterSet {
-  // perf writes no bits that the CPU does not have, and 0 is not among them.
-  const possible = globalCtrls
-    .map((value) => fromU64(value))
-    .filter(({ set, fits }) => fits && (set & COUNTERS & ~caps.intelCtrl) === 0)
-    .map(({ set }) => set);
-  return possible.reduce((all, set) => all | (caps.intelCtrl & ~set), 0);
+  return globalCtrls.reduce((all, value) => all | (caps.intelCtrl & ~fromU64(value).set), 0);
 }
 
 interface HostEvents extends Pick<Wish, 'events' | 'wereOn' | 'isLikely' | 'isRare'> {
