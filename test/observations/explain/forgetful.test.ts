@@ -228,7 +228,8 @@ t.test('a recording of guest PEBS with a declared loss is decided', async (t) =>
 t.test('where it has a value that no CPU can have, it is unexplained as quickly', async (t) => {
   const { records, known, after } = await lossy(46);
   const altered = after.find(({ kind, msr }) => kind === 'write' && msr === 0x38f)!;
-  altered.value!.lo = (altered.value!.lo | 0x0800_0000) >>> 0;
+  const { hi, lo } = present(altered.value ?? undefined, 'value');
+  altered.value = { hi, lo: (lo | 0x0800_0000) >>> 0 };
   const found = explanationOf(records, known);
   t.equal(found.verdict, 'unexplained');
   t.equal(found.run.lines[found.reached], altered.line);
