@@ -146,8 +146,7 @@ class ClueReader {
         if (isZero) this.endNmi();
         else this.globalCtrls.set(`${value.hi} ${value.lo}`, value);
         signs.hasSections ||= (facets & NOT_IN_NMI) !== 0;
-        // No CPU has other bits.
-        if (fromU64(value).fits) events.globalCtrl(fromU64(value).set, facets === IN_NMI);
+        events.globalCtrl(fromU64(value).set, facets === IN_NMI);
         return;
       case msrIndex(PEBS_ENABLE):
         signs.pebsBits |= fromU64(value).set;

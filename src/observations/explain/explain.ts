@@ -10,11 +10,13 @@ import type { MachineModel } from '../../model/machine-model.js';
 import { allClosed, inGuest, othersClosed } from '../../model/recordings/beginnings.js';
 import { followRecording } from '../../model/recordings/follow-recording.js';
 import type { ObservedMachine } from '../../model/recordings/observed-machine.js';
+import { impossibleAt } from '../../model/recordings/possible-values.js';
 import { quietStates } from '../../model/recordings/quiet-states.js';
 import type { Seen, Symbols } from '../../model/recordings/symbols.js';
 import { violationsAlong } from '../../model/recordings/violations.js';
 import type { CpuModel } from '../../pmu/arch/cpu-model.js';
 import type { KernelVariant } from '../../pmu/kernels/kernel-variant.js';
+import { capsOf } from '../../pmu/kernels/pmu-support.js';
 import { type Clues, cluesOf } from './clues.js';
 import type { RecordedRun } from './recorded-run.js';
 import {
@@ -87,6 +89,11 @@ export function explain(
 
 class Explainer {
   private readonly deadline: number;
+  private readonly recording: Int32Array;
+  /** The place of the first record that no machine can have made, which ends the recording. No run comes further. */
+  private readonly end: number;
+  /** Where the recording was taken to begin, with the specification of a world of which no run explains it. */
+  private readonly tried = new Set<string>();
   private states = 0;
   private guestWrites: Clues['guestWrites'] = [];
 
@@ -99,17 +106,20 @@ class Explainer {
     private readonly options: ExplanationOptions,
   ) {
     this.deadline = options.now() + (options.limits.millisMax ?? Number.POSITIVE_INFINITY);
+    const end = impossibleAt(run.symbols, symbols, capsOf(kernel, model));
+    this.end = end < 0 ? run.symbols.length : end;
+    this.recording = run.symbols.subarray(0, this.end + 1);
   }
 
   explain(): Explanation {
-    const { symbols } = this.run;
+    const symbols = this.recording.subarray(0, this.end);
     const whole = cluesOf(symbols, this.symbols);
     this.guestWrites = whole.guestWrites;
     let clues = whole;
     let best = this.knownBeginnings(clues);
     const tried = new Set([JSON.stringify(clues)]);
     // What no schedule reaches may be what misled: the records up to there, and those before it, tell of the machine too.
-    while (mayBeMisled(best)) {
+    while (mayBeMisled(best) && !this.isAtEnd(best)) {
       const next = [best.reached + 1, best.reached]
         .map((count) => cluesOf(symbols.subarray(0, count), this.symbols))
         .find((other) => !tried.has(JSON.stringify(other)));
@@ -121,6 +131,7 @@ class Explainer {
         clues = next;
       }
     }
+    if (this.isAtEnd(best)) return { ...best, states: this.states };
     for (const some of new Set([whole, clues])) {
       if (best.verdict === 'unexplained') best = this.anywhere(some, best);
     }
@@ -134,8 +145,11 @@ class Explainer {
     let cut: Explanation['reason'] = null;
     const left: Candidate[] = [];
     for (const { candidate, statesMax } of this.attempts(clues, left)) {
+      const key = keyOf(candidate);
+      if (this.tried.has(key)) continue;
       const found = this.followed(candidate, statesMax);
-      if (found.verdict === 'explained') return found;
+      if (found.verdict === 'explained' || this.isAtEnd(found)) return found;
+      if (found.verdict === 'unexplained') this.tried.add(key);
       if (isFurther(found, best)) best = found;
       if (found.reason === 'statesMax') left.push(candidate);
       else cut = found.reason ?? cut;
@@ -143,6 +157,11 @@ class Explainer {
     }
     if (best.model === null) return { ...NOTHING, reason: cut ?? 'no_world' };
     return { ...best, verdict: cut === null ? 'unexplained' : 'undecided', reason: cut };
+  }
+
+  /** Whether it comes as far as any run can that does not explain the recording. */
+  private isAtEnd({ verdict, reached }: Explanation): boolean {
+    return verdict === 'unexplained' && reached === this.end;
   }
 
   /** What is tried; whoever tries puts into `left` the worlds that need more states than they were given. */
@@ -179,13 +198,12 @@ class Explainer {
 
   /** Whether no run comes further than `reached`, wherever it enters the recording between two operations. */
   private isRefuted({ machine }: Candidate, reached: number): boolean {
-    const { options, deadline, run } = this;
+    const { options, deadline, recording } = this;
     const end = Math.min(deadline, options.now() + QUIET_MILLIS_MAX);
     const isOver = (): boolean => options.now() > end || this.isStopped();
     const entrances = quietStates(machine, QUIET_MAX, isOver);
     if (entrances === null) return false;
-    const { length } = run.symbols;
-    const found = follow(machine, run.symbols.subarray(0, Math.min(length, reached + 1)), {
+    const found = follow(machine, recording.subarray(0, reached + 1), {
       limits: this.limits(),
       widthMax: WIDTH_MAX,
       entrances,
@@ -213,7 +231,7 @@ class Explainer {
 
   private followed(candidate: Candidate, statesMax = Number.POSITIVE_INFINITY): Explanation {
     const limits = (): Limits => ({ ...this.limits(), statesMax });
-    const found = followed(candidate, this.run, this.symbols, this.options, limits);
+    const found = followed(candidate, this.recording, this.symbols, this.options, limits);
     this.states += found.states;
     return found;
   }
@@ -224,6 +242,10 @@ class Explainer {
       ? limits
       : { ...limits, millisMax: Math.max(0, this.deadline - now()) };
   }
+}
+
+function keyOf({ machine, beginning }: Candidate): string {
+  return `${beginning} ${JSON.stringify(machine.explored.spec)}`;
 }
 
 function isFurther(one: Explanation, other: Explanation): boolean {
@@ -237,14 +259,14 @@ function mayBeMisled({ verdict, reason }: Explanation): boolean {
 
 function followed(
   { machine, inference, beginning }: Candidate,
-  run: RecordedRun,
+  recorded: Int32Array,
   symbols: Symbols,
   { stop, onProgress }: ExplanationOptions,
   limits: () => Limits,
 ): Explanation {
   const isAnywhere = beginning === 'anywhere';
   const before = isAnywhere ? 1 : 0;
-  const recording = isAnywhere ? Int32Array.from([MISSING, ...run.symbols]) : run.symbols;
+  const recording = isAnywhere ? Int32Array.from([MISSING, ...recorded]) : recorded;
   const start = startOf(machine, beginning);
   const found = followRecording(machine, recording, () => ({
     start,

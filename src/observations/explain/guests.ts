@@ -10,6 +10,7 @@ import {
   GENERAL_PURPOSE,
   type U64,
 } from '../../pmu/arch/counter-set.js';
+import type { PmuCaps } from '../../pmu/arch/cpu-model.js';
 import {
   EVENTSEL,
   FIXED_CTR_CTRL,
@@ -17,11 +18,14 @@ import {
   msrIndex,
   PEBS_ENABLE,
 } from '../../pmu/arch/msr.js';
+import type { Clues } from './clues.js';
 
 export interface Guests {
   readonly vcpus: VcpuSpec[];
   /** The counters that they use. */
   readonly counters: CounterSet;
+  /** perf moves their events, so that counters of theirs are the host's at other times. */
+  readonly areMoved: boolean;
   /** Whether they write registers of their PMUs while it is recorded. */
   readonly write: boolean;
   /** In words. */
@@ -30,25 +34,57 @@ export interface Guests {
 
 type Wrmsrs = NonNullable<VcpuSpec['wrmsr']>;
 
-/**
- * The likelier ones first, and in turn those that are as likely. `counters` are those that guests may use, `pebs` those of them with
- * PEBS, and `count` is how many vCPUs are entered.
- */
-export function guestsOf(count: number, counters: CounterSet, pebs: CounterSet): Guests[][] {
+/** Counters that the host's IA32_PERF_GLOBAL_CTRL leaves out: their events count in guests only. */
+export interface LeftOut {
+  /** Those that are left out at some time. */
+  readonly counters: CounterSet;
+  /** The most general-purpose counters that are left out at once. */
+  readonly atOnce: number;
+}
+
+export function leftOut({ intelCtrl }: PmuCaps, { globalCtrls }: Clues): LeftOut {
+  const sets = globalCtrls.map((value) => intelCtrl & ~fromU64(value).set);
+  const counts = sets.map((set) => bitsOf(set & GENERAL_PURPOSE).length);
+  return { counters: union(sets), atOnce: Math.max(0, ...counts) };
+}
+
+/** Whether an event that counts in guests only has left its counter for another one. */
+function hasMoved({ counters, atOnce }: LeftOut): boolean {
+  return bitsOf(counters & GENERAL_PURPOSE).length > atOnce;
+}
+
+/** Guests of which nothing tells whether the events that moved are theirs. */
+export function maybeMoved(guests: readonly Guests[], left: LeftOut): Guests[][] {
+  const others = hasMoved(left) ? guests.map((one) => ({ ...one, areMoved: true })) : [];
+  return [...guests, ...others].map((one) => [one]);
+}
+
+/** The likelier ones first, and in turn those that are as likely. `count` is how many vCPUs are entered. */
+export function guestsOf(count: number, left: LeftOut, clues: Clues): Guests[][] {
+  const { counters } = left;
   const none = guests(count, 0);
-  const counting = counted(counters, pebs);
+  const withPebs = pebsIn(counters, clues);
+  const switching = (vcpus: number): Guests[] =>
+    withPebs.map((pebs) => guests(vcpus, counters, counted(counters, pebs), 'switches on and off'));
   // Where no entry is recorded, entries may not have been traced at all.
-  if (count === 0) {
-    const some = counters === 0 ? [] : [[guests(1, counters, counting, 'switches on and off')]];
-    return [[none], [guests(1, 0)], ...some];
-  }
+  if (count === 0) return [[none], [guests(1, 0)], ...(counters === 0 ? [] : [switching(1)])];
   if (counters === 0) return [[none]];
-  const uses = { ...guests(count, counters, counting, 'uses'), write: false };
+  const using = withPebs.flatMap((pebs) => [
+    { ...guests(count, counters, counted(counters, pebs), 'uses'), write: false },
+    ...crossMapped(count, counters, pebs),
+    ...moved(count, left, pebs),
+  ]);
   return [
-    [uses, ...crossMapped(count, counters, pebs), none],
-    [guests(count, counters, counting, 'switches on and off')],
-    [guests(count, counters, countedLater(counters, pebs), 'begins to use')],
+    [...using, none],
+    switching(count),
+    withPebs.map((pebs) => guests(count, counters, countedLater(counters, pebs), 'begins to use')),
   ];
+}
+
+/** Which of them may be with PEBS: where no bit tells of any, all or none. */
+function pebsIn(counters: CounterSet, { pebsBits, hasPebs }: Clues): CounterSet[] {
+  const told = counters & pebsBits;
+  return told === 0 && hasPebs ? [counters, 0] : [told];
 }
 
 /** Guests take their counters from the lowest on, and perf gives them others where the host has those. */
@@ -56,12 +92,31 @@ function crossMapped(count: number, counters: CounterSet, pebs: CounterSet): Gue
   const general = bitsOf(counters & GENERAL_PURPOSE);
   const own = (set: CounterSet): CounterSet =>
     general.reduce((all, bit, at) => (set & (1 << bit) ? all | (1 << at) : all), 0);
+  const taken = own(counters) | (counters & ~GENERAL_PURPOSE);
+  return taken === counters ? [] : [numbered(count, counters, taken, own(pebs))];
+}
+
+/** perf moves a guest's event to another counter that is free, so that it has had more of them than at once. */
+function moved(count: number, left: LeftOut, pebs: CounterSet): Guests[] {
+  const { counters, atOnce } = left;
+  if (!hasMoved(left)) return [];
+  const lowest = (1 << atOnce) - 1;
   const fixed = counters & ~GENERAL_PURPOSE;
-  const taken = own(counters) | fixed;
-  if (taken === counters) return [];
-  const { vcpus, said } = guests(count, counters, counted(taken, own(pebs)), 'has');
-  const numbered = `${said}, as its ${counterNames(taken).join(', ')}`;
-  return [{ vcpus, counters, write: false, said: numbered }];
+  const own = (pebs & GENERAL_PURPOSE ? lowest : 0) | (pebs & fixed);
+  return [{ ...numbered(count, counters, lowest | fixed, own, 'in turn'), areMoved: true }];
+}
+
+/** Guests that have the host's counters as others of theirs. */
+function numbered(
+  count: number,
+  counters: CounterSet,
+  own: CounterSet,
+  pebs: CounterSet,
+  ...how: string[]
+): Guests {
+  const { said, ...rest } = guests(count, counters, counted(own, pebs), 'has');
+  const names = counterNames(own).join(', ');
+  return { ...rest, write: false, said: `${[said, ...how].join(' ')}, as its ${names}` };
 }
 
 function bitsOf(set: CounterSet): number[] {
@@ -76,7 +131,7 @@ function guests(count: number, counters: CounterSet, wrmsr?: Wrmsrs, verb = 'use
   const used = counters === 0 ? 'no counter' : counterNames(counters).join(', ');
   const run = count === 1 ? '1 vCPU runs, and its' : `${count} vCPUs run, and each`;
   const said = count === 0 ? 'no vCPU runs' : `${run} guest ${verb} ${used}`;
-  return { vcpus, counters, write: wrmsr !== undefined, said };
+  return { vcpus, counters, areMoved: false, write: wrmsr !== undefined, said };
 }
 
 /** What a guest wrote, by the MSR's index. */
@@ -85,10 +140,10 @@ export interface GuestWrite {
   readonly value: U64;
 }
 
-/** Guests whose writes are recorded. What their registers held before is not; `taken` are the host's counters that they had. */
+/** Guests whose writes are recorded. What their registers held before is not; `left` are the host's counters that they had. */
 export function* writingGuests(
   count: number,
-  taken: CounterSet,
+  left: LeftOut,
   writes: readonly GuestWrite[],
 ): Generator<Guests> {
   const values = (msr: number): CounterSet[] =>
@@ -96,7 +151,7 @@ export function* writingGuests(
   const [globals, pebs] = [values(GLOBAL_CTRL), values(PEBS_ENABLE)];
   const selected = writes.reduce((all, write) => all | selectedBy(write), 0);
   // Guests enable counters that they do not use.
-  const counters = (selected | union(pebs) || union(globals) || taken) & COUNTERS;
+  const counters = (selected | union(pebs) || union(globals) || left.counters) & COUNTERS;
   for (const pebsEnable of heldBefore(pebs, counters & GENERAL_PURPOSE)) {
     const setUp = counted(counters, pebsEnable);
     for (const isSelected of selected === 0 ? [true] : [true, false]) {
@@ -109,7 +164,7 @@ export function* writingGuests(
         ];
         const { vcpus } = guests(Math.max(1, count), 0, held);
         const said = `guests write to their PMUs what is recorded, which begin with IA32_PERF_GLOBAL_CTRL ${formatCounterSet(globalCtrl)} and IA32_PEBS_ENABLE ${formatCounterSet(pebsEnable)}`;
-        yield { vcpus, counters: taken, write: true, said };
+        yield { vcpus, counters: left.counters, areMoved: false, write: true, said };
       }
     }
   }

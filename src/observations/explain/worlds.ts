@@ -9,23 +9,20 @@ import type { Symbols } from '../../model/recordings/symbols.js';
 import { formatU64 } from '../../model/values.js';
 import { ACTOR_KINDS, type ActorKind } from '../../model/vocabulary.js';
 import { WorldError } from '../../model/world-error.js';
-import type { EventSpec, HostSpec, VcpuSpec, WorldSpec } from '../../model/world-spec.js';
-import {
-  COUNTERS,
-  type CounterSet,
-  counterName,
-  FIXED_BIT,
-  fromU64,
-  GENERAL_PURPOSE,
-  PEBS_VIA_PT,
-} from '../../pmu/arch/counter-set.js';
+import type { HostSpec, VcpuSpec, WorldSpec } from '../../model/world-spec.js';
 import type { CpuModel, PmuCaps } from '../../pmu/arch/cpu-model.js';
 import type { KernelVariant } from '../../pmu/kernels/kernel-variant.js';
 import { capsOf } from '../../pmu/kernels/pmu-support.js';
 import type { Clues } from './clues.js';
-import type { EventClue } from './event-clues.js';
-import { type Groups, groupsOf, stoppedGroups } from './groups.js';
-import { type Guests, type GuestWrite, guestsOf, writingGuests } from './guests.js';
+import {
+  type Guests,
+  type GuestWrite,
+  guestsOf,
+  leftOut,
+  maybeMoved,
+  writingGuests,
+} from './guests.js';
+import { type HostEvents, hostEvents } from './host-events.js';
 
 /** What is known of the machine besides its recording. What is absent is inferred. */
 export interface GivenWorld extends HostSpec, Pick<WorldSpec, 'events' | 'vcpus' | 'actors'> {}
@@ -63,22 +60,13 @@ const FILTERED =
 
 /** More events or vCPUs than that have too many states. */
 export const EVENTS_MAX = 8;
-/** Of the ways in which they may have been opened. */
-const VARIANTS_MAX = 14;
 export const VCPUS_MAX = 4;
 
-interface Wish {
-  readonly events: EventSpec[];
+interface Wish extends Omit<HostEvents, 'ofEvents'> {
   readonly vcpus: VcpuSpec[];
   /** Whether guests write registers of their PMUs. */
   readonly guestsWrite: boolean;
   readonly said: readonly string[];
-  /** Whether some of its events were on, and off, when the recording began; all null where nothing tells. */
-  readonly wereOn: readonly (boolean | null)[];
-  /** Whether anything in the recording speaks for its group, if it has one. */
-  readonly isLikely: boolean;
-  /** One of many that are tried once nothing else fits. */
-  readonly isRare: boolean;
 }
 
 /** What is recorded: the clues may be those of its beginning alone. */
@@ -184,31 +172,35 @@ function* wishesOf(
   clues: Clues,
   vcpuCount: number,
 ): Generator<Wish> {
-  const absent = absentFromHost(caps, clues);
-  const known = given.vcpus && [[{ vcpus: given.vcpus, counters: absent, write: true, said: '' }]];
-  const inferred =
-    clues.guestWrites.length > 0
-      ? [...writingGuests(vcpuCount, absent, clues.guestWrites)].map((guests) => [guests])
-      : guestsOf(vcpuCount, absent, absent & clues.pebsBits);
-  for (const likely of known ?? inferred) {
+  const left = leftOut(caps, clues);
+  const { counters } = left;
+  const { vcpus } = given;
+  const known = vcpus && [{ vcpus, counters, areMoved: false, write: true, said: '' }];
+  const writing =
+    clues.guestWrites.length > 0 ? [...writingGuests(vcpuCount, left, clues.guestWrites)] : null;
+  const certain = known ?? writing;
+  const likelies = certain ? maybeMoved(certain, left) : guestsOf(vcpuCount, left, clues);
+  for (const likely of likelies) {
     yield* inTurn(likely.map((guests) => wishesWith(guests, given, caps, clues)));
   }
 }
 
 /** Each way in which the host's events may stand beside guests. */
 function* wishesWith(
-  { vcpus, counters, write: guestsWrite, said }: Guests,
+  guests: Guests,
   given: GivenWorld,
   caps: PmuCaps,
   clues: Clues,
 ): Generator<Wish> {
-  const hasGuests = vcpus.length > 0;
-  for (const { ofEvents, ...ofHost } of eventsOf(given, caps, clues, hasGuests, counters)) {
-    const told = [
-      ...(given.vcpus === undefined ? [said] : []),
-      ...(given.events === undefined ? ofEvents : []),
-    ];
-    yield { ...ofHost, vcpus, guestsWrite, said: told };
+  const { vcpus, write: guestsWrite, said } = guests;
+  const ofGuests = given.vcpus === undefined ? [said] : [];
+  if (given.events !== undefined) {
+    const { events } = given;
+    yield { events, vcpus, guestsWrite, said: ofGuests, wereOn: [], isLikely: true, isRare: false };
+    return;
+  }
+  for (const { ofEvents, ...ofHost } of hostEvents(caps, clues, guests)) {
+    yield { ...ofHost, vcpus, guestsWrite, said: [...ofGuests, ...ofEvents] };
   }
 }
 
@@ -218,185 +210,6 @@ function* inTurn<T>(lists: readonly Generator<T>[]): Generator<T> {
     const nexts = left.map((list) => list.next());
     for (const { done, value } of nexts) if (!done) yield value;
     left = left.filter((_, at) => !nexts[at]!.done);
-  }
-}
-
-/** Counters that perf leaves out of IA32_PERF_GLOBAL_CTRL at some time: their events count in guests only. */
-function absentFromHost(caps: PmuCaps, { globalCtrls }: Clues): CounterSet {
-  // perf writes no bits that the CPU does not have, and 0 is not among them.
-  const possible = globalCtrls
-    .map((value) => fromU64(value))
-    .filter(({ set, fits }) => fits && (set & COUNTERS & ~caps.intelCtrl) === 0)
-    .map(({ set }) => set);
-  return possible.reduce((all, set) => all | (caps.intelCtrl & ~set), 0);
-}
-
-interface HostEvents extends Pick<Wish, 'events' | 'wereOn' | 'isLikely' | 'isRare'> {
-  /** In words. */
-  readonly ofEvents: readonly string[];
-}
-
-/** The events of the host: each way in which they may stand together. */
-function* eventsOf(
-  { events }: GivenWorld,
-  caps: PmuCaps,
-  clues: Clues,
-  hasGuests: boolean,
-  ofGuests: CounterSet,
-): Generator<HostEvents> {
-  if (events !== undefined) {
-    yield { events, ofEvents: [], wereOn: [], isLikely: true, isRare: false };
-    return;
-  }
-  for (const all of clueEvents(caps, clues)) {
-    const told = all.filter(({ counter }) => (ofGuests & (1 << counter)) === 0);
-    const below = eventsBelow(told, ofGuests);
-    for (const seen of below.length === 0 ? [told] : [told, [...told, ...below]]) {
-      yield* arranged(seen, caps, clues, hasGuests);
-    }
-  }
-}
-
-/** Events of the host that a guest's events may have found in their way: perf gives them the lowest counters that are free. */
-function eventsBelow(told: readonly EventClue[], ofGuests: CounterSet): EventClue[] {
-  const counters = Array.from({ length: FIXED_BIT }, (_, counter) => counter);
-  return counters
-    .filter((counter) => (ofGuests & GENERAL_PURPOSE) >>> counter > 1)
-    .filter((counter) => (ofGuests & (1 << counter)) === 0)
-    .filter((counter) => !told.some((event) => event.counter === counter))
-    .map((counter) => unseen(counter, false, false));
-}
-
-/** An event that nothing is known of but its counter. */
-function unseen(counter: number, precise: boolean, guestOnly: boolean): EventClue {
-  const nothing = { dataCfgs: [0], adjusted: false, notAdjusted: false, moved: false };
-  return { counter, precise, guestOnly, ...nothing, wasOn: null };
-}
-
-function* arranged(
-  seen: readonly EventClue[],
-  caps: PmuCaps,
-  clues: Clues,
-  hasGuests: boolean,
-): Generator<HostEvents> {
-  const precise = seen.some((event) => event.precise);
-  const movers = seen.some(({ moved }) => moved) ? [false, true] : [false];
-  const isTold = seen.every(({ adjusted, notAdjusted }) => adjusted || notAdjusted);
-  const freqs = clues.hasSections && !isTold ? [false, true] : [false];
-  const told = new Set([...stoppedGroups(seen, clues)].map(String));
-  for (const excludeGuest of hasGuests && precise ? [true, false] : [true]) {
-    for (const { groups, isRare } of groupsOf(seen, clues)) {
-      for (const freq of freqs) {
-        for (const moverFirst of movers) {
-          const how = { caps, clues, freq, excludeGuest, groups, moverFirst };
-          const specs = seen
-            .flatMap((event, at) => variantsOf(event, at, how))
-            .slice(0, VARIANTS_MAX)
-            .map(disabledWhereTaken);
-          const events = inOrder(specs, groups);
-          yield {
-            events,
-            ofEvents: specs.map(toldEvent),
-            wereOn: wereOn(seen, clues),
-            isLikely: !isRare && groups.every((group) => told.has(String(group))),
-            isRare,
-          };
-        }
-      }
-    }
-  }
-}
-
-/** Where records are missing, what was seen first says nothing of the beginning. */
-function wereOn(seen: readonly EventClue[], { hasGaps }: Clues): (boolean | null)[] {
-  return hasGaps ? [] : seen.map((event) => event.wasOn);
-}
-
-interface Arrangement {
-  readonly caps: PmuCaps;
-  readonly clues: Clues;
-  readonly freq: boolean;
-  readonly excludeGuest: boolean;
-  readonly groups: Groups;
-  /** An event that moved was there from the beginning. */
-  readonly moverFirst: boolean;
-}
-
-/** What an event may have been: events that were there one after the other are told apart by what perf did with them. */
-function variantsOf(
-  { counter, precise, guestOnly, dataCfgs, adjusted, notAdjusted, moved, wasOn }: EventClue,
-  at: number,
-  { caps, clues, freq, excludeGuest, groups, moverFirst }: Arrangement,
-): EventSpec[] {
-  const cfgs = precise && caps.pebsBaseline ? dataCfgs : [undefined];
-  const freqs = adjusted && notAdjusted ? [true, false] : [adjusted || (freq && !notAdjusted)];
-  const counters = moved ? [counterName(counter), undefined] : [counterName(counter)];
-  if (moverFirst) counters.reverse();
-  const [leader] = groups.find((group) => group.includes(at)) ?? [at];
-  const specs = counters.flatMap((name) =>
-    cfgs.flatMap((dataCfg) =>
-      freqs.map(
-        (isFreq): EventSpec => ({
-          ...(name === undefined ? {} : { counter: name }),
-          precise_ip: precise ? 2 : 0,
-          ...(isFreq ? { sample_freq: 4000 } : { sample_period: 100003 }),
-          exclude_guest: excludeGuest && !guestOnly,
-          exclude_host: guestOnly,
-          ...(dataCfg === undefined ? {} : { pebs_data_cfg: dataCfg }),
-          ...(precise && clues.pebsBits & PEBS_VIA_PT ? { aux_output: true } : {}),
-          ...(wasOn === false && !clues.hasGaps ? { disabled: true } : {}),
-          ...(leader === at ? {} : { group_leader: `e${leader}` }),
-        }),
-      ),
-    ),
-  );
-  return specs.map((spec, nth) => ({ name: nth === 0 ? `e${at}` : `e${at}_${nth}`, ...spec }));
-}
-
-/** Another one was there first, so that this one came later. */
-function disabledWhereTaken(spec: EventSpec, at: number, all: readonly EventSpec[]): EventSpec {
-  const place = ({ name }: EventSpec): string => name!.replace(/_.*/, '');
-  const isTaken = all
-    .slice(0, at)
-    .some((other) => other.counter === spec.counter || place(other) === place(spec));
-  return isTaken ? { ...spec, disabled: true } : spec;
-}
-
-/** The leader of a group is opened before its members. */
-function inOrder(specs: readonly EventSpec[], groups: Groups): EventSpec[] {
-  const leaders = groups.map(([leader]) => `e${leader}`);
-  const isLeader = ({ name }: EventSpec): boolean => leaders.includes(name!);
-  return [...specs.filter(isLeader), ...specs.filter((spec) => !isLeader(spec))];
-}
-
-/** Events that were started, and those that only their bits in other registers tell of. */
-function* clueEvents(caps: PmuCaps, clues: Clues): Generator<EventClue[]> {
-  const absent = absentFromHost(caps, clues);
-  let events = [...clues.events];
-  const add = (counters: CounterSet, precise: boolean): void => {
-    for (let counter = 0; counter < 32; counter += 1) {
-      const bit = 1 << counter;
-      const isSeen = events.some((event) => event.counter === counter);
-      if (counters & caps.intelCtrl & bit && !isSeen) {
-        events.push(unseen(counter, precise, (absent & bit) !== 0));
-      }
-    }
-  };
-  add(clues.pebsBits, true);
-  add(clues.overflowed, false);
-  if (clues.writesFixed && !events.some(({ counter }) => counter >= FIXED_BIT)) {
-    add(1 << FIXED_BIT, false);
-  }
-  yield events;
-  // Some kernels write IA32_PEBS_ENABLE without any such event, and records may be those of one that nothing stops. On which counter one
-  // does PEBS is not told, and any would do.
-  const isOfHost = (event: EventClue): boolean => event.precise && !event.guestOnly;
-  const mayBeUnseen = clues.pebsBits === 0 ? clues.hasPebs : clues.findsRecords;
-  if (mayBeUnseen && (clues.pebsBits & ~absent) === 0 && !events.some(isOfHost)) {
-    const taken = events.reduce((all, { counter }) => all | (1 << counter), 0);
-    events = [...events];
-    add(~taken & (taken + 1), true);
-    yield events;
   }
 }
 
@@ -420,16 +233,4 @@ function actorsOf(clues: Clues, { vcpus, guestsWrite }: Wish, isAnywhere: boolea
     vmfail: clues.hasFailedEntries,
   };
   return ACTOR_KINDS.filter((kind) => acts[kind] === true);
-}
-
-function toldEvent(event: EventSpec): string {
-  const { name, counter, precise_ip, exclude_guest, exclude_host, group_leader } = event;
-  const parts = [
-    precise_ip ? 'precise' : 'not precise',
-    event.sample_freq === undefined ? 'with a fixed period' : 'in frequency mode',
-    ...(exclude_guest ? ['exclude_guest'] : []),
-    ...(exclude_host ? ['exclude_host'] : []),
-    ...(group_leader === undefined ? [] : [`in the group of ${group_leader}`]),
-  ];
-  return `event ${name} on ${counter ?? 'any counter'}: ${parts.join(', ')}`;
 }

@@ -26,8 +26,20 @@ export function switchesPebsEnable(kernel: Lister, caps: PmuCaps, noIsolation: b
   return (listed(kernel, new SwitchList(), input) & (1 << PEBS_ENABLE)) !== 0;
 }
 
+/** What `listedAlways` has found: whoever follows a recording asks it for many worlds. */
+const found = new WeakMap<Lister, Map<string, number>>();
+
 /** The MSRs that are in every list of the kernel, as a set of bits. */
 export function listedAlways(kernel: Lister, caps: PmuCaps, noIsolation: boolean): number {
+  const ofKernel = found.get(kernel) ?? new Map<string, number>();
+  found.set(kernel, ofKernel);
+  const key = JSON.stringify([caps, noIsolation]);
+  const always = ofKernel.get(key) ?? inAllLists(kernel, caps, noIsolation);
+  ofKernel.set(key, always);
+  return always;
+}
+
+function inAllLists(kernel: Lister, caps: PmuCaps, noIsolation: boolean): number {
   const cpuc = new CpuHwEvents();
   const guest = { ...GUEST_WITHOUT_PEBS };
   const input = { caps, noIsolation, cpuc, guest };
