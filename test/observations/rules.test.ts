@@ -135,12 +135,24 @@ t.test(
         snapshot('02', { boot_id: 'b' }),
         read('1'),
       ],
+      'another machine': [
+        snapshot('00', { host: 'a' }),
+        read('1'),
+        snapshot('02', { host: 'b' }),
+        read('1'),
+      ],
       'a write in between': [...twice('1', '1').slice(0, 3), write('1', 'task'), read('1')],
       'no headings': [read('1'), read('1')],
     };
     for (const [name, entries] of Object.entries(misses)) {
       t.equal(judge(entries).verdict, 'inconclusive', name);
     }
+    const moved = judge([...twice('1', '3'), snapshot('04'), read('2')]);
+    t.equal(moved.verdict, 'stuck', 'the last two reads have another bit');
+    t.strictSame(findingsOf(moved), [
+      'R1 stuck 3 PMC1 [3,4,5,6]',
+      'R4 transient 3 PMC0 [1,2,3,4,6]',
+    ]);
     const fine = twice('1', '1', '00', { ts: '2026-11-20T10:00:00.100Z' }).slice(0, 2);
     const apart = (ts: string): Entry[] => [...fine, snapshot('00', { ts }), read('1')];
     t.equal(judge(apart('2026-11-20T10:00:00.150Z')).verdict, 'stuck', 'milliseconds are finer');
