@@ -56,6 +56,8 @@ export class Reading {
     refuse: (reason) => {
       throw new RefusedText(reason);
     },
+    missed: (cpu) => this.judge.missed(cpu),
+    otherMachine: () => this.judge.rebooted(),
   };
   private readonly lines: TextLines;
   /** While it is not known whether the text is a document: what has come of it. */

@@ -47,6 +47,7 @@ t.test('R0: a zero outside NMI context between entry and exit proves the path', 
       ['loss', { cpu: 3, count: 2 }],
     ],
     'a loss somewhere': [entry(), write('0', 'task'), exit(), ['loss', { count: 2 }]],
+    'a clock that goes back': [['vm_entry', { cpu: 3, at: '900.1' }], write('0', 'task'), exit()],
   };
   for (const [name, entries] of Object.entries(misses)) {
     t.equal(judge(entries).path, 'unknown', name);
@@ -248,6 +249,17 @@ t.test("R3: after the exit the register has bits that perf's NMI did not write",
     'a loss afterwards': [...overlap('0', '1'), ['loss', { cpu: 3, count: 4 }]],
     'a loss, nobody knows where': [...overlap('0', '1'), ['loss', { count: 4 }]],
     'a refused write': [entry(), write('0', 'nmi', { refused: true }), exit(), read('1')],
+    'an exit that is missing': [entry(), nmi, entry(), exit(), read('1')],
+    'a clock that goes back before the exit': [
+      ['vm_entry', { cpu: 3, at: '900.1' }],
+      nmi,
+      exit(),
+      read('1', { at: '10.3' }),
+    ],
+    'a clock that goes back before the read': [
+      ...overlap('0', '1').slice(0, 4),
+      read('1', { at: '9.9' }),
+    ],
     'a refused read': [...overlap('0', '1').slice(0, 4), read('1', { refused: true })],
     'another CPU': [...overlap('0', '1').slice(0, 4), read('1', { cpu: 4 })],
   };

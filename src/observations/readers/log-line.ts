@@ -9,6 +9,8 @@ export class LogLine {
   cpu: number | null = null;
   /** Thread of the printk caller (`[ T1201]`). */
   pid: number | null = null;
+  /** The machine, where the log names it. */
+  host: string | null = null;
   /** It has a prefix of the kernel's log. */
   ofKernel = false;
   /** A message of the kernel's cuts in where the text ends; the rest comes in a line of its own. */
@@ -44,7 +46,7 @@ const JOURNAL = String.raw`${MONTH} [ \d]\d ${CLOCK}|${NAME} ${ISO} (?:[A-Z]{2,5
 interface Prefix {
   readonly pattern: RegExp;
   /** What its group is. */
-  readonly gives?: 'at' | 'cpu' | 'pid';
+  readonly gives?: 'at' | 'host' | 'cpu' | 'pid';
   readonly ofKernel?: boolean;
 }
 
@@ -96,7 +98,8 @@ const LETTERS: readonly Prefix[] = [
   { pattern: new RegExp(`^kern *:${LEVEL} *: `), ofKernel: true },
   { pattern: new RegExp(`^[a-z]+[0-7]? *:${LEVEL} *: `) },
   // The host and the program, behind a time.
-  { pattern: /^(?:[\w.-]+ )?kernel: ?/, ofKernel: true },
+  { pattern: /^kernel: ?/, ofKernel: true },
+  { pattern: /^([\w.-]+) kernel: ?/, gives: 'host', ofKernel: true },
   { pattern: /^[\w.-]+ [\w.@/-]+\[\d+\]: ?/ },
 ];
 
@@ -147,6 +150,7 @@ function strip(line: LogLine): boolean {
     line.ofKernel ||= ofKernel === true;
     const said = match[1] ?? '';
     if (gives === 'at') line.at = said;
+    else if (gives === 'host') line.host = line.at === null ? null : said;
     else if (gives !== undefined) line[gives] = Number(said);
     return true;
   }

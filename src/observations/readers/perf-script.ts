@@ -36,12 +36,19 @@ class PerfScriptReader implements Reader {
       this.keep(sample);
       this.inStack = true;
     } else if (text.trim() === '') this.inStack = false;
-    else if (claimsToBeRead(text)) this.sink.reject(number, BAD_SAMPLE);
+    else if (claimsToBeRead(text)) this.reject(number);
     else this.other(text, number);
   }
 
   end(): void {
     this.held.release();
+  }
+
+  private reject(line: number): void {
+    this.held.release();
+    this.inStack = false;
+    this.sink.reject(line, BAD_SAMPLE);
+    this.sink.missed?.(null);
   }
 
   private keep(record: ObservedRecord): void {
