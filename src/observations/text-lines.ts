@@ -15,7 +15,7 @@ export class TextLines {
       this.reader?.common?.(piece, start, end, number) ?? false,
     tooLong: (number) => {
       this.sink.reject(number, `longer than ${MAX_LINE_LENGTH} characters`);
-      this.sink.missed?.(null);
+      this.sink.missed?.(number, null);
     },
   });
   private reader: Reader | null = null;

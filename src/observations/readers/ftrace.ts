@@ -110,14 +110,14 @@ class FtraceReader implements Reader {
     this.held.release();
     this.inStack = false;
     this.sink.reject(line, reason);
-    this.sink.missed?.(cpu);
+    this.sink.missed?.(line, cpu);
   }
 
   /** Comments, statistics, marks of loss, and noise. */
   private withoutHead(text: string, number: number): void {
     if (/^# tracer: /.test(text)) {
       this.held.release();
-      this.sink.missed?.(null);
+      this.sink.missed?.(number, null);
     }
     const loss = this.losses.read(text, number);
     if (loss !== null) this.keep(loss);

@@ -48,7 +48,7 @@ class PerfScriptReader implements Reader {
     this.held.release();
     this.inStack = false;
     this.sink.reject(line, BAD_SAMPLE);
-    this.sink.missed?.(null);
+    this.sink.missed?.(line, null);
   }
 
   private keep(record: ObservedRecord): void {
