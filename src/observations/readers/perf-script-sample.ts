@@ -21,7 +21,7 @@ const UNTIMED = new RegExp(
 
 /** `-F +ip,sym` puts the function that called the tracepoint behind the body. */
 const CALLER =
-  /\s+[0-9a-f]{8,16} (?:\[unknown\]|[A-Za-z_][\w.]*)(?:\+0x[0-9a-f]+)?(?: \([^()\s]+\))?\s*$/;
+  / {1,2}[0-9a-f]{8,16} (?:\[unknown\]|[A-Za-z_][\w.]*)(?:\+0x[0-9a-f]+)?(?: \([^()\s]+\))?$/;
 
 /** Letters behind the last colon of an event that is no tracepoint: `cycles:pp`. */
 const MODIFIERS = /^[ukhIGHpPSDWeb]{1,8}$/;
@@ -40,7 +40,7 @@ export function sampleOf(line: string, number: number): ObservedRecord | null {
   if (found === null) return null;
   const [, wallClock, named, first, second, flags, process, thread, alone, cpu, at] = found;
   const [event = '', body = ''] = found.slice(EVENT);
-  const record = recordOf(number, event, body.replace(CALLER, '').trimEnd());
+  const record = recordOf(number, event, body.trimEnd().replace(CALLER, '').trimEnd());
   if (record === null) return null;
   record.cpu = cpu === undefined ? null : Number(cpu);
   record.at = at === undefined || at === '' ? null : at;
