@@ -117,8 +117,13 @@ function byNumber(release: Release): MachineKernel {
     return { ...ofUnknown(release), reasons: [why], missing: ['commits'] };
   }
   const key = `${Math.floor(line / 1000)}.${line % 1000}`;
+  const since = FIXED_FROM[key] ?? PARTLY_FROM[key] ?? Number.POSITIVE_INFINITY;
+  if (rc && point === since) {
+    const why = `The fixes came with ${key}.${since}: its candidate ${text} may lack some of them.`;
+    return { ...ofUnknown(release), reasons: [why], missing: ['commits'] };
+  }
   const isIn = (table: Readonly<Record<string, number>>): boolean =>
-    !rc && point >= (table[key] ?? Number.POSITIVE_INFINITY);
+    point >= (table[key] ?? Number.POSITIVE_INFINITY);
   const same = sameRelease(release);
   const say = (fixState: 'fixed' | 'partly' | 'unfixed', reason: string): MachineKernel => {
     const found = known(fixState, release);
@@ -129,9 +134,9 @@ function byNumber(release: Release): MachineKernel {
   if (line >= FIXED_MAINLINE || isIn(FIXED_FROM))
     return say('fixed', `${text} has all four fixes.`);
   if (isIn(PARTLY_FROM)) return say('partly', `${text} has the first two of the four fixes.`);
-  const since = FIXED_FROM[key] ?? PARTLY_FROM[key];
-  const when =
-    since === undefined ? 'no release of its line has them' : `they came with ${key}.${since}`;
+  const when = Number.isFinite(since)
+    ? `they came with ${key}.${since}`
+    : 'no release of its line has them';
   return say('unfixed', `${text} has none of the fixes: ${when}.`);
 }
 

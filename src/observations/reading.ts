@@ -31,6 +31,8 @@ export interface ReadingOptions {
 /** Gets every record; one that is to be kept must be copied. */
 export interface RecordTap {
   record(record: ObservedRecord): void;
+  /** A line gives no record that should have given one: of a CPU, or (null) of any. */
+  missed?(line: number, cpu: number | null): void;
 }
 
 /** The text as a whole says nothing: why, and what to send instead. */
@@ -56,6 +58,11 @@ export class Reading {
     refuse: (reason) => {
       throw new RefusedText(reason);
     },
+    missed: (line, cpu) => {
+      this.judge.missed(cpu);
+      this.tap?.missed?.(line, cpu);
+    },
+    otherMachine: () => this.judge.rebooted(),
   };
   private readonly lines: TextLines;
   /** While it is not known whether the text is a document: what has come of it. */

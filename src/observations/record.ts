@@ -68,6 +68,10 @@ export interface RecordSink {
   fact(line: number, name: string, value: string, cpu?: number): void;
   /** Refuses the whole text, whatever was read of it before: its values are ambiguous, and the reason says how to make them clear. */
   refuse(reason: string): void;
+  /** Records are missing here, of a CPU or (null) of any: what was read before and what follows do not belong together. */
+  missed?(line: number, cpu: number | null): void;
+  /** What follows is of another machine. */
+  otherMachine?(): void;
 }
 
 /** Reads the lines of one text, in order. */

@@ -13,7 +13,10 @@ export class TextLines {
     line: (text, number) => this.line(text, number),
     common: (piece, start, end, number) =>
       this.reader?.common?.(piece, start, end, number) ?? false,
-    tooLong: (number) => this.sink.reject(number, `longer than ${MAX_LINE_LENGTH} characters`),
+    tooLong: (number) => {
+      this.sink.reject(number, `longer than ${MAX_LINE_LENGTH} characters`);
+      this.sink.missed?.(number, null);
+    },
   });
   private reader: Reader | null = null;
   private found: Format | null = null;

@@ -174,13 +174,44 @@ t.test('raw fields, as trace-cmd report -R prints them', async (t) => {
   const text = `${CPU3}1.000001: write_msr:  msr=1009 val=4294967297 failed=0
 ${CPU3}1.000002: read_msr:  msr=1009 val=0 failed=1
 ${CPU3}1.000003: kvm_entry:  vcpu_id=3 rip=0xfff0 immediate_exit=0
-${CPU3}1.000004: write_msr:  msr=1009 val=18446744073709551616 failed=0`;
+${CPU3}1.000004: write_msr:  msr=1009 val=18446744073709551616 failed=0
+${CPU3}1.000005: write_msr:  msr=3f1 val=10 failed=0
+${CPU3}1.000006: write_msr:  msr=600 val=fffffe0000016000 failed=0
+${CPU3}1.000007: write_msr:  msr=390 val=10 failed=0
+${CPU3}1.000008: kvm_msr:  write=1 ecx=3f1 data=10 exception=0`;
   t.strictSame(read(text), [
     '1 cpu3 1.000001 unknown write 3f1 =100000001 CPU 0/KVM-4242',
     '2 cpu3 1.000002 unknown reading 3f1 refused CPU 0/KVM-4242',
     '3 cpu3 1.000003 unknown vm_entry vcpu=3 CPU 0/KVM-4242',
     '4 rejected',
+    '5 cpu3 1.000005 unknown write 3f1 =10 CPU 0/KVM-4242',
+    '6 cpu3 1.000006 unknown write 600 =fffffe0000016000 CPU 0/KVM-4242',
+    '7 rejected',
+    '8 cpu3 1.000008 unknown guest_access 3f1 =10 writes CPU 0/KVM-4242',
   ]);
+  const both = `${CPU3}1.000001: write_msr: msr=0x3f1 (1009) val=0x8000000000000001 (-9223372036854775807) failed=0x0 (0)
+${CPU3}1.000002: read_msr: msr=0x3f1 (1009) val=0x0 (0) failed=0xfffffffb (-5)
+${CPU3}1.000003: write_msr: msr=0x3f1 (1009) val=0x1 failed=0x0 (0)`;
+  t.strictSame(read(both), [
+    '1 cpu3 1.000001 unknown write 3f1 =8000000000000001 CPU 0/KVM-4242',
+    '2 cpu3 1.000002 unknown reading 3f1 refused CPU 0/KVM-4242',
+    '3 rejected',
+  ]);
+});
+
+t.test('options of trace-cmd report', async (t) => {
+  const write = 'unknown write 3f1 =0 CPU 0/KVM-4242';
+  t.strictSame(read(`${CPU3}1.000001: (+6)     write_msr:            3f1, value 0`), [
+    `1 cpu3 1.000001 ${write}`,
+  ]);
+  t.strictSame(read(`${CPU3.trimEnd()}86210438268152: write_msr:            3f1, value 0`), [
+    `1 cpu3 86210438268152 ${write}`,
+  ]);
+  t.strictSame(
+    read('g.dat: rdmsr-515     3d.h1. 1.000001: read_msr:            3f1, value 1'),
+    ['1 rejected'],
+    'of several files: a guest has other CPUs',
+  );
 });
 
 t.test('what is cut or has something in it gives no value', async (t) => {

@@ -221,6 +221,7 @@ t.test('the fixes of a kernel', async (t) => {
     '6.18.55',
     '6.12.112',
     '6.12.200',
+    '6.12.113-rc1',
     '6.6.158',
   ]) {
     t.equal(stateOf(release), 'fixed', release);
@@ -233,6 +234,7 @@ t.test('the fixes of a kernel', async (t) => {
     '6.18.54',
     '6.17.13',
     '6.12.111',
+    '6.12.111-rc1',
     '6.6.157',
     '6.1.188',
     '5.15.200',
@@ -247,6 +249,8 @@ t.test('the fixes of a kernel', async (t) => {
     '6.8.0-45-generic',
     '6.12.112+',
     '7.3.0-rc5',
+    '6.12.112-rc1',
+    '6.1.189-rc2',
     '6.12.112-200.fc41.x86_64',
     '6.12.90-arch1-1',
   ]) {

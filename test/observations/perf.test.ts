@@ -87,6 +87,27 @@ t.test('samples in other columns', async (t) => {
       'perf 2000 [003] 1.000001:  100003 cycles:pp:  ffffffff81000aa0 intel_pmu+0x1 ([kernel.kallsyms])',
       'cpu3 1.000001 unknown event cycles:pp (ffffffff81000aa0 intel_pmu+0x1 ([kernel.kallsyms])) perf-2000',
     ],
+    [
+      'CPU 0/KVM  4242 [003] msr:write_msr: 3f1, value 0',
+      'cpu3 - unknown write 3f1 =0 CPU 0/KVM-4242',
+    ],
+    ['msr:write_msr: 3f1, value 0', 'cpu? - unknown write 3f1 =0'],
+    [
+      '4200/4242  1371.863102: msr:write_msr: 3f1, value 0',
+      'cpu? 1371.863102 unknown write 3f1 =0 null-4242 tgid=4200',
+    ],
+    [
+      '4242 [003] 1371.863102: msr:write_msr: 3f1, value 0',
+      'cpu3 1371.863102 unknown write 3f1 =0 null-4242',
+    ],
+    [
+      'CPU 0/KVM [003] K     1371.863102: msr:write_msr: 3f1, value 0',
+      'cpu3 1371.863102 unknown write 3f1 =0 CPU 0/KVM-null',
+    ],
+    [
+      'CPU 0/KVM 1371.863102: msr:write_msr: 3f1, value 0 ffffffff81c42cda do_trace_write_msr+0x4a ([kernel.kallsyms])',
+      'cpu? 1371.863102 unknown write 3f1 =0 CPU 0/KVM-null',
+    ],
   ];
   for (const [line, expected] of samples) t.strictSame(script(line!), [`1 ${expected}`]);
 });
@@ -96,6 +117,9 @@ t.test('what is cut or has something in it gives no value', async (t) => {
     'perf 2000 [003] 1.000001: msr:write_msr: 3f1, value 1[    7.1] x',
     'perf 2000 [003] 1.000001: msr:write_msr: 3f1, val',
     '[003] 1.00: msr:write_msr: 3f1, value 1',
+    'x 1 [003] 1.000001 msr:write_msr: 3f1, value 1',
+    'x 1 [003] 1.000001: msr:write_msr: 3f1, value 1 ffffffff81c42cda',
+    'VM:13376 VCPU:003   CPU 0/KVM  4242 [003] 1.000001: msr:write_msr: 3f1, value 1',
     '3 1370355600001 0x9200 [0x38]: PERF_RECORD_SAMPLE(IP, 0x4001): 719180/719180: 0xffff',
   ]) {
     t.strictSame(script(line), ['1 rejected'], line);

@@ -140,9 +140,37 @@ t.test('stacks tell what perf script does not: whose write it was', async (t) =>
   t.match(without.next, /context/);
 });
 
+const line = (at: number, flags: string, event: string): string =>
+  `       CPU 0/KVM-4242    [003] ${flags}   900.10000${at}: ${event}\n`;
+
+t.test('a line that gives nothing may have been a write', async (t) => {
+  const until =
+    line(1, 'd..1.', 'kvm_entry: vcpu 0, rip 0xfff0') +
+    line(3, 'd.Z1.', 'write_msr: 3f1, value 0') +
+    line(4, 'd..1.', 'kvm_exit: vcpu 0 reason HLT rip 0xfff1 info1 0x0 info2 0x0');
+  const then = line(6, 'd.h1.', 'read_msr: 3f1, value 1');
+  const write = line(5, 'd..1.', 'write_msr: 3f1, value 1');
+  const verdict = (between: string): string => read(until + between + then).answer.verdict;
+  t.equal(verdict(''), 'stuck');
+  t.equal(verdict('noise\n'), 'stuck');
+  t.equal(verdict(write.replace(', value', ', val[    7.024500] perf: x\nue')), 'inconclusive');
+  t.equal(verdict(write.replace('003', '005').replace(', value', ', val[ 7.0')), 'stuck');
+  t.equal(verdict(write.slice(26)), 'inconclusive', 'of which CPU is not known');
+  t.equal(verdict('# tracer: nop\n#\n'), 'inconclusive', 'another trace');
+});
+
+t.test('a log of two machines says nothing of one that is true of the other', async (t) => {
+  const of = (host: string, name: string, digit: number): string =>
+    `Nov 20 10:00:01 ${host} kernel: CPU#3: ${name}:${' '.repeat(11 - name.length)}000000000000000${digit}\n`;
+  const verdict = (...lines: string[]): string => read(lines.join('')).answer.verdict;
+  const stuck = [of('a', 'pebs', 1), of('a', 'active', 0)];
+  t.equal(verdict(...stuck), 'stuck');
+  t.equal(verdict(of('a', 'pebs', 1), of('b', 'active', 0)), 'inconclusive');
+  t.equal(verdict(...stuck, of('a', 'pebs', 0), of('a', 'active', 0)), 'transient');
+  t.equal(verdict(...stuck, of('b', 'pebs', 0), of('b', 'active', 0)), 'stuck');
+});
+
 t.test('statistics that tell of a loss take away what the trace proves', async (t) => {
-  const line = (at: number, flags: string, event: string): string =>
-    `       CPU 0/KVM-4242    [003] ${flags}   900.10000${at}: ${event}\n`;
   const trace =
     line(1, 'd..1.', 'kvm_entry: vcpu 0, rip 0xfff0') +
     line(2, 'd..1.', 'write_msr: 3f1, value 0') +

@@ -47,6 +47,7 @@ t.test('R0: a zero outside NMI context between entry and exit proves the path', 
       ['loss', { cpu: 3, count: 2 }],
     ],
     'a loss somewhere': [entry(), write('0', 'task'), exit(), ['loss', { count: 2 }]],
+    'a clock that goes back': [['vm_entry', { cpu: 3, at: '900.1' }], write('0', 'task'), exit()],
   };
   for (const [name, entries] of Object.entries(misses)) {
     t.equal(judge(entries).path, 'unknown', name);
@@ -135,12 +136,24 @@ t.test(
         snapshot('02', { boot_id: 'b' }),
         read('1'),
       ],
+      'another machine': [
+        snapshot('00', { host: 'a' }),
+        read('1'),
+        snapshot('02', { host: 'b' }),
+        read('1'),
+      ],
       'a write in between': [...twice('1', '1').slice(0, 3), write('1', 'task'), read('1')],
       'no headings': [read('1'), read('1')],
     };
     for (const [name, entries] of Object.entries(misses)) {
       t.equal(judge(entries).verdict, 'inconclusive', name);
     }
+    const moved = judge([...twice('1', '3'), snapshot('04'), read('2')]);
+    t.equal(moved.verdict, 'stuck', 'the last two reads have another bit');
+    t.strictSame(findingsOf(moved), [
+      'R1 stuck 3 PMC1 [3,4,5,6]',
+      'R4 transient 3 PMC0 [1,2,3,4,6]',
+    ]);
     const fine = twice('1', '1', '00', { ts: '2026-11-20T10:00:00.100Z' }).slice(0, 2);
     const apart = (ts: string): Entry[] => [...fine, snapshot('00', { ts }), read('1')];
     t.equal(judge(apart('2026-11-20T10:00:00.150Z')).verdict, 'stuck', 'milliseconds are finer');
@@ -236,6 +249,17 @@ t.test("R3: after the exit the register has bits that perf's NMI did not write",
     'a loss afterwards': [...overlap('0', '1'), ['loss', { cpu: 3, count: 4 }]],
     'a loss, nobody knows where': [...overlap('0', '1'), ['loss', { count: 4 }]],
     'a refused write': [entry(), write('0', 'nmi', { refused: true }), exit(), read('1')],
+    'an exit that is missing': [entry(), nmi, entry(), exit(), read('1')],
+    'a clock that goes back before the exit': [
+      ['vm_entry', { cpu: 3, at: '900.1' }],
+      nmi,
+      exit(),
+      read('1', { at: '10.3' }),
+    ],
+    'a clock that goes back before the read': [
+      ...overlap('0', '1').slice(0, 4),
+      read('1', { at: '9.9' }),
+    ],
     'a refused read': [...overlap('0', '1').slice(0, 4), read('1', { refused: true })],
     'another CPU': [...overlap('0', '1').slice(0, 4), read('1', { cpu: 4 })],
   };

@@ -693,6 +693,83 @@ const SHAPES: readonly Shape[] = [
     ],
     says: ['1: reading cpu 3 3f1=0000000000000001 at 2026-11-20T10:00:03.000000'],
   },
+  {
+    about: 'what dmesg and journalctl put in front, in any language',
+    format: 'console',
+    lines: [
+      'kern  :info  : [Fri Nov 20 10:00:01 2026] cpu=0 3f1=1',
+      '[  500.000001 <    0.000001>] cpu=1 3f1=1',
+      '[ven. nov. 20 10:00:01 2026] cpu=2 3f1=1',
+      '[\u4e94 11\u6708 20 10:00:01 2026] cpu=3 3f1=1',
+      '1795164001.642700 host-17 kernel: cpu=4 3f1=1',
+      'Fri 2026-11-20 10:00:01 UTC host-17 kernel: cpu=5 3f1=1',
+      '\u043d\u043e\u044f 20 10:00:01 host-17 kernel: cpu=6 3f1=1',
+      '11\u6708 20 10:00:01 host-17 kernel: cpu=7 3f1=1',
+    ],
+    says: [
+      '1: reading cpu 0 3f1=0000000000000001 at Fri Nov 20 10:00:01 2026',
+      '2: reading cpu 1 3f1=0000000000000001 at 500.000001',
+      '3: reading cpu 2 3f1=0000000000000001 at ven. nov. 20 10:00:01 2026',
+      '4: reading cpu 3 3f1=0000000000000001 at \u4e94 11\u6708 20 10:00:01 2026',
+      '5: reading cpu 4 3f1=0000000000000001 at 1795164001.642700',
+      '6: reading cpu 5 3f1=0000000000000001 at Fri 2026-11-20 10:00:01 UTC',
+      '7: reading cpu 6 3f1=0000000000000001 at \u043d\u043e\u044f 20 10:00:01',
+      '8: reading cpu 7 3f1=0000000000000001 at 11\u6708 20 10:00:01',
+    ],
+  },
+  {
+    about: 'PEBS without a format, and a format that the kernel does not know',
+    format: 'console',
+    lines: [
+      '[    0.155001] Performance Events: XSAVE Architectural LBR, Architectural PEBS, AnyThread deprecated, Panthercove events, 32-deep LBR, full-width counters, Intel PMU driver.',
+      '[    0.155001] Performance Events: no PEBS fmt7+, Skylake events, 32-deep LBR, Intel PMU driver.',
+    ],
+    says: [
+      'pmu_driver=Intel',
+      'pebs=yes',
+      'pmu_events=Panthercove',
+      'pmu_driver=Intel',
+      'pebs=no',
+      'pmu_events=Skylake',
+    ],
+  },
+  {
+    about: 'the head of a perf.data',
+    format: 'perf-script',
+    lines: [
+      '# os release : 6.12.90',
+      '# nrcpus online : 8',
+      '# cpuid : GenuineIntel,6,207,2',
+      'rdmsr 5150 [003] 1371.863400: msr:read_msr: 3f1, value 0',
+    ],
+    says: [
+      '4: reading cpu 3 3f1=0000000000000000 rdmsr pid 5150 at 1371.863400',
+      'kernel_release=6.12.90',
+      'cpus=8',
+      'cpu_vendor=GenuineIntel',
+      'cpu_family=6',
+      'cpu_model=207',
+      'cpu_stepping=2',
+    ],
+  },
+  {
+    about: 'a loop with dashes, and one that makes JSON',
+    format: 'rdmsr',
+    lines: ['cpu0 - 1', '{"cpu": 3, "msr": "0x3f1", "value": "0x1"}'],
+    says: ['1: reading cpu 0 3f1=0000000000000001', '2: rejected: no value that rdmsr prints'],
+  },
+  {
+    about: 'perf script without a time is no loop',
+    format: 'perf-script',
+    lines: ['CPU 0/KVM [003] msr:write_msr: 3f1, value 1'],
+    says: ['1: write cpu 3 3f1=0000000000000001 CPU 0/KVM'],
+  },
+  {
+    about: 'a test that runs alone and skips itself',
+    format: 'ktap',
+    lines: ['TAP version 13', '1..0 # SKIP - requires enable_pmu'],
+    says: ['2: test skip 1..0 (requires enable_pmu)'],
+  },
 ];
 
 const said = ({ records, rejects, facts, refused }: Outcome): string[] => [
@@ -754,6 +831,11 @@ t.test('facts of texts that describe a machine', async (t) => {
   t.strictSame(factsOf('uname', '6.12.90-amd64'), [
     { name: 'kernel_release', value: '6.12.90-amd64', cpu: null },
   ]);
+  for (const printed of ['Linux 6.12.90', 'Linux 6.12.90 x86_64\n']) {
+    t.strictSame(factsOf('uname', printed), [
+      { name: 'kernel_release', value: '6.12.90', cpu: null },
+    ]);
+  }
   t.strictSame(
     factsOf('uname', 'Linux host-17 6.18-rc1 #1 SMP PREEMPT_DYNAMIC x86_64 GNU/Linux\n'),
     [

@@ -117,6 +117,7 @@ t.test('no line keeps a reader busy for long', async (t) => {
     '',
     '       CPU 0/KVM-4242    [003] d..1.   900.100001: kvm_exit: reason HLT',
     'x 1 [003] 1.000001: ',
+    'x 1 [003] 1.000001: msr:write_msr: 3f1, value 0 ',
     '  1.0 a/1 msr:write_msr(',
     '# entries-in-buffer',
     '3 1 0x1 [0x1]: PERF_RECORD_LOST: ',

@@ -75,6 +75,21 @@ t.test('a recording is explained by its kernel, and the schedule can be replayed
   t.strictSame(bodyOf(t, read, ExplanationSchema), found);
 });
 
+t.test('a line that gives no record may have been a write', async (t) => {
+  const written = TRACE.map((each) =>
+    each.endsWith('3f1, value 1') ? each.replace('value 1', 'val[    7.024500] perf: x') : each,
+  );
+  const asked = { kernel: 'linux-7.2.6', cpu_model: 'emerald-rapids' };
+  const verdictOf = async (lines: readonly string[]): Promise<string | null | undefined> =>
+    bodyOf(t, await ask(await observationOf(lines), asked), ExplanationSchema).verdict;
+  t.equal(await verdictOf(written), 'explained');
+  t.equal(
+    await verdictOf(TRACE.filter((each) => !each.endsWith('3f1, value 1'))),
+    'unexplained',
+    'no line, and nothing says that one is missing',
+  );
+});
+
 t.test('what the guest writes is followed', async (t) => {
   const kvm = (said: string): string =>
     `       CPU 0/KVM-4200    [000] .....     0.000001: ${said}`;

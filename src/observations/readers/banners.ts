@@ -90,7 +90,7 @@ function factsOfDriver(list: string): readonly (readonly [FactName, string])[] {
   const facts: [FactName, string][] = [];
   const driver = /(\w+) PMU driver\.$/.exec(list)?.[1] ?? '';
   facts.push(['pmu_driver', /^(?:Intel|AMD)$/.test(driver) ? driver : 'other']);
-  const pebs = /\bPEBS fmt(\d+)[+-]?(-baseline)?/.exec(list);
+  const pebs = /(?:^|, *)PEBS fmt(\d+)[+-]?(-baseline)?|\bArchitectural PEBS\b/.exec(list);
   if (driver === 'Intel') facts.push(['pebs', pebs === null ? 'no' : 'yes']);
   if (pebs?.[1] !== undefined) facts.push(['pebs_format', pebs[1]]);
   if (pebs?.[2] !== undefined) facts.push(['pebs_baseline', 'yes']);

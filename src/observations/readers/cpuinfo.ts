@@ -7,7 +7,8 @@ export const looksLikeCpuinfo = (line: string): boolean =>
   /^processor\s*: \d+$/.test(line) ||
   CPUID_CPU.test(line) ||
   CPUID_LEAF.test(line) ||
-  UNAME.test(line);
+  UNAME.test(line) ||
+  WITHOUT_HOST.test(line);
 
 const FIELDS: Readonly<Record<string, FactName>> = {
   vendor_id: 'cpu_vendor',
@@ -23,6 +24,8 @@ const CPUID_LEAF =
   /^\s*0x([0-9a-f]{8}) 0x([0-9a-f]{2}): eax=0x([0-9a-f]{8}) ebx=0x([0-9a-f]{8}) ecx=0x([0-9a-f]{8}) edx=0x([0-9a-f]{8})\s*$/;
 
 const UNAME = /^Linux \S+ (\d+\.\d+\S*) /;
+/** `uname -sr` and `uname -srm`. */
+const WITHOUT_HOST = /^Linux (\d+\.\d+\S*)(?: [a-z]\w*)?$/;
 const RELEASE = /^(\d+\.\d+[.-]\S+)$/;
 /** What `uname -v` prints, alone or behind the release. */
 const VERSION = /^(?:Linux \S+ \S+ )?(#\d+.{0,200}?)(?: (?:x86_64|i[3-6]86|unknown)\b.*)?$/;
@@ -39,7 +42,7 @@ export class Cpuinfo implements Reader {
   }
 
   line(text: string, number: number): void {
-    const release = UNAME.exec(text)?.[1] ?? RELEASE.exec(text)?.[1];
+    const release = (UNAME.exec(text) ?? WITHOUT_HOST.exec(text))?.[1] ?? RELEASE.exec(text)?.[1];
     if (release !== undefined) this.sink.fact(number, 'kernel_release', release);
     const version = VERSION.exec(text)?.[1];
     if (version !== undefined) this.sink.fact(number, 'kernel_version', version);

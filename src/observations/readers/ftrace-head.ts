@@ -14,12 +14,17 @@ export interface Head {
   readonly rest: string;
 }
 
-/** `-4242    [003] d..1.   900.100002: …`, with `(   4200)` and flags or without; or `-4242      3d..1.  100001us+: …`. */
+/**
+ * `-4242    [003] d..1.   900.100002: …`, with `(   4200)` and flags or without; or `-4242      3d..1.  100001us+: …`. trace-cmd has no blank
+ * before the time with --raw-ts, and what went by since the last event behind it with --ts-diff.
+ */
 const FROM_PID =
-  /-(\d{1,10})\s{1,16}(?:(?:\(\s{0,8}([\d-]{1,10})\)\s{1,8})?\[(\d{3,5})\](?:\s{1,8}([a-zA-Z.#][\w.#]{3,7}))?|(\d{1,5})([a-zA-Z.#][\w.#]{3,7}))\s{1,24}(\d{1,20}(?:\.\d{1,9})?)(?:us)?[ !+#*@$]?:\s+(.*)$/sy;
+  /-(\d{1,10})\s{1,16}(?:(?:\(\s{0,8}([\d-]{1,10})\)\s{1,8})?\[(\d{3,5})\](?:\s{1,8}([a-zA-Z.#][\w.#]{3,7}))?|(\d{1,5})([a-zA-Z.#][\w.#]{3,7}))(?:\s{1,24}|(?<=\]))(\d{1,20}(?:\.\d{1,9})?)(?:us)?[ !+#*@$]?:\s+(?:\(\+\d{1,20}\)\s+)?(.*)$/sy;
 
 /** The kernel pads names to so many columns; a name has 15 characters at most. */
 const COMM_COLUMNS = 16;
+/** Of a name before a CPU that flags are glued to. */
+const SHORT_COMM_COLUMNS = 8;
 const HYPHEN = 0x2d;
 
 /** Names may have blanks, hyphens and digits in them, so the hyphen before the pid is first looked for where the kernel puts it. */
@@ -46,7 +51,7 @@ function fromHyphen(text: string, at: number): Head | null {
   const [, pid, tgid, cpu, flags, glued, gluedFlags] = match;
   const comm = text.slice(0, at).trim();
   // trace-cmd names the file before it where it reports several, e.g. a guest's, whose CPUs are not the machine's.
-  if (comm.length > COMM_COLUMNS) return null;
+  if (comm.length > (glued === undefined ? COMM_COLUMNS : SHORT_COMM_COLUMNS)) return null;
   const letters = flags ?? gluedFlags;
   return {
     comm,

@@ -80,7 +80,7 @@ class FtraceReader implements Reader {
   private content(text: string, number: number, quote: string): void {
     const head = headOf(text) ?? bareHeadOf(text);
     if (head === null) {
-      if (claimsToBeRead(text)) this.sink.reject(number, NO_HEAD);
+      if (claimsToBeRead(text)) this.reject(number, NO_HEAD, null);
       else this.withoutHead(text, number);
       return;
     }
@@ -91,7 +91,7 @@ class FtraceReader implements Reader {
     const record = recordOf(head, number);
     if (record !== null) this.keep(record);
     else if (claimsToBeRead(text)) {
-      if (quote === '') this.sink.reject(number, BAD_BODY);
+      if (quote === '') this.reject(number, BAD_BODY, head.cpu);
       else this.wrapped = { text, line: number, quote };
     }
   }
@@ -106,8 +106,19 @@ class FtraceReader implements Reader {
     snapshot(new LogLine(number, text), this.sink);
   }
 
+  private reject(line: number, reason: string, cpu: number | null): void {
+    this.held.release();
+    this.inStack = false;
+    this.sink.reject(line, reason);
+    this.sink.missed?.(line, cpu);
+  }
+
   /** Comments, statistics, marks of loss, and noise. */
   private withoutHead(text: string, number: number): void {
+    if (/^# tracer: /.test(text)) {
+      this.held.release();
+      this.sink.missed?.(number, null);
+    }
     const loss = this.losses.read(text, number);
     if (loss !== null) this.keep(loss);
   }
@@ -134,7 +145,7 @@ class FtraceReader implements Reader {
   }
 
   private rejectWrapped(): void {
-    if (this.wrapped !== null) this.sink.reject(this.wrapped.line, BAD_BODY);
+    if (this.wrapped !== null) this.reject(this.wrapped.line, BAD_BODY, null);
     this.wrapped = null;
   }
 }

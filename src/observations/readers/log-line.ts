@@ -9,6 +9,8 @@ export class LogLine {
   cpu: number | null = null;
   /** Thread of the printk caller (`[ T1201]`). */
   pid: number | null = null;
+  /** The machine, where the log names it. */
+  host: string | null = null;
   /** It has a prefix of the kernel's log. */
   ofKernel = false;
   /** A message of the kernel's cuts in where the text ends; the rest comes in a line of its own. */
@@ -31,26 +33,33 @@ export class LogLine {
 }
 
 const DAY = '[A-Z][a-z]{2}';
+/** A day or a month in the language of the machine. */
+const NAME = String.raw`[^\s\d[\]]{1,8}`;
+const MONTH = String.raw`(?:\d{1,2})?${NAME}`;
 const CLOCK = String.raw`\d\d:\d\d:\d\d(?:[.,]\d+)?`;
 const ISO = String.raw`\d{4}[-/]\d\d[-/]\d\d[T ]${CLOCK}(?:Z|[+-]\d\d:?\d\d)?`;
+
+const HUMAN = String.raw`${NAME} ${MONTH} [ \d]\d ${CLOCK} \d{4}`;
+/** What journald prints before host and program. */
+const JOURNAL = String.raw`${MONTH} [ \d]\d ${CLOCK}|${NAME} ${ISO} (?:[A-Z]{2,5}|[+-]\d{2,4})|\d{9,11}\.\d{6}`;
 
 interface Prefix {
   readonly pattern: RegExp;
   /** What its group is. */
-  readonly gives?: 'at' | 'cpu' | 'pid';
+  readonly gives?: 'at' | 'host' | 'cpu' | 'pid';
   readonly ofKernel?: boolean;
 }
 
 /** In brackets, one prefix each. Like all of them, each takes one blank behind it and no more. */
 const BRACKETS: readonly Prefix[] = [
-  // printk's time, and that of dmesg -d.
-  { pattern: /^\[ *(\+?\d+\.\d{6})\] ?/, gives: 'at', ofKernel: true },
+  // printk's time, and what dmesg -d and -H make of it.
+  { pattern: /^\[ *(\+?\d+\.\d{6})(?: < *\d+\.\d{6}>)?\] ?/, gives: 'at', ofKernel: true },
   // printk's caller.
   { pattern: /^\[ *T(\d+)\] ?/, gives: 'pid', ofKernel: true },
   { pattern: /^\[ *C(\d+)\] ?/, gives: 'cpu', ofKernel: true },
   // dmesg -T, and -H.
   {
-    pattern: new RegExp(String.raw`^\[(${DAY} ${DAY} [ \d]\d ${CLOCK} \d{4})\] ?`),
+    pattern: new RegExp(String.raw`^\[(${HUMAN})(?: < *\d+\.\d{6}>)?\] ?`),
     gives: 'at',
     ofKernel: true,
   },
@@ -67,27 +76,41 @@ const ANGLES: readonly Prefix[] = [
   // Quoted mail.
   { pattern: /^(?:> ?)+(?=[<[\d]|cpu)/i },
 ];
+/** syslog and journald, in any language. */
+const OF_JOURNAL: Prefix = {
+  pattern: new RegExp(String.raw`^(${JOURNAL}) (?=\S+ kernel: )`),
+  gives: 'at',
+};
 const DIGITS: readonly Prefix[] = [
+  OF_JOURNAL,
   // dmesg --time-format iso; syzkaller; a pool's clock.
   { pattern: new RegExp(`^(${ISO}) `), gives: 'at' },
   { pattern: new RegExp(`^(${CLOCK}) +`), gives: 'at' },
   // /dev/kmsg.
   { pattern: /^\d{1,3},\d+,(\d+),[-c+](?:,[^;]*)?;/, gives: 'at', ofKernel: true },
 ];
+const LEVEL = '(?:emerg|alert|crit|err|warn|notice|info|debug)';
 const LETTERS: readonly Prefix[] = [
   // syslog and journald.
   { pattern: new RegExp(String.raw`^(${DAY} [ \d]\d ${CLOCK}) `), gives: 'at' },
+  OF_JOURNAL,
+  // dmesg -x.
+  { pattern: new RegExp(`^kern *:${LEVEL} *: `), ofKernel: true },
+  { pattern: new RegExp(`^[a-z]+[0-7]? *:${LEVEL} *: `) },
   // The host and the program, behind a time.
-  { pattern: /^(?:[\w.-]+ )?kernel: ?/, ofKernel: true },
+  { pattern: /^kernel: ?/, ofKernel: true },
+  { pattern: /^([\w.-]+) kernel: ?/, gives: 'host', ofKernel: true },
   { pattern: /^[\w.-]+ [\w.@/-]+\[\d+\]: ?/ },
 ];
+
+const OTHERS: readonly Prefix[] = [OF_JOURNAL];
 
 /** Those that can begin with a character. */
 function prefixesOf(first: string): readonly Prefix[] {
   if (first === '[') return BRACKETS;
   if (first === '<' || first === '>') return ANGLES;
   if (first >= '0' && first <= '9') return DIGITS;
-  return /\w/.test(first) ? LETTERS : [];
+  return /\w/.test(first) ? LETTERS : OTHERS;
 }
 
 /** Behind the beginning of a line: a message that cut into it. */
@@ -127,19 +150,21 @@ function strip(line: LogLine): boolean {
     line.ofKernel ||= ofKernel === true;
     const said = match[1] ?? '';
     if (gives === 'at') line.at = said;
+    else if (gives === 'host') line.host = line.at === null ? null : said;
     else if (gives !== undefined) line[gives] = Number(said);
     return true;
   }
   return false;
 }
 
-const HUMAN_TIME = new RegExp(String.raw`^\[${DAY} ${DAY} [ \d]\d ${CLOCK} \d{4}\] `);
+const HUMAN_TIME = new RegExp(String.raw`^\[${HUMAN}\] `);
+const JOURNAL_LINE = new RegExp(String.raw`^(?:${JOURNAL}|\d{4}-\d\d-\d\dT\S+) \S+ kernel: `);
 
 /** Whether a line begins as the kernel's log does. */
 export const hasKernelPrefix = (line: string): boolean =>
   /^(?:<\d{1,3}>)?\[ *\d+\.\d{6}\](?: |\[)/.test(line) ||
   /^\d{1,3},\d+,\d+,[-c+](?:,[^;]*)?;/.test(line) ||
-  /^(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S+) \S+ kernel: /.test(line) ||
+  JOURNAL_LINE.test(line) ||
   HUMAN_TIME.test(line);
 
 /** A record of this line, with its time. */

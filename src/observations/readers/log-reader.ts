@@ -26,6 +26,7 @@ class LogReader implements Reader {
   private readonly mail = new QuotedPrintable();
   /** A line whose end a message of the kernel's has cut off. */
   private begun: LogLine | null = null;
+  private host: string | null = null;
 
   constructor(
     private readonly recognisers: readonly Recogniser[],
@@ -34,8 +35,18 @@ class LogReader implements Reader {
 
   line(raw: string, number: number): void {
     for (const whole of this.mail.decode(raw, number)) {
-      for (const line of logLines(whole.text, whole.number)) this.part(line);
+      for (const line of logLines(whole.text, whole.number)) {
+        this.ofHost(line.host);
+        this.part(line);
+      }
     }
+  }
+
+  /** A log may be collected from several machines. */
+  private ofHost(host: string | null): void {
+    if (host === null) return;
+    if (this.host !== null && this.host !== host) this.sink.otherMachine?.();
+    this.host = host;
   }
 
   end(): void {

@@ -4,6 +4,7 @@ import { functionOfFrame } from './contexts.js';
 import { HeldRecord } from './held-record.js';
 import { sampleRateNotice } from './notices.js';
 import { dumpedOf, recordOfDump } from './perf-dump.js';
+import { PERF_HEADERS, perfHeader } from './perf-header.js';
 import { lossOfPerf, throttlingOfStats } from './perf-loss.js';
 import { sampleOf } from './perf-script-sample.js';
 import { claimsToBeRead } from './tracepoints.js';
@@ -35,12 +36,19 @@ class PerfScriptReader implements Reader {
       this.keep(sample);
       this.inStack = true;
     } else if (text.trim() === '') this.inStack = false;
-    else if (claimsToBeRead(text)) this.sink.reject(number, BAD_SAMPLE);
+    else if (claimsToBeRead(text)) this.reject(number);
     else this.other(text, number);
   }
 
   end(): void {
     this.held.release();
+  }
+
+  private reject(line: number): void {
+    this.held.release();
+    this.inStack = false;
+    this.sink.reject(line, BAD_SAMPLE);
+    this.sink.missed?.(line, null);
   }
 
   private keep(record: ObservedRecord): void {
@@ -49,6 +57,8 @@ class PerfScriptReader implements Reader {
   }
 
   private other(text: string, number: number): void {
+    const [, name, value] = HEADER.exec(text) ?? [];
+    if (name !== undefined && value !== undefined) perfHeader(this.sink, number, name, value);
     const loss = lossOfPerf(text, number) ?? throttlingOfStats(text, number);
     if (loss !== null) this.keep(loss);
     else if (this.inStack && /^\s/.test(text)) {
@@ -57,6 +67,8 @@ class PerfScriptReader implements Reader {
     }
   }
 }
+
+const HEADER = new RegExp(`^# (${PERF_HEADERS.join('|')}) : (.*?)\\s*$`);
 
 const BAD_SAMPLE =
   'The event is not as perf prints it: the line may be cut, or another text is in it.';

@@ -26,7 +26,7 @@ const looksLikeOutput = (line: string): boolean =>
   rdmsrCommand(line) !== null;
 
 const CPU =
-  /^\[?(?:cpu|core|processor|thread)[ #=_:[]{0,2}(\d+)\]?(?:\s*(?:[:=,|]|->)\s*|\s+)(.*)$/i;
+  /^\[?(?:cpu|core|processor|thread)[ #=_:[]{0,2}(\d+)\]?(?:\s*(?:[:=,|]|->)\s*|\s+-\s+|\s+)(.*)$/i;
 const MSR =
   /^(?:msr[\s:=_[(]*)?(0x[0-9a-f]+|[0-9a-f]{1,8}|\w{0,9}pebs_en\w{0,9})[\])]?(?:\s*(?:[:=]|->)\s*|\s+is\s+|\s+)(\S+)$/i;
 /** `MSR 0x3f1 on CPU 3 = 0x1`. */
@@ -46,7 +46,7 @@ const VALUE_WORD = /\bval(?:ue)?\b[ :=]*/i;
 const NOTE = /(?<=[0-9a-f])\s+\((?!unreadable|error|fail|n\/?a)[^()]*\)$/i;
 /** A register, and a number that a line ends with. */
 const NAME = /\b(?:0x)?3f1\b|pebs_en/i;
-const ENDS_WITH_NUMBER = /[\s=:](?:0x)?[0-9a-f]{1,20}$/i;
+const ENDS_WITH_NUMBER = /[\s=:"'](?:0x)?[0-9a-f]{1,20}["'})\]]*$/i;
 const COMMENT = /(?:^|\s)(?:#|\/\/).*$/;
 
 class RdmsrLines implements Recogniser {
@@ -182,7 +182,7 @@ class RdmsrLines implements Recogniser {
     const reason = isDump
       ? 'bytes in the order of memory: print them with "od -A n -t x1"'
       : 'no value that rdmsr prints';
-    const cpu = /\bcpu[ =#]?(\d+)\b/i.exec(text)?.[1];
+    const cpu = /\bcpu[ =#]?(\d+)\b(?!\/)/i.exec(text)?.[1];
     this.sink.reject(line.number, reason, cpu === undefined ? undefined : Number(cpu));
     return true;
   }

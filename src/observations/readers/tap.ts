@@ -39,7 +39,7 @@ export class Tap implements Recogniser {
     const text = line.text.slice(indent).trimEnd();
     if (/^K?TAP version /.test(text)) this.seen = true;
     else if (/^Bail out!/.test(text)) this.bailOut(line, text);
-    else if (/^\d+\.\.\d+/.test(text)) this.plan(text);
+    else if (/^\d+\.\.\d+/.test(text)) this.plan(line, indent, text);
     else if (text.startsWith('# ')) return this.comment(indent, text);
     else return this.result(line, indent, text);
     return true;
@@ -50,8 +50,13 @@ export class Tap implements Recogniser {
     this.results.add(line, { name: 'Bail out!', result: 'error', text: text.slice(9).trim() });
   }
 
-  private plan(text: string): void {
-    this.skipped = /^1\.\.0 # SKIP[\s-]*(.*)$/i.exec(text)?.[1] ?? '';
+  private plan(line: LogLine, indent: number, text: string): void {
+    const reason = /^1\.\.0 # SKIP[\s-]*(.*)$/i.exec(text)?.[1];
+    this.skipped = reason ?? '';
+    // Of a test that runs alone; otherwise its parent tells.
+    if (reason !== undefined && indent === 0 && this.parents.length === 0) {
+      this.results.add(line, { name: '1..0', result: 'skip', text: reason });
+    }
   }
 
   private comment(indent: number, text: string): boolean {

@@ -1,4 +1,5 @@
 /** What the body of a trace event says: the text after `write_msr: `, the same in ftrace, trace-cmd and perf script. */
+import { nameOfIndex } from '../msr-names.js';
 import { ObservedRecord } from '../record.js';
 import { valueOfHex } from '../value.js';
 import { recordOfFields } from './tracepoint-fields.js';
@@ -27,7 +28,7 @@ export function recordOfBody(line: number, name: string, body: string): Observed
   const read = isRead(name) ? BODIES[name] : undefined;
   return read === undefined
     ? eventOf(line, name, body)
-    : (read(line, body) ?? ofRawFields(line, name, body));
+    : (read(line, body) ?? ofFields(line, name, body));
 }
 
 /** An event that is only named. */
@@ -128,9 +129,41 @@ function nmi(line: number, body: string): ObservedRecord | null {
   return record;
 }
 
-/** `msr=1009 val=1 failed=0`, as `trace-cmd report -R` prints it. */
-function ofRawFields(line: number, name: string, body: string): ObservedRecord | null {
-  if (!/^\w+=[\w-]+(?:\s+\w+=[\w-]+)*$/.test(body)) return null;
-  const fields = new Map(body.split(/\s+/).map((field) => field.split('=') as [string, string]));
-  return recordOfFields(line, name, fields);
+const RAW_FIELDS = /^\w+=-?\w+(?:\s+\w+=-?\w+)*$/;
+/** The option `fields` of newer kernels: `msr=0x3f1 (1009) val=0x1 (1) failed=0x0 (0)`. */
+const BOTH_BASES = /^\w+=0x[0-9a-f]+ \(-?\d+\)(?:\s+\w+=0x[0-9a-f]+ \(-?\d+\))*$/;
+
+function ofFields(line: number, name: string, body: string): ObservedRecord | null {
+  const both = BOTH_BASES.test(body);
+  if (!both && !RAW_FIELDS.test(body)) return null;
+  const words = body.replace(/ \(-?\d+\)/g, '').split(/\s+/);
+  const fields = new Map(words.map((field) => field.split('=') as [string, string]));
+  const of = both
+    ? fields
+    : inOneBase(fields, name === 'kvm_msr' ? ['ecx', 'data'] : ['msr', 'val']);
+  return of === null ? null : recordOfFields(line, name, of);
 }
+
+/**
+ * `trace-cmd report -R` prints `msr=1009 val=16`, and newer versions `msr=3f1 val=10`: digits tell which it is, or that the
+ * index is an MSR's in one base only. Null where they do not.
+ */
+function inOneBase(
+  fields: Map<string, string>,
+  hexadecimal: readonly [index: string, value: string],
+): ReadonlyMap<string, string> | null {
+  const [msr, value] = hexadecimal.map((name) => fields.get(name));
+  const digits = `${msr}${value}`;
+  if (msr === undefined || /[-x]/.test(digits)) return fields;
+  const isHex = isKnown(msr, 16);
+  if (!/[a-f]/.test(digits)) {
+    if (isHex === isKnown(msr, 10)) return null;
+    if (!isHex) return fields;
+  }
+  return new Map(
+    [...fields].map(([name, said]) => [name, hexadecimal.includes(name) ? `0x${said}` : said]),
+  );
+}
+
+const isKnown = (digits: string, base: 10 | 16): boolean =>
+  nameOfIndex(Number.parseInt(digits, base)) !== null;

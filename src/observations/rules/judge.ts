@@ -140,7 +140,10 @@ export class Judge {
   }
 
   private entry(cpu: number, record: ObservedRecord): void {
-    this.windows.of(cpu).enter(record);
+    const window = this.windows.of(cpu);
+    // Its exit is missing, and who knows what else.
+    if (window.open) this.forget(cpu);
+    window.enter(record);
     this.path.entry(cpu);
     this.notices.entry(cpu);
   }
@@ -171,6 +174,13 @@ export class Judge {
     this.heal.rebooted();
     this.windows.each((_, cpu) => this.gap(cpu));
     this.idle.rebooted();
+    this.dump.rebooted();
+  }
+
+  /** A line gives no record that should have given one: of a CPU, or (null) of any. */
+  missed(cpu: number | null): void {
+    if (cpu !== null) this.forget(cpu);
+    else this.windows.each((_, each) => this.forget(each));
   }
 
   private loss(record: ObservedRecord): void {
@@ -184,8 +194,14 @@ export class Judge {
   }
 
   private gap(cpu: number): void {
-    this.windows.of(cpu).leave();
+    this.forget(cpu);
     this.path.lost(cpu);
+  }
+
+  /** What happens now does not follow on what is known of the CPU. */
+  private forget(cpu: number): void {
+    this.windows.of(cpu).leave();
+    this.path.forget(cpu);
     this.overlap.forget(cpu);
     this.idle.written(cpu);
     this.dump.forget(cpu);

@@ -8,7 +8,7 @@ import type { ObservedRecord } from '../record.js';
 import { isZero } from '../value.js';
 import { about, type Finding, NAME } from './finding.js';
 import { PerCpu } from './per-cpu.js';
-import { span, type Window } from './windows.js';
+import { isBefore, span, type Window } from './windows.js';
 
 /** Windows that show that KVM does not zero the register. */
 export const QUIET_WINDOWS = 1000;
@@ -58,6 +58,7 @@ export class R0Path {
       if (path.hostOnAtEntry && !path.unsure) path.quiet += 1;
       return;
     }
+    if (isBefore(record.at, window.entryAt)) return;
     path.proof ??= about(
       'R0',
       'none',
@@ -83,11 +84,16 @@ export class R0Path {
   }
 
   lost(cpu: number): void {
+    this.forget(cpu);
+    this.paths.of(cpu).lostLast = true;
+  }
+
+  /** Whether host PEBS is on, and what was written in this window, is not known any more. */
+  forget(cpu: number): void {
     const path = this.paths.of(cpu);
     path.hostOn = false;
     path.hostOnAtEntry = false;
     path.zeroLine = 0;
-    path.lostLast = true;
   }
 
   /** `lostAnywhere`: records were lost at unknown places, so that no window proves anything. */

@@ -13,13 +13,18 @@ import { type Snapshot, secondsApart, timeOf } from './snapshot.js';
 /** Two ticks at 100 Hz, the slowest that kernels are built with. */
 export const TWO_TICKS_SECONDS = 0.02;
 
+interface Read {
+  readonly value: U64;
+  readonly line: number;
+  readonly at: string | null;
+  readonly snapshot: Snapshot;
+}
+
 class Reads {
   /** Bits that all reads since the first had. */
   common: U64 = ZERO;
-  firstValue: U64 = ZERO;
-  firstLine = 0;
-  first: Snapshot | null = null;
-  firstAt: string | null = null;
+  first: Read | null = null;
+  last: Read | null = null;
 }
 
 export class R1Idle {
@@ -33,27 +38,33 @@ export class R1Idle {
       return null;
     }
     const value = record.value!;
+    const now: Read = { value, line: record.line, at: timeOf(record, snapshot), snapshot };
+    if (reads.first?.snapshot.boot !== snapshot.boot) reads.last = null;
+    else if (isZero(and(reads.common, value))) {
+      // Those bits are gone, but others may have been there at the last read already.
+      reads.first = reads.last;
+      reads.common = reads.last?.value ?? ZERO;
+    }
+    const { first, last } = reads;
     const common = and(reads.common, value);
-    if (reads.first === null || isZero(common) || snapshot.boot !== reads.first.boot) {
-      reads.first = isZero(value) ? null : snapshot;
+    reads.last = now;
+    if (first === null || last === null || isZero(common)) {
+      reads.first = isZero(value) ? null : now;
       reads.common = value;
-      reads.firstValue = value;
-      reads.firstLine = record.line;
-      reads.firstAt = timeOf(record, snapshot);
       return null;
     }
     reads.common = common;
-    const seconds = secondsApart(reads.firstAt, timeOf(record, snapshot));
+    const seconds = secondsApart(first.at, now.at);
     if (seconds === null || seconds < TWO_TICKS_SECONDS) return null;
     return {
       rule: 'R1',
       cpu,
       bits: common,
       fixedBits: ZERO,
-      lines: [reads.first.line, reads.firstLine, snapshot.line, record.line].filter(
+      lines: [first.snapshot.line, first.line, snapshot.line, record.line].filter(
         (line) => line > 0,
       ),
-      text: `CPU ${cpu}: ${NAME} was ${shortHex(reads.firstValue)}, and more than two ticks later ${shortHex(value)}, while no PEBS event was open.`,
+      text: `CPU ${cpu}: ${NAME} was ${shortHex(first.value)}, and more than two ticks later ${shortHex(value)}, while no PEBS event was open.`,
     };
   }
 

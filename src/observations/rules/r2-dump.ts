@@ -66,6 +66,12 @@ export class R2Dump {
     return this.dumps.get(cpu)?.withoutLine ?? 0;
   }
 
+  rebooted(): void {
+    this.dumps.each((dump) => {
+      dump.line = 0;
+    });
+  }
+
   /** The next active_mask does not belong to the register read before. */
   forget(cpu: number): void {
     const dump = this.dumps.get(cpu);

@@ -8,7 +8,7 @@ import type { ObservedRecord } from '../record.js';
 import { andNot, isZero, ZERO } from '../value.js';
 import { NAME, type StuckBits } from './finding.js';
 import { PerCpu } from './per-cpu.js';
-import { span, type Window } from './windows.js';
+import { isBefore, span, type Window } from './windows.js';
 
 class Overlap {
   /** Line of the NMI's write; 0: perf's last write is unknown, or was made outside a window. */
@@ -43,6 +43,10 @@ export class R3Window {
     const overlap = this.overlaps.get(cpu);
     if (overlap === undefined || overlap.writeLine === 0 || overlap.exitLine !== 0) return;
     if (!window.open) return;
+    if (isBefore(record.at, window.entryAt)) {
+      overlap.writeLine = 0;
+      return;
+    }
     overlap.exitLine = record.line;
     overlap.exitAt = record.at;
   }
@@ -52,7 +56,7 @@ export class R3Window {
     const overlap = this.overlaps.get(cpu);
     if (overlap === undefined || overlap.writeLine === 0 || overlap.exitLine === 0) return null;
     const bits = andNot(shown, overlap.written);
-    if (isZero(bits)) return null;
+    if (isZero(bits) || isBefore(record.at, overlap.exitAt)) return null;
     return {
       rule: 'R3',
       cpu,

@@ -6,6 +6,7 @@ export interface Snapshot {
   readonly line: number;
   /** PEBS events open on the machine; null: not said. */
   readonly pebsEvents: number | null;
+  /** The machine and its boot, as far as they are named. */
   readonly boot: string | null;
   /** RFC 3339, or null. */
   readonly at: string | null;
@@ -17,9 +18,13 @@ export function readSnapshot(record: ObservedRecord, pebsEvents: number | null):
   return {
     line: record.line,
     pebsEvents: readCount(attributes.pebs_events) ?? pebsEvents,
-    boot: attributes.boot_id ?? null,
+    boot: bootOf(attributes),
     at: attributes.ts ?? null,
   };
+}
+
+function bootOf({ host, boot_id: boot }: Readonly<Record<string, string>>): string | null {
+  return host === undefined ? (boot ?? null) : `${host} ${boot ?? ''}`;
 }
 
 export function readCount(text: string | undefined): number | null {

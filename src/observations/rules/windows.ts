@@ -24,6 +24,17 @@ export class Window {
 
 export const makeWindows = (): PerCpu<Window> => new PerCpu(() => new Window());
 
+/** Whether a clock goes back between two times: they are of two recordings then. */
+export function isBefore(later: string | null, earlier: string | null): boolean {
+  const [whole, part = ''] = later?.split('.') ?? [];
+  const [wholeBefore, partBefore = ''] = earlier?.split('.') ?? [];
+  if (whole === undefined || wholeBefore === undefined) return false;
+  if (!/^\d+$/.test(whole) || !/^\d+$/.test(wholeBefore)) return false;
+  return whole.length === wholeBefore.length
+    ? whole + part < wholeBefore + partBefore
+    : whole.length < wholeBefore.length;
+}
+
 /** ` (900.100001-900.100020)`, where the tool prints times. */
 export function span(from: string | null, to: string | null): string {
   return from === null || to === null ? '' : ` (${from}-${to})`;

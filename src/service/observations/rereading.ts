@@ -1,6 +1,6 @@
 /** Reads the pieces of a stored text again, in order but not necessarily all. */
-import { Reading, type ReadingOptions } from '../../observations/reading.js';
-import type { ObservedRecord } from '../../observations/record.js';
+import { Reading, type ReadingOptions, type RecordTap } from '../../observations/reading.js';
+import { ObservedRecord } from '../../observations/record.js';
 import type { TextStore } from '../../store/text-store.js';
 import { Slices } from '../slices.js';
 import { Decoding, unpacked } from './text-pieces.js';
@@ -27,10 +27,14 @@ export class Rereading {
     private readonly id: string,
     private readonly pieces: number,
     options: ReadingOptions,
+    /** Whether a line that gives no record, and should have given one, is a loss. */
+    withGaps = false,
   ) {
-    this.reading = new Reading(options, {
-      record: (record) => void this.found.push({ ...record }),
-    });
+    const tap: RecordTap = { record: (record) => void this.found.push({ ...record }) };
+    const missed = (line: number, cpu: number | null): void => {
+      this.found.push({ ...new ObservedRecord(line, 'loss'), cpu });
+    };
+    this.reading = new Reading(options, withGaps ? { ...tap, missed } : tap);
   }
 
   /**

@@ -22,7 +22,7 @@ export interface RecordPage {
 }
 
 export interface ReadableRecords {
-  /** All records, some at a time. */
+  /** All records, some at a time, and a loss where a line gave none that should have given one. */
   all(): AsyncGenerator<readonly NumberedRecord[]>;
   /** At most `limit` records behind so many, at least one where there are any. */
   page(after: number, limit: number): Promise<RecordPage>;
@@ -35,9 +35,13 @@ export class StoredRecords implements ReadableRecords {
     private readonly options: ReadingOptions,
   ) {}
 
-  async *all(): AsyncGenerator<readonly NumberedRecord[]> {
+  all(): AsyncGenerator<readonly NumberedRecord[]> {
+    return this.read(true);
+  }
+
+  private async *read(withGaps: boolean): AsyncGenerator<readonly NumberedRecord[]> {
     const pieces = await this.store.count(this.id);
-    const rereading = new Rereading(this.store, this.id, pieces, this.options);
+    const rereading = new Rereading(this.store, this.id, pieces, this.options, withGaps);
     let before = 0;
     for (let n = 0; n < pieces; n += 1) {
       for await (const records of rereading.read(n)) {
@@ -102,7 +106,7 @@ export class StoredRecords implements ReadableRecords {
 
   private async fromBeginning(after: number, limit: number): Promise<RecordPage> {
     const records: NumberedRecord[] = [];
-    for await (const some of this.all()) {
+    for await (const some of this.read(false)) {
       records.push(...some.filter(({ number }) => number > after));
       if (records.length > limit) break;
     }
