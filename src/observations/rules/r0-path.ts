@@ -63,7 +63,7 @@ export class R0Path {
       'none',
       cpu,
       [window.entryLine, path.zeroLine, record.line],
-      `CPU ${cpu}: KVM zeroed ${NAME} between kvm_entry and kvm_exit${span(window.entryAt, record.at)}, outside NMI context: the register is in the MSR-load areas.`,
+      `CPU ${cpu}: KVM zeroed ${NAME} between kvm_entry and kvm_exit${span(window.entryTime, record.time)}, outside NMI context: the register is in the MSR-load areas.`,
     );
   }
 
