@@ -7,21 +7,36 @@
 /** No line of the tools read here is longer; what is, is rejected. */
 export const MAX_LINE_LENGTH = 16_384;
 
-/** A piece of a text, with a byte for each character. */
-export interface Piece {
-  readonly text: string;
+/** A piece of a text in which every byte is a character. Nobody keeps it: other bytes may take the place of these. */
+export class Piece {
   readonly bytes: DataView;
-  /** The same, to be looked at one by one. */
-  readonly codes: Uint8Array;
+  /** Behind the last line that ends in it. */
+  readonly end: number;
+  private made: string | undefined;
+
+  constructor(
+    /** The same bytes, to be looked at one by one. */
+    readonly codes: Uint8Array,
+    private readonly decode: () => string,
+  ) {
+    this.bytes = new DataView(codes.buffer, codes.byteOffset, codes.length);
+    this.end = codes.lastIndexOf(LINE_FEED) + 1;
+  }
+
+  /** Made only where it is needed: common lines are read without. */
+  get text(): string {
+    this.made ??= this.decode();
+    return this.made;
+  }
 }
 
 export interface LineSink {
   line(text: string, number: number): void;
   /**
-   * Offers a line where it stands, before it is cut out: from `start` to `end`, which is where it ends. If this answers false,
-   * the line comes as text.
+   * Offers the line that begins at `start` where it stands, before its end is looked for: answers where the next one begins. If
+   * this answers -1, the line comes as text.
    */
-  common?(piece: Piece, start: number, end: number, number: number): boolean;
+  common?(piece: Piece, start: number, number: number): number;
   tooLong(number: number): void;
 }
 
@@ -41,48 +56,54 @@ export class Lines {
     return this.number;
   }
 
-  /** With the bytes that the piece was decoded from, whole common lines can be read where they stand. */
-  write(piece: string, bytes?: Uint8Array): void {
-    this.escapes ||= piece.includes(ESCAPE);
-    let start = 0;
-    if (bytes !== undefined && bytes.length === piece.length && !this.escapes) {
-      start = this.writeCommon(piece, bytes);
+  /** Whole common lines are read where they stand in a piece. */
+  write(piece: string | Piece): void {
+    if (typeof piece === 'string') {
+      this.escapes ||= piece.includes(ESCAPE);
+      this.writeText(piece);
+    } else {
+      this.escapes ||= piece.codes.includes(ESCAPE.charCodeAt(0));
+      if (this.escapes) this.writeText(piece.text);
+      else this.writePiece(piece);
     }
-    for (let end = piece.indexOf('\n', start); end >= 0; end = piece.indexOf('\n', start)) {
-      this.ended(piece.slice(start, end));
+  }
+
+  private writeText(text: string): void {
+    let start = 0;
+    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
+      this.ended(text.slice(start, end));
       start = end + 1;
     }
+    this.begun(text.slice(start));
+  }
+
+  private writePiece(piece: Piece): void {
+    const { sink } = this;
+    let start = 0;
+    while (start < piece.end) {
+      // The first one may have been begun by the last piece.
+      const whole = this.rest === '' && !this.skipping;
+      const next = whole ? (sink.common?.(piece, start, this.number + 1) ?? -1) : -1;
+      if (next > 0) {
+        this.number += 1;
+        start = next;
+      } else {
+        const end = piece.text.indexOf('\n', start);
+        this.ended(piece.text.slice(start, end));
+        start = end + 1;
+      }
+    }
+    if (start < piece.codes.length) this.begun(piece.text.slice(start));
+  }
+
+  /** The next line has begun, or goes on. */
+  private begun(text: string): void {
     if (this.skipping) return;
-    this.rest += piece.slice(start);
+    this.rest += text;
     if (this.rest.length > MAX_LINE_LENGTH) {
       this.rest = '';
       this.skipping = true;
     }
-  }
-
-  /** The same for a piece in which every byte is a character; answers where what is left begins. */
-  private writeCommon(text: string, bytes: Uint8Array): number {
-    const { sink } = this;
-    const { buffer, byteOffset, length } = bytes;
-    const piece = {
-      text,
-      bytes: new DataView(buffer, byteOffset, length),
-      codes: new Uint8Array(buffer, byteOffset, length),
-    };
-    let start = 0;
-    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
-      // It may have been begun by the last piece.
-      const whole =
-        this.rest === '' &&
-        !this.skipping &&
-        bytes[end] === LINE_FEED &&
-        end - start <= MAX_LINE_LENGTH;
-      const last = bytes[end - 1] === CARRIAGE_RETURN ? end - 1 : end;
-      if (whole && sink.common?.(piece, start, last, this.number + 1) === true) this.number += 1;
-      else this.ended(text.slice(start, end));
-      start = end + 1;
-    }
-    return start;
   }
 
   /** The line without an end that the text stops with, if there is one; its number is `count + 1`. */

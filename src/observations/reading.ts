@@ -9,6 +9,7 @@ import {
 } from './documents/formats.js';
 import { FactsBook } from './facts-book.js';
 import { FORMATS } from './formats.js';
+import type { Piece } from './lines.js';
 import { Preconditions } from './preconditions.js';
 import type { ObservedRecord, RecordSink } from './record.js';
 import { Rejects } from './rejects.js';
@@ -102,11 +103,18 @@ export class Reading {
     return this.lines.count + this.documentLines;
   }
 
-  /** With the bytes that the piece was decoded from, long traces are read faster. Throws RefusedText. */
-  write(piece: string, bytes?: Uint8Array): void {
-    if (this.document !== null) this.gather(piece);
-    else if (this.head === null) this.lines.write(piece, bytes);
-    else this.begin(piece, bytes);
+  /** Throws RefusedText. */
+  write(piece: string | Piece): void {
+    if (this.document === null && this.head === null) {
+      this.lines.write(piece);
+      return;
+    }
+    const text = typeof piece === 'string' ? piece : piece.text;
+    if (this.document !== null) this.gather(text);
+    else if (this.head === '' && !mayBeDocument(text.slice(0, 1000))) {
+      this.head = null;
+      this.lines.write(piece);
+    } else this.begin(this.head + text);
   }
 
   /** No piece follows. Throws RefusedText. */
@@ -124,14 +132,9 @@ export class Reading {
     return answer({ format, records, rejects, judge, facts, preconditions, span, cut });
   }
 
-  private begin(piece: string, bytes?: Uint8Array): void {
-    const head = this.head + piece;
-    if (head === piece && !mayBeDocument(piece.slice(0, 1000))) {
-      this.head = null;
-      this.lines.write(piece, bytes);
-    } else if (head.length >= HEAD_CHARACTERS || !mayBeDocument(head.slice(0, 1000))) {
-      this.decide(head);
-    } else this.head = head;
+  private begin(head: string): void {
+    if (head.length >= HEAD_CHARACTERS || !mayBeDocument(head.slice(0, 1000))) this.decide(head);
+    else this.head = head;
   }
 
   private decide(head: string): void {

@@ -2,7 +2,7 @@
 
 import { formatU64 } from '../model/values.js';
 import { nameOfIndex } from './msr-names.js';
-import type { Context, ObservedRecord, RecordKind } from './record.js';
+import type { Context, KeptRecord, RecordKind } from './record.js';
 
 export interface RecordView {
   readonly line: number;
@@ -27,12 +27,12 @@ export interface RecordView {
   readonly writer?: string;
   readonly count?: number;
   readonly name?: string;
-  readonly result?: NonNullable<ObservedRecord['result']>;
+  readonly result?: NonNullable<KeptRecord['result']>;
   readonly text?: string;
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
-export function recordView(record: ObservedRecord): RecordView {
+export function recordView(record: KeptRecord): RecordView {
   const { line, kind, cpu, at, context, msr, value, guest, known } = record;
   return {
     line,
@@ -65,7 +65,7 @@ const OPTIONAL = [
   'attributes',
 ] as const;
 
-function present(record: ObservedRecord): Pick<RecordView, (typeof OPTIONAL)[number]> {
+function present(record: KeptRecord): Pick<RecordView, (typeof OPTIONAL)[number]> {
   return Object.fromEntries(
     OPTIONAL.filter((name) => record[name] !== null).map((name) => [name, record[name]]),
   );

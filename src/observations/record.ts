@@ -7,6 +7,7 @@
 
 import type { U64 } from '../pmu/arch/counter-set.js';
 import type { Piece } from './lines.js';
+import { PrintedTime } from './printed-time.js';
 import type { CONTEXTS, RECORD_KINDS, TEST_RESULTS } from './vocabulary.js';
 
 export type RecordKind = (typeof RECORD_KINDS)[number];
@@ -17,8 +18,8 @@ export type Context = (typeof CONTEXTS)[number];
 export class ObservedRecord {
   /** The CPU, where the line gives it. */
   cpu: number | null = null;
-  /** Time as the tool printed it: decimal, in its own clock and unit. */
-  at: string | null = null;
+  /** Its own for good: a copy has `at` instead. */
+  readonly #time = new PrintedTime();
   context: Context = 'unknown';
   /** Index of the MSR, e.g. 0x3f1. */
   msr: number | null = null;
@@ -56,7 +57,26 @@ export class ObservedRecord {
     public line: number,
     public kind: RecordKind,
   ) {}
+
+  /** Time as the tool printed it: decimal, in its own clock and unit. */
+  get at(): string | null {
+    return this.#time.text;
+  }
+
+  set at(text: string | null) {
+    this.#time.say(text);
+  }
+
+  /** The same, for those who will hardly look at it. */
+  get time(): PrintedTime {
+    return this.#time;
+  }
 }
+
+/** A record as plain data: to be kept, or to be handed to another thread. */
+export type KeptRecord = Omit<ObservedRecord, 'time'>;
+
+export const kept = (record: ObservedRecord): KeptRecord => ({ ...record, at: record.at });
 
 /** Where readers put what they find. */
 export interface RecordSink {
@@ -78,8 +98,11 @@ export interface RecordSink {
 export interface Reader {
   /** A whole line, without its end; numbers begin at 1. */
   line(text: string, number: number): void;
-  /** Reads a line where it stands, if it is one of those that the format is full of; false: give it to `line`. */
-  common?(piece: Piece, start: number, end: number, number: number): boolean;
+  /**
+   * Reads the line that begins at `start` where it stands, if it is one of those that the format is full of. Where the next one
+   * begins; -1: give it to `line`.
+   */
+  common?(piece: Piece, start: number, number: number): number;
   /** No line follows. What was begun and not ended yields nothing. */
   end(): void;
 }

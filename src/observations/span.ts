@@ -1,4 +1,5 @@
 /** How long a text's records span, where they have times in a unit that their format gives away. */
+import { PrintedTime } from './printed-time.js';
 import type { ObservedRecord } from './record.js';
 
 /** Formats whose times are seconds with microseconds or nanoseconds. */
@@ -9,18 +10,20 @@ const DATE = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)
 
 export class Span {
   private first: string | null = null;
-  private last: string | null = null;
+  private readonly last = new PrintedTime();
 
   /** Of millions of records, all but two are passed over. */
-  record({ at, kind }: ObservedRecord): void {
-    if (at === null || kind === 'job') return;
-    this.first ??= at;
-    this.last = at;
+  record(record: ObservedRecord): void {
+    const { time } = record;
+    if (!time.isPrinted || record.kind === 'job') return;
+    this.first ??= time.text;
+    this.last.take(time);
   }
 
   /** Null where times are not there, not in one clock, or in a unit that is not known. */
   seconds(format: string): number | null {
-    const { first, last } = this;
+    const { first } = this;
+    const last = this.last.text;
     if (first === null || last === null) return null;
     const [from, to] = [timeOf(first, format), timeOf(last, format)];
     if (from === null || to === null || from.perSecond !== to.perSecond) return null;

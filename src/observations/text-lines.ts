@@ -1,7 +1,7 @@
 /** Reads a text of lines into a sink: recognises its format by its first lines, if nobody has named it. */
 import { DOCUMENTS } from './documents/formats.js';
 import { FORMATS, type Format, recognise } from './formats.js';
-import { Lines, MAX_LINE_LENGTH } from './lines.js';
+import { Lines, MAX_LINE_LENGTH, type Piece } from './lines.js';
 import type { Reader, RecordSink } from './record.js';
 
 /** Lines and characters that are looked at to recognise a format. */
@@ -11,8 +11,7 @@ const LOOK_AHEAD_CHARACTERS = 65_536;
 export class TextLines {
   private readonly lines = new Lines({
     line: (text, number) => this.line(text, number),
-    common: (piece, start, end, number) =>
-      this.reader?.common?.(piece, start, end, number) ?? false,
+    common: (piece, start, number) => this.reader?.common?.(piece, start, number) ?? -1,
     tooLong: (number) => {
       this.sink.reject(number, `longer than ${MAX_LINE_LENGTH} characters`);
       this.sink.missed?.(number, null);
@@ -42,9 +41,8 @@ export class TextLines {
     return this.lines.count;
   }
 
-  /** With the bytes that the piece was decoded from, long traces are read faster. */
-  write(piece: string, bytes?: Uint8Array): void {
-    this.lines.write(piece, bytes);
+  write(piece: string | Piece): void {
+    this.lines.write(piece);
   }
 
   /** Whether the text has ended within a line. */

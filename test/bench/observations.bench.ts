@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import process from 'node:process';
 import { StringDecoder } from 'node:string_decoder';
-import { Lines } from '../../src/observations/lines.js';
+import { Lines, Piece } from '../../src/observations/lines.js';
 import { makeFtraceReader } from '../../src/observations/readers/ftrace.js';
 import { PieceReading } from '../../src/service/observations/piece-reading.js';
 
@@ -82,7 +82,7 @@ function readTrace(path: string, withBytes: boolean): Counts {
   });
   const lines = new Lines({
     line: (text, number) => reader.line(text, number),
-    common: (piece, start, end, number) => reader.common?.(piece, start, end, number) ?? false,
+    common: (piece, start, number) => reader.common?.(piece, start, number) ?? -1,
     tooLong: () => {},
   });
   const decoder = new StringDecoder('utf8');
@@ -90,7 +90,9 @@ function readTrace(path: string, withBytes: boolean): Counts {
   const buffer = Buffer.alloc(PIECE);
   for (let size = readSync(file, buffer); size > 0; size = readSync(file, buffer)) {
     const bytes = size === PIECE ? buffer : buffer.subarray(0, size);
-    lines.write(decoder.write(bytes), withBytes ? bytes : undefined);
+    lines.write(
+      withBytes ? new Piece(bytes, () => bytes.toString('latin1')) : decoder.write(bytes),
+    );
   }
   closeSync(file);
   reader.end();

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Answer } from '../../src/observations/answer.js';
+import { Piece } from '../../src/observations/lines.js';
 import { Reading, type ReadingOptions, RefusedText } from '../../src/observations/reading.js';
 import type { ObservedRecord } from '../../src/observations/record.js';
 import { type RecordView, recordView } from '../../src/observations/record-view.js';
@@ -41,7 +42,7 @@ export function readPieces(
   const reading = new Reading({ format: 'auto', unpack: unpackedLog, ...options }, tap);
   for (const piece of pieces) {
     if (typeof piece === 'string') reading.write(piece);
-    else reading.write(piece.toString('latin1'), piece);
+    else reading.write(new Piece(piece, () => piece.toString('latin1')));
   }
   return { answer: reading.end(), records };
 }

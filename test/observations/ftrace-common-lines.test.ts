@@ -2,9 +2,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import t from 'tap';
-import { MAX_LINE_LENGTH } from '../../src/observations/lines.js';
+import { MAX_LINE_LENGTH, Piece } from '../../src/observations/lines.js';
 import { makeFtraceReader } from '../../src/observations/readers/ftrace.js';
 import { CommonLines } from '../../src/observations/readers/ftrace-common-lines.js';
+import { Decoding } from '../../src/service/observations/text-pieces.js';
 import { capture } from './captures.js';
 import { readPieces, readText } from './read-text.js';
 
@@ -62,14 +63,19 @@ const lines = fc
     }, head + event),
   );
 
-/** The first line of a piece may continue another, so it is never read where it stands. */
 const FIRST = '# tracer: nop\n';
+
+/** As the service decodes them. */
+function decoded(pieces: readonly Buffer[]): (string | Piece)[] {
+  const decoding = new Decoding();
+  return pieces.flatMap((piece) => [...decoding.decode(piece, piece.length)]);
+}
 
 t.test('of what is read fast, the careful reader says the same', async () => {
   fc.assert(
     fc.property(fc.array(lines, { minLength: 1, maxLength: 40 }), (texts) => {
       const text = `${FIRST}${texts.join('\n')}\n`;
-      const fast = readPieces(makeFtraceReader, [{ text, bytes: Buffer.from(text) }]);
+      const fast = readPieces(makeFtraceReader, decoded([Buffer.from(text)]));
       return isDeepStrictEqual(fast, readText(makeFtraceReader, text));
     }),
     { numRuns: 1000 },
@@ -79,20 +85,17 @@ t.test('of what is read fast, the careful reader says the same', async () => {
 t.test('a line that is too long is rejected in both ways', async (t) => {
   const long = `${HEADS[0]}kvm_pio: ${'x'.repeat(MAX_LINE_LENGTH)}`;
   const text = `${FIRST}${HEADS[0]}${EVENTS[0]}\n${long}\n${HEADS[0]}${EVENTS[1]}\n`;
-  const fast = readPieces(makeFtraceReader, [{ text, bytes: Buffer.from(text) }]);
+  const fast = readPieces(makeFtraceReader, decoded([Buffer.from(text)]));
   t.strictSame(fast, readText(makeFtraceReader, text));
   t.strictSame(fast.rejected, [{ line: 3, reason: 'too long' }]);
 });
 
 t.test('the common lines are read fast, once one of their shape was seen', async (t) => {
   const isFast = (line: string) => {
-    const bytes = Buffer.from(`${line}\n`);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const text = `${line}\n`;
     const common = new CommonLines();
     common.learn(line);
-    return (
-      common.read({ text: `${line}\n`, bytes: view, codes: bytes }, 0, line.length, 1) !== null
-    );
+    return common.read(new Piece(Buffer.from(text), () => text), 0, 1) === text.length;
   };
   for (const head of HEADS) {
     for (const event of EVENTS) t.ok(isFast(head + event), head + event);
@@ -107,11 +110,7 @@ t.test('pieces may be cut anywhere, also in a letter of several bytes', async (t
   t.equal(whole.records.length, 10);
   const wrong: number[] = [];
   for (let at = 0; at <= bytes.length; at += 1) {
-    const decoder = new TextDecoder();
-    const pieces = [bytes.subarray(0, at), bytes.subarray(at)].map((piece) => ({
-      text: decoder.decode(piece, { stream: true }),
-      bytes: piece,
-    }));
+    const pieces = decoded([bytes.subarray(0, at), bytes.subarray(at)]);
     if (!isDeepStrictEqual(readPieces(makeFtraceReader, pieces), whole)) wrong.push(at);
   }
   t.strictSame(wrong, []);

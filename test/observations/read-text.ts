@@ -1,42 +1,36 @@
 /** What a reader makes of a text, in a form that is easy to compare. */
 import { formatU64 } from '../../src/model/values.js';
-import { Lines } from '../../src/observations/lines.js';
-import type { MakeReader, ObservedRecord } from '../../src/observations/record.js';
+import { Lines, type Piece } from '../../src/observations/lines.js';
+import { type KeptRecord, kept, type MakeReader } from '../../src/observations/record.js';
 
 export interface Read {
-  readonly records: ObservedRecord[];
+  readonly records: KeptRecord[];
   readonly rejected: { readonly line: number; readonly reason: string }[];
 }
 
-/** A piece of a text, with the bytes it was decoded from if it is to be read fast. */
-export interface TextPiece {
-  readonly text: string;
-  readonly bytes?: Uint8Array;
-}
-
-export function readPieces(make: MakeReader, pieces: readonly TextPiece[]): Read {
+export function readPieces(make: MakeReader, pieces: Iterable<string | Piece>): Read {
   const read: Read = { records: [], rejected: [] };
   const reader = make({
-    record: (record) => read.records.push({ ...record }),
+    record: (record) => read.records.push(kept(record)),
     reject: (line, reason) => read.rejected.push({ line, reason }),
     fact: () => {},
     refuse: () => {},
   });
   const lines = new Lines({
     line: (text, number) => reader.line(text, number),
-    common: (piece, start, end, number) => reader.common?.(piece, start, end, number) ?? false,
+    common: (piece, start, number) => reader.common?.(piece, start, number) ?? -1,
     tooLong: (line) => read.rejected.push({ line, reason: 'too long' }),
   });
-  for (const { text, bytes } of pieces) lines.write(text, bytes);
+  for (const piece of pieces) lines.write(piece);
   reader.end();
   return read;
 }
 
-export const readText = (make: MakeReader, text: string): Read => readPieces(make, [{ text }]);
+export const readText = (make: MakeReader, text: string): Read => readPieces(make, [text]);
 
 /** One record in a line: `13 cpu3 900.100001 task vm_entry vcpu=0 CPU 0/KVM-4242`. */
-export function shown(record: ObservedRecord): string {
-  const hex = (value: ObservedRecord['value']) =>
+export function shown(record: KeptRecord): string {
+  const hex = (value: KeptRecord['value']) =>
     formatU64(value!)
       .slice(2)
       .replace(/^0+(?=.)/, '');

@@ -6,7 +6,7 @@ import { MAX_LINE_LENGTH } from '../../src/observations/lines.js';
 import { makeFtraceReader } from '../../src/observations/readers/ftrace.js';
 import { makePerfScriptReader } from '../../src/observations/readers/perf-script.js';
 import { makePerfTraceReader } from '../../src/observations/readers/perf-trace.js';
-import type { MakeReader, ObservedRecord } from '../../src/observations/record.js';
+import type { KeptRecord, MakeReader } from '../../src/observations/record.js';
 import { CAPTURES, capture } from './captures.js';
 import { readText } from './read-text.js';
 
@@ -40,7 +40,7 @@ t.test('line ends, colours and a byte order mark change nothing', async (t) => {
 });
 
 /** Whether a cut text may give this: what the whole gives, or the same with less known of what stood below it. */
-function isPartOf(whole: readonly ObservedRecord[], record: ObservedRecord): boolean {
+function isPartOf(whole: readonly KeptRecord[], record: KeptRecord): boolean {
   const same = whole.find(({ line, kind }) => line === record.line && kind === record.kind);
   if (same === undefined) return false;
   const { context, writer } = same;
@@ -74,7 +74,7 @@ t.test('noise between the lines changes nothing but their numbers', async (t) =>
   for (const { file, make, text } of SAMPLES.filter(({ file }) => !/callchain|names/.test(file))) {
     let next = 0;
     const noisy = text.replaceAll('\n', () => `\n${noise[next++ % noise.length]}\n`);
-    const without = (all: readonly ObservedRecord[]) => all.map((one) => ({ ...one, line: 0 }));
+    const without = (all: readonly KeptRecord[]) => all.map((one) => ({ ...one, line: 0 }));
     t.strictSame(
       without(readText(make, noisy).records),
       without(readText(make, text).records),

@@ -1,7 +1,7 @@
 /** The records of one CPU as a recording that a model can be compared with. */
 import { isOfState, MISSING } from '../../explorer/observation.js';
 import { exitFacets, IN_NMI, NOT_IN_NMI, type Symbols } from '../../model/recordings/symbols.js';
-import type { Context, ObservedRecord } from '../record.js';
+import type { Context, KeptRecord } from '../record.js';
 
 export interface RecordedRun {
   readonly symbols: Int32Array;
@@ -40,7 +40,7 @@ export class RunRecorder {
   }
 
   /** Takes the next record of the CPU. */
-  take(record: ObservedRecord, line = record.line): void {
+  take(record: KeptRecord, line = record.line): void {
     const symbol = this.symbolOf(record);
     if (typeof symbol === 'number') {
       if (record.kind === 'throttle' && this.isInNmi) {
@@ -83,7 +83,7 @@ export class RunRecorder {
   }
 
   /** Its symbol, or as what it is left out. */
-  private symbolOf(record: ObservedRecord): number | string {
+  private symbolOf(record: KeptRecord): number | string {
     switch (record.kind) {
       case 'write':
         return this.writeOf(record);
@@ -117,7 +117,7 @@ export class RunRecorder {
     }
   }
 
-  private writeOf({ msr, value, refused, context }: ObservedRecord): number | string {
+  private writeOf({ msr, value, refused, context }: KeptRecord): number | string {
     if (msr === null || value === null) return 'write without a value';
     // The register stays as it is; the model has no such write either.
     if (refused) return 'refused write';
@@ -126,7 +126,7 @@ export class RunRecorder {
   }
 
   /** What a guest writes is followed where KVM acts on it; its reads change nothing, nor do its writes that fault. */
-  private guestWriteOf({ msr, value, writes, refused }: ObservedRecord): number | string {
+  private guestWriteOf({ msr, value, writes, refused }: KeptRecord): number | string {
     if (!writes || refused || msr === null || value === null) return 'guest_access';
     const symbol = this.symbols.guestWrite(msr, value);
     if (symbol === 0) return `guest_access of 0x${msr.toString(16)}`;
@@ -135,14 +135,14 @@ export class RunRecorder {
   }
 
   /** What was read while the trace was made: of other readings nobody knows what happened in between. */
-  private readingOf({ msr, value, known, refused, at }: ObservedRecord): number | string {
+  private readingOf({ msr, value, known, refused, at }: KeptRecord): number | string {
     if (msr === null || value === null || refused || known !== null || at === null)
       return 'reading';
     const symbol = this.symbols.reading(msr, value);
     return symbol === 0 ? `reading of 0x${msr.toString(16)}` : symbol;
   }
 
-  private vcpuOf({ vcpu, pid }: ObservedRecord): number {
+  private vcpuOf({ vcpu, pid }: KeptRecord): number {
     const key = `${pid} ${vcpu}`;
     const known = this.vcpus.get(key) ?? this.vcpus.size;
     this.vcpus.set(key, known);

@@ -49,10 +49,10 @@ class FtraceReader implements Reader {
     this.held = new HeldRecord(sink);
   }
 
-  common(piece: Piece, start: number, end: number, number: number): boolean {
-    const record = this.commonLines.read(piece, start, end, number);
-    if (record !== null) this.keep(record);
-    return record !== null;
+  common(piece: Piece, start: number, number: number): number {
+    const next = this.commonLines.read(piece, start, number);
+    if (next > 0) this.keep(this.commonLines.record);
+    return next;
   }
 
   end(): void {

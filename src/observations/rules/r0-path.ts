@@ -58,13 +58,13 @@ export class R0Path {
       if (path.hostOnAtEntry && !path.unsure) path.quiet += 1;
       return;
     }
-    if (isBefore(record.at, window.entryAt)) return;
-    path.proof ??= about(
+    if (path.proof !== null || isBefore(record.time, window.entryTime)) return;
+    path.proof = about(
       'R0',
       'none',
       cpu,
       [window.entryLine, path.zeroLine, record.line],
-      `CPU ${cpu}: KVM zeroed ${NAME} between kvm_entry and kvm_exit${span(window.entryAt, record.at)}, outside NMI context: the register is in the MSR-load areas.`,
+      `CPU ${cpu}: KVM zeroed ${NAME} between kvm_entry and kvm_exit${span(window.entryTime, record.time)}, outside NMI context: the register is in the MSR-load areas.`,
     );
   }
 

@@ -4,6 +4,7 @@
  */
 import type { U64 } from '../../pmu/arch/counter-set.js';
 import { shortHex } from '../bits.js';
+import { PrintedTime } from '../printed-time.js';
 import type { ObservedRecord } from '../record.js';
 import { andNot, isZero, ZERO } from '../value.js';
 import { NAME, type StuckBits } from './finding.js';
@@ -15,10 +16,10 @@ class Overlap {
   writeLine = 0;
   written: U64 = ZERO;
   entryLine = 0;
-  entryAt: string | null = null;
+  readonly entryTime = new PrintedTime();
   /** Line of the kvm_exit after it; 0: not yet. */
   exitLine = 0;
-  exitAt: string | null = null;
+  readonly exitTime = new PrintedTime();
 }
 
 export class R3Window {
@@ -32,7 +33,7 @@ export class R3Window {
       overlap.writeLine = record.line;
       overlap.written = value;
       overlap.entryLine = window.entryLine;
-      overlap.entryAt = window.entryAt;
+      overlap.entryTime.take(window.entryTime);
       overlap.exitLine = 0;
     } else if (!(window.open && record.context === 'task' && isZero(value))) {
       overlap.writeLine = 0;
@@ -43,12 +44,12 @@ export class R3Window {
     const overlap = this.overlaps.get(cpu);
     if (overlap === undefined || overlap.writeLine === 0 || overlap.exitLine !== 0) return;
     if (!window.open) return;
-    if (isBefore(record.at, window.entryAt)) {
+    if (isBefore(record.time, window.entryTime)) {
       overlap.writeLine = 0;
       return;
     }
     overlap.exitLine = record.line;
-    overlap.exitAt = record.at;
+    overlap.exitTime.take(record.time);
   }
 
   /** A reading of IA32_PEBS_ENABLE, as far as it is known. */
@@ -56,14 +57,14 @@ export class R3Window {
     const overlap = this.overlaps.get(cpu);
     if (overlap === undefined || overlap.writeLine === 0 || overlap.exitLine === 0) return null;
     const bits = andNot(shown, overlap.written);
-    if (isZero(bits) || isBefore(record.at, overlap.exitAt)) return null;
+    if (isZero(bits) || isBefore(record.time, overlap.exitTime)) return null;
     return {
       rule: 'R3',
       cpu,
       bits,
       fixedBits: ZERO,
       lines: [overlap.entryLine, overlap.writeLine, overlap.exitLine, record.line],
-      text: `CPU ${cpu}: perf's NMI handler wrote ${shortHex(overlap.written)} to ${NAME} between kvm_entry and kvm_exit${span(overlap.entryAt, overlap.exitAt)} and nothing since, and the register then reads ${shortHex(shown)}.`,
+      text: `CPU ${cpu}: perf's NMI handler wrote ${shortHex(overlap.written)} to ${NAME} between kvm_entry and kvm_exit${span(overlap.entryTime, overlap.exitTime)} and nothing since, and the register then reads ${shortHex(shown)}.`,
     };
   }
 

@@ -1,11 +1,12 @@
 /** A CPU's way from kvm_entry to kvm_exit, as far as the text shows it without a gap. */
+import { PrintedTime } from '../printed-time.js';
 import type { ObservedRecord } from '../record.js';
 import { PerCpu } from './per-cpu.js';
 
 export class Window {
   /** Line of the kvm_entry; 0: the CPU is not known to be in a window. */
   entryLine = 0;
-  entryAt: string | null = null;
+  readonly entryTime = new PrintedTime();
 
   get open(): boolean {
     return this.entryLine !== 0;
@@ -13,21 +14,20 @@ export class Window {
 
   enter(record: ObservedRecord): void {
     this.entryLine = record.line;
-    this.entryAt = record.at;
+    this.entryTime.take(record.time);
   }
 
   leave(): void {
     this.entryLine = 0;
-    this.entryAt = null;
   }
 }
 
 export const makeWindows = (): PerCpu<Window> => new PerCpu(() => new Window());
 
 /** Whether a clock goes back between two times: they are of two recordings then. */
-export function isBefore(later: string | null, earlier: string | null): boolean {
-  const [whole, part = ''] = later?.split('.') ?? [];
-  const [wholeBefore, partBefore = ''] = earlier?.split('.') ?? [];
+export function isBefore(later: PrintedTime, earlier: PrintedTime): boolean {
+  const [whole, part = ''] = later.text?.split('.') ?? [];
+  const [wholeBefore, partBefore = ''] = earlier.text?.split('.') ?? [];
   if (whole === undefined || wholeBefore === undefined) return false;
   if (!/^\d+$/.test(whole) || !/^\d+$/.test(wholeBefore)) return false;
   return whole.length === wholeBefore.length
@@ -36,6 +36,6 @@ export function isBefore(later: string | null, earlier: string | null): boolean 
 }
 
 /** ` (900.100001-900.100020)`, where the tool prints times. */
-export function span(from: string | null, to: string | null): string {
-  return from === null || to === null ? '' : ` (${from}-${to})`;
+export function span(from: PrintedTime, to: PrintedTime): string {
+  return from.isPrinted && to.isPrinted ? ` (${from.text}-${to.text})` : '';
 }

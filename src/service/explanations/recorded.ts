@@ -1,7 +1,7 @@
 /** The records of an observation that are to be explained: those of one CPU, as a recording. */
 import { Symbols } from '../../model/recordings/symbols.js';
 import { type RecordedRun, RunRecorder } from '../../observations/explain/recorded-run.js';
-import type { ObservedRecord } from '../../observations/record.js';
+import type { KeptRecord } from '../../observations/record.js';
 import type { Placed } from '../observations/rereading.js';
 
 interface Wanted {
@@ -49,7 +49,7 @@ export async function recordingOf(
 
 const TOO_MANY = `there are more than ${RECORDS_MAX} records: name a CPU, or a window`;
 
-function take(cpus: Map<number | null, Recorder>, record: ObservedRecord, line: number): void {
+function take(cpus: Map<number | null, Recorder>, record: KeptRecord, line: number): void {
   // Nobody knows whose records were lost.
   if (record.kind === 'loss' && record.cpu === null) {
     for (const { runs } of cpus.values()) runs.take(record, line);

@@ -118,7 +118,7 @@ async function wholeBody(body: TextBody): Promise<Buffer> {
   if (body.bytes > BODY_BYTES_MAX) throw tooLarge();
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of textOf(body.chunks(), body.isEncoded)) {
+  for await (const chunk of await textOf(body.chunks(), body.isEncoded)) {
     bytes += chunk.length;
     if (bytes > BODY_BYTES_MAX) throw tooLarge();
     chunks.push(chunk);

@@ -2,7 +2,7 @@
 import { crc32 } from 'node:zlib';
 import type { Answer } from '../../observations/answer.js';
 import { Reading, type ReadingOptions } from '../../observations/reading.js';
-import type { ObservedRecord } from '../../observations/record.js';
+import { type KeptRecord, kept, type ObservedRecord } from '../../observations/record.js';
 import { recordView } from '../../observations/record-view.js';
 import type { TextPiece } from '../../store/text-store.js';
 import { unpackedLog } from './packed-log.js';
@@ -37,7 +37,7 @@ export class PieceReading {
   private readonly reading: Reading;
   private readonly decoding = new Decoding();
   private readonly preview: ReturnType<typeof recordView>[] = [];
-  private readonly holding: ObservedRecord[] | undefined;
+  private readonly holding: KeptRecord[] | undefined;
   /** Of the piece that is being read. */
   private check = new RecordCheck();
   /** The beginning of a line that has not ended. */
@@ -56,7 +56,7 @@ export class PieceReading {
   }
 
   /** The records behind so many. */
-  held(after: number, limit: number): ObservedRecord[] {
+  held(after: number, limit: number): KeptRecord[] {
     return this.holding?.slice(after, after + limit) ?? [];
   }
 
@@ -95,9 +95,7 @@ export class PieceReading {
   }
 
   private write(piece: Buffer): void {
-    for (const { text, bytes } of this.decoding.decode(piece, PART_BYTES)) {
-      this.reading.write(text, bytes);
-    }
+    for (const part of this.decoding.decode(piece, PART_BYTES)) this.reading.write(part);
   }
 
   private async readPiece(piece: Buffer, read: () => void): Promise<TextPiece | undefined> {
@@ -121,7 +119,7 @@ export class PieceReading {
 
   private see(record: ObservedRecord): void {
     if (this.keeps) this.check.add(record, record.line);
-    else if (this.holding !== undefined) this.holding.push({ ...record });
+    else if (this.holding !== undefined) this.holding.push(kept(record));
     else if (this.preview.length < RECORDS_PREVIEWED) this.preview.push(recordView(record));
   }
 }

@@ -1,7 +1,7 @@
 /** Texts are read in threads of their own: one text at a time in each, and few threads. */
 import { AnsweringThread } from '../../explorer/answering-thread.js';
 import type { Callback, CallbackFormat } from '../../observations/documents/callback.js';
-import type { ObservedRecord } from '../../observations/record.js';
+import type { KeptRecord } from '../../observations/record.js';
 import type { TextPiece } from '../../store/text-store.js';
 import { ProblemError, tryLater } from '../problem-error.js';
 import type { PieceOptions, ReadText } from './piece-reading.js';
@@ -16,7 +16,7 @@ export type ReadingTask =
 export interface ReadingAnswer {
   readonly piece?: TextPiece | undefined;
   readonly read?: ReadText | undefined;
-  readonly records?: readonly ObservedRecord[];
+  readonly records?: readonly KeptRecord[];
   readonly callback?: Callback;
   /** Why the text cannot be read, and what to send instead. */
   readonly refused?: string;
@@ -71,7 +71,7 @@ export class ReadingThread {
   }
 
   /** Of the text that has come to its end, if its records are held. */
-  async records(after: number, limit: number): Promise<readonly ObservedRecord[]> {
+  async records(after: number, limit: number): Promise<readonly KeptRecord[]> {
     return (await this.ask({ kind: 'records', after, limit })).records ?? [];
   }
 

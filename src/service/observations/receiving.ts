@@ -37,7 +37,7 @@ export async function readBody(
 ): Promise<ReadText> {
   // Compressed or not, it cannot be shorter when it is unpacked.
   if (body.bytes > TEXT_BYTES_MAX) throw textTooLong();
-  const batches = batchesOf(textOf(body.chunks(), body.isEncoded));
+  const batches = batchesOf(await textOf(body.chunks(), body.isEncoded));
   let thread: ReadingThread | undefined;
   try {
     // A thread is taken when there is something to read, so that slow clients hold none in vain.

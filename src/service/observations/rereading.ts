@@ -1,6 +1,6 @@
 /** Reads the pieces of a stored text again, in order but not necessarily all. */
 import { Reading, type ReadingOptions, type RecordTap } from '../../observations/reading.js';
-import { ObservedRecord } from '../../observations/record.js';
+import { type KeptRecord, kept, ObservedRecord } from '../../observations/record.js';
 import type { TextStore } from '../../store/text-store.js';
 import { Slices } from '../slices.js';
 import { Decoding, unpacked } from './text-pieces.js';
@@ -10,7 +10,7 @@ const PART_BYTES = 16 * 1024;
 
 /** A record with the number of its line in the whole text. */
 export interface Placed {
-  readonly record: ObservedRecord;
+  readonly record: KeptRecord;
   readonly line: number;
 }
 
@@ -18,7 +18,7 @@ export class Rereading {
   private readonly reading: Reading;
   private readonly decoding = new Decoding();
   private readonly slices = new Slices();
-  private found: ObservedRecord[] = [];
+  private found: KeptRecord[] = [];
   /** The piece that follows what has been read. */
   next = 0;
 
@@ -30,9 +30,9 @@ export class Rereading {
     /** Whether a line that gives no record, and should have given one, is a loss. */
     withGaps = false,
   ) {
-    const tap: RecordTap = { record: (record) => void this.found.push({ ...record }) };
+    const tap: RecordTap = { record: (record) => void this.found.push(kept(record)) };
     const missed = (line: number, cpu: number | null): void => {
-      this.found.push({ ...new ObservedRecord(line, 'loss'), cpu });
+      this.found.push({ ...kept(new ObservedRecord(line, 'loss')), cpu });
     };
     this.reading = new Reading(options, withGaps ? { ...tap, missed } : tap);
   }
@@ -48,7 +48,7 @@ export class Rereading {
     const bytes = await unpacked(piece);
     const leftOut = firstLine - 1 - this.reading.lineCount;
     for (const part of this.decoding.decode(bytes, PART_BYTES)) {
-      this.reading.write(part.text, part.bytes);
+      this.reading.write(part);
       yield this.take(leftOut);
       await this.slices.pause();
     }

@@ -3,6 +3,7 @@ import { isAscii } from 'node:buffer';
 import { StringDecoder } from 'node:string_decoder';
 import { promisify } from 'node:util';
 import { constants, deflateRaw, inflateRaw } from 'node:zlib';
+import { Piece } from '../../observations/lines.js';
 
 const deflated = promisify(deflateRaw);
 const inflated = promisify(inflateRaw);
@@ -26,28 +27,20 @@ export function endOfLines(bytes: Buffer): number {
   return bytes.lastIndexOf(NEWLINE) + 1;
 }
 
-/** A part of a text; with its bytes, where every one of them is a character. */
-export interface DecodedPart {
-  readonly text: string;
-  readonly bytes?: Buffer;
-}
-
-/** Makes strings of the pieces of a text. What is plain ASCII, as most of them are, need not be decoded. */
+/** Makes strings of the pieces of a text. What is plain ASCII, as most of them are, need not be decoded at once. */
 export class Decoding {
   private readonly decoder = new StringDecoder('utf8');
   /** Whether no character has been begun and not ended. */
   private isWhole = true;
 
   /** In parts of so many bytes at most, which end where lines do, if lines end in them. */
-  *decode(piece: Buffer, bytesMax: number): Generator<DecodedPart> {
+  *decode(piece: Buffer, bytesMax: number): Generator<string | Piece> {
     const isPlain = this.isWhole && isAscii(piece);
     this.isWhole = isPlain || piece.at(-1) === NEWLINE;
     for (let at = 0; at < piece.length; ) {
       const most = piece.subarray(at, at + bytesMax);
       const bytes = most.subarray(0, endOfLines(most) || most.length);
-      yield isPlain
-        ? { text: bytes.toString('latin1'), bytes }
-        : { text: this.decoder.write(bytes) };
+      yield isPlain ? new Piece(bytes, () => bytes.toString('latin1')) : this.decoder.write(bytes);
       at += bytes.length;
     }
   }

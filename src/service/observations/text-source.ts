@@ -18,22 +18,16 @@ const LAYERS_MAX = 2;
 type Bytes = AsyncIterable<Buffer>;
 
 /** `layers` of gzip have been taken off or announced so far. */
-export async function* textOf(
-  source: Bytes,
-  isEncoded: boolean,
-  layers = 0,
-): AsyncGenerator<Buffer> {
-  if (isEncoded) {
-    yield* textOf(gunzipped(source), false, layers + 1);
-    return;
-  }
-  const { head, all } = await peeked(source);
-  if (startsWith(head, '\x1f\x8b') && layers < LAYERS_MAX) {
-    yield* textOf(all, true, layers);
-    return;
-  }
-  refuseBinary(head);
-  yield* all;
+export async function textOf(source: Bytes, isEncoded: boolean, layers = 0): Promise<Bytes> {
+  if (isEncoded) return textOf(gunzipped(source), false, layers + 1);
+  const iterator = source[Symbol.asyncIterator]();
+  const head = await headOf(iterator);
+  const all = putBack(head, iterator);
+  if (startsWith(head, '\x1f\x8b') && layers < LAYERS_MAX) return textOf(all, true, layers);
+  const refusal = refusalOf(head);
+  if (refusal === undefined) return all;
+  await iterator.return?.();
+  throw refusal;
 }
 
 /** Batches that end where lines do, if lines end in them. Throws where the text is too long. */
@@ -77,20 +71,32 @@ async function* gunzipped(source: Bytes): AsyncGenerator<Buffer> {
   }
 }
 
-async function peeked(source: Bytes): Promise<{ head: Buffer; all: Bytes }> {
-  const iterator = source[Symbol.asyncIterator]();
+async function headOf(iterator: AsyncIterator<Buffer>): Promise<Buffer> {
   let head: Buffer = Buffer.alloc(0);
   while (head.length < HEAD_BYTES) {
     const { done, value } = await iterator.next();
     if (done === true) break;
     head = head.length === 0 ? value : Buffer.concat([head, value]);
   }
-  return { head, all: putBack(head, iterator) };
+  return head;
 }
 
-async function* putBack(head: Buffer, iterator: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
-  yield head;
-  yield* { [Symbol.asyncIterator]: () => iterator };
+/** No generator, which would take as long over each chunk as its coming does. */
+function putBack(head: Buffer, rest: AsyncIterator<Buffer>): Bytes {
+  let isTaken = false;
+  const all: AsyncIterableIterator<Buffer> = {
+    next() {
+      if (isTaken) return rest.next();
+      isTaken = true;
+      return Promise.resolve({ done: false, value: head });
+    },
+    async return() {
+      await rest.return?.();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]: () => all,
+  };
+  return all;
 }
 
 /** How compressed files begin, and what unpacks them. */
@@ -102,11 +108,13 @@ const PACKED = [
   ['\x1f\x8b', 'gzip'],
 ] as const;
 
-function refuseBinary(head: Buffer): void {
+function refusalOf(head: Buffer): ProblemError | undefined {
   const binary = binaryFormat(head);
-  if (binary !== null) throw notText(`a ${binary.name}`, binary.command);
+  if (binary !== null) return notText(`a ${binary.name}`, binary.command);
   const [, packer] = PACKED.find(([start]) => startsWith(head, start)) ?? [];
-  if (packer !== undefined) throw notText(`compressed by ${packer}`, `${packer} -dc FILE`);
+  return packer === undefined
+    ? undefined
+    : notText(`compressed by ${packer}`, `${packer} -dc FILE`);
 }
 
 function notText(what: string, command: string): ProblemError {

@@ -1,0 +1,41 @@
+/**
+ * A time as a tool printed it. In common lines its digits are counted, and they become a string when somebody asks: of the
+ * times of millions of lines hardly any is asked for.
+ */
+export class PrintedTime {
+  private said: string | null = null;
+  private isCounted = false;
+  private whole = 0;
+  private fraction = 0;
+  private fractionDigits = 0;
+
+  /** Null where none is printed. */
+  get text(): string | null {
+    if (!this.isCounted) return this.said;
+    const { whole, fraction, fractionDigits } = this;
+    if (fractionDigits === 0) return String(whole);
+    return `${whole}.${String(fraction).padStart(fractionDigits, '0')}`;
+  }
+
+  get isPrinted(): boolean {
+    return this.isCounted || this.said !== null;
+  }
+
+  say(text: string | null): void {
+    this.said = text;
+    this.isCounted = false;
+  }
+
+  /** `whole` was printed without a zero before it, and as many digits as a number can have. */
+  count(whole: number, fraction: number, fractionDigits: number): void {
+    this.isCounted = true;
+    this.whole = whole;
+    this.fraction = fraction;
+    this.fractionDigits = fractionDigits;
+  }
+
+  take(time: PrintedTime): void {
+    if (time.isCounted) this.count(time.whole, time.fraction, time.fractionDigits);
+    else this.say(time.said);
+  }
+}
