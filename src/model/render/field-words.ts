@@ -117,16 +117,13 @@ export class FieldWords {
 
   /** What people call the part of the machine that a record is of; nothing for the machine itself. */
   partName({ kind, index }: Pick<RecordInState, 'kind' | 'index'>): string {
-    switch (kind) {
-      case 'machine':
-        return '';
-      case 'cpu':
-        return `cpu${index}`;
-      case 'vcpu':
-        return vcpuName(this.explored, index);
-      case 'event':
-        return eventName(this.explored, index);
-    }
+    const names = {
+      machine: '',
+      cpu: `cpu${index}`,
+      vcpu: vcpuName(this.explored, index),
+      event: eventName(this.explored, index),
+    };
+    return names[kind];
   }
 
   /** The value of an item of a record. */

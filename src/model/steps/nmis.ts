@@ -30,7 +30,7 @@ function hasLateNmis({ spec }: ExploredWorld): boolean {
   return spec.nmi_timing === 'late';
 }
 
-/** What NMIs that perf handles have in common. */
+/** What NMIs that perf handles have in common; the actor is that of most. */
 const BY_NMI = {
   actor: 'nmi_throttle',
   when: INTERRUPTIBLE,
@@ -38,7 +38,7 @@ const BY_NMI = {
   source: NMI_SOURCE,
 } as const satisfies Partial<StepKind>;
 
-/** When a counter overflows. */
+/** What must hold for a counter to overflow. */
 const OVERFLOWS = [
   ofCounters(({ cpu }) => running(cpu.hardware), 'the counter does not count'),
   ofCounters(({ cpu }) => cpu.cpuc.activeMask, 'the counter has no active event'),
@@ -59,7 +59,7 @@ function throttling(throttled: Ask<CounterSet>) {
   } as const satisfies Partial<StepKind>;
 }
 
-/** The event of one counter is. */
+/** An NMI in which the event of one counter is throttled. */
 const THROTTLING_NMI = {
   ...throttling(({ target }) => 1 << target),
   about: 'counter',

@@ -76,12 +76,7 @@ const globalCtrl: readonly Scenario[] = [
   ...onKernels(
     'pmu-left-off',
     'An NMI right after VM-exit finds the PMU off, and IA32_PERF_GLOBAL_CTRL stays 0',
-    {
-      cpu_model: 'haswell-x',
-      events: [HOST_PEBS],
-      vcpus: [{}],
-      actors: actors('foreign_nmi'),
-    },
+    { cpu_model: 'haswell-x', events: [HOST_PEBS], vcpus: [{}], actors: actors('foreign_nmi') },
     {
       'zero-global-ctrl-e2': outcome({ I7e: 'violated', I1: 'holds' }, 49, 87, 32),
       'zero-global-ctrl-e3': outcome({ I7e: 'violated', I1: 'holds' }, 51, 91, 34),

@@ -214,9 +214,7 @@ const others: readonly Scenario[] = [
       kernel: 'linux-7.3.4',
       actors: [
         { kind: 'nmi_reset', budget: 1 },
-        { kind: 'tick' },
-        { kind: 'event_enable' },
-        { kind: 'event_disable' },
+        ...actors('tick', 'event_enable', 'event_disable'),
       ],
     },
     outcome({ I17: 'violated', I1: 'holds', I2: 'holds' }, 64, 85, 25),

@@ -53,15 +53,9 @@ const LANDED = {
 /** Architectural PEBS came with 7.x: before, perf takes no precise event on K4. */
 const ARCH_PEBS = { K4: [clear(160, 328, 33), clear(216, 509, 35)] } as const;
 /** IA32_PEBS_ENABLE is in the list on K3. */
-const BEFORE_SERIES = {
-  ...LANDED,
-  K3: [stuck(327, 660, 60), stuck(404, 922, 62)],
-} as const;
+const BEFORE_SERIES = { ...LANDED, K3: [stuck(327, 660, 60), stuck(404, 922, 62)] } as const;
 /** The first half of the series: IA32_DS_AREA and MSR_PEBS_DATA_CFG are still switched for every vCPU. */
-const FIRST_HALF = {
-  ...LANDED,
-  K3: [clear(174, 359, 41), clear(233, 552, 43)],
-} as const;
+const FIRST_HALF = { ...LANDED, K3: [clear(174, 359, 41), clear(233, 552, 43)] } as const;
 
 /** From 6.0 to 6.14.5 whatever is not the host's alone counts as guest PEBS: other values, and the race is as open. */
 const ANY_GUEST_PEBS = { K3: [stuck(339, 687, 60), stuck(419, 961, 62)] } as const;
