@@ -759,6 +759,16 @@ const SHAPES: readonly Shape[] = [
     says: ['1: reading cpu 0 3f1=0000000000000001', '2: rejected: no value that rdmsr prints'],
   },
   {
+    about: 'values in forms that are not read',
+    format: 'rdmsr',
+    lines: ['# rdmsr -a 0x3f1', '0 0 1 0', 'CPU3: PEBS_ENABLE(0x3f1)=0x1', 'MSR 0x3f1 CPU4 1'],
+    says: [
+      '2: rejected: no value that rdmsr prints',
+      '3: rejected: no value that rdmsr prints (cpu 3)',
+      '4: rejected: no value that rdmsr prints (cpu 4)',
+    ],
+  },
+  {
     about: 'perf script without a time is no loop',
     format: 'perf-script',
     lines: ['CPU 0/KVM [003] msr:write_msr: 3f1, value 1'],

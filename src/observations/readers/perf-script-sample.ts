@@ -26,8 +26,11 @@ const CALLER =
 /** Letters behind the last colon of an event that is no tracepoint: `cycles:pp`. */
 const MODIFIERS = /^[ukhIGHpPSDWeb]{1,8}$/;
 
-const match = (line: string): RegExpExecArray | null =>
-  HEAD.exec(line.trimStart()) ?? UNTIMED.exec(line.trimStart());
+function match(line: string): RegExpExecArray | null {
+  const text = line.trimStart();
+  return HEAD.exec(text) ?? (SYSTEM.test(text) ? UNTIMED.exec(text) : null);
+}
+const SYSTEM = /\b(?:msr|kvm|nmi):/;
 
 /** An event with its system, as `msr:write_msr`, or with its modifiers. */
 export const looksLikePerfScript = (line: string): boolean =>

@@ -47,6 +47,9 @@ const NOTE = /(?<=[0-9a-f])\s+\((?!unreadable|error|fail|n\/?a)[^()]*\)$/i;
 /** A register, and a number that a line ends with. */
 const NAME = /\b(?:0x)?3f1\b|pebs_en/i;
 const ENDS_WITH_NUMBER = /[\s=:"'](?:0x)?[0-9a-f]{1,20}["'})\]]*$/i;
+/** `MSR 0x3f1 CPU3 1` is no title. */
+const CPU_AND_NUMBER = /\bcpu[ #]?\d+\b.*[\s=:](?:0x)?[0-9a-f]{1,20}$/i;
+const SEVERAL_NUMBERS = /^(?:(?:0x)?[0-9a-f]{1,16}\s+)+(?:0x)?[0-9a-f]{1,16}$/i;
 const COMMENT = /(?:^|\s)(?:#|\/\/).*$/;
 
 class RdmsrLines implements Recogniser {
@@ -114,7 +117,7 @@ class RdmsrLines implements Recogniser {
     }
     const msr = TITLE.exec(text)?.[1];
     const ofOne = CPU.test(text) || MSR.test(text) || MSR_OF_CPU.test(text);
-    if (msr === undefined || ofOne) return false;
+    if (msr === undefined || ofOne || CPU_AND_NUMBER.test(text)) return false;
     this.msr = Number.parseInt(msr, 16);
     this.unclear = null;
     return true;
@@ -147,7 +150,7 @@ class RdmsrLines implements Recogniser {
     this.keyed();
     if (NUMBER.test(rest) || NO_VALUE.test(rest) || BYTES.test(rest)) {
       this.ofKnownMsr(line, cpu, rest);
-    } else if (!this.ofMsr(line, rest, cpu) && /^(?:0x)?[0-9a-f]*\d/i.test(rest)) {
+    } else if (!this.ofMsr(line, rest, cpu) && seemsValue(rest)) {
       this.sink.reject(line.number, 'no value that rdmsr prints', cpu);
     }
     return true;
@@ -178,7 +181,7 @@ class RdmsrLines implements Recogniser {
   private unread(line: LogLine, text: string): boolean {
     const isDump = DUMP.test(text);
     const behind = text.slice(NAME.exec(text)?.index ?? text.length).replace(NAME, '');
-    if (!isDump && !ENDS_WITH_NUMBER.test(behind)) return false;
+    if (!isDump && !ENDS_WITH_NUMBER.test(behind) && !SEVERAL_NUMBERS.test(text)) return false;
     const reason = isDump
       ? 'bytes in the order of memory: print them with "od -A n -t x1"'
       : 'no value that rdmsr prints';
@@ -216,5 +219,9 @@ class RdmsrLines implements Recogniser {
     this.sink.record(record);
   }
 }
+
+/** A number, or the register's name and a number. */
+const seemsValue = (text: string): boolean =>
+  /^(?:0x)?[0-9a-f]*\d/i.test(text) || (NAME.test(text) && ENDS_WITH_NUMBER.test(text));
 
 export const rdmsr = logReader((sink) => [new RdmsrLines(sink)]);
