@@ -183,6 +183,9 @@ class Explainer {
   private anywhere(clues: Clues, best: Explanation): Explanation {
     let closest = best;
     for (const candidate of this.candidates(clues, ['anywhere'])) {
+      const key = keyOf(candidate);
+      if (this.tried.has(key)) continue;
+      this.tried.add(key);
       if (this.isRefuted(candidate, best.reached)) continue;
       const found = this.followed(candidate);
       if (found.verdict === 'explained') return found;
