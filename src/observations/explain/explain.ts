@@ -72,6 +72,7 @@ const WIDTH_MAX = 200_000;
 const QUIET_MAX = 4_000;
 const QUIET_MILLIS_MAX = 5_000;
 const GAVE_UP = `beginnings in the middle of a run were given up: there are more than ${WIDTH_MAX}`;
+const IMPOSSIBLE = 'the CPU cannot have the value of the record that no schedule reaches';
 const NOWHERE =
   'nor does it fit from the middle of a run, if no NMI had landed in an operation before its first record';
 
@@ -131,7 +132,9 @@ class Explainer {
         clues = next;
       }
     }
-    if (this.isAtEnd(best)) return { ...best, states: this.states };
+    if (this.isAtEnd(best)) {
+      return { ...best, inference: [...best.inference, IMPOSSIBLE], states: this.states };
+    }
     for (const some of new Set([whole, clues])) {
       if (best.verdict === 'unexplained') best = this.anywhere(some, best);
     }
@@ -183,6 +186,9 @@ class Explainer {
   private anywhere(clues: Clues, best: Explanation): Explanation {
     let closest = best;
     for (const candidate of this.candidates(clues, ['anywhere'])) {
+      const key = keyOf(candidate);
+      if (this.tried.has(key)) continue;
+      this.tried.add(key);
       if (this.isRefuted(candidate, best.reached)) continue;
       const found = this.followed(candidate);
       if (found.verdict === 'explained') return found;

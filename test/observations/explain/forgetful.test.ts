@@ -234,6 +234,7 @@ t.test('where it has a value that no CPU can have, it is unexplained as quickly'
   t.equal(found.verdict, 'unexplained');
   t.equal(found.run.lines[found.reached], altered.line);
   t.ok(found.states < 10_000, `${found.states} states`);
+  t.match(found.inference.at(-1), 'the CPU cannot have the value');
   t.ok(found.instead.length > 0, 'with what could have been written');
 });
 
