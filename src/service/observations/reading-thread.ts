@@ -24,8 +24,11 @@ export interface ReadingAnswer {
   readonly pointer?: string | undefined;
 }
 
-/** How many batches a thread is given before it has read the first: when it has, it need not wait for the next. */
-export const BATCHES_GIVEN_MAX = 2;
+/**
+ * How many batches a thread is given before it has read the first: when it has, it need not wait for the next. A batch is read in
+ * three milliseconds, and on a busy machine its giver may have to wait longer for its turn.
+ */
+export const BATCHES_GIVEN_MAX = 4;
 const THREADS_MAX = 4;
 const IDLE_MILLIS_MAX = 60_000;
 /** Lines become strings that nobody keeps: with less room they would be cleared away a thousand times in a gigabyte. */
