@@ -116,7 +116,7 @@ async function traceOf(kernel: string, actions: readonly object[]): Promise<stri
   const run = await app.inject({ method: 'POST', url: `${url}/scripts`, payload: { actions } });
   t.equal(run.statusCode, 200, run.body.slice(0, 500));
   const { body } = await app.inject(`${url}/trace?format=ftrace`);
-  return body.split('\n').filter((text) => /: (write_msr|kvm_entry|kvm_exit): /.test(text));
+  return body.split('\n').filter((text) => /: (write_msr|kvm_entry|kvm_exit|kvm_msr): /.test(text));
 }
 
 const OPEN = {
@@ -152,14 +152,22 @@ t.test('a recording may begin before anything counts', async (t) => {
     TRIP,
   ];
   for (const kernel of ['linux-7.3.4', 'linux-7.2.6', 'linux-6.1.192']) {
-    for (const actions of [adaptive, guestPebs]) {
-      const id = await observationOf(await traceOf(kernel, actions));
+    const told = await traceOf(kernel, guestPebs);
+    const untold = told.filter((text) => !text.includes('kvm_msr'));
+    t.equal(told.length - untold.length, 4, 'what the guest writes');
+    for (const trace of [await traceOf(kernel, adaptive), untold, told]) {
+      const id = await observationOf(trace);
       const found = bodyOf(
         t,
         await ask(id, { kernel, cpu_model: 'emerald-rapids' }),
         ExplanationSchema,
       );
       t.strictSame(found.fits, [kernel]);
+      t.equal(
+        found.kernels[0]?.story?.includes('the guest writes'),
+        trace === told,
+        'the schedule has them where the trace has',
+      );
     }
   }
 });

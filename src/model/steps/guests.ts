@@ -111,6 +111,13 @@ function writeAsked(explored: ExploredWorld, state: MachineState, target: number
   guestWrmsrOfEnables(explored.world, state, vcpu, msr, value, noAddress);
 }
 
+type Wrmsr = Pick<GuestWrite, 'msr' | 'value'>;
+
+export function toldWrmsr({ msr, value }: Wrmsr, refused = false): string {
+  const fault = refused ? ', and takes a #GP' : '';
+  return `the guest writes ${formatU64(value)} to its ${msrName(msr)}${fault}`;
+}
+
 /** Only recordings have it: a search of one's own flips bits. */
 export const GUEST_WRITE: StepKind = {
   ...guestStep((explored, _state, _cpu, target) => writeOf(explored, target)),
@@ -118,10 +125,7 @@ export const GUEST_WRITE: StepKind = {
   isIn: ({ guestWrites }) => guestWrites.length > 0,
   guards: [WRITER_ON_CPU, TAKES_WRITE],
   effect: (explored, state, _cpu, target) => writeAsked(explored, state, target),
-  words: (explored, _state, _cpu, target) => {
-    const { msr, value } = writeOf(explored, target);
-    return `the guest writes ${formatU64(value)} to its ${msrName(msr)}`;
-  },
+  words: (explored, _state, _cpu, target) => toldWrmsr(writeOf(explored, target)),
 };
 
 export const GUEST_STEPS: readonly StepKind[] = [
