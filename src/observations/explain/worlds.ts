@@ -188,11 +188,15 @@ function* wishesOf(
   const known = given.vcpus && [[{ vcpus: given.vcpus, counters: absent, write: true, said: '' }]];
   const inferred =
     clues.guestWrites.length > 0
-      ? [...writingGuests(vcpuCount, absent, clues.guestWrites)].map((guests) => [guests])
+      ? writingGuests(vcpuCount, absent, usedIn(clues), clues.guestWrites)
       : guestsOf(vcpuCount, absent, absent & clues.pebsBits);
   for (const likely of known ?? inferred) {
     yield* inTurn(likely.map((guests) => wishesWith(guests, given, caps, clues)));
   }
+}
+
+function usedIn({ events }: Clues): CounterSet {
+  return events.reduce((all, { counter }) => all | (1 << counter), 0);
 }
 
 /** Each way in which the host's events may stand beside guests. */
