@@ -93,13 +93,14 @@ t.test('what the guest writes is followed', async (t) => {
     kvm(exit),
     kvm('kvm_msr: msr_write 3f1 = 0x0'),
     kvm('kvm_msr: msr_read 3f1 = 0x0'),
+    kvm('kvm_msr: msr_read 38e = 0x0'),
     kvm('kvm_entry: vcpu 0, rip 0x0'),
   ];
   const asked = { kernel: 'linux-7.3.4', cpu_model: 'emerald-rapids' };
   const id = await observationOf(trace);
   const found = bodyOf(t, await ask(id, asked), ExplanationSchema);
   const skipped = [{ what: 'guest_access', count: 1 }];
-  t.match(found, { verdict: 'explained', records: 10, skipped });
+  t.match(found, { verdict: 'explained', records: 11, skipped });
   const [item] = found.kernels;
   t.match(item!.story, /the guest writes 0x0000000000000000 to its IA32_PEBS_ENABLE/);
   const made = await app.inject({ method: 'POST', url: '/v1/hosts', payload: item!.host! });

@@ -29,13 +29,14 @@ export const EXIT_BY_NMI = 4;
 export const EXIT_FAILED_ENTRY = 8;
 
 export interface Seen {
-  /** The last three say something of the machine at their place, and no step shows them. */
+  /** The last four say something of the machine at their place, and no step shows them. */
   readonly what:
     | 'write'
     | 'vm_entry'
     | 'vm_exit'
     | 'nmi'
     | 'guest_write'
+    | 'guest_read'
     | 'reading'
     | 'throttle'
     | 'unthrottle';
@@ -74,15 +75,29 @@ const READ: ReadonlyMap<number, number> = new Map(
   ]),
 );
 
-/** By index, the MSRs of a guest whose values KVM acts on, but for addresses. */
-const GUEST_WRITTEN: ReadonlySet<number> = new Set(
+/** By index, the MSRs of a guest that say which of its counters count. */
+const OF_GUEST_COUNTERS: ReadonlyMap<number, number> = new Map(
   [
     msr.GLOBAL_CTRL,
     msr.PEBS_ENABLE,
     msr.FIXED_CTR_CTRL,
     ...Array.from({ length: 8 }, (_, counter) => msr.EVENTSEL + counter),
-  ].map((code) => msr.msrIndex(code)),
+  ].map((code) => [msr.msrIndex(code), code]),
 );
+
+/**
+ * Those that say where the guest's records go, and what is in them. That the guest may write them is followed, since not every kernel gives
+ * it these MSRs. What they hold decides nothing that is seen, and would only multiply states: a search does not keep it, nor anything of
+ * the guest's counters, its IA32_PERF_GLOBAL_STATUS and the reset of that.
+ */
+const OF_GUEST_RECORDS: ReadonlySet<number> = new Set(
+  [msr.DS_AREA, msr.PEBS_DATA_CFG].map((code) => msr.msrIndex(code)),
+);
+
+/** The MSR of a guest that says which of its counters count. */
+export function codeOfGuestCounters(index: number): number | undefined {
+  return OF_GUEST_COUNTERS.get(index);
+}
 
 /** The MSR of a reading that is compared. */
 export function codeOfReading(index: number): number | undefined {
@@ -182,7 +197,13 @@ export class Symbols {
 
   /** A guest's own WRMSR of its PMU, or 0 where it is none that the model has. */
   guestWrite(index: number, value: U64): number {
-    return GUEST_WRITTEN.has(index) ? this.symbol('guest_write', index, value, NOT_IN_NMI) : 0;
+    const isKnown = OF_GUEST_COUNTERS.has(index) || OF_GUEST_RECORDS.has(index);
+    return isKnown ? this.symbol('guest_write', index, value, NOT_IN_NMI) : 0;
+  }
+
+  /** What a guest reads of its PMU, or 0 where the model does not have it. */
+  guestRead(index: number, value: U64): number {
+    return OF_GUEST_COUNTERS.has(index) ? this.symbol('guest_read', index, value, OF_STATE) : 0;
   }
 
   /** perf's NMI handler has returned. */

@@ -94,17 +94,30 @@ const WRITER_ON_CPU: Guard = {
 
 const tried = new VcpuPmu();
 
-function faultOf(explored: ExploredWorld, state: MachineState, target: number) {
-  const { vcpu, msr, value } = writeOf(explored, target);
+/** Tries it on a copy of the vCPU. */
+function faultOf({ world }: ExploredWorld, state: MachineState, write: GuestWrite) {
+  const { vcpu, msr, value } = write;
   tried.copyFrom(state.vcpus[vcpu]!);
-  return writeGuestMsr(explored.world.guestCaps[vcpu]!, tried, msr, value, noAddress);
+  return writeGuestMsr(world.guestCaps[vcpu]!, tried, msr, value, noAddress);
 }
 
 const TAKES_WRITE: Guard = {
-  holds: (explored, state, _cpu, target) => faultOf(explored, state, target) === null,
+  holds: (explored, state, _cpu, target) =>
+    faultOf(explored, state, writeOf(explored, target)) === null,
   words: (explored, state, _cpu, target) =>
-    `the WRMSR is a #GP: ${faultOf(explored, state, target) ?? ''}`,
+    `the WRMSR is a #GP: ${faultOf(explored, state, writeOf(explored, target)) ?? ''}`,
 };
+
+/** Whether a register of a guest may hold a value, as far as states keep it: to write it would change nothing. */
+export function mayHold(explored: ExploredWorld, state: MachineState, write: GuestWrite): boolean {
+  if (faultOf(explored, state, write) !== null) return false;
+  const { globalCtrl, pebsEnable, counterEnable } = state.vcpus[write.vcpu]!;
+  const other =
+    (tried.globalCtrl ^ globalCtrl) |
+    (tried.pebsEnable ^ pebsEnable) |
+    (tried.counterEnable ^ counterEnable);
+  return (other & explored.guestCounters) === 0;
+}
 
 function writeAsked(explored: ExploredWorld, state: MachineState, target: number): void {
   const { vcpu, msr, value } = writeOf(explored, target);

@@ -5,7 +5,7 @@
 
 import { exploredWorld } from '../../model/explored-world.js';
 import { ObservedMachine } from '../../model/recordings/observed-machine.js';
-import type { Symbols } from '../../model/recordings/symbols.js';
+import { codeOfGuestCounters, type Symbols } from '../../model/recordings/symbols.js';
 import { formatU64 } from '../../model/values.js';
 import { ACTOR_KINDS, type ActorKind } from '../../model/vocabulary.js';
 import { WorldError } from '../../model/world-error.js';
@@ -186,10 +186,9 @@ function* wishesOf(
 ): Generator<Wish> {
   const absent = absentFromHost(caps, clues);
   const known = given.vcpus && [[{ vcpus: given.vcpus, counters: absent, write: true, said: '' }]];
-  const inferred =
-    clues.guestWrites.length > 0
-      ? writingGuests(vcpuCount, absent, usedIn(clues), clues.guestWrites)
-      : guestsOf(vcpuCount, absent, absent & clues.pebsBits);
+  const inferred = clues.guestWrites.some(({ of }) => codeOfGuestCounters(of) !== undefined)
+    ? writingGuests(vcpuCount, absent, usedIn(clues), clues.guestWrites)
+    : guestsOf(vcpuCount, absent, absent & clues.pebsBits);
   for (const likely of known ?? inferred) {
     yield* inTurn(likely.map((guests) => wishesWith(guests, given, caps, clues)));
   }
