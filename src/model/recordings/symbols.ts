@@ -67,6 +67,25 @@ const COMPARED: ReadonlyMap<number, U64> = new Map([
   ]),
 ]);
 
+/** With perfmon 6, perf writes counter, selector and two more MSRs of each counter at other indices, one after the other. */
+const [ALIASES, ALIASES_OF_EACH, SELECTORS] = [0x1900, 4, 16];
+
+function indexOfAlias(index: number): number {
+  const counter = (index - ALIASES - 1) / ALIASES_OF_EACH;
+  const isSelector = Number.isInteger(counter) && counter >= 0 && counter < SELECTORS;
+  return isSelector ? msr.msrIndex(msr.EVENTSEL + counter) : index;
+}
+
+const STATUS_RESET = msr.msrIndex(msr.GLOBAL_STATUS_RESET);
+/** Bits 54 and 62, in the upper half: there are records of architectural PEBS, or of PEBS in a DS area. */
+const ARCH_PEBS_RECORDS = 1 << 22;
+const DS_RECORDS = 1 << 30;
+
+/** The model has one bit for both, since no CPU has both kinds. */
+function withRecords(hi: number): number {
+  return hi & ARCH_PEBS_RECORDS ? (hi & ~ARCH_PEBS_RECORDS) | DS_RECORDS : hi;
+}
+
 /** By index, the MSRs whose value the model has at any time. */
 const READ: ReadonlyMap<number, number> = new Map(
   [msr.GLOBAL_CTRL, msr.PEBS_ENABLE, msr.PEBS_DATA_CFG, msr.FIXED_CTR_CTRL].map((code) => [
@@ -152,7 +171,8 @@ export class Symbols {
   }
 
   /** A write is in the recording: its symbol, or 0 where it is not compared. */
-  recorded(index: number, value: U64, facets: number): number {
+  recorded(recorded: number, value: U64, facets: number): number {
+    const index = indexOfAlias(recorded);
     if (isCompared(index)) this.written.add(index);
     const isVague = (facets & IN_NMI) !== 0 && (facets & NOT_IN_NMI) !== 0;
     if (index === msr.msrIndex(msr.GLOBAL_CTRL) && isVague) this.readsGlobalCtrl = true;
@@ -172,7 +192,8 @@ export class Symbols {
   write(index: number, value: U64, facets: number): number {
     const bits = COMPARED.get(index);
     if (bits === undefined) return 0;
-    const compared = { hi: (value.hi & bits.hi) >>> 0, lo: (value.lo & bits.lo) >>> 0 };
+    const hi = index === STATUS_RESET ? withRecords(value.hi) : value.hi;
+    const compared = { hi: (hi & bits.hi) >>> 0, lo: (value.lo & bits.lo) >>> 0 };
     return this.symbol('write', index, compared, facets);
   }
 
