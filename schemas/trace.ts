@@ -110,6 +110,21 @@ export const stepMarks = {
   violated: violatedList,
 };
 
+export const GuestWriteSchema = Type.Object(
+  {
+    msr: ref(PmuMsrNameSchema),
+    value: ref(U64Schema),
+    gp: Type.Boolean({ description: 'whether it takes a #GP; the register stays as it is then' }),
+  },
+  {
+    $id: 'GuestWrite',
+    additionalProperties: false,
+    description: 'a WRMSR that the guest executes',
+    examples: [{ msr: 'IA32_PEBS_ENABLE', value: '0x0000000000000002', gp: false }],
+  },
+);
+export type GuestWriteItem = Static<typeof GuestWriteSchema>;
+
 export const TraceItemSchema = Type.Object(
   {
     index: count('its index in the trace of the host, from 1'),
@@ -123,6 +138,7 @@ export const TraceItemSchema = Type.Object(
       ),
     ),
     writes: Type.Array(ref(TraceWriteSchema), { maxItems: 128, description: 'in order' }),
+    guest_write: Type.Optional(ref(GuestWriteSchema)),
     ...stepMarks,
     note: Type.Optional(prose('further details')),
   },

@@ -108,13 +108,14 @@ t.test('what the guest writes is followed', async (t) => {
     kvm(exit),
     kvm('kvm_msr: msr_write 3f1 = 0x0'),
     kvm('kvm_msr: msr_read 3f1 = 0x0'),
+    kvm('kvm_msr: msr_read 38e = 0x0'),
     kvm('kvm_entry: vcpu 0, rip 0x0'),
   ];
   const asked = { kernel: 'linux-7.3.4', cpu_model: 'emerald-rapids' };
   const id = await observationOf(trace);
   const found = bodyOf(t, await ask(id, asked), ExplanationSchema);
   const skipped = [{ what: 'guest_access', count: 1 }];
-  t.match(found, { verdict: 'explained', records: 10, skipped });
+  t.match(found, { verdict: 'explained', records: 11, skipped });
   const [item] = found.kernels;
   t.match(item!.story, /the guest writes 0x0000000000000000 to its IA32_PEBS_ENABLE/);
   const made = await app.inject({ method: 'POST', url: '/v1/hosts', payload: item!.host! });
@@ -131,7 +132,7 @@ async function traceOf(kernel: string, actions: readonly object[]): Promise<stri
   const run = await app.inject({ method: 'POST', url: `${url}/scripts`, payload: { actions } });
   t.equal(run.statusCode, 200, run.body.slice(0, 500));
   const { body } = await app.inject(`${url}/trace?format=ftrace`);
-  return body.split('\n').filter((text) => /: (write_msr|kvm_entry|kvm_exit): /.test(text));
+  return body.split('\n').filter((text) => /: (write_msr|kvm_entry|kvm_exit|kvm_msr): /.test(text));
 }
 
 const OPEN = {
@@ -167,14 +168,22 @@ t.test('a recording may begin before anything counts', async (t) => {
     TRIP,
   ];
   for (const kernel of ['linux-7.3.4', 'linux-7.2.6', 'linux-6.1.192']) {
-    for (const actions of [adaptive, guestPebs]) {
-      const id = await observationOf(await traceOf(kernel, actions));
+    const told = await traceOf(kernel, guestPebs);
+    const untold = told.filter((text) => !text.includes('kvm_msr'));
+    t.equal(told.length - untold.length, 4, 'what the guest writes');
+    for (const trace of [await traceOf(kernel, adaptive), untold, told]) {
+      const id = await observationOf(trace);
       const found = bodyOf(
         t,
         await ask(id, { kernel, cpu_model: 'emerald-rapids' }),
         ExplanationSchema,
       );
       t.strictSame(found.fits, [kernel]);
+      t.equal(
+        found.kernels[0]?.story?.includes('the guest writes'),
+        trace === told,
+        'the schedule has them where the trace has',
+      );
     }
   }
 });

@@ -255,6 +255,39 @@ t.test('a WRMSR of the guest is taken, or is a #GP that changes nothing', async 
       t.strictSame(answer.pmu, before, `${name} leaves the guest's PMU as it was`);
     }
     t.strictSame((await host.vcpuState(vcpu)).pmu, answer.pmu);
+    const traced = (await host.trace()).items.find(({ at }) => at === 'guest_wrmsr');
+    t.match(traced, { vcpu: vcpu.id, actor: 'guest', guest_write: { msr, gp: answer.gp } });
+    t.equal(BigInt(traced?.guest_write?.value ?? -1), BigInt(value));
+  }
+});
+
+t.test('the files of a trace tell what a guest writes', async (t) => {
+  const lab = await openLab(t);
+  const host = await lab.host();
+  const vcpu = await host.vcpu({ name: 'guest' });
+  // Its thread is elsewhere, and must come first.
+  await busyGuest(host, 'other');
+  await host.wrmsr(vcpu, 'IA32_DS_AREA', '0xffff888000049000');
+  await host.wrmsr(vcpu, 'IA32_PEBS_ENABLE', '0x100000001');
+  const { body } = await lab.get(`${host.path}/trace?format=ftrace`);
+  const lines = body.split('\n').filter((line) => line.includes('kvm_msr'));
+  t.strictSame(
+    lines.slice(-2).map((line) => line.replace(/ {2,}\d+\.\d+/, '')),
+    [
+      '       CPU 0/KVM-4200    [000] .....: kvm_msr: msr_write 600 = 0xffff888000049000',
+      '       CPU 0/KVM-4200    [000] .....: kvm_msr: msr_write 3f1 = 0x100000001 (#GP)',
+    ],
+  );
+  const last = body
+    .slice(0, body.indexOf(lines.at(-2)!))
+    .trimEnd()
+    .split('\n')
+    .at(-1);
+  t.match(last, /write_msr: 38f, value /, "the other one's events are switched out before");
+  for (const format of ['text', 'mermaid', 'chrome', 'jsonl']) {
+    const file = await lab.get(`${host.path}/trace?format=${format}`);
+    t.match(file.body, /the guest writes 0xffff888000049000 to its IA32_DS_AREA/, format);
+    t.match(file.body, /its IA32_PEBS_ENABLE, and takes a #GP/, format);
   }
 });
 

@@ -48,7 +48,7 @@ function header(entries: number, cpus: number): string[] {
 }
 
 /** The vCPU's thread, as QEMU names it; or whoever uses perf, or nobody. */
-function taskOf({ guestWrite, cpu, actor, vcpu = guestWrite?.vcpu }: RecordedStep): string {
+function taskOf({ cpu, actor, vcpu }: RecordedStep): string {
   const [comm, pid] =
     vcpu !== undefined
       ? [`CPU ${vcpu}/KVM`, 4200 + vcpu]
@@ -98,9 +98,9 @@ function exitOf({ at, cpu, vcpu, before }: RecordedStep): string[] {
 /** As `trace_kvm_msr_write` prints it (Linux arch/x86/kvm/trace.h). */
 function guestWriteOf({ guestWrite }: RecordedStep): string[] {
   if (guestWrite === undefined) return [];
-  const { msr, value } = guestWrite;
+  const { msr, value, refused } = guestWrite;
   const hex = withoutZeros(formatU64(value).slice(2));
-  return [`kvm_msr: msr_write ${msrIndex(msr).toString(16)} = 0x${hex}`];
+  return [`kvm_msr: msr_write ${msrIndex(msr).toString(16)} = 0x${hex}${refused ? ' (#GP)' : ''}`];
 }
 
 function withoutZeros(hex: string): string {

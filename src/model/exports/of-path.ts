@@ -73,14 +73,15 @@ function recorded(
   const cpu = cpuOf(label);
   const { actor, by, tracedAs = actor ?? by, guestWrite } = kindOf(label);
   const runs = [before, after].map(({ cpus }) => cpus[cpu]!);
+  const write = guestWrite?.(candidateOf(explored, before, label));
   return {
     number,
     cpu,
-    vcpu: runs.find(({ operation }) => operation === RUN_VCPU)?.target,
+    vcpu: write?.vcpu ?? runs.find(({ operation }) => operation === RUN_VCPU)?.target,
     actor: actorOf(explored, before, label),
     at: executes === undefined ? tracedAs : STEP_NAMES[executes]!,
     action: actionOf(explored, before, label),
     writes,
-    guestWrite: guestWrite?.(candidateOf(explored, before, label)),
+    guestWrite: write && { msr: write.msr, value: write.value, refused: false },
   };
 }

@@ -25,7 +25,7 @@ function told(recording: Recording, step: RecordedStep): RenderedStep {
     cpu,
     actor,
     action,
-    title: at,
+    title: action,
     ...(code === undefined ? {} : { micro_step: at }),
     source: code === undefined ? '' : stepSource(code),
     msr_writes: writeItems(writes, recording.addresses),

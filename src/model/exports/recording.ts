@@ -7,7 +7,7 @@ import { FIXED_CTR_CTRL, isCounterMsr } from '../../pmu/arch/msr.js';
 import type { MsrWrite } from '../../pmu/arch/write-sink.js';
 import { invariantsIn } from '../../pmu/invariants/index.js';
 import { type Frame, OF_GUEST, VIOLATED } from '../../pmu/stepping/frame.js';
-import type { GuestWrite } from '../explored-world.js';
+import type { GuestWrmsr } from '../../pmu/stepping/run.js';
 import type { FrameOrigin, Register } from '../render/frame-items.js';
 import { formatMsrValue } from '../values.js';
 import type { StoryActor } from '../vocabulary.js';
@@ -24,7 +24,7 @@ export interface RecordedStep {
   /** Of a host, its index in the trace. */
   readonly number: number;
   readonly cpu: number;
-  /** The vCPU that the CPU runs. */
+  /** The vCPU that the CPU runs, or whose guest writes. */
   readonly vcpu: number | undefined;
   readonly actor: StoryActor;
   /** The micro-step, or the name of what happens at once. */
@@ -32,8 +32,8 @@ export interface RecordedStep {
   /** What happens, in words. */
   readonly action: string;
   readonly writes: readonly MsrWrite[];
-  /** What a guest's WRMSR writes, where the step is one. */
-  readonly guestWrite?: GuestWrite | undefined;
+  /** Where the step is a guest's WRMSR. */
+  readonly guestWrite?: GuestWrmsr | undefined;
   /** Null where the trace does not tell them: what lay before it. */
   readonly before: Frame | null;
   readonly after: Frame | null;

@@ -17,11 +17,19 @@ import type { LogicalCpu, MachineState } from '../../pmu/machine/state.js';
 import { ADDED, STOPPED } from '../../pmu/perf/perf-event.js';
 import type { ExploredWorld } from '../explored-world.js';
 import { MachineModel } from '../machine-model.js';
+import { mayHold } from '../steps/guests.js';
 import { candidateOf, cpuOf, kindOf, targetOf } from '../steps/index.js';
 import type { Candidate } from '../steps/step-kind.js';
 import { u64OfMsr } from '../values.js';
 import { NextNmi } from './next-nmi.js';
-import { codeOfReading, exitFacet, IN_NMI, NOT_IN_NMI, type Symbols } from './symbols.js';
+import {
+  codeOfGuestCounters,
+  codeOfReading,
+  exitFacet,
+  IN_NMI,
+  NOT_IN_NMI,
+  type Symbols,
+} from './symbols.js';
 import { isInNmi, tracesEntry, tracesExit, tracesWrite } from './traced.js';
 
 /** Values of registers are integers of 32 bits. */
@@ -124,15 +132,21 @@ export class ObservedMachine extends MachineModel {
     const { next, nextSpent, symbols, explored } = this;
     this.layout.unpack(states, at, next, nextSpent);
     const [cpu] = next.cpus;
-    const { what, of } = symbols.of(recorded);
-    // rdmsr and perf's handlers run in the host.
+    const { what, of, value } = symbols.of(recorded);
+    // rdmsr and perf's handlers run in the host, and KVM reads for its guests there.
     if (cpu === undefined || isInGuest(cpu.pc)) return MISSING;
     switch (what) {
       case 'reading': {
         const code = codeOfReading(of)!;
-        const value =
-          code === FIXED_CTR_CTRL ? cpu.hardware.fixedCtrl : readMsr(cpu.hardware, code);
-        return symbols.reading(of, u64OfMsr(code, value, explored.host.addresses));
+        const held = code === FIXED_CTR_CTRL ? cpu.hardware.fixedCtrl : readMsr(cpu.hardware, code);
+        return symbols.reading(of, u64OfMsr(code, held, explored.host.addresses));
+      }
+      case 'guest_read': {
+        const read = { msr: codeOfGuestCounters(of)!, value };
+        const isOfOne = next.vcpus.some(
+          (vcpu, at) => vcpu.cpu === cpu.index && mayHold(explored, next, { vcpu: at, ...read }),
+        );
+        return isOfOne ? recorded : MISSING;
       }
       case 'throttle':
         return next.events.some(({ mark, status }) => mark !== 0 && status === STOPPED)

@@ -29,13 +29,14 @@ export const EXIT_BY_NMI = 4;
 export const EXIT_FAILED_ENTRY = 8;
 
 export interface Seen {
-  /** The last three say something of the machine at their place, and no step shows them. */
+  /** The last four say something of the machine at their place, and no step shows them. */
   readonly what:
     | 'write'
     | 'vm_entry'
     | 'vm_exit'
     | 'nmi'
     | 'guest_write'
+    | 'guest_read'
     | 'reading'
     | 'throttle'
     | 'unthrottle';
@@ -66,6 +67,25 @@ const COMPARED: ReadonlyMap<number, U64> = new Map([
   ]),
 ]);
 
+/** With perfmon 6, perf writes counter, selector and two more MSRs of each counter at other indices, one after the other. */
+const [ALIASES, ALIASES_OF_EACH, SELECTORS] = [0x1900, 4, 16];
+
+function indexOfAlias(index: number): number {
+  const counter = (index - ALIASES - 1) / ALIASES_OF_EACH;
+  const isSelector = Number.isInteger(counter) && counter >= 0 && counter < SELECTORS;
+  return isSelector ? msr.msrIndex(msr.EVENTSEL + counter) : index;
+}
+
+const STATUS_RESET = msr.msrIndex(msr.GLOBAL_STATUS_RESET);
+/** Bits 54 and 62, in the upper half: there are records of architectural PEBS, or of PEBS in a DS area. */
+const ARCH_PEBS_RECORDS = 1 << 22;
+const DS_RECORDS = 1 << 30;
+
+/** The model has one bit for both, since no CPU has both kinds. */
+function withRecords(hi: number): number {
+  return hi & ARCH_PEBS_RECORDS ? (hi & ~ARCH_PEBS_RECORDS) | DS_RECORDS : hi;
+}
+
 /** By index, the MSRs whose value the model has at any time. */
 const READ: ReadonlyMap<number, number> = new Map(
   [msr.GLOBAL_CTRL, msr.PEBS_ENABLE, msr.PEBS_DATA_CFG, msr.FIXED_CTR_CTRL].map((code) => [
@@ -74,15 +94,29 @@ const READ: ReadonlyMap<number, number> = new Map(
   ]),
 );
 
-/** By index, the MSRs of a guest whose values KVM acts on, but for addresses. */
-const GUEST_WRITTEN: ReadonlySet<number> = new Set(
+/** By index, the MSRs of a guest that say which of its counters count. */
+const OF_GUEST_COUNTERS: ReadonlyMap<number, number> = new Map(
   [
     msr.GLOBAL_CTRL,
     msr.PEBS_ENABLE,
     msr.FIXED_CTR_CTRL,
     ...Array.from({ length: 8 }, (_, counter) => msr.EVENTSEL + counter),
-  ].map((code) => msr.msrIndex(code)),
+  ].map((code) => [msr.msrIndex(code), code]),
 );
+
+/**
+ * Those that say where the guest's records go, and what is in them. That the guest may write them is followed, since not every kernel gives
+ * it these MSRs. What they hold decides nothing that is seen, and would only multiply states: a search does not keep it, nor anything of
+ * the guest's counters, its IA32_PERF_GLOBAL_STATUS and the reset of that.
+ */
+const OF_GUEST_RECORDS: ReadonlySet<number> = new Set(
+  [msr.DS_AREA, msr.PEBS_DATA_CFG].map((code) => msr.msrIndex(code)),
+);
+
+/** The MSR of a guest that says which of its counters count. */
+export function codeOfGuestCounters(index: number): number | undefined {
+  return OF_GUEST_COUNTERS.get(index);
+}
 
 /** The MSR of a reading that is compared. */
 export function codeOfReading(index: number): number | undefined {
@@ -137,7 +171,8 @@ export class Symbols {
   }
 
   /** A write is in the recording: its symbol, or 0 where it is not compared. */
-  recorded(index: number, value: U64, facets: number): number {
+  recorded(recorded: number, value: U64, facets: number): number {
+    const index = indexOfAlias(recorded);
     if (isCompared(index)) this.written.add(index);
     const isVague = (facets & IN_NMI) !== 0 && (facets & NOT_IN_NMI) !== 0;
     if (index === msr.msrIndex(msr.GLOBAL_CTRL) && isVague) this.readsGlobalCtrl = true;
@@ -157,7 +192,8 @@ export class Symbols {
   write(index: number, value: U64, facets: number): number {
     const bits = COMPARED.get(index);
     if (bits === undefined) return 0;
-    const compared = { hi: (value.hi & bits.hi) >>> 0, lo: (value.lo & bits.lo) >>> 0 };
+    const hi = index === STATUS_RESET ? withRecords(value.hi) : value.hi;
+    const compared = { hi: (hi & bits.hi) >>> 0, lo: (value.lo & bits.lo) >>> 0 };
     return this.symbol('write', index, compared, facets);
   }
 
@@ -182,7 +218,13 @@ export class Symbols {
 
   /** A guest's own WRMSR of its PMU, or 0 where it is none that the model has. */
   guestWrite(index: number, value: U64): number {
-    return GUEST_WRITTEN.has(index) ? this.symbol('guest_write', index, value, NOT_IN_NMI) : 0;
+    const isKnown = OF_GUEST_COUNTERS.has(index) || OF_GUEST_RECORDS.has(index);
+    return isKnown ? this.symbol('guest_write', index, value, NOT_IN_NMI) : 0;
+  }
+
+  /** What a guest reads of its PMU, or 0 where the model does not have it. */
+  guestRead(index: number, value: U64): number {
+    return OF_GUEST_COUNTERS.has(index) ? this.symbol('guest_read', index, value, OF_STATE) : 0;
   }
 
   /** perf's NMI handler has returned. */

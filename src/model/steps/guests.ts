@@ -5,7 +5,8 @@ import { writeGuestMsr } from '../../pmu/kvm/guest-msrs.js';
 import { VcpuPmu } from '../../pmu/kvm/vcpu-pmu.js';
 import { guestWrmsr, guestWrmsrOfEnables } from '../../pmu/machine/actions.js';
 import { refuseAbsentThread } from '../../pmu/machine/guards.js';
-import type { GuestWrite } from '../explored-world.js';
+import type { MachineState } from '../../pmu/machine/state.js';
+import type { ExploredWorld, GuestWrite } from '../explored-world.js';
 import { formatU64 } from '../values.js';
 import { AT_REST, OWNER_ON_CPU, unless } from './guards.js';
 import { eventName, vcpuName } from './names.js';
@@ -85,12 +86,35 @@ const WRITER_ON_CPU = unless((candidate) =>
 
 const tried = new VcpuPmu();
 
+/** Tries it on a copy of the vCPU. */
+function faultOf({ world, state }: Pick<Candidate, 'world' | 'state'>, write: GuestWrite) {
+  const { vcpu, msr, value } = write;
+  tried.copyFrom(state.vcpus[vcpu]!);
+  return writeGuestMsr(world.guestCaps[vcpu]!, tried, msr, value, noAddress);
+}
+
 const TAKES_WRITE = unless((candidate) => {
-  const { vcpu, msr, value } = writeOf(candidate);
-  tried.copyFrom(candidate.state.vcpus[vcpu]!);
-  const fault = writeGuestMsr(candidate.world.guestCaps[vcpu]!, tried, msr, value, noAddress);
+  const fault = faultOf(candidate, writeOf(candidate));
   return fault === null ? null : `the WRMSR is a #GP: ${fault}`;
 });
+
+/** Whether a register of a guest may hold a value, as far as states keep it: to write it would change nothing. */
+export function mayHold(explored: ExploredWorld, state: MachineState, write: GuestWrite): boolean {
+  if (faultOf({ world: explored.world, state }, write) !== null) return false;
+  const { globalCtrl, pebsEnable, counterEnable } = state.vcpus[write.vcpu]!;
+  const other =
+    (tried.globalCtrl ^ globalCtrl) |
+    (tried.pebsEnable ^ pebsEnable) |
+    (tried.counterEnable ^ counterEnable);
+  return (other & explored.guestCounters) === 0;
+}
+
+type Wrmsr = Pick<GuestWrite, 'msr' | 'value'>;
+
+export function toldWrmsr({ msr, value }: Wrmsr, refused = false): string {
+  const fault = refused ? ', and takes a #GP' : '';
+  return `the guest writes ${formatU64(value)} to its ${msrName(msr)}${fault}`;
+}
 
 /** Only recordings have it: a search of one's own flips bits. */
 export const GUEST_WRITE: StepKind = {
@@ -102,10 +126,7 @@ export const GUEST_WRITE: StepKind = {
     const { vcpu, msr, value } = writeOf(candidate);
     guestWrmsrOfEnables(candidate.world, candidate.state, vcpu, msr, value, noAddress);
   },
-  words: (candidate) => {
-    const { msr, value } = writeOf(candidate);
-    return `the guest writes ${formatU64(value)} to its ${msrName(msr)}`;
-  },
+  words: (candidate) => toldWrmsr(writeOf(candidate)),
 };
 
 export const GUEST_STEPS: readonly StepKind[] = [

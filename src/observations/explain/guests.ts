@@ -54,9 +54,9 @@ function hasMoved({ counters, atOnce }: LeftOut): boolean {
 }
 
 /** Guests of which nothing tells whether the events that moved are theirs. */
-export function maybeMoved(guests: readonly Guests[], left: LeftOut): Guests[][] {
-  const others = hasMoved(left) ? guests.map((one) => ({ ...one, areMoved: true })) : [];
-  return [...guests, ...others].map((one) => [one]);
+export function maybeMoved(likelies: readonly Guests[][], left: LeftOut): Guests[][] {
+  const moving = (guests: Guests[]): Guests[] => guests.map((one) => ({ ...one, areMoved: true }));
+  return [...likelies, ...(hasMoved(left) ? likelies.map(moving) : [])];
 }
 
 /** The likelier ones first, and in turn those that are as likely. `count` is how many vCPUs are entered. */
@@ -140,41 +140,63 @@ export interface GuestWrite {
   readonly value: U64;
 }
 
-/** Guests whose writes are recorded. What their registers held before is not; `left` are the host's counters that they had. */
+/**
+ * Guests whose writes are recorded, and in turn those that are as likely. What their registers held before is not; `left` are the host's
+ * counters that they had, and `used` those that anybody had.
+ */
 export function* writingGuests(
   count: number,
   left: LeftOut,
+  used: CounterSet,
   writes: readonly GuestWrite[],
-): Generator<Guests> {
+): Generator<Guests[]> {
   const values = (msr: number): CounterSet[] =>
     writes.filter(({ of }) => of === msrIndex(msr)).map(({ value }) => fromU64(value).set);
   const [globals, pebs] = [values(GLOBAL_CTRL), values(PEBS_ENABLE)];
   const selected = writes.reduce((all, write) => all | selectedBy(write), 0);
   // Guests enable counters that they do not use.
-  const counters = (selected | union(pebs) || union(globals) || left.counters) & COUNTERS;
-  for (const pebsEnable of heldBefore(pebs, counters & GENERAL_PURPOSE)) {
+  const taken = left.counters;
+  const written = (selected | union(pebs) || union(globals) || taken || used) & COUNTERS;
+  // What they had may be theirs, though they wrote no selector of it anew; and what they write, theirs before it was seen to be taken.
+  for (const counters of new Set([written | taken, written])) {
+    for (const { held, said } of heldBefore(globals, pebs, counters, selected === 0)) {
+      const { vcpus } = guests(Math.max(1, count), 0, held);
+      const own = { vcpus, counters: taken, areMoved: false, write: true, said };
+      const theirs = counters & used & ~taken;
+      yield theirs === 0 ? [own] : [own, { ...own, counters: taken | theirs }];
+    }
+  }
+}
+
+/** What guests may have written before, counting on some counters. */
+function* heldBefore(
+  globals: readonly CounterSet[],
+  pebs: readonly CounterSet[],
+  counters: CounterSet,
+  wereSelected: boolean,
+): Generator<{ readonly held: Wrmsrs; readonly said: string }> {
+  for (const pebsEnable of valuesBefore(pebs, counters & GENERAL_PURPOSE)) {
     const setUp = counted(counters, pebsEnable);
-    for (const isSelected of selected === 0 ? [true] : [true, false]) {
-      for (const globalCtrl of heldBefore(globals, counters)) {
+    for (const isSelected of wereSelected ? [true] : [true, false]) {
+      for (const globalCtrl of valuesBefore(globals, counters)) {
         const held: Wrmsrs = [
           ...setUp,
           STOP,
           ...(isSelected ? [] : setUp.filter(({ msr }) => /SEL|FIXED/.test(msr)).map(cleared)),
           { msr: 'IA32_PERF_GLOBAL_CTRL', value: formatCounterSet(globalCtrl) },
         ];
-        const { vcpus } = guests(Math.max(1, count), 0, held);
         const said = `guests write to their PMUs what is recorded, which begin with IA32_PERF_GLOBAL_CTRL ${formatCounterSet(globalCtrl)} and IA32_PEBS_ENABLE ${formatCounterSet(pebsEnable)}`;
-        yield { vcpus, counters: left.counters, areMoved: false, write: true, said };
+        yield { held, said };
       }
     }
   }
 }
 
-/** What a register may have held before the first value that is recorded: another bit, all or nothing, or the same. */
-function heldBefore([first]: readonly CounterSet[], all: CounterSet): CounterSet[] {
+/** What a register may have held before the first value that is recorded: all or nothing, another bit, or the same. */
+function valuesBefore([first]: readonly CounterSet[], all: CounterSet): CounterSet[] {
   if (first === undefined) return [all, 0];
   const others = bitsOf(all).map((bit) => first ^ (1 << bit));
-  return [...new Set([...others, 0, all, first])];
+  return [...new Set([first === 0 ? all : 0, ...others, all, first])];
 }
 
 function union(sets: readonly CounterSet[]): CounterSet {

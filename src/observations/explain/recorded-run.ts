@@ -1,6 +1,7 @@
 /** The records of one CPU as a recording that a model can be compared with. */
 import { isOfState, MISSING } from '../../explorer/observation.js';
 import { exitFacets, IN_NMI, NOT_IN_NMI, type Symbols } from '../../model/recordings/symbols.js';
+import type { U64 } from '../../pmu/arch/counter-set.js';
 import type { Context, KeptRecord } from '../record.js';
 
 export interface RecordedRun {
@@ -34,6 +35,8 @@ export class RunRecorder {
   /** What was throttled in the NMI under way, with the line. */
   private throttles: [symbol: number, line: number][] = [];
   private readonly skipped = new Map<string, number>();
+  /** What guests have written since records were lost, by thread and MSR. */
+  private readonly written = new Set<string>();
 
   constructor(symbols: Symbols) {
     this.symbols = symbols;
@@ -109,8 +112,9 @@ export class RunRecorder {
       case 'unthrottle':
         return record.at === null ? record.kind : this.symbols.throttle(record.kind);
       case 'guest_access':
-        return this.guestWriteOf(record);
+        return this.guestAccessOf(record);
       case 'loss':
+        this.written.clear();
         return MISSING;
       default:
         return record.kind;
@@ -125,13 +129,22 @@ export class RunRecorder {
     return symbol === 0 ? `write of 0x${msr.toString(16)}` : symbol;
   }
 
-  /** What a guest writes is followed where KVM acts on it; its reads change nothing, nor do its writes that fault. */
-  private guestWriteOf({ msr, value, writes, refused }: KeptRecord): number | string {
-    if (!writes || refused || msr === null || value === null) return 'guest_access';
+  /** What a guest writes is followed where the model takes it; a write that faults changes nothing. */
+  private guestAccessOf(record: KeptRecord): number | string {
+    const { msr, value, writes, refused, pid } = record;
+    if (refused || msr === null || value === null) return 'guest_access';
+    if (!writes) return this.guestReadOf(msr, value, pid);
     const symbol = this.symbols.guestWrite(msr, value);
     if (symbol === 0) return `guest_access of 0x${msr.toString(16)}`;
     this.symbols.showsGuestWrites = true;
+    this.written.add(`${pid} ${msr}`);
     return symbol;
+  }
+
+  /** A guest finds what it wrote. What its registers held before, or after records were lost, nobody knows. */
+  private guestReadOf(msr: number, value: U64, pid: number | null): number | string {
+    const isKnown = pid !== null && this.written.has(`${pid} ${msr}`);
+    return (isKnown && this.symbols.guestRead(msr, value)) || 'guest_access';
   }
 
   /** What was read while the trace was made: of other readings nobody knows what happened in between. */

@@ -19,6 +19,8 @@ export function toldSeen({ what, of, value, facets }: Seen): string {
     }
     case 'guest_write':
       return `the guest's ${nameOfIndex(of) ?? `0x${of.toString(16)}`} := ${formatU64(value)}`;
+    case 'guest_read':
+      return `the guest's ${nameOfIndex(of) ?? `0x${of.toString(16)}`} = ${formatU64(value)}`;
     case 'vm_entry':
       return `entry of vCPU ${of}`;
     case 'vm_exit':

@@ -5,11 +5,12 @@
 
 import { exploredWorld } from '../../model/explored-world.js';
 import { ObservedMachine } from '../../model/recordings/observed-machine.js';
-import type { Symbols } from '../../model/recordings/symbols.js';
+import { codeOfGuestCounters, type Symbols } from '../../model/recordings/symbols.js';
 import { formatU64 } from '../../model/values.js';
 import { ACTOR_KINDS, type ActorKind } from '../../model/vocabulary.js';
 import { WorldError } from '../../model/world-error.js';
 import type { HostSpec, VcpuSpec, WorldSpec } from '../../model/world-spec.js';
+import type { CounterSet } from '../../pmu/arch/counter-set.js';
 import type { CpuModel, PmuCaps } from '../../pmu/arch/cpu-model.js';
 import type { KernelVariant } from '../../pmu/kernels/kernel-variant.js';
 import { capsOf } from '../../pmu/kernels/pmu-support.js';
@@ -175,14 +176,19 @@ function* wishesOf(
   const left = leftOut(caps, clues);
   const { counters } = left;
   const { vcpus } = given;
-  const known = vcpus && [{ vcpus, counters, areMoved: false, write: true, said: '' }];
-  const writing =
-    clues.guestWrites.length > 0 ? [...writingGuests(vcpuCount, left, clues.guestWrites)] : null;
+  const known = vcpus && [[{ vcpus, counters, areMoved: false, write: true, said: '' }]];
+  const writing = clues.guestWrites.some(({ of }) => codeOfGuestCounters(of) !== undefined)
+    ? [...writingGuests(vcpuCount, left, usedIn(clues), clues.guestWrites)]
+    : null;
   const certain = known ?? writing;
   const likelies = certain ? maybeMoved(certain, left) : guestsOf(vcpuCount, left, clues);
   for (const likely of likelies) {
     yield* inTurn(likely.map((guests) => wishesWith(guests, given, caps, clues)));
   }
+}
+
+function usedIn({ events }: Clues): CounterSet {
+  return events.reduce((all, { counter }) => all | (1 << counter), 0);
 }
 
 /** Each way in which the host's events may stand beside guests. */

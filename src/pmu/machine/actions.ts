@@ -274,7 +274,10 @@ export function guestWrmsr(
   return writeGuestMsr(world.guestCaps[vcpu]!, state.vcpus[vcpu]!, msr, value, identify);
 }
 
-/** The same for searches, which do not tell apart how a counter that counts is set up: what else a selector says stays as it is. */
+/**
+ * The same for searches, which do not tell apart how a counter that counts is set up: what else a selector says stays as it is, and so
+ * do where its records go and what is in them.
+ */
 export function guestWrmsrOfEnables(
   world: World,
   state: MachineState,
@@ -284,11 +287,13 @@ export function guestWrmsrOfEnables(
   identify: (address: U64) => number,
 ): void {
   const vcpu = state.vcpus[at]!;
-  const { counterInt, inTransaction, checkpointed } = vcpu;
+  const { counterInt, inTransaction, checkpointed, dsArea, pebsDataCfg } = vcpu;
   guestWrmsr(world, state, at, msr, value, identify);
   vcpu.counterInt = counterInt;
   vcpu.inTransaction = inTransaction;
   vcpu.checkpointed = checkpointed;
+  vcpu.dsArea = dsArea;
+  vcpu.pebsDataCfg = pebsDataCfg;
 }
 
 function deliverNmi(

@@ -110,15 +110,18 @@ export function guestWrmsr(
   if (refused !== null) {
     throw new Refused('state', refused);
   }
+  run.cause = GUEST;
+  arrive(run, vcpu);
   const fault = actions.guestWrmsr(run.world, run.state, vcpu, msr, value, identify);
+  const cpu = run.state.cpus[run.state.vcpus[vcpu]!.cpu]!;
+  run.guestWrote(cpu, vcpu, { msr, value, refused: fault !== null });
   if (fault === null) {
-    run.cause = GUEST;
-    prepareReprogramming(run, vcpu);
+    placeWanted(run, vcpu);
     if (reprograms) {
       reprogramAll(run, vcpu);
     }
-    run.cause = SETUP;
   }
+  run.cause = SETUP;
   return fault;
 }
 
@@ -166,12 +169,10 @@ export function goOn(run: Run, cpu: LogicalCpu): void {
   run.cause = SETUP;
 }
 
-/** The vCPU's thread is on its CPU, and each counter that its guest wants has a slot for its event. */
-function prepareReprogramming(run: Run, vcpu: number): void {
+/** The vCPU's thread comes to its CPU, whether or not it has events: perf schedules those of the thread that runs. */
+function arrive(run: Run, vcpu: number): void {
   run.switchTo(vcpu);
-  // Whether or not its events were there before: perf schedules those of the thread that runs.
   run.act(actions.ARRIVE, run.state.vcpus[vcpu]!.cpu, vcpu);
-  placeWanted(run, vcpu);
 }
 
 /** Opens, closes, enables and disables until every event of the vCPU matches its registers (`reprogram_counter`). */

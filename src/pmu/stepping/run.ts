@@ -4,7 +4,7 @@
  *
  * This is how live hosts, scripts, comparisons and calculators move the engine. It decides nothing about the PMU.
  */
-import type { CounterSet } from '../arch/counter-set.js';
+import type { CounterSet, U64 } from '../arch/counter-set.js';
 import { type MsrWrite, ROUND_TRIP, SETUP } from '../arch/write-sink.js';
 import { violatedAt } from '../invariants/index.js';
 import * as actions from '../machine/actions.js';
@@ -38,11 +38,19 @@ import { Injections } from './injections.js';
 import { Refused } from './refused.js';
 import { type FirstViolation, Tally } from './tally.js';
 
+/** A guest's WRMSR, as KVM traces it. */
+export interface GuestWrmsr {
+  readonly msr: number;
+  readonly value: U64;
+  /** It takes a #GP, and the register stays as it is. */
+  readonly refused: boolean;
+}
+
 export interface TraceEntry {
   /** Its place among all micro-steps and instant actions of the host, counted from 1. */
   readonly index: number;
   readonly cpu: number;
-  /** Index of the running vCPU, or undefined. */
+  /** Index of the vCPU that runs, or whose guest writes; or undefined. */
   readonly vcpu: number | undefined;
   readonly actor: 'kvm' | 'perf' | 'nmi' | 'cpu' | 'guest';
   /** Name of the micro-step or action. */
@@ -52,6 +60,8 @@ export interface TraceEntry {
   readonly changes: Changes | undefined;
   /** What changed between the entry before and it while nobody traced. */
   readonly missed: Changes;
+  /** Where it is a guest's WRMSR. */
+  readonly guestWrite?: GuestWrmsr;
 }
 
 /** How many trace entries a run keeps, the newest. */
@@ -206,6 +216,12 @@ export class Run {
     this.instant(cpu, 'perf', name);
   }
 
+  /** A vCPU's guest has executed a WRMSR, which KVM emulates at once. */
+  guestWrote(cpu: LogicalCpu, vcpu: number, write: GuestWrmsr): void {
+    this.hasActed = true;
+    this.instant(cpu, 'guest', 'guest_wrmsr', vcpu, write);
+  }
+
   /** Performs an action that may start an operation. If it is over at once, no micro-step looks at what it has changed. */
   begin(kind: number, cpu: LogicalCpu, target: number, value = 0, throttle: CounterSet = 0): void {
     this.act(kind, cpu.index, target, value, throttle);
@@ -274,12 +290,17 @@ export class Run {
     this.leave(cpu, exitReason);
   }
 
-  private instant(cpu: LogicalCpu, actor: TraceEntry['actor'], name: string): void {
-    const vcpu = cpu.operation === RUN_VCPU ? cpu.target : undefined;
+  private instant(
+    cpu: LogicalCpu,
+    actor: TraceEntry['actor'],
+    name: string,
+    vcpu = cpu.operation === RUN_VCPU ? cpu.target : undefined,
+    guestWrite?: GuestWrmsr,
+  ): void {
     this.tally.happened += 1;
     this.evaluate(cpu, vcpu, name);
     if (this.tally.sink.listed !== null) {
-      this.note(cpu, vcpu, actor, name);
+      this.note(cpu, vcpu, actor, name, guestWrite);
     }
   }
 
@@ -323,6 +344,7 @@ export class Run {
     vcpu: number | undefined,
     actor: TraceEntry['actor'],
     at: string,
+    guestWrite?: GuestWrmsr,
   ): void {
     const entry: TraceEntry = {
       index: this.startIndex + this.tally.happened,
@@ -333,6 +355,7 @@ export class Run {
       writes: this.tally.sink.take(),
       changes: this.look(this.hasActed ? undefined : cpu),
       missed: this.missed,
+      ...(guestWrite && { guestWrite }),
     };
     this.missed = [];
     this.hasActed = false;

@@ -1,6 +1,7 @@
 /** The trace of a host as a file. */
 import type { RecordedStep, Recording } from '../../model/exports/recording.js';
 import { storyOf } from '../../model/exports/recording-story.js';
+import { toldWrmsr } from '../../model/steps/guests.js';
 import { type ExportFile, type ExportFormat, exported } from '../exports.js';
 import type { Host } from './host.js';
 import { type FramedEntry, frameNow } from './trace-views.js';
@@ -31,6 +32,7 @@ export function traceFile(
 }
 
 function recorded({ entry, before, after }: FramedEntry): RecordedStep {
-  const { index, cpu, vcpu, actor, at, writes } = entry;
-  return { number: index, cpu, vcpu, actor, at, action: at, writes, before, after };
+  const { index: number, cpu, vcpu, actor, at, writes, guestWrite } = entry;
+  const action = guestWrite === undefined ? at : toldWrmsr(guestWrite, guestWrite.refused);
+  return { number, cpu, vcpu, actor, at, action, writes, guestWrite, before, after };
 }

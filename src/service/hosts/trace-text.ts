@@ -4,7 +4,7 @@
  */
 import { INVARIANTS, invariantsIn } from '../../pmu/invariants/index.js';
 import { type Changes, isOfInvariants } from '../../pmu/stepping/frame.js';
-import { TRACE_MAX, type TraceEntry } from '../../pmu/stepping/run.js';
+import { type GuestWrmsr, TRACE_MAX, type TraceEntry } from '../../pmu/stepping/run.js';
 import type { TraceChunk } from '../../store/host-store.js';
 
 /** How many entries a tail may have. */
@@ -26,10 +26,13 @@ type StoredChanges = readonly (number | readonly string[])[];
 
 /**
  * The fields of an entry in order; vCPU -1 is none; then what it changed and, if anything, what it missed, and four fields
- * for each write. Entries of earlier versions have no changes.
+ * for each write. Entries of earlier versions have no changes. That of a guest's WRMSR has what it missed in any case, and then
+ * the WRMSR.
  */
 type Row = [number, number, number, TraceEntry['actor'], string, ...Rest];
 type Rest = (number | string | StoredChanges)[];
+/** The MSR, the halves of the value, and 1 if it takes a #GP. */
+type StoredWrmsr = readonly [number, number, number, number];
 
 /** The tail with the new entries appended. */
 export function withEntries(tail: TraceTail, added: readonly TraceEntry[]): TraceTail {
@@ -50,16 +53,27 @@ export function readTrace(texts: readonly string[]): TraceEntry[] {
   return texts.flatMap((text) => (JSON.parse(`[${text}]`) as Row[]).map(entry));
 }
 
-function row({ index, cpu, vcpu, actor, at, writes, changes, missed }: TraceEntry): Row {
+function row({
+  index,
+  cpu,
+  vcpu,
+  actor,
+  at,
+  writes,
+  changes,
+  missed,
+  guestWrite,
+}: TraceEntry): Row {
   const row: Row = [index, cpu, vcpu ?? -1, actor, at];
   if (changes !== undefined) row.push(storedChanges(changes));
-  if (missed.length > 0) row.push(storedChanges(missed));
+  if (missed.length > 0 || guestWrite) row.push(storedChanges(missed));
+  if (guestWrite) row.push(storedWrmsr(guestWrite));
   for (const { msr, via, value, row: source } of writes) row.push(msr, via, value, source);
   return row;
 }
 
 function entry([index, cpu, vcpu, actor, at, ...rest]: Row): TraceEntry {
-  const [changes, missed] = rest.filter((field) => typeof field === 'object');
+  const [changes, missed, wrmsr] = rest.filter((field) => typeof field === 'object');
   const fields = rest.filter((field) => typeof field !== 'object');
   const writes = [];
   for (let n = 0; n < fields.length; n += 4) {
@@ -75,7 +89,16 @@ function entry([index, cpu, vcpu, actor, at, ...rest]: Row): TraceEntry {
     writes,
     changes: changes && readChanges(changes),
     missed: readChanges(missed ?? []),
+    ...(wrmsr && { guestWrite: readWrmsr(wrmsr as StoredWrmsr) }),
   };
+}
+
+function storedWrmsr({ msr, value: { hi, lo }, refused }: GuestWrmsr): StoredWrmsr {
+  return [msr, hi, lo, Number(refused)];
+}
+
+function readWrmsr([msr, hi, lo, refused]: StoredWrmsr): GuestWrmsr {
+  return { msr, value: { hi, lo }, refused: refused !== 0 };
 }
 
 function storedChanges(changes: Changes): StoredChanges {

@@ -1,9 +1,11 @@
 /** The trace of a host as a resource: its entries with the registers before and after each. */
-import type { TraceItem, TracePage } from '../../../schemas/trace.js';
+import type { GuestWriteItem, TraceItem, TracePage } from '../../../schemas/trace.js';
 import { desiredChanges, registersItem, violatedIn } from '../../model/render/frame-items.js';
-import { writeItems } from '../../model/values.js';
+import { toldWrmsr } from '../../model/steps/guests.js';
+import { formatU64, writeItems } from '../../model/values.js';
+import { msrName } from '../../pmu/arch/msr.js';
 import { type Frame, frameBefore, frameOf } from '../../pmu/stepping/frame.js';
-import type { TraceEntry } from '../../pmu/stepping/run.js';
+import type { GuestWrmsr, TraceEntry } from '../../pmu/stepping/run.js';
 import type { Host } from './host.js';
 
 /** An entry between two frames; null where an entry of an earlier version does not tell them. */
@@ -45,7 +47,7 @@ export function traceItems(host: Host, entries: readonly FramedEntry[]): TraceIt
 }
 
 function traceItem(host: Host, { entry, before, after }: FramedEntry): TraceItem {
-  const { index, cpu, vcpu, actor, at, writes, missed } = entry;
+  const { index, cpu, vcpu, actor, at, writes, missed, guestWrite } = entry;
   return {
     index,
     cpu,
@@ -58,5 +60,13 @@ function traceItem(host: Host, { entry, before, after }: FramedEntry): TraceItem
     writes: writeItems(writes, host.addresses),
     desired: before === null || after === null ? [] : desiredChanges(host, before, after),
     violated: after === null ? [] : violatedIn(after, cpu),
+    ...(guestWrite && {
+      guest_write: guestWriteItem(guestWrite),
+      note: toldWrmsr(guestWrite, guestWrite.refused),
+    }),
   };
+}
+
+function guestWriteItem({ msr, value, refused }: GuestWrmsr): GuestWriteItem {
+  return { msr: msrName(msr), value: formatU64(value), gp: refused };
 }

@@ -6,7 +6,9 @@ import { toFtrace } from '../../../src/model/exports/ftrace.js';
 import { recordingOfPath } from '../../../src/model/exports/of-path.js';
 import type { MachineModel } from '../../../src/model/machine-model.js';
 import type { WrmsrSpec } from '../../../src/model/world-spec.js';
+import { ObservedRecord } from '../../../src/observations/record.js';
 import { msrIndex, PEBS_ENABLE } from '../../../src/pmu/arch/msr.js';
+import { present } from '../../pmu/machine.js';
 import { modelOf, pebsGuest, pick, randomPath } from './random-runs.js';
 import { explanationOf, recordsOf } from './recordings.js';
 
@@ -31,11 +33,19 @@ const WRITES: readonly WrmsrSpec[] = [
   { msr: 'IA32_PEBS_ENABLE', value: '0x0' },
   { msr: 'IA32_PERFEVTSEL0', value: '0x53003c' },
   { msr: 'IA32_PERFEVTSEL0', value: '0x13003c' },
+  { msr: 'IA32_DS_AREA', value: '0xffff88800004a000' },
 ];
 
-async function recorded(seed: number, guest_writes?: readonly WrmsrSpec[]) {
+/** What makes their recordings. */
+const PEBS_GUEST = {
+  events: [],
+  vcpus: [pebsGuest(0, 1)],
+  actors: [{ kind: 'guest_wrmsr' as const }],
+};
+
+async function recorded(seed: number, guest_writes?: readonly WrmsrSpec[], of?: string) {
   const dice = new Random(seed, 1);
-  const kernel = pick(dice, KERNELS);
+  const kernel = of ?? pick(dice, KERNELS);
   const model = modelOf({
     cpu_model: CPU_MODEL,
     kernel,
@@ -69,19 +79,74 @@ t.test('what a guest is recorded to write, the schedule writes', async (t) => {
   }
 });
 
-/** Without times and tasks, and without what only an export knows of exits. */
+/** Without times and tasks, what only an export knows of exits, and the addresses of perf's DS areas. */
 function bodies(text: string): string[] {
   return text
     .split('\n')
+    .filter((line) => !line.includes('write_msr: 600,'))
     .map((line) => line.replace(/^.*?: (?=\w+: )/, '').replace(/ reason .*/, ''));
 }
+
+t.test('that a guest has an MSR tells of the kernel', async (t) => {
+  const writes = [...WRITES.slice(0, 2), { msr: 'MSR_PEBS_DATA_CFG', value: '0x1' }];
+  const { given, text } = await recorded(5, writes, 'linux-6.6');
+  const first = text.split('\n').findIndex((line) => line.includes('msr_write 3f2')) + 1;
+  t.ok(first > 0);
+  const records = recordsOf(text);
+  const found = explanationOf(records, given);
+  t.equal(found.verdict, 'explained');
+  t.notOk(found.run.skipped.has('guest_access of 0x3f2'));
+  const other = explanationOf(records, { ...given, ...PEBS_GUEST, kernel: 'linux-6.12.27' });
+  t.equal(other.verdict, 'unexplained');
+  t.ok(other.run.lines[other.reached]! <= first);
+});
+
+/** A guest reads what it writes, and what it wrote before. */
+function withReads(text: string): string {
+  const written = new Map<string, string>();
+  const lines = text.split('\n').flatMap((line) => {
+    const [, msr, value] = /msr_write (\w+) = (\w+)$/.exec(line) ?? [];
+    if (msr === undefined || value === undefined) return [line];
+    written.set(msr, value);
+    const reads = [...written].map(([of, held]) =>
+      line.replace(/msr_write.*/, `msr_read ${of} = ${held}`),
+    );
+    return [line, ...reads];
+  });
+  return lines.join('\n');
+}
+
+t.test('a guest reads what it wrote', async (t) => {
+  const { given, text } = await recorded(4, WRITES);
+  const read = withReads(text);
+  const readsOf = (records: readonly ObservedRecord[], of: number) =>
+    records.filter(({ kind, writes, msr }) => kind === 'guest_access' && !writes && msr === of);
+  const ofAddress = readsOf(recordsOf(read), 0x600).length;
+  const right = explanationOf(recordsOf(read), given);
+  t.equal(right.verdict, 'explained');
+  t.ok(ofAddress > 0);
+  t.equal(right.run.skipped.get('guest_access'), ofAddress, 'addresses are not kept');
+  for (const msr of [0x38f, 0x3f1, 0x186]) {
+    const records = recordsOf(read);
+    const altered = present(readsOf(records, msr).at(-1), 'read');
+    const { hi, lo } = present(altered.value ?? undefined, 'value');
+    altered.value = { hi, lo: lo ^ (msr === 0x186 ? 1 << 22 : 1) };
+    const known = { ...given, ...PEBS_GUEST };
+    const wrong = explanationOf(records, known);
+    t.equal(wrong.verdict, 'unexplained', msr.toString(16));
+    t.equal(wrong.run.lines[wrong.reached], altered.line);
+    const lost = new ObservedRecord(altered.line, 'loss');
+    lost.cpu = 0;
+    records.splice(records.indexOf(altered), 0, lost);
+    t.equal(explanationOf(records, known).verdict, 'explained', 'what is lost may have changed it');
+  }
+});
 
 t.test('what follows from another value is not what is recorded', async (t) => {
   const { given, text } = await recorded(3, WRITES);
   // The guest goes on to count, where it stopped.
   const records = recordsOf(text.replace('msr_write 38f = 0x0', 'msr_write 38f = 0x3'));
-  const actors = [{ kind: 'guest_wrmsr' as const }];
-  const found = explanationOf(records, { ...given, events: [], vcpus: [pebsGuest(0, 1)], actors });
+  const found = explanationOf(records, { ...given, ...PEBS_GUEST });
   t.equal(found.verdict, 'unexplained');
 });
 

@@ -23,3 +23,41 @@ explains('host-sequences-linux-6.12.117', 'linux-6.12.117', 7);
 // Linux 7.3.4 wrote the same.
 explains('host-sequences-linux-6.12.117', 'linux-7.3.4', 12);
 explains('host-groups-linux-7.3.4', 'linux-7.3.4', 4);
+
+/** As perf writes with perfmon 6 and architectural PEBS: MSRs of one counter stand together, and bit 54 says that there are records. */
+const ARCH_PEBS: readonly (readonly string[])[] = [
+  ['38f', '0'],
+  ['3f5', '1100000000'],
+  ['1903', '80000000fffe795d'],
+  ['1901', '430080'],
+  ['38f', '1000f000003ff'],
+  ['38f', '0', 'nmi'],
+  ['390', '40000000000000', 'nmi'],
+  ['3f5', '1100000000', 'nmi'],
+  ['38f', '1000f000003ff', 'nmi'],
+  ['38f', '0'],
+  ['1901', '30080'],
+  ['1901', '430080'],
+  ['1907', '80000000fffe795d'],
+  ['1905', '430081'],
+  ['38f', '1000f000003ff'],
+];
+
+t.test('architectural PEBS', async (t) => {
+  const textOf = (writes: readonly (readonly string[])[]): string =>
+    writes
+      .map(([index, value, by]) => {
+        const flags = by === 'nmi' ? 'd.Z1.' : 'd..1.';
+        return `            perf-2000    [000] ${flags}     1.000000: write_msr: ${index}, value ${value}`;
+      })
+      .join('\n');
+  const given = { kernel: 'linux-7.3.4', cpu_model: 'diamond-rapids' };
+  const found = explanationOf(recordsOf(textOf(ARCH_PEBS)), given);
+  t.equal(found.verdict, 'explained');
+  t.ok(found.inference.some((said) => /^event e0 on PMC0: precise/.test(said)));
+  t.ok(found.inference.some((said) => /^event e1 on PMC1: precise/.test(said)));
+  const off = ARCH_PEBS.with(13, ['1905', '30081']);
+  const none = explanationOf(recordsOf(textOf(off)), { ...given, vcpus: [] });
+  t.equal(none.verdict, 'unexplained');
+  t.equal(none.run.lines[none.reached], 14);
+});

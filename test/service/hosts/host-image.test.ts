@@ -171,6 +171,7 @@ t.test('a trace is read as it was written, entry by entry', async (t) => {
   }
   t.ok(chunks.length > 0, `the tail has grown into ${chunks.length} chunks`);
   t.ok(all.some(({ writes }) => writes.length > 1) && all.some(({ vcpu }) => vcpu === undefined));
+  t.ok(all.some(({ guestWrite }) => guestWrite !== undefined));
   const read = readTrace([...chunks, host.tail.text]);
   t.strictSame(read, all);
   t.strictSame(traceItems(host, framed(host, read)), traceItems(host, framed(host, all)));
