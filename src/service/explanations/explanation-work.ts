@@ -59,7 +59,11 @@ export class ExplanationWork extends PieceWork {
     const records = await this.recordsOf(asked.observation);
     const { first_line: firstLine = 1, last_line: lastLine = Number.MAX_SAFE_INTEGER } =
       asked.window ?? {};
-    const recording = await recordingOf(records.all(), { cpu: asked.cpu, firstLine, lastLine });
+    const recording = await recordingOf(records.toExplain(), {
+      cpu: asked.cpu,
+      firstLine,
+      lastLine,
+    });
     if (recording === undefined) throw new Error(nothingToExplain(asked));
     await this.store.progress(row.id, recordedItem(recording), []);
     const thread = this.free.pop() ?? new ExplainingThread();

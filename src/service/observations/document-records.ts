@@ -19,7 +19,7 @@ export class DocumentRecords implements ReadableRecords {
     private readonly threads: ReadingThreads,
   ) {}
 
-  async *all(): AsyncGenerator<readonly NumberedRecord[]> {
+  async *toExplain(): AsyncGenerator<readonly NumberedRecord[]> {
     const thread = await this.threads.take();
     try {
       await this.read(thread);

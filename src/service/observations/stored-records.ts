@@ -22,8 +22,8 @@ export interface RecordPage {
 }
 
 export interface ReadableRecords {
-  /** All records, some at a time, and a loss where a line gave none that should have given one. */
-  all(): AsyncGenerator<readonly NumberedRecord[]>;
+  /** All records, some at a time, and a loss where a line gives none that should have given one. */
+  toExplain(): AsyncGenerator<readonly Placed[]>;
   /** At most `limit` records behind so many, at least one where there are any. */
   page(after: number, limit: number): Promise<RecordPage>;
 }
@@ -35,20 +35,23 @@ export class StoredRecords implements ReadableRecords {
     private readonly options: ReadingOptions,
   ) {}
 
-  all(): AsyncGenerator<readonly NumberedRecord[]> {
+  /** All records, some at a time. */
+  async *all(): AsyncGenerator<readonly NumberedRecord[]> {
+    let before = 0;
+    for await (const records of this.read(false)) {
+      yield numbered(records, before);
+      before += records.length;
+    }
+  }
+
+  toExplain(): AsyncGenerator<readonly Placed[]> {
     return this.read(true);
   }
 
-  private async *read(withGaps: boolean): AsyncGenerator<readonly NumberedRecord[]> {
+  private async *read(withGaps: boolean): AsyncGenerator<readonly Placed[]> {
     const pieces = await this.store.count(this.id);
     const rereading = new Rereading(this.store, this.id, pieces, this.options, withGaps);
-    let before = 0;
-    for (let n = 0; n < pieces; n += 1) {
-      for await (const records of rereading.read(n)) {
-        yield numbered(records, before);
-        before += records.length;
-      }
-    }
+    for (let n = 0; n < pieces; n += 1) yield* rereading.read(n);
   }
 
   async page(after: number, limit: number): Promise<RecordPage> {
@@ -106,7 +109,7 @@ export class StoredRecords implements ReadableRecords {
 
   private async fromBeginning(after: number, limit: number): Promise<RecordPage> {
     const records: NumberedRecord[] = [];
-    for await (const some of this.read(false)) {
+    for await (const some of this.all()) {
       records.push(...some.filter(({ number }) => number > after));
       if (records.length > limit) break;
     }
