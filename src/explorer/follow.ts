@@ -17,7 +17,7 @@ export interface FollowOptions {
   readonly limits: Limits;
   /** The most states at one place of the recording. */
   readonly widthMax?: number;
-  /** As for a `Budget`: not 0 stops the search. */
+  /** Not 0 stops the search, which only reads it: whoever gives it may follow something else next. */
   readonly stop?: Int32Array;
   /** The steps that every run begins with, of which nothing was recorded. */
   readonly start?: Path;
@@ -83,7 +83,7 @@ class Follower {
     this.model = model;
     this.recording = withoutLastGap(recording);
     this.options = options;
-    this.budget = new Budget(options.limits, options.stop);
+    this.budget = new Budget(options.limits);
     this.bytesMax = options.limits.bytesMax ?? FOLLOW_BYTES_MAX;
     this.out = successorsFor(model, 1);
   }
@@ -239,8 +239,10 @@ class Follower {
   private mustStop(position: number): boolean {
     this.nextCut = this.looked + STEPS_PER_CUT;
     this.options.onProgress?.(position, this.states);
-    const { statesMax = Number.POSITIVE_INFINITY } = this.options.limits;
-    if (this.states >= statesMax) this.cut = this.budget.stop('statesMax');
+    const { limits, stop } = this.options;
+    const { statesMax = Number.POSITIVE_INFINITY } = limits;
+    if (stop !== undefined && Atomics.load(stop, 0) !== 0) this.cut = this.budget.stop('cancelled');
+    else if (this.states >= statesMax) this.cut = this.budget.stop('statesMax');
     else if (this.bytes() > this.bytesMax) this.cut = this.budget.stop('bytesMax');
     else this.cut = this.budget.cut();
     return this.cut !== null;

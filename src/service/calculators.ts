@@ -74,7 +74,7 @@ class Values {
 
 /** The switch list of one given state. */
 export function switchList(request: SwitchListRequest): SwitchListAnswer {
-  const { kernel, caps, noIsolation } = given(request);
+  const { kernel, caps, noIsolation } = kernelAndCpu(request);
   const values = new Values();
   const perf = perfOf(request.perf, '/perf', values);
   const guest = guestOf(request.kvm_pmu, '/kvm_pmu', values);
@@ -88,7 +88,7 @@ export function switchList(request: SwitchListRequest): SwitchListAnswer {
 
 /** Successive runs; the load areas start empty. */
 export async function roundTrips(request: RoundTripsRequest): Promise<RoundTrips> {
-  const { kernel, caps, noIsolation } = given(request);
+  const { kernel, caps, noIsolation } = kernelAndCpu(request);
   const calculator = new RoundTripCalculator({ caps, kernel }, noIsolation);
   const values = new Values();
   const slices = new Slices();
@@ -115,7 +115,7 @@ function symbolsOfFormulas({ formulas }: KernelVariant): SwitchListAnswer['symbo
 const NOTHING_RESERVED = { reserved: new Array<number>(SWITCHED_MSRS).fill(0) };
 
 /** The kernel of a request, and the CPU by its model or by its traits. */
-function given(request: Pick<SwitchListRequest, 'kernel' | 'cpu' | 'cpu_model'>) {
+function kernelAndCpu(request: Pick<SwitchListRequest, 'kernel' | 'cpu' | 'cpu_model'>) {
   const kernel = kernelById(request.kernel, '/kernel');
   const { cpu } = request;
   if (cpu === undefined) {

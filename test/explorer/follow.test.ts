@@ -197,6 +197,9 @@ t.test('a bound leaves it undecided', async (t) => {
   const stop = new Int32Array(new SharedArrayBuffer(4));
   stop[0] = 6;
   t.match(follow(graph, recording, { limits: {}, stop }), { reason: 'cancelled' });
+  stop[0] = 0;
+  t.match(follow(graph, recording, { limits: { statesMax: 0 }, stop }), { reason: 'statesMax' });
+  t.match(follow(graph, recording, { limits: {}, stop }), { verdict: 'explained' }, 'the next');
 });
 
 t.test('a long run takes the memory of one path', async (t) => {

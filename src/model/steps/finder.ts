@@ -77,6 +77,7 @@ const TARGETS: Readonly<Record<About, { readonly among?: string; readonly which?
     which: `configs[at].owner !== ${HOST_OWNED} && state.vcpus[configs[at].owner].cpu === cpu.index`,
   },
   guest_write: { among: 'writes', which: 'state.vcpus[writes[at].vcpu].cpu === cpu.index' },
+  // These have loops of their own.
   counter: { among: 'counters' },
   overflows: { among: 'sets of counters' },
 };

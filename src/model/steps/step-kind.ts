@@ -6,7 +6,10 @@ import type { World } from '../../pmu/machine/world.js';
 import type { ExploredWorld, GuestWrite } from '../explored-world.js';
 import type { ActorKind, StoryActor } from '../vocabulary.js';
 
-/** A step that is there, possible or not. Everything asked of a kind of steps is a function of it; a search uses one object for all. */
+/**
+ * A step that is there, possible or not. Everything asked of a kind of steps is a function of it. A search fills one object
+ * again and again, so nobody who is asked keeps it.
+ */
 export interface Candidate {
   readonly explored: ExploredWorld;
   readonly world: World;

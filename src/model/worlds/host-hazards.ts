@@ -39,9 +39,18 @@ const TWO_EVENTS: Omit<WorldSpec, 'kernel'> = {
   nmi_in_e3: false,
 };
 
-/** On the newest release, one that throttles events alone, and the candidate fixes for the paths that need no guest. */
+/** The newest release, one that throttles events alone, and the candidate fixes for the paths that need no guest. */
+type HostKernel =
+  | 'linux-7.3.4'
+  | 'linux-6.12.117'
+  | 'pebs-handler-guard'
+  | 'pebs-enable-all-always'
+  | 'pebs-enable-all-recheck'
+  | 'pebs-handler-compares-last'
+  | 'host-side-hardened';
+
 const stuckBits: readonly Scenario[] = [
-  ...onKernels(
+  ...onKernels<HostKernel>(
     'h1-group-throttle',
     'H1: a plain leader overflows and stops its PEBS sibling',
     GROUP,
@@ -55,7 +64,7 @@ const stuckBits: readonly Scenario[] = [
       'host-side-hardened': clear(23, 27, 9),
     },
   ),
-  ...onKernels(
+  ...onKernels<HostKernel>(
     'h2-late-pmi',
     'H2: a late PMI inside a section of two PEBS events',
     { ...TWO_EVENTS, nmi_timing: 'late' },
@@ -69,7 +78,7 @@ const stuckBits: readonly Scenario[] = [
       'host-side-hardened': clear(713, 1321, 33),
     },
   ),
-  ...onKernels(
+  ...onKernels<HostKernel>(
     'h2-prompt',
     'H2 with prompt NMIs',
     { ...TWO_EVENTS, nmi_timing: 'prompt' },
@@ -83,7 +92,7 @@ const stuckBits: readonly Scenario[] = [
       'host-side-hardened': clear(197, 224, 30),
     },
   ),
-  ...onKernels(
+  ...onKernels<HostKernel>(
     'h3-between-read-and-write',
     'H3: a late NMI between the read of pebs_enabled and its write',
     { ...HOST_ONLY, actors: actors('nmi_throttle', 'pmu_section'), nmi_timing: 'late' },

@@ -114,14 +114,14 @@ export function scenario(
   };
 }
 
-/** The same on several kernels, one scenario each. */
-export function onKernels(
+/** The same on several kernels, one scenario each; who names the kernels as a type has to name them all. */
+export function onKernels<Kernel extends string>(
   id: string,
   title: string,
   model: Omit<WorldSpec, 'kernel'>,
-  outcomes: Readonly<Record<string, Outcome>>,
+  outcomes: Readonly<Record<Kernel, Outcome>>,
 ): Scenario[] {
-  return Object.entries(outcomes).map(([kernel, known]) =>
+  return Object.entries<Outcome>(outcomes).map(([kernel, known]) =>
     scenario(`${id}-${kernel}`, `${title}, on ${kernel}`, { ...model, kernel }, known),
   );
 }

@@ -97,15 +97,19 @@ function otherVersion(id: string): Error {
 
 /** Throws if this version cannot read the image. */
 export function readHost(stored: Omit<HostRow, 'seq'>): Host {
-  const { cpu_model: _, kernel: __, ...config } = stored.config as ConfigImage;
+  const config = stored.config as ConfigImage;
+  const { name, stepping, cpus, options } = config;
   const image = JSON.parse(stored.image) as StoredImage;
   if (image.format !== FORMAT && image.format !== 1) throw otherVersion(stored.id);
   const host = createHost({
-    ...config,
-    ...partsOf(stored.id, stored.config as ConfigImage),
+    ...partsOf(stored.id, config),
+    ...defined({ name }),
     id: stored.id,
     createdAt: stored.createdAt.toISOString(),
+    stepping,
     microcode: image.microcode,
+    cpus,
+    options,
   });
   host.version = stored.version;
   host.state = readState(stored.id, image);

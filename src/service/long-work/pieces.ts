@@ -4,6 +4,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { awayReason } from '../../store/database-errors.js';
 import { type EventInput, eventOf } from '../../store/event-store.js';
 import type { Lane, WorkState } from '../../store/tables.js';
@@ -99,12 +100,15 @@ export abstract class PieceWork {
     let writing: Promise<void> | undefined;
     const timer = setInterval(() => {
       const progress = newest();
-      if (writing !== undefined || progress === undefined || progress === told) return;
+      if (writing !== undefined || progress === undefined) return;
+      if (isDeepStrictEqual(progress, told)) return;
       told = progress;
       writing = this.store
         .progress(id, { progress }, this.pace.isDue(id) ? [eventOf(type, id, progress)] : [])
         // Progress that cannot be written is written the next time.
-        .catch(() => {})
+        .catch(() => {
+          told = undefined;
+        })
         .finally(() => {
           writing = undefined;
         });
@@ -117,7 +121,7 @@ export abstract class PieceWork {
     }
   }
 
-  /** Notices can be spurious: re-read the row. */
+  /** Notices can be spurious: re-read the row. One that is gone is not wanted either; one that cannot be read may be. */
   private async look(id: string, unwanted: AbortController): Promise<void> {
     const row = await this.store.get(id).catch(() => null);
     if (row === null) return;
@@ -141,6 +145,7 @@ export abstract class PieceWork {
       }
     }
   }
+
   /** Counts work that others claimed before and died with. What kills whoever takes it up is not to be taken up for ever. */
   protected takeUp(queue: Lane, deaths: number, what: string): void {
     if (deaths > 0) this.around.meters.count('pebslab_jobs_taken_over_total', { queue });
