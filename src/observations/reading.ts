@@ -59,7 +59,8 @@ export class Reading {
     refuse: (reason) => {
       throw new RefusedText(reason);
     },
-    missed: (line, cpu) => {
+    missed: (line, said) => {
+      const cpu = said !== null && said < MAX_CPUS ? said : null;
       this.judge.missed(cpu);
       this.tap?.missed?.(line, cpu);
     },

@@ -13,14 +13,14 @@ export class TextLines {
     line: (text, number) => this.line(text, number),
     common: (piece, start, number) => this.reader?.common?.(piece, start, number) ?? -1,
     tooLong: (number) => {
-      this.sink.reject(number, `longer than ${MAX_LINE_LENGTH} characters`);
-      this.sink.missed?.(number, null);
+      if (this.reader === null) this.waiting.push({ text: null, number });
+      else this.tooLong(number);
     },
   });
   private reader: Reader | null = null;
   private found: Format | null = null;
-  /** Lines that wait until the format is recognised. */
-  private waiting: { readonly text: string; readonly number: number }[] = [];
+  /** Lines that wait until the format is recognised; without the text of those that are too long. */
+  private waiting: { readonly text: string | null; readonly number: number }[] = [];
   private waitingCharacters = 0;
   private isCut = false;
 
@@ -83,14 +83,22 @@ export class TextLines {
   }
 
   private recognise(): void {
-    const format = recognise(this.waiting.map(({ text }) => text));
+    const format = recognise(this.waiting.flatMap(({ text }) => text ?? []));
     if (format === null) {
       this.sink.refuse(UNRECOGNISED);
       return;
     }
     const reader = this.begin(format);
-    for (const { text, number } of this.waiting) reader.line(text, number);
+    for (const { text, number } of this.waiting) {
+      if (text === null) this.tooLong(number);
+      else reader.line(text, number);
+    }
     this.waiting = [];
+  }
+
+  private tooLong(number: number): void {
+    this.sink.reject(number, `longer than ${MAX_LINE_LENGTH} characters`);
+    this.sink.missed?.(number, null);
   }
 
   private begin(format: Format): Reader {

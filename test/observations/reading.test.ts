@@ -165,6 +165,10 @@ t.test('a log of two machines says nothing of one that is true of the other', as
   const verdict = (...lines: string[]): string => read(lines.join('')).answer.verdict;
   const stuck = [of('a', 'pebs', 1), of('a', 'active', 0)];
   t.equal(verdict(...stuck), 'stuck');
+  const [pebs, active] = stuck;
+  const text = 'Nov 20 10:00:01 a kernel: [    1.000000] some kernel: x\n';
+  t.equal(verdict(pebs!, text, active!), 'stuck', 'what looks like a host in the text');
+  t.equal(verdict(pebs!, 'x'.repeat(20_000), '\n', active!), 'inconclusive', 'a line too long');
   t.equal(verdict(of('a', 'pebs', 1), of('b', 'active', 0)), 'inconclusive');
   t.equal(verdict(...stuck, of('a', 'pebs', 0), of('a', 'active', 0)), 'transient');
   t.equal(verdict(...stuck, of('b', 'pebs', 0), of('b', 'active', 0)), 'stuck');

@@ -51,16 +51,16 @@ const NOTHING: U64 = { hi: 0, lo: 0 };
 /** Of a selector: bit 22 (EN), 20 (INT) and 34 (adaptive records). */
 const SELECTOR: U64 = { hi: 1 << 2, lo: (1 << 22) | (1 << 20) };
 const WHOLE: U64 = { hi: 0xffffffff, lo: 0xffffffff };
+const STATUS_RESET = msr.msrIndex(msr.GLOBAL_STATUS_RESET);
+/** Without bits 55, 58, 59 and 63, which the model does not have: Intel PT, what is frozen, and what else has changed. */
+const STATUS: U64 = { hi: ~0x8c80_0000 >>> 0, lo: 0xffffffff };
 
 /** By index of an MSR that the model writes and that is compared: the bits that are. */
 const COMPARED: ReadonlyMap<number, U64> = new Map([
-  ...[
-    msr.GLOBAL_CTRL,
-    msr.PEBS_ENABLE,
-    msr.PEBS_DATA_CFG,
-    msr.FIXED_CTR_CTRL,
-    msr.GLOBAL_STATUS_RESET,
-  ].map((code): [number, U64] => [msr.msrIndex(code), WHOLE]),
+  ...[msr.GLOBAL_CTRL, msr.PEBS_ENABLE, msr.PEBS_DATA_CFG, msr.FIXED_CTR_CTRL].map(
+    (code): [number, U64] => [msr.msrIndex(code), WHOLE],
+  ),
+  [STATUS_RESET, STATUS],
   ...Array.from({ length: 16 }, (_, counter): [number, U64] => [
     msr.msrIndex(msr.EVENTSEL + counter),
     SELECTOR,
@@ -76,7 +76,6 @@ function indexOfAlias(index: number): number {
   return isSelector ? msr.msrIndex(msr.EVENTSEL + counter) : index;
 }
 
-const STATUS_RESET = msr.msrIndex(msr.GLOBAL_STATUS_RESET);
 /** Bits 54 and 62, in the upper half: there are records of architectural PEBS, or of PEBS in a DS area. */
 const ARCH_PEBS_RECORDS = 1 << 22;
 const DS_RECORDS = 1 << 30;
@@ -194,6 +193,8 @@ export class Symbols {
     if (bits === undefined) return 0;
     const hi = index === STATUS_RESET ? withRecords(value.hi) : value.hi;
     const compared = { hi: (hi & bits.hi) >>> 0, lo: (value.lo & bits.lo) >>> 0 };
+    // The model acknowledges nothing where none of its bits is set.
+    if (index === STATUS_RESET && (compared.hi | compared.lo) === 0) return 0;
     return this.symbol('write', index, compared, facets);
   }
 

@@ -155,17 +155,42 @@ export function* writingGuests(
   const [globals, pebs] = [values(GLOBAL_CTRL), values(PEBS_ENABLE)];
   const selected = writes.reduce((all, write) => all | selectedBy(write), 0);
   // Guests enable counters that they do not use.
-  const taken = left.counters;
-  const written = (selected | union(pebs) || union(globals) || taken || used) & COUNTERS;
-  // What they had may be theirs, though they wrote no selector of it anew; and what they write, theirs before it was seen to be taken.
-  for (const counters of new Set([written | taken, written])) {
-    for (const { held, said } of heldBefore(globals, pebs, counters, selected === 0)) {
-      const { vcpus } = guests(Math.max(1, count), 0, held);
-      const own = { vcpus, counters: taken, areMoved: false, write: true, said };
-      const theirs = counters & used & ~taken;
-      yield theirs === 0 ? [own] : [own, { ...own, counters: taken | theirs }];
+  const setUp = (selected | union(pebs)) & COUNTERS;
+  const named = setUp || union(globals) & COUNTERS;
+  for (const had of maybeHad(left, used)) {
+    const taken = had.counters;
+    const written = named || taken || used;
+    const others = setUp | elsewhere(had, written | taken);
+    // What they had may be theirs, though they wrote no selector of it anew; and what they write, theirs before it was seen to be taken.
+    const sets = [written | taken, written, setUp | taken, others].filter(
+      (set) => set !== 0 || written === 0,
+    );
+    for (const counters of new Set(had === left ? sets : sets.slice(2))) {
+      for (const { held, said } of heldBefore(globals, pebs, counters, selected === 0)) {
+        const { vcpus } = guests(Math.max(1, count), 0, held);
+        const own = { vcpus, counters: taken, areMoved: false, write: true, said };
+        const theirs = counters & used & ~taken;
+        yield theirs === 0 ? [own] : [own, { ...own, counters: taken | theirs }];
+      }
     }
   }
+}
+
+/** What is stopped before the host's IA32_PERF_GLOBAL_CTRL is written may have been left out of it, too. */
+function* maybeHad(left: LeftOut, used: CounterSet): Generator<LeftOut> {
+  yield left;
+  const stopped = bitsOf(used & ~left.counters);
+  const sets = stopped.map((bit) => 1 << bit);
+  for (const set of sets.length > 1 ? [...sets, union(sets)] : sets) {
+    const more = bitsOf(set & GENERAL_PURPOSE).length;
+    yield { counters: left.counters | set, atOnce: left.atOnce + more };
+  }
+}
+
+/** Counters that guests may have had instead of the host's, and wrote nothing of: which of them does not matter. */
+function elsewhere({ counters, atOnce }: LeftOut, others: CounterSet): CounterSet {
+  const free = bitsOf(GENERAL_PURPOSE & ~others).slice(0, atOnce);
+  return free.reduce((all, bit) => all | (1 << bit), counters & ~GENERAL_PURPOSE);
 }
 
 /** What guests may have written before, counting on some counters. */

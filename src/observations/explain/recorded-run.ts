@@ -77,9 +77,11 @@ export class RunRecorder {
   get run(): RecordedRun {
     this.endNmi();
     const { shown, lines, vcpus, skipped } = this;
+    // What was lost at the end leaves nothing open.
+    const end = shown.findLastIndex((symbol) => symbol !== MISSING) + 1;
     return {
-      symbols: Int32Array.from(shown),
-      lines: Int32Array.from(lines),
+      symbols: Int32Array.from(shown.slice(0, end)),
+      lines: Int32Array.from(lines.slice(0, end)),
       vcpus: vcpus.size,
       skipped,
     };

@@ -150,7 +150,8 @@ function strip(line: LogLine): boolean {
     line.ofKernel ||= ofKernel === true;
     const said = match[1] ?? '';
     if (gives === 'at') line.at = said;
-    else if (gives === 'host') line.host = line.at === null ? null : said;
+    // The text may begin so too.
+    else if (gives === 'host') line.host ??= line.at === null ? null : said;
     else if (gives !== undefined) line[gives] = Number(said);
     return true;
   }

@@ -48,7 +48,8 @@ const NOTE = /(?<=[0-9a-f])\s+\((?!unreadable|error|fail|n\/?a)[^()]*\)$/i;
 const NAME = /\b(?:0x)?3f1\b|pebs_en/i;
 const ENDS_WITH_NUMBER = /[\s=:"'](?:0x)?[0-9a-f]{1,20}["'})\]]*$/i;
 /** `MSR 0x3f1 CPU3 1` is no title. */
-const CPU_AND_NUMBER = /\bcpu[ #]?\d+\b.*[\s=:](?:0x)?[0-9a-f]{1,20}$/i;
+const CPU_IN_IT = /\bcpu[ #]?\d+\b/i;
+const NUMBER_BEHIND = /[\s=:](?:0x)?[0-9a-f]{1,20}$/i;
 const SEVERAL_NUMBERS = /^(?:(?:0x)?[0-9a-f]{1,16}\s+)+(?:0x)?[0-9a-f]{1,16}$/i;
 const COMMENT = /(?:^|\s)(?:#|\/\/).*$/;
 
@@ -117,7 +118,7 @@ class RdmsrLines implements Recogniser {
     }
     const msr = TITLE.exec(text)?.[1];
     const ofOne = CPU.test(text) || MSR.test(text) || MSR_OF_CPU.test(text);
-    if (msr === undefined || ofOne || CPU_AND_NUMBER.test(text)) return false;
+    if (msr === undefined || ofOne || hasCpuAndNumber(text)) return false;
     this.msr = Number.parseInt(msr, 16);
     this.unclear = null;
     return true;
@@ -218,6 +219,12 @@ class RdmsrLines implements Recogniser {
     record.value = valueOfHex((digits.match(/../g) ?? []).reverse().join(''));
     this.sink.record(record);
   }
+}
+
+/** Looked for one after the other: one pattern for both would take long in a long line that names many CPUs. */
+function hasCpuAndNumber(text: string): boolean {
+  const cpu = CPU_IN_IT.exec(text);
+  return cpu !== null && NUMBER_BEHIND.test(text.slice(cpu.index + cpu[0].length));
 }
 
 /** A number, or the register's name and a number. */

@@ -135,7 +135,7 @@ export class Judge {
     this.path.write(cpu, record, window);
     if (record.refused || record.value === null) return;
     this.overlap.write(cpu, record, window);
-    this.idle.written(cpu);
+    this.idle.forget(cpu);
     this.dump.forget(cpu);
   }
 
@@ -172,30 +172,31 @@ export class Judge {
   /** The machine has been booted anew: what is read from here on does not belong to what was read before. */
   rebooted(): void {
     this.heal.rebooted();
-    this.windows.each((_, cpu) => this.gap(cpu));
-    this.idle.rebooted();
-    this.dump.rebooted();
+    this.gap(null);
   }
 
   /** A line gives no record that should have given one: of a CPU, or (null) of any. */
   missed(cpu: number | null): void {
-    if (cpu !== null) this.forget(cpu);
-    else this.windows.each((_, each) => this.forget(each));
+    if (cpu === null) this.forgetAll();
+    else this.forget(cpu);
   }
 
   private loss(record: ObservedRecord): void {
-    const { cpu } = record;
-    this.data.loss(cpu, record);
-    if (cpu === null) {
-      this.windows.each((_, each) => this.gap(each));
-    } else {
-      this.gap(cpu);
-    }
+    this.data.loss(record.cpu, record);
+    this.gap(record.cpu);
   }
 
-  private gap(cpu: number): void {
-    this.forget(cpu);
-    this.path.lost(cpu);
+  private gap(cpu: number | null): void {
+    this.missed(cpu);
+    if (cpu === null) this.windows.each((_, each) => this.path.lost(each));
+    else this.path.lost(cpu);
+  }
+
+  private forgetAll(): void {
+    this.windows.each((_, each) => this.forget(each));
+    // Of CPUs that are only read there are no windows.
+    this.idle.forgetAll();
+    this.dump.forgetAll();
   }
 
   /** What happens now does not follow on what is known of the CPU. */
@@ -203,7 +204,7 @@ export class Judge {
     this.windows.of(cpu).leave();
     this.path.forget(cpu);
     this.overlap.forget(cpu);
-    this.idle.written(cpu);
+    this.idle.forget(cpu);
     this.dump.forget(cpu);
   }
 

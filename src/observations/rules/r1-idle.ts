@@ -68,14 +68,14 @@ export class R1Idle {
     };
   }
 
-  rebooted(): void {
+  forgetAll(): void {
     this.reads.each((reads) => {
       reads.first = null;
     });
   }
 
-  /** Somebody wrote the register. */
-  written(cpu: number): void {
+  /** Somebody wrote the register, or may have. */
+  forget(cpu: number): void {
     const reads = this.reads.get(cpu);
     if (reads !== undefined) reads.first = null;
   }

@@ -66,7 +66,7 @@ export class R2Dump {
     return this.dumps.get(cpu)?.withoutLine ?? 0;
   }
 
-  rebooted(): void {
+  forgetAll(): void {
     this.dumps.each((dump) => {
       dump.line = 0;
     });

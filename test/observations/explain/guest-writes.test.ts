@@ -87,6 +87,24 @@ function bodies(text: string): string[] {
     .map((line) => line.replace(/^.*?: (?=\w+: )/, '').replace(/ reason .*/, ''));
 }
 
+t.test(
+  'a guest may have had a counter that it writes nothing of, wherever perf put it',
+  async (t) => {
+    const given = { kernel: 'linux-7.2.6', cpu_model: CPU_MODEL };
+    for (const seed of [3, 4]) {
+      const model = modelOf({
+        ...given,
+        events: [{ counter: 'PMC0', precise_ip: 2, sample_period: 100003, exclude_guest: true }],
+        vcpus: [pebsGuest(2)],
+        actors: [{ kind: 'guest_wrmsr' }],
+        guest_writes: [{ msr: 'IA32_PERF_GLOBAL_CTRL', value: '0x1' }],
+      });
+      const text = await printed(model, randomPath(model, new Random(seed, 1), 60));
+      t.equal(explanationOf(recordsOf(text), given).verdict, 'explained', `seed ${seed}`);
+    }
+  },
+);
+
 t.test('that a guest has an MSR tells of the kernel', async (t) => {
   const writes = [...WRITES.slice(0, 2), { msr: 'MSR_PEBS_DATA_CFG', value: '0x1' }];
   const { given, text } = await recorded(5, writes, 'linux-6.6');

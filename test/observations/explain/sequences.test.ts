@@ -61,3 +61,27 @@ t.test('architectural PEBS', async (t) => {
   t.equal(none.verdict, 'unexplained');
   t.equal(none.run.lines[none.reached], 14);
 });
+
+t.test(
+  'what is not of the counters is in the status too, and perf acknowledges all of it',
+  async (t) => {
+    const ENABLED = ['IA32_PERF_GLOBAL_CTRL', '0x1000f000000ff'] as const;
+    const text = textOfWrites([
+      ['IA32_PERF_GLOBAL_CTRL', '0x0'],
+      ['IA32_PERFEVTSEL0', '0x5300c0'],
+      ENABLED,
+      // Intel PT has filled a buffer, alone and while a counter has overflowed.
+      ['IA32_PERF_GLOBAL_CTRL', '0x0', 'nmi'],
+      ['IA32_PERF_GLOBAL_STATUS_RESET', '0x80000000000000', 'nmi'],
+      [...ENABLED, 'nmi'],
+      ['IA32_PERF_GLOBAL_CTRL', '0x0', 'nmi'],
+      ['IA32_PERF_GLOBAL_STATUS_RESET', '0x80000000000001', 'nmi'],
+      [...ENABLED, 'nmi'],
+    ]);
+    const found = explanationOf(recordsOf(text), {
+      kernel: 'linux-7.3.4',
+      cpu_model: 'emerald-rapids',
+    });
+    t.equal(found.verdict, 'explained');
+  },
+);
