@@ -161,8 +161,10 @@ export function* writingGuests(
     const taken = had.counters;
     const written = named || taken || used;
     const others = setUp | elsewhere(had, written | taken);
+    const besides = Math.max(0, had.atOnce - bitsOf(written & GENERAL_PURPOSE).length);
+    const more = written | elsewhere({ ...had, atOnce: besides }, written | taken);
     // What they had may be theirs, though they wrote no selector of it anew; and what they write, theirs before it was seen to be taken.
-    const sets = [written | taken, written, setUp | taken, others].filter(
+    const sets = [written | taken, written, setUp | taken, others, more].filter(
       (set) => set !== 0 || written === 0,
     );
     for (const counters of new Set(had === left ? sets : sets.slice(2))) {
