@@ -35,8 +35,8 @@ export class RunRecorder {
   /** What was throttled in the NMI under way, with the line. */
   private throttles: [symbol: number, line: number][] = [];
   private readonly skipped = new Map<string, number>();
-  /** What guests have written since records were lost, by thread and MSR. */
-  private readonly written = new Set<string>();
+  /** The MSRs that guests have written since records were lost, by thread. */
+  private readonly written = new Map<number | null, Set<number>>();
 
   constructor(symbols: Symbols) {
     this.symbols = symbols;
@@ -85,6 +85,11 @@ export class RunRecorder {
       vcpus: vcpus.size,
       skipped,
     };
+  }
+
+  /** A guest's thread has been on another CPU, where it may have written anything. */
+  comes(pid: number | null): void {
+    this.written.delete(pid);
   }
 
   /** Its symbol, or as what it is left out. */
@@ -139,13 +144,14 @@ export class RunRecorder {
     const symbol = this.symbols.guestWrite(msr, value);
     if (symbol === 0) return `guest_access of 0x${msr.toString(16)}`;
     this.symbols.showsGuestWrites = true;
-    this.written.add(`${pid} ${msr}`);
+    const written = this.written.get(pid) ?? new Set();
+    this.written.set(pid, written.add(msr));
     return symbol;
   }
 
   /** A guest finds what it wrote. What its registers held before, or after records were lost, nobody knows. */
   private guestReadOf(msr: number, value: U64, pid: number | null): number | string {
-    const isKnown = pid !== null && this.written.has(`${pid} ${msr}`);
+    const isKnown = pid !== null && this.written.get(pid)?.has(msr);
     return (isKnown && this.symbols.guestRead(msr, value)) || 'guest_access';
   }
 

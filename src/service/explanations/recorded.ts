@@ -31,10 +31,16 @@ export async function recordingOf(
   { cpu, firstLine, lastLine }: Wanted,
 ): Promise<CpuRecording | undefined> {
   const cpus = new Map<number | null, Recorder>();
+  /** Where guests were that used their PMUs, by thread. */
+  const places = new Map<number | null, number | null>();
   let count = 0;
   for await (const placed of pieces) {
     for (const { record, line } of placed) {
       if (line < firstLine || line > lastLine) continue;
+      if (record.kind === 'guest_access') {
+        if (places.get(record.pid) !== record.cpu) cpus.get(record.cpu)?.runs.comes(record.pid);
+        places.set(record.pid, record.cpu);
+      }
       if (cpu !== undefined && record.cpu !== null && record.cpu !== cpu) continue;
       count += 1;
       if (count > RECORDS_MAX) throw new Error(TOO_MANY);

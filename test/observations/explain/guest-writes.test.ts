@@ -8,6 +8,7 @@ import type { MachineModel } from '../../../src/model/machine-model.js';
 import type { WrmsrSpec } from '../../../src/model/world-spec.js';
 import { ObservedRecord } from '../../../src/observations/record.js';
 import { msrIndex, PEBS_ENABLE } from '../../../src/pmu/arch/msr.js';
+import { recordingOf } from '../../../src/service/explanations/recorded.js';
 import { present } from '../../pmu/machine.js';
 import { modelOf, pebsGuest, pick, randomPath } from './random-runs.js';
 import { explanationOf, recordsOf } from './recordings.js';
@@ -157,6 +158,25 @@ t.test('a guest reads what it wrote', async (t) => {
     lost.cpu = 0;
     records.splice(records.indexOf(altered), 0, lost);
     t.equal(explanationOf(records, known).verdict, 'explained', 'what is lost may have changed it');
+  }
+});
+
+t.test('a guest may have written on another CPU what it reads', async (t) => {
+  const access = (cpu: number, said: string): string =>
+    `       CPU 0/KVM-4200    [00${cpu}] .....     0.000001: kvm_msr: ${said}`;
+  const text = [
+    access(0, 'msr_write 3f1 = 0x1'),
+    access(0, 'msr_read 3f1 = 0x1'),
+    access(1, 'msr_write 3f1 = 0x2'),
+    access(0, 'msr_read 3f1 = 0x2'),
+  ].join('\n');
+  async function* pieces() {
+    yield recordsOf(text).map((record) => ({ record, line: record.line }));
+  }
+  for (const cpu of [0, undefined]) {
+    const found = await recordingOf(pieces(), { cpu, firstLine: 1, lastLine: 4 });
+    t.equal(found?.run.symbols.length, 2);
+    t.equal(found?.run.skipped.get('guest_access'), 1);
   }
 });
 
