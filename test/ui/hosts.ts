@@ -101,6 +101,8 @@ export async function testHosts(t: Test, { app, origin, page }: Opened): Promise
   });
 
   t.test('the list has it until it is deleted', async () => {
+    // Another page was in front of it until now; one in the background draws no frames, and a click waits for two.
+    await page.bringToFront();
     await page.getByRole('link', { name: 'Hosts' }).click();
     await page
       .getByRole('row', { name: /^bench linux-7.2.6/ })
