@@ -34,8 +34,27 @@ export class PrintedTime {
     this.fractionDigits = fractionDigits;
   }
 
+  /** Whether a clock has gone back since an earlier line: the two are of two recordings then. */
+  isBefore(earlier: PrintedTime): boolean {
+    const { isCounted, whole, fraction, fractionDigits } = this;
+    if (isCounted && earlier.isCounted && fractionDigits === earlier.fractionDigits) {
+      return whole === earlier.whole ? fraction < earlier.fraction : whole < earlier.whole;
+    }
+    return isBefore(this.text, earlier.text);
+  }
+
   take(time: PrintedTime): void {
     if (time.isCounted) this.count(time.whole, time.fraction, time.fractionDigits);
     else this.say(time.said);
   }
+}
+
+function isBefore(later: string | null, earlier: string | null): boolean {
+  const [whole, part = ''] = later?.split('.') ?? [];
+  const [wholeBefore, partBefore = ''] = earlier?.split('.') ?? [];
+  if (whole === undefined || wholeBefore === undefined) return false;
+  if (!/^\d+$/.test(whole) || !/^\d+$/.test(wholeBefore)) return false;
+  return whole.length === wholeBefore.length
+    ? whole + part < wholeBefore + partBefore
+    : whole.length < wholeBefore.length;
 }

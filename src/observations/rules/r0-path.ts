@@ -8,7 +8,7 @@ import type { ObservedRecord } from '../record.js';
 import { isZero } from '../value.js';
 import { about, type Finding, NAME } from './finding.js';
 import { PerCpu } from './per-cpu.js';
-import { isBefore, span, type Window } from './windows.js';
+import { span, type Window } from './windows.js';
 
 /** Windows that show that KVM does not zero the register. */
 export const QUIET_WINDOWS = 1000;
@@ -58,7 +58,7 @@ export class R0Path {
       if (path.hostOnAtEntry && !path.unsure) path.quiet += 1;
       return;
     }
-    if (path.proof !== null || isBefore(record.time, window.entryTime)) return;
+    if (path.proof !== null || record.time.isBefore(window.entryTime)) return;
     path.proof = about(
       'R0',
       'none',

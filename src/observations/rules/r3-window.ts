@@ -9,7 +9,7 @@ import type { ObservedRecord } from '../record.js';
 import { andNot, isZero, ZERO } from '../value.js';
 import { NAME, type StuckBits } from './finding.js';
 import { PerCpu } from './per-cpu.js';
-import { isBefore, span, type Window } from './windows.js';
+import { span, type Window } from './windows.js';
 
 class Overlap {
   /** Line of the NMI's write; 0: perf's last write is unknown, or was made outside a window. */
@@ -44,7 +44,7 @@ export class R3Window {
     const overlap = this.overlaps.get(cpu);
     if (overlap === undefined || overlap.writeLine === 0 || overlap.exitLine !== 0) return;
     if (!window.open) return;
-    if (isBefore(record.time, window.entryTime)) {
+    if (record.time.isBefore(window.entryTime)) {
       overlap.writeLine = 0;
       return;
     }
@@ -57,7 +57,7 @@ export class R3Window {
     const overlap = this.overlaps.get(cpu);
     if (overlap === undefined || overlap.writeLine === 0 || overlap.exitLine === 0) return null;
     const bits = andNot(shown, overlap.written);
-    if (isZero(bits) || isBefore(record.time, overlap.exitTime)) return null;
+    if (isZero(bits) || record.time.isBefore(overlap.exitTime)) return null;
     return {
       rule: 'R3',
       cpu,

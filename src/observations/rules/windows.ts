@@ -24,17 +24,6 @@ export class Window {
 
 export const makeWindows = (): PerCpu<Window> => new PerCpu(() => new Window());
 
-/** Whether a clock goes back between two times: they are of two recordings then. */
-export function isBefore(later: PrintedTime, earlier: PrintedTime): boolean {
-  const [whole, part = ''] = later.text?.split('.') ?? [];
-  const [wholeBefore, partBefore = ''] = earlier.text?.split('.') ?? [];
-  if (whole === undefined || wholeBefore === undefined) return false;
-  if (!/^\d+$/.test(whole) || !/^\d+$/.test(wholeBefore)) return false;
-  return whole.length === wholeBefore.length
-    ? whole + part < wholeBefore + partBefore
-    : whole.length < wholeBefore.length;
-}
-
 /** ` (900.100001-900.100020)`, where the tool prints times. */
 export function span(from: PrintedTime, to: PrintedTime): string {
   return from.isPrinted && to.isPrinted ? ` (${from.text}-${to.text})` : '';

@@ -15,7 +15,7 @@ import { explanationOf, recordsOf } from './recordings.js';
 
 const KERNELS = ['linux-7.3.4', 'linux-7.2.6', 'linux-6.12.117', 'upstream-base'];
 const CPU_MODEL = 'emerald-rapids';
-const RUNS = 8;
+const RUNS = 5;
 
 /** What an exploration's path prints, but for marks. */
 async function printed(model: MachineModel, path: Path): Promise<string> {
