@@ -108,7 +108,7 @@ interface Arrangement {
   readonly moverFirst: boolean;
 }
 
-/** What an event may have been: events that were there one after the other are told apart by what perf did with them. */
+/** The ways in which an event may have been opened. Where perf treated it in two ways, two events followed each other on the counter. */
 function variantsOf(
   { counter, precise, guestOnly, dataCfgs, adjusted, notAdjusted, moved, wasOn }: EventClue,
   at: number,

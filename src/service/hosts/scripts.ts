@@ -46,7 +46,7 @@ const vcpuOf = (on: HostSession, { vcpu }: { vcpu: string }): number => on.vcpuI
 const actOnEvent: Act<Asked<'enable_event' | 'disable_event' | 'close_event'>> = (on, asked) =>
   void on.actOnEvent(asked.action, on.eventSlot(asked.event, '/event'), asked);
 
-/** What is told of an action besides its counts; of most nothing. */
+/** Performs each kind of action, and answers what its result says besides the counts, which for most is nothing. */
 const ACTS: { readonly [Name in ScriptAction['action']]: Act<Asked<Name>> } = {
   open_event: (on, asked) => ({ id: on.draft.events[on.openEvent(asked)]!.id }),
   enable_event: actOnEvent,
